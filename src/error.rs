@@ -1,0 +1,60 @@
+//! One error type. Its variants say what a caller does next, and which exit code a program ends with.
+
+use std::io;
+use std::sync::Arc;
+
+/// What went wrong, by what to do about it. The text is a whole sentence for a person.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The caller asked for something that makes no sense: say it differently. Exit code 2.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no such camera, file or address to take pictures from: name another. Exit code 3.
+    #[error("{0}")]
+    NoSource(String),
+    /// The other side understood and said no: another name, another version, fewer viewers. Trying again as before
+    /// will not help. Exit code 4.
+    #[error("{0}")]
+    Refused(String),
+    /// Nobody answered, or the connection went: trying again may help. Exit code 5.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The other side broke the protocol, with what it did. The connection is over. Exit code 1.
+    #[error("{0}")]
+    Protocol(String),
+    /// The operating system said no. Exit code 1.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: Arc<io::Error>,
+    },
+    /// Anything else that ends the work. Exit code 1.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Error {
+    /// An error of the operating system with what was tried.
+    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
+        Self::Io { what: what.into(), source: Arc::new(source) }
+    }
+
+    /// The exit code of a program that ends with this error: 1 failed, 2 wrong usage, 3 no such source, 4 refused,
+    /// 5 unreachable.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::NoSource(_) => 3,
+            Self::Refused(_) => 4,
+            Self::Unreachable(_) => 5,
+            Self::Protocol(_) | Self::Io { .. } | Self::Failed(_) => 1,
+        }
+    }
+}
+
+/// A result with the crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;

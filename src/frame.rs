@@ -1,0 +1,161 @@
+//! The two nouns everything is about: [`Frame`], raw pixels, and [`Picture`], compressed bytes with their header.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::buffer::Buffer;
+use crate::time::Micros;
+
+/// Width and height in pixels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Size {
+    /// Pixels from left to right.
+    pub width: u32,
+    /// Pixels from top to bottom.
+    pub height: u32,
+}
+
+impl Size {
+    /// `width` by `height` pixels.
+    #[must_use]
+    pub const fn new(width: u32, height: u32) -> Self {
+        Self { width, height }
+    }
+
+    /// The number of pixels.
+    #[must_use]
+    pub const fn area(self) -> usize {
+        self.width as usize * self.height as usize
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+impl std::str::FromStr for Size {
+    type Err = String;
+    /// `640x480`; sides from 16 to 16384.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let side = |s: &str| s.trim().parse().ok().filter(|n| (16..=16_384).contains(n));
+        text.split_once(['x', 'X'])
+            .and_then(|(w, h)| Some(Self::new(side(w)?, side(h)?)))
+            .ok_or_else(|| format!("'{text}' is not a size; write WIDTHxHEIGHT, sides 16 to 16384, such as 640x480"))
+    }
+}
+
+/// How the bytes of a [`Frame`] are laid out. All are without padding between rows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum PixelFormat {
+    /// 4:2:2, Y0 U Y1 V; 2 bytes a pixel. What most USB cameras give.
+    #[default]
+    Yuyv,
+    /// 4:2:2, U Y0 V Y1; 2 bytes a pixel.
+    Uyvy,
+    /// 4:2:0, a plane of Y and one of interleaved U V; 1.5 bytes a pixel.
+    Nv12,
+    /// 4:2:0, three planes Y, U, V; 1.5 bytes a pixel.
+    I420,
+    /// R G B; 3 bytes a pixel.
+    Rgb,
+    /// B G R; 3 bytes a pixel.
+    Bgr,
+    /// B G R and a byte that means nothing; 4 bytes a pixel. What windows take.
+    Bgrx,
+    /// Luminance alone; 1 byte a pixel.
+    Gray,
+    /// A whole JPEG picture, as cameras call MJPEG.
+    Jpeg,
+}
+
+impl PixelFormat {
+    /// The bytes that a frame of this size has; `None` for [`PixelFormat::Jpeg`], whose length varies.
+    #[must_use]
+    pub const fn frame_len(self, size: Size) -> Option<usize> {
+        let (w, h) = (size.width as usize, size.height as usize);
+        Some(match self {
+            Self::Yuyv | Self::Uyvy => w.div_ceil(2) * 4 * h,
+            Self::Nv12 | Self::I420 => w * h + 2 * w.div_ceil(2) * h.div_ceil(2),
+            Self::Rgb | Self::Bgr => w * h * 3,
+            Self::Bgrx => w * h * 4,
+            Self::Gray => w * h,
+            Self::Jpeg => return None,
+        })
+    }
+}
+
+/// Which values of Y, U and V mean black, white and full colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Range {
+    /// Y from 16 to 235, U and V from 16 to 240: what cameras give as YUV. Must be expanded for JPEG.
+    #[default]
+    Limited,
+    /// 0 to 255 for all: what JPEG holds.
+    Full,
+}
+
+/// Raw pixels from a [`crate::Source`], or a camera's own JPEG, on their way to the encoder.
+#[derive(Debug, Default)]
+pub struct Frame {
+    /// The pixels, or the JPEG.
+    pub data: Buffer,
+    /// How `data` is laid out.
+    pub format: PixelFormat,
+    /// Of the whole picture. For [`PixelFormat::Jpeg`] a source may leave it zero: the header tells.
+    pub size: Size,
+    /// For the YUV formats; ignored for others.
+    pub range: Range,
+    /// When the picture was taken, as near to the light as the source can tell.
+    pub captured: Micros,
+    /// The source's own number of the frame, so that a gap shows a lost frame. Starts anywhere.
+    pub sequence: u64,
+    /// A JSON text that travels with the picture to every viewer; 64 KiB at most.
+    pub metadata: Option<Arc<str>>,
+}
+
+/// Where the time between capture and now was spent, as far as it is known on this side.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spans {
+    /// From the sensor until the encoder had the frame.
+    pub capture: Duration,
+    /// Encoding alone.
+    pub encode: Duration,
+    /// From the end of encoding until the hub had the whole picture.
+    pub uplink: Duration,
+    /// In the hub, until the first byte was given to the kernel for this viewer.
+    pub hub: Duration,
+}
+
+/// How the payload of a [`Picture`] is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// Baseline JPEG, whole, with its Huffman tables.
+    #[default]
+    Jpeg,
+}
+
+/// One compressed picture with its header: what travels from publisher to viewers. Cheap to share as `Arc<Picture>`.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// How `data` is compressed.
+    pub codec: Codec,
+    /// JPEG quality 1 to 100; 0 where nobody knows, as with a camera's own JPEG.
+    pub quality: u8,
+    /// Which rung of the stream this is; 0 is the first or the only one. See [`crate::adapt`].
+    pub rung: u8,
+    /// Numbers the pictures of a stream; a gap is a picture that did not come. All rungs of one frame share it.
+    pub sequence: u32,
+    /// When it was captured, in the clock of whoever holds it.
+    pub captured: Micros,
+    /// `captured` was translated from another machine's clock before that clock was well known, or the time of
+    /// capture was never told: then it is when the picture was first seen.
+    pub estimated: bool,
+    /// Where the time went so far.
+    pub spans: Spans,
+    /// A JSON text that belongs to the picture.
+    pub metadata: Option<Arc<str>>,
+    /// The compressed bytes.
+    pub data: Buffer,
+}

@@ -1,0 +1,11 @@
+//! StreamFlow: a camera here, its picture there.
+
+pub mod buffer;
+pub mod error;
+pub mod frame;
+pub mod mailbox;
+pub mod source;
+pub mod time;
+
+pub use error::{Error, Result};
+pub use source::Source;

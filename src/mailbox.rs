@@ -1,0 +1,166 @@
+//! Room for one: the hand-off between two threads that keeps the newest value and counts what it replaced.
+//!
+//! This is the first rule of the program made into a type. Nothing that carries pictures is a queue.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+struct Slot<T> {
+    value: Option<T>,
+    replaced: u64,
+    closed: bool,
+}
+
+struct Shared<T> {
+    slot: Mutex<Slot<T>>,
+    filled: Condvar,
+}
+
+/// The end that puts values in. Dropping it closes the mailbox.
+pub struct Sender<T>(Arc<Shared<T>>);
+
+/// The end that takes values out. Dropping it closes the mailbox.
+pub struct Receiver<T>(Arc<Shared<T>>);
+
+/// What a [`Receiver`] got.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken<T> {
+    /// The newest value.
+    Value(T),
+    /// Nothing came within the time.
+    Nothing,
+    /// The sender is gone and nothing is left.
+    Closed,
+}
+
+/// A mailbox with room for one value.
+#[must_use]
+pub fn mailbox<T>() -> (Sender<T>, Receiver<T>) {
+    let shared =
+        Arc::new(Shared { slot: Mutex::new(Slot { value: None, replaced: 0, closed: false }), filled: Condvar::new() });
+    (Sender(shared.clone()), Receiver(shared))
+}
+
+impl<T> Shared<T> {
+    fn lock(&self) -> MutexGuard<'_, Slot<T>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+        self.filled.notify_all();
+    }
+}
+
+impl<T> Sender<T> {
+    /// Puts a value in; an older one that nobody took is given back, and counted. Never waits.
+    pub fn put(&self, value: T) -> Option<T> {
+        let mut slot = self.0.lock();
+        let old = slot.value.replace(value);
+        slot.replaced += u64::from(old.is_some());
+        drop(slot);
+        self.0.filled.notify_one();
+        old
+    }
+
+    /// How many values were replaced before anyone took them.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.0.lock().replaced
+    }
+
+    /// Whether the receiver is gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+}
+
+impl<T> Receiver<T> {
+    /// The newest value, waiting for one until `patience` has passed.
+    pub fn take(&self, patience: Duration) -> Taken<T> {
+        let deadline = Instant::now() + patience;
+        let mut slot = self.0.lock();
+        loop {
+            if let Some(value) = slot.value.take() {
+                return Taken::Value(value);
+            }
+            if slot.closed {
+                return Taken::Closed;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Taken::Nothing;
+            }
+            slot = self.0.filled.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The newest value if there is one now.
+    #[must_use]
+    pub fn try_take(&self) -> Option<T> {
+        self.0.lock().value.take()
+    }
+
+    /// How many values were replaced before anyone took them.
+    #[must_use]
+    pub fn replaced(&self) -> u64 {
+        self.0.lock().replaced
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        self.0.lock().value = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_newest_wins_and_the_loss_is_counted() {
+        let (sender, receiver) = mailbox();
+        assert_eq!(sender.put(1), None);
+        assert_eq!(sender.put(2), Some(1));
+        assert_eq!(sender.put(3), Some(2));
+        assert_eq!(receiver.take(SHORT), Taken::Value(3));
+        assert_eq!(receiver.take(SHORT), Taken::Nothing);
+        assert_eq!(receiver.replaced(), 2);
+    }
+
+    #[test]
+    fn the_last_value_outlives_the_sender() {
+        let (sender, receiver) = mailbox();
+        sender.put(1);
+        drop(sender);
+        assert_eq!(receiver.take(SHORT), Taken::Value(1));
+        assert_eq!(receiver.take(SHORT), Taken::<i32>::Closed);
+    }
+
+    #[test]
+    fn a_sender_learns_that_the_receiver_is_gone() {
+        let (sender, receiver) = mailbox::<i32>();
+        assert!(!sender.is_closed());
+        drop(receiver);
+        assert!(sender.is_closed());
+    }
+
+    #[test]
+    fn a_waiting_receiver_wakes_when_a_value_comes() {
+        let (sender, receiver) = mailbox();
+        let waiting = std::thread::spawn(move || receiver.take(Duration::from_secs(10)));
+        sender.put(7);
+        assert_eq!(waiting.join().unwrap(), Taken::Value(7));
+    }
+}

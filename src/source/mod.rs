@@ -1,0 +1,85 @@
+//! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
+
+use std::time::Duration;
+
+use crate::frame::{Frame, PixelFormat, Size};
+
+/// How long [`Source::next`] may wait before it says [`Next::Nothing`], so that a program can stop at once.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// What a publisher would like to get from a source. A source gives the nearest it can.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// The size; 640x480 unless said. The publisher scales what differs.
+    pub size: Size,
+    /// Pictures a second, 0.1 to 240; 30 unless said.
+    pub fps: f64,
+    /// The pixel format to prefer; `None` lets the source choose what costs the least.
+    pub format: Option<PixelFormat>,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self { size: Size::new(640, 480), fps: 30.0, format: None }
+    }
+}
+
+/// What an opened source will give.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Opened {
+    /// For people: `Replay Camera (/dev/video0)`.
+    pub name: String,
+    /// The size of its frames; zero sides where only the first frame tells.
+    pub size: Size,
+    /// Frames a second; `None` where nobody knows.
+    pub fps: Option<f64>,
+    /// The format of its frames.
+    pub format: PixelFormat,
+}
+
+/// What [`Source::next`] did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The frame was filled.
+    Frame,
+    /// No frame came within [`PATIENCE`]; ask again.
+    Nothing,
+    /// A frame came and was no good (cut off, flagged as broken); it is counted and the next is asked for.
+    Broken,
+    /// There will be no more frames, and that is no fault: a file played `--once` is over.
+    End,
+}
+
+/// Why a source has no picture now, in the words that viewers are told. It will be opened again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// There is no such thing: a camera that is not there, a file that does not exist.
+    #[error("{0}")]
+    Missing(String),
+    /// It was there and is gone, or is in another program's hands, or gives what nobody can read: `camera unplugged`.
+    #[error("{0}")]
+    Lost(String),
+}
+
+/// Something that gives pictures with a capture time. Implement it to publish your own.
+///
+/// The publisher calls [`open`](Self::open), then [`next`](Self::next) until one of them fails or nobody watches any
+/// more, then [`close`](Self::close), and begins again. All calls come from one thread, but not the thread that made
+/// the value.
+pub trait Source: Send + 'static {
+    /// Makes ready to give frames.
+    ///
+    /// # Errors
+    /// Why there will be none. It is called again a second later, for ever.
+    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError>;
+
+    /// Waits for the next frame, [`PATIENCE`] at most, and puts it into `frame`, whose buffers are reused: set every
+    /// field. A source that can be read faster than its pictures are made paces itself.
+    ///
+    /// # Errors
+    /// Why there will be none. The source is closed and opened again.
+    fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError>;
+
+    /// Lets go of devices and connections. May be called at any time, also twice.
+    fn close(&mut self) {}
+}
