@@ -5,6 +5,7 @@ pub mod error;
 pub mod frame;
 pub mod mailbox;
 pub mod source;
+pub mod stats;
 pub mod time;
 
 pub use error::{Error, Result};
