@@ -1,0 +1,328 @@
+//! Control packets: small JSON objects, told apart by `type`.
+//!
+//! A program ignores fields it does not know, and messages whose `type` it does not know, so that old and new speak
+//! to each other.
+
+use serde::{Deserialize, Serialize};
+
+use super::WireError;
+
+/// The longest control packet, in bytes. All that is said here is said in less.
+pub const MAX_CONTROL: usize = 64 * 1024;
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Gives the pictures of one stream.
+    Publish,
+    /// Gets the pictures of one stream.
+    View,
+}
+
+/// The first packet of a connection, from whoever connected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// What the connection is for.
+    pub role: Role,
+    /// The room; `main` unless said.
+    #[serde(default = "main_room")]
+    pub room: String,
+    /// The stream's name. A viewer may leave it empty: the first stream there is in the room.
+    #[serde(default)]
+    pub name: String,
+    /// Program and version, for logs.
+    #[serde(default)]
+    pub program: String,
+    /// A publisher takes the name over from whoever has it.
+    #[serde(default)]
+    pub replace: bool,
+    /// A viewer acknowledges every picture with [`Control::Ack`]; a publisher can give rungs on demand.
+    #[serde(default)]
+    pub can: Vec<Ability>,
+    /// What a viewer wants, within what the stream can give.
+    #[serde(default, flatten)]
+    pub want: Want,
+}
+
+fn main_room() -> String {
+    "main".into()
+}
+
+/// What a peer can do beyond the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Ability {
+    /// Acknowledges each picture.
+    Ack,
+    /// Encodes the rungs that a [`Control::Demand`] asks for.
+    Rungs,
+    /// Anything a later version brings.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What a viewer asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Want {
+    /// JPEG quality 1 to 100; absent: as good as the link allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
+    /// Bytes a second at most; absent: as many as the link carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<u64>,
+}
+
+/// One quality and size of a stream, as a hub asks a publisher for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rung {
+    /// The number that pictures of this rung carry.
+    pub rung: u8,
+    /// JPEG quality 1 to 100; absent: the publisher's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quality: Option<u8>,
+    /// Bytes a picture at most: the publisher finds the quality, and then the size, that fits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes: Option<u32>,
+}
+
+/// A stream as the hub lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamInfo {
+    /// The room.
+    pub room: String,
+    /// The name in the room.
+    pub name: String,
+    /// Whether pictures come.
+    pub live: bool,
+    /// How many watch.
+    pub viewers: u32,
+}
+
+/// How a stream is doing, told by a publisher to the hub and by the hub to viewers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamState {
+    /// The room, from a hub; a publisher leaves it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub room: String,
+    /// The stream's name, from a hub; a publisher leaves it out.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Whether pictures come, or would if there were something new to see.
+    pub live: bool,
+    /// Why not, for a person: `camera unplugged`. Empty while live.
+    #[serde(default)]
+    pub reason: String,
+    /// For how many milliseconds it has been so.
+    #[serde(default)]
+    pub since_ms: u64,
+    /// Whether there is a publisher at all.
+    #[serde(default)]
+    pub published: bool,
+    /// What the publisher says limits its pictures now (`camera`, `encoder`, `uplink`); empty: nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub limit: String,
+}
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// What was asked for cannot be had: a name that is taken, a limit that is reached. Asking again will not help.
+    Refused,
+    /// Another publisher took the name over.
+    Replaced,
+    /// The program that says so ends.
+    Stopping,
+    /// The other side broke the protocol.
+    Protocol,
+    /// The other side was silent, or read nothing, for too long.
+    Timeout,
+    /// Anything a later version brings.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A control packet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Control {
+    /// First packet from whoever connected.
+    Hello(Hello),
+    /// The hub's answer to a hello.
+    Welcome {
+        /// The room that was joined.
+        room: String,
+        /// The stream's name; empty for a viewer of the first stream there is, while there is none.
+        name: String,
+        /// Program and version of the hub.
+        #[serde(default)]
+        program: String,
+        /// The longest picture the hub passes on, in bytes.
+        #[serde(default)]
+        max_picture: u64,
+    },
+    /// A viewer changes what it watches, or what it wants of it.
+    Subscribe {
+        /// The room; `main` unless said.
+        #[serde(default = "main_room")]
+        room: String,
+        /// The stream's name; empty for the first there is.
+        #[serde(default)]
+        name: String,
+        /// What is wanted of it.
+        #[serde(default, flatten)]
+        want: Want,
+    },
+    /// Asks the hub for [`Control::Streams`].
+    List,
+    /// The streams of the asker's room.
+    Streams {
+        /// One entry a stream.
+        streams: Vec<StreamInfo>,
+    },
+    /// A picture has arrived whole.
+    Ack {
+        /// Its sequence number.
+        sequence: u32,
+        /// Pictures waiting for the decoder: 0 or 1 in a healthy viewer.
+        #[serde(default)]
+        backlog: u32,
+    },
+    /// Hub to publisher: what somebody watches. No rungs: nobody.
+    Demand {
+        /// How many watch.
+        viewers: u32,
+        /// The rungs to encode, at most four.
+        rungs: Vec<Rung>,
+    },
+    /// Are you there, and what does your clock say?
+    Ping {
+        /// The asker's clock in microseconds.
+        time: u64,
+    },
+    /// The answer, at once.
+    Pong {
+        /// The `time` of the ping.
+        time: u64,
+        /// The answerer's clock in microseconds.
+        now: u64,
+    },
+    /// How the stream is doing.
+    State(StreamState),
+    /// The last packet of a connection.
+    Bye {
+        /// For programs.
+        cause: Cause,
+        /// For people.
+        #[serde(default)]
+        reason: String,
+    },
+    /// A message of a later version; ignored.
+    #[serde(skip)]
+    Unknown,
+}
+
+impl Control {
+    /// The JSON text.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        // A value of this type always has a JSON form; `List` stands in for the impossible.
+        serde_json::to_vec(self).unwrap_or_else(|_| br#"{"type":"list"}"#.to_vec())
+    }
+
+    /// Reads the JSON text.
+    ///
+    /// # Errors
+    /// Text that is no JSON object with a `type`, or lacks what its type needs.
+    pub fn from_json(json: &[u8]) -> Result<Self, WireError> {
+        #[derive(Deserialize)]
+        struct Tag<'a> {
+            #[serde(borrow, rename = "type")]
+            tag: std::borrow::Cow<'a, str>,
+        }
+        serde_json::from_slice(json).or_else(|error| match serde_json::from_slice::<Tag<'_>>(json) {
+            Ok(Tag { tag }) if !KNOWN.contains(&tag.as_ref()) => Ok(Self::Unknown),
+            _ => Err(WireError::Control(error.to_string())),
+        })
+    }
+}
+
+const KNOWN: [&str; 11] =
+    ["hello", "welcome", "subscribe", "list", "streams", "ack", "demand", "ping", "pong", "state", "bye"];
+
+/// Checks a room's or a stream's name: 1 to 64 letters, digits and `-_.@`, so that it fits a path, a log line and a
+/// title everywhere.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let fine = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    match name.chars().count() {
+        0 => Err("a name must not be empty".into()),
+        65.. => Err("a name has 64 characters at most".into()),
+        _ if name.starts_with('.') => Err(format!("the name '{name}' must not begin with a dot")),
+        _ => match name.chars().find(|c| !fine(*c)) {
+            Some(bad) => Err(format!("'{bad}' is not allowed in the name '{name}'; use letters, digits and -_.@")),
+            None => Ok(()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_of_a_later_version_is_ignored_and_nonsense_is_not() {
+        assert_eq!(Control::from_json(br#"{"type":"hologram","x":1}"#), Ok(Control::Unknown));
+        assert!(Control::from_json(br#"{"type":"ping"}"#).is_err());
+        assert!(Control::from_json(b"[]").is_err());
+        assert!(Control::from_json(b"\xff").is_err());
+    }
+
+    #[test]
+    fn a_hello_needs_only_its_role() {
+        let Ok(Control::Hello(hello)) = Control::from_json(br#"{"type":"hello","role":"view","can":["ack","fly"]}"#)
+        else {
+            panic!("not read")
+        };
+        assert_eq!((hello.room.as_str(), hello.name.as_str()), ("main", ""));
+        assert_eq!(hello.can, [Ability::Ack, Ability::Unknown]);
+    }
+
+    #[test]
+    fn every_message_survives_the_way_through_json() {
+        let state = StreamState {
+            room: "main".into(),
+            name: "door".into(),
+            live: false,
+            reason: "camera unplugged".into(),
+            since_ms: 4000,
+            published: true,
+            limit: String::new(),
+        };
+        let rung = Rung { rung: 1, quality: Some(40), max_bytes: Some(9000) };
+        for control in [
+            Control::List,
+            Control::Ack { sequence: 7, backlog: 1 },
+            Control::Demand { viewers: 2, rungs: vec![rung] },
+            Control::Ping { time: 1 },
+            Control::Pong { time: 1, now: 2 },
+            Control::State(state),
+            Control::Bye { cause: Cause::Refused, reason: "taken".into() },
+        ] {
+            assert_eq!(Control::from_json(&control.to_json()), Ok(control));
+        }
+    }
+
+    #[test]
+    fn names_fit_paths_and_titles() {
+        for good in ["door", "main", "Haustür", "cam-1_a.b@c"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", "a/b", "..", "a b", "\u{7}", &"x".repeat(65)] {
+            assert!(check_name(bad).is_err(), "{bad}");
+        }
+    }
+}

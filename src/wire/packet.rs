@@ -1,0 +1,246 @@
+//! Packets: a fixed header of 32 bytes, optional JSON metadata, and the payload.
+//!
+//! ```text
+//!  0  magic "SF"      2  version      3  kind     4  codec    5  flags    6  quality  7  rung
+//!  8  capture time, u64, microseconds in the sender's clock
+//! 16  sequence, u32                  20  capture span, u16   22  encode span, u16
+//! 24  uplink span, u16               26  hub span, u16       28  metadata length, u32
+//! ```
+//! All numbers are little-endian. Spans count units of 16 µs and stop at 65535 (1.05 s or more).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::WireError;
+use super::control::{Control, MAX_CONTROL};
+use crate::buffer::{Buffer, Pool};
+use crate::frame::{Codec, Picture, Spans};
+use crate::time::{Micros, micros};
+
+/// The version of the protocol that this program speaks.
+pub const VERSION: u8 = 1;
+/// The length of the header, in bytes.
+pub const HEADER: usize = 32;
+/// The longest metadata of a picture, in bytes.
+pub const MAX_METADATA: usize = 64 * 1024;
+/// The longest picture a hub takes unless it is told otherwise: 8 MiB, a 4K picture of the best quality.
+pub const MAX_PICTURE: usize = 8 << 20;
+
+const MAGIC: [u8; 2] = *b"SF";
+const KIND_PICTURE: u8 = 1;
+const KIND_CONTROL: u8 = 2;
+const CODEC_JPEG: u8 = 1;
+const FLAG_ESTIMATED: u8 = 1;
+const SPAN_UNIT: u64 = 16;
+const SOI: [u8; 2] = [0xff, 0xd8];
+
+/// One packet, read.
+#[derive(Debug)]
+pub enum Packet {
+    /// A picture with all its header told.
+    Picture(Picture),
+    /// A JPEG without header: no number, no time, no quality. Only its bytes are set.
+    Bare(Buffer),
+    /// A control message.
+    Control(Control),
+}
+
+/// The header of a picture, with the time it spent in the hub if it comes from one.
+#[must_use]
+pub fn picture_header(picture: &Picture, hub: Duration) -> [u8; HEADER] {
+    let Codec::Jpeg = picture.codec;
+    let metadata = picture.metadata.as_ref().map_or(0, |text| text.len());
+    let mut head = [0; HEADER];
+    head[..2].copy_from_slice(&MAGIC);
+    head[2] = VERSION;
+    head[3] = KIND_PICTURE;
+    head[4] = CODEC_JPEG;
+    head[5] = if picture.estimated { FLAG_ESTIMATED } else { 0 };
+    head[6] = picture.quality;
+    head[7] = picture.rung;
+    head[8..16].copy_from_slice(&picture.captured.0.to_le_bytes());
+    head[16..20].copy_from_slice(&picture.sequence.to_le_bytes());
+    for (i, span) in [picture.spans.capture, picture.spans.encode, picture.spans.uplink, hub].into_iter().enumerate() {
+        let units = u16::try_from(micros(span) / SPAN_UNIT).unwrap_or(u16::MAX);
+        head[20 + 2 * i..22 + 2 * i].copy_from_slice(&units.to_le_bytes());
+    }
+    head[28..].copy_from_slice(&u32::try_from(metadata).unwrap_or(0).to_le_bytes());
+    head
+}
+
+/// A whole control packet.
+#[must_use]
+pub fn control_packet(control: &Control) -> Vec<u8> {
+    let json = control.to_json();
+    let mut packet = vec![0; HEADER];
+    packet[..2].copy_from_slice(&MAGIC);
+    packet[2] = VERSION;
+    packet[3] = KIND_CONTROL;
+    packet.extend_from_slice(&json);
+    packet
+}
+
+/// Puts one packet together from the pieces in which it arrives, copying every byte once, into place.
+pub struct Assembler {
+    head: [u8; HEADER],
+    have: usize,
+    bare: bool,
+    metadata: Vec<u8>,
+    metadata_len: usize,
+    data: Buffer,
+    pool: Pool,
+    max_picture: usize,
+}
+
+impl Assembler {
+    /// For packets whose pictures have `max_picture` bytes at most.
+    #[must_use]
+    pub fn new(max_picture: usize) -> Self {
+        let pool = Pool::default();
+        let data = pool.take();
+        Self {
+            head: [0; HEADER],
+            have: 0,
+            bare: false,
+            metadata: Vec::new(),
+            metadata_len: 0,
+            data,
+            pool,
+            max_picture,
+        }
+    }
+
+    /// The longest packet that can be right.
+    #[must_use]
+    pub fn max_packet(&self) -> usize {
+        HEADER + (self.max_picture + MAX_METADATA).max(MAX_CONTROL)
+    }
+
+    /// Changes the limit on pictures, as when a peer has been admitted.
+    pub fn set_max_picture(&mut self, max_picture: usize) {
+        self.max_picture = max_picture;
+    }
+
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// The packet cannot become a right one.
+    pub fn push(&mut self, mut piece: &[u8]) -> Result<(), WireError> {
+        if !self.bare && self.have < HEADER {
+            let n = piece.len().min(HEADER - self.have);
+            self.head[self.have..self.have + n].copy_from_slice(&piece[..n]);
+            self.have += n;
+            piece = &piece[n..];
+            if self.have >= 2 && self.head[..2] == SOI {
+                self.bare = true;
+                self.data.extend_from_slice(&self.head[..self.have]);
+            } else if self.have == HEADER {
+                self.check_head()?;
+            }
+        }
+        if self.metadata.len() < self.metadata_len {
+            let n = piece.len().min(self.metadata_len - self.metadata.len());
+            self.metadata.extend_from_slice(&piece[..n]);
+            piece = &piece[n..];
+        }
+        if piece.is_empty() {
+            return Ok(());
+        }
+        let limit = if !self.bare && self.head[3] == KIND_CONTROL { MAX_CONTROL } else { self.max_picture };
+        let length = self.data.len() + piece.len();
+        if length > limit {
+            return Err(WireError::TooLong { length: length as u64, limit });
+        }
+        self.data.extend_from_slice(piece);
+        Ok(())
+    }
+
+    /// The packet is complete.
+    ///
+    /// # Errors
+    /// What came is no packet.
+    pub fn finish(&mut self) -> Result<Packet, WireError> {
+        let packet = self.read();
+        let fresh = self.pool.take();
+        (self.have, self.bare, self.metadata_len) = (0, false, 0);
+        self.metadata.clear();
+        match packet? {
+            Read::Bare => Ok(Packet::Bare(std::mem::replace(&mut self.data, fresh))),
+            Read::Picture(mut picture) => {
+                picture.data = std::mem::replace(&mut self.data, fresh);
+                Ok(Packet::Picture(picture))
+            }
+            Read::Control(control) => {
+                self.data.clear();
+                Ok(Packet::Control(control))
+            }
+        }
+    }
+
+    fn check_head(&mut self) -> Result<(), WireError> {
+        let head = &self.head;
+        if head[..2] != MAGIC {
+            return Err(WireError::Malformed("a packet begins neither with SF nor with a JPEG"));
+        }
+        if head[2] != VERSION {
+            return Err(WireError::Version(head[2]));
+        }
+        let metadata = u32_at(head, 28) as usize;
+        if metadata > MAX_METADATA {
+            return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
+        }
+        match (head[3], head[4]) {
+            (KIND_PICTURE, CODEC_JPEG) => self.metadata_len = metadata,
+            (KIND_PICTURE, _) => return Err(WireError::Malformed("a picture of an unknown codec")),
+            (KIND_CONTROL, _) if metadata == 0 => {}
+            (KIND_CONTROL, _) => return Err(WireError::Malformed("a control packet with metadata")),
+            _ => return Err(WireError::Malformed("a packet of an unknown kind")),
+        }
+        Ok(())
+    }
+
+    fn read(&self) -> Result<Read, WireError> {
+        if self.bare {
+            return Ok(Read::Bare);
+        }
+        if self.have < HEADER || self.metadata.len() < self.metadata_len {
+            return Err(WireError::Malformed("a packet shorter than its header says"));
+        }
+        if self.head[3] == KIND_CONTROL {
+            return Control::from_json(&self.data).map(Read::Control);
+        }
+        let metadata = match std::str::from_utf8(&self.metadata) {
+            Ok("") => None,
+            Ok(text) => Some(Arc::from(text)),
+            Err(_) => return Err(WireError::Malformed("metadata that is no UTF-8")),
+        };
+        if self.data.is_empty() {
+            return Err(WireError::Malformed("a picture without a payload"));
+        }
+        let span = |at: usize| {
+            Duration::from_micros(u64::from(u16::from_le_bytes([self.head[at], self.head[at + 1]])) * SPAN_UNIT)
+        };
+        let time = u64::from(u32_at(&self.head, 8)) | u64::from(u32_at(&self.head, 12)) << 32;
+        Ok(Read::Picture(Picture {
+            codec: Codec::Jpeg,
+            quality: self.head[6],
+            rung: self.head[7],
+            sequence: u32_at(&self.head, 16),
+            captured: Micros(time),
+            estimated: self.head[5] & FLAG_ESTIMATED != 0,
+            spans: Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
+            metadata,
+            data: Buffer::default(),
+        }))
+    }
+}
+
+enum Read {
+    Picture(Picture),
+    Bare,
+    Control(Control),
+}
+
+fn u32_at(bytes: &[u8; HEADER], at: usize) -> u32 {
+    u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+}
