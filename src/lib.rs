@@ -4,6 +4,8 @@ pub mod buffer;
 pub mod error;
 pub mod frame;
 pub mod mailbox;
+pub mod room;
+pub mod session;
 pub mod source;
 pub mod stats;
 pub mod time;

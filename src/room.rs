@@ -1,0 +1,469 @@
+//! Rooms: which streams there are, who publishes each, who watches, and what each of them must be told.
+//!
+//! A rule, not a registry of sockets: calls say what happened, the [`Effect`]s they return say whom to tell what.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::time::{Micros, micros};
+use crate::wire::control::{Cause, Control, Rung, StreamInfo, StreamState};
+
+/// Names one connection of a hub, for as long as the hub lives.
+pub type ConnectionId = u64;
+
+/// A stream's address: the room, and the name in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamKey {
+    /// The room; `main` unless somebody said otherwise.
+    pub room: String,
+    /// The name in the room.
+    pub name: String,
+}
+
+impl StreamKey {
+    /// `room/name`.
+    #[must_use]
+    pub fn new(room: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { room: room.into(), name: name.into() }
+    }
+}
+
+impl std::fmt::Display for StreamKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.room, self.name)
+    }
+}
+
+/// What is to be done because of what happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send this to a connection.
+    Tell(ConnectionId, Control),
+    /// Send this to a connection as the last thing, and close it.
+    Close(ConnectionId, Control),
+    /// A viewer now watches this stream, and no other.
+    Watch(ConnectionId, StreamKey),
+    /// A stream is gone: nobody publishes it and nobody watches it.
+    Forget(StreamKey),
+    /// A stream that nobody watched is watched now, or the other way round.
+    Watched(StreamKey, bool),
+}
+
+/// Why somebody may not publish or watch.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Somebody else publishes under the name.
+    #[error("the name {0} is taken by a live publisher; use another name, or --replace to take it over")]
+    Taken(StreamKey),
+    /// The limit on publishers is reached.
+    #[error("this hub takes {0} publishers and has them all")]
+    Publishers(usize),
+    /// The limit on viewers is reached.
+    #[error("this hub takes {0} viewers and has them all")]
+    Viewers(usize),
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    /// Counts up with every stream: the oldest is "the first there is".
+    order: u64,
+    publisher: Option<ConnectionId>,
+    viewers: Vec<ConnectionId>,
+    reason: String,
+    limit: String,
+    since: Micros,
+    rungs: Vec<Rung>,
+}
+
+impl Stream {
+    fn live(&self) -> bool {
+        self.publisher.is_some() && self.reason.is_empty()
+    }
+
+    fn state(&self, key: &StreamKey, now: Micros) -> Control {
+        Control::State(StreamState {
+            room: key.room.clone(),
+            name: key.name.clone(),
+            live: self.live(),
+            reason: self.reason.clone(),
+            since_ms: micros(now.since(self.since)) / 1000,
+            published: self.publisher.is_some(),
+            limit: self.limit.clone(),
+        })
+    }
+
+    fn demand(&self) -> Control {
+        let viewers = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
+        Control::Demand { viewers, rungs: if viewers == 0 { Vec::new() } else { self.rungs.clone() } }
+    }
+}
+
+/// All rooms of a hub.
+#[derive(Debug)]
+pub struct Rooms {
+    streams: BTreeMap<StreamKey, Stream>,
+    /// Where each connection publishes or watches. A viewer of the first stream there is, while there is none, watches
+    /// a stream without a name.
+    places: HashMap<ConnectionId, StreamKey>,
+    orders: u64,
+    publishers: usize,
+    viewers: usize,
+    max_publishers: usize,
+    max_viewers: usize,
+}
+
+impl Rooms {
+    /// No rooms yet; they come and go with the connections in them, of which there are so many at most.
+    #[must_use]
+    pub fn new(max_publishers: usize, max_viewers: usize) -> Self {
+        Self {
+            streams: BTreeMap::new(),
+            places: HashMap::new(),
+            orders: 0,
+            publishers: 0,
+            viewers: 0,
+            max_publishers,
+            max_viewers,
+        }
+    }
+
+    /// A publisher wants a name; with `replace` even from another publisher.
+    ///
+    /// # Errors
+    /// The name is taken, or there are too many publishers.
+    pub fn publish(
+        &mut self,
+        id: ConnectionId,
+        key: &StreamKey,
+        replace: bool,
+        now: Micros,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let holder = self.streams.get(key).and_then(|s| s.publisher);
+        let mut effects = Vec::new();
+        match holder {
+            Some(_) if !replace => return Err(Refusal::Taken(key.clone())),
+            None if self.publishers >= self.max_publishers => return Err(Refusal::Publishers(self.max_publishers)),
+            Some(old) => {
+                self.places.remove(&old);
+                let reason = format!("another publisher took {key} over");
+                effects.push(Effect::Close(old, Control::Bye { cause: Cause::Replaced, reason }));
+            }
+            None => self.publishers += 1,
+        }
+        let stream = self.stream(key, now);
+        stream.publisher = Some(id);
+        stream.reason.clear();
+        stream.limit.clear();
+        stream.since = now;
+        let demand = stream.demand();
+        let state = stream.state(key, now);
+        effects.extend(stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())));
+        effects.push(Effect::Tell(id, demand));
+        self.places.insert(id, key.clone());
+        // Whoever waits for the first stream of the room has it now.
+        let nameless = StreamKey::new(&key.room, "");
+        for viewer in self.streams.get(&nameless).map(|s| s.viewers.clone()).unwrap_or_default() {
+            effects.extend(self.remove(viewer, now));
+            effects.extend(self.add_viewer(viewer, key, now));
+        }
+        Ok(effects)
+    }
+
+    /// A viewer wants a stream, which need not exist yet; without a name, the first of the room.
+    ///
+    /// # Errors
+    /// There are too many viewers.
+    pub fn watch(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Result<Vec<Effect>, Refusal> {
+        if !self.places.contains_key(&id) && self.viewers >= self.max_viewers {
+            return Err(Refusal::Viewers(self.max_viewers));
+        }
+        let found = if key.name.is_empty() { self.first(&key.room).unwrap_or_else(|| key.clone()) } else { key.clone() };
+        if self.places.get(&id) == Some(&found) {
+            return Ok(Vec::new());
+        }
+        let mut effects = self.remove(id, now);
+        effects.extend(self.add_viewer(id, &found, now));
+        Ok(effects)
+    }
+
+    /// A publisher says how its stream is doing; an empty reason means that pictures come.
+    pub fn report(&mut self, id: ConnectionId, reason: &str, limit: &str, now: Micros) -> Vec<Effect> {
+        let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
+        if stream.reason == reason && stream.limit == limit {
+            return Vec::new();
+        }
+        if stream.reason != reason {
+            reason.clone_into(&mut stream.reason);
+            stream.since = now;
+        }
+        limit.clone_into(&mut stream.limit);
+        let state = stream.state(&key, now);
+        stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect()
+    }
+
+    /// The hub has worked out which rungs the viewers of a stream need.
+    pub fn need(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
+        match self.streams.get_mut(key) {
+            Some(stream) if stream.rungs != rungs => {
+                stream.rungs = rungs;
+                stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.
+    pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
+        let Some((key, stream)) = self.published_by(id) else { return self.remove(id, now) };
+        stream.publisher = None;
+        reason.clone_into(&mut stream.reason);
+        stream.limit.clear();
+        stream.since = now;
+        let state = stream.state(&key, now);
+        let mut effects: Vec<_> = stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect();
+        self.places.remove(&id);
+        self.publishers -= 1;
+        effects.extend(self.forget(&key));
+        effects
+    }
+
+    /// The streams of one room, or of all.
+    #[must_use]
+    pub fn list(&self, room: Option<&str>) -> Vec<StreamInfo> {
+        self.streams
+            .iter()
+            .filter(|(key, _)| !key.name.is_empty() && room.is_none_or(|r| r == key.room))
+            .map(|(key, stream)| StreamInfo {
+                room: key.room.clone(),
+                name: key.name.clone(),
+                live: stream.live(),
+                viewers: u32::try_from(stream.viewers.len()).unwrap_or(u32::MAX),
+            })
+            .collect()
+    }
+
+    /// The first stream there is in a room: one that is published before one that is not, and then the oldest.
+    #[must_use]
+    pub fn first(&self, room: &str) -> Option<StreamKey> {
+        self.streams
+            .iter()
+            .filter(|(key, stream)| key.room == room && !key.name.is_empty() && stream.publisher.is_some())
+            .min_by_key(|(_, stream)| (!stream.live(), stream.order))
+            .map(|(key, _)| key.clone())
+    }
+
+    /// The state of a stream as viewers are told it.
+    #[must_use]
+    pub fn state(&self, key: &StreamKey, now: Micros) -> Option<Control> {
+        self.streams.get(key).map(|stream| stream.state(key, now))
+    }
+
+    /// How many publish and how many watch.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.publishers, self.viewers)
+    }
+
+    fn stream(&mut self, key: &StreamKey, now: Micros) -> &mut Stream {
+        self.streams.entry(key.clone()).or_insert_with(|| {
+            self.orders += 1;
+            Stream { order: self.orders, since: now, ..Stream::default() }
+        })
+    }
+
+    fn published_by(&mut self, id: ConnectionId) -> Option<(StreamKey, &mut Stream)> {
+        let key = self.places.get(&id)?.clone();
+        let stream = self.streams.get_mut(&key).filter(|s| s.publisher == Some(id))?;
+        Some((key, stream))
+    }
+
+    fn add_viewer(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Vec<Effect> {
+        self.places.insert(id, key.clone());
+        self.viewers += 1;
+        let stream = self.stream(key, now);
+        stream.viewers.push(id);
+        let mut effects = vec![Effect::Watch(id, key.clone()), Effect::Tell(id, stream.state(key, now))];
+        if stream.viewers.len() == 1 {
+            effects.insert(0, Effect::Watched(key.clone(), true));
+        }
+        effects.extend(stream.publisher.map(|p| Effect::Tell(p, stream.demand())));
+        effects
+    }
+
+    /// Takes a viewer out of its stream, if it has one.
+    fn remove(&mut self, id: ConnectionId, _now: Micros) -> Vec<Effect> {
+        let Some(key) = self.places.remove(&id) else { return Vec::new() };
+        let Some(stream) = self.streams.get_mut(&key) else { return Vec::new() };
+        let before = stream.viewers.len();
+        stream.viewers.retain(|v| *v != id);
+        self.viewers -= before - stream.viewers.len();
+        let mut effects: Vec<_> = stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect();
+        if stream.viewers.is_empty() {
+            effects.push(Effect::Watched(key.clone(), false));
+        }
+        effects.extend(self.forget(&key));
+        effects
+    }
+
+    fn forget(&mut self, key: &StreamKey) -> Option<Effect> {
+        let stream = self.streams.get(key)?;
+        (stream.publisher.is_none() && stream.viewers.is_empty()).then(|| {
+            self.streams.remove(key);
+            Effect::Forget(key.clone())
+        })
+    }
+}
+
+/// Gives the pictures of a stream numbers that only ever rise, across publishers that come and go, and keeps the gaps
+/// that a publisher left.
+#[derive(Debug, Default)]
+pub struct Numbering {
+    last: Option<u32>,
+    ours: u32,
+}
+
+impl Numbering {
+    /// Another publisher begins; its numbers mean nothing yet.
+    pub fn new_publisher(&mut self) {
+        self.last = None;
+    }
+
+    /// Our number for a picture, from its publisher's own, and how many pictures are missing before it. Several rungs
+    /// of one picture share a number.
+    pub fn number(&mut self, theirs: u32) -> (u32, u32) {
+        // A publisher that jumps by more than this has not lost pictures, it counts otherwise.
+        const FAR: u32 = 1000;
+        let step = match self.last {
+            None => 1,
+            Some(last) => match theirs.wrapping_sub(last) {
+                0 => 0,
+                step if step <= FAR => step,
+                _ => 1,
+            },
+        };
+        self.last = Some(theirs);
+        self.ours = self.ours.wrapping_add(step);
+        (self.ours, step.saturating_sub(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Micros = Micros(1_000_000);
+
+    fn door() -> StreamKey {
+        StreamKey::new("main", "door")
+    }
+
+    fn rooms() -> Rooms {
+        Rooms::new(2, 2)
+    }
+
+    fn states(effects: &[Effect], id: ConnectionId) -> Vec<(bool, String)> {
+        let told = effects.iter().filter_map(|e| match e {
+            Effect::Tell(to, Control::State(s)) if *to == id => Some((s.live, s.reason.clone())),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    fn demands(effects: &[Effect], id: ConnectionId) -> Vec<u32> {
+        let told = effects.iter().filter_map(|e| match e {
+            Effect::Tell(to, Control::Demand { viewers, .. }) if *to == id => Some(*viewers),
+            _ => None,
+        });
+        told.collect()
+    }
+
+    #[test]
+    fn a_viewer_may_come_before_its_stream_and_stays_when_the_publisher_goes() {
+        let mut rooms = rooms();
+        let came = rooms.watch(1, &door(), NOW).unwrap();
+        assert_eq!(states(&came, 1), [(false, String::new())]);
+        let published = rooms.publish(2, &door(), false, NOW).unwrap();
+        assert_eq!(states(&published, 1), [(true, String::new())]);
+        assert_eq!(demands(&published, 2), [1]);
+        let lost = rooms.report(2, "camera unplugged", "", NOW);
+        assert_eq!(states(&lost, 1), [(false, "camera unplugged".into())]);
+        let gone = rooms.leave(2, "publisher gone", NOW);
+        assert_eq!(states(&gone, 1), [(false, "publisher gone".into())]);
+        let back = rooms.publish(3, &door(), false, NOW).unwrap();
+        assert_eq!(states(&back, 1), [(true, String::new())]);
+        assert_eq!(rooms.counts(), (1, 1));
+    }
+
+    #[test]
+    fn a_taken_name_is_refused_unless_it_is_taken_over() {
+        let mut rooms = rooms();
+        rooms.publish(1, &door(), false, NOW).unwrap();
+        assert_eq!(rooms.publish(2, &door(), false, NOW), Err(Refusal::Taken(door())));
+        let effects = rooms.publish(2, &door(), true, NOW).unwrap();
+        assert!(matches!(&effects[0], Effect::Close(1, Control::Bye { cause: Cause::Replaced, .. })));
+        // The old publisher's end changes nothing any more.
+        assert_eq!(rooms.leave(1, "publisher gone", NOW), []);
+        assert_eq!(rooms.counts(), (1, 0));
+    }
+
+    #[test]
+    fn a_viewer_without_a_name_gets_the_first_stream_now_or_when_it_comes() {
+        let mut rooms = rooms();
+        rooms.watch(1, &StreamKey::new("main", ""), NOW).unwrap();
+        assert_eq!(rooms.list(None), []);
+        let effects = rooms.publish(2, &door(), false, NOW).unwrap();
+        assert!(effects.contains(&Effect::Watch(1, door())), "{effects:?}");
+        rooms.publish(3, &StreamKey::new("main", "attic"), false, NOW).unwrap();
+        assert!(rooms.watch(4, &StreamKey::new("main", ""), NOW).unwrap().contains(&Effect::Watch(4, door())));
+        let other = rooms.first("other");
+        assert_eq!(other, None);
+    }
+
+    #[test]
+    fn a_publisher_knows_whether_anybody_watches() {
+        let mut rooms = rooms();
+        let effects = rooms.publish(1, &door(), false, NOW).unwrap();
+        assert_eq!(demands(&effects, 1), [0]);
+        assert_eq!(demands(&rooms.watch(2, &door(), NOW).unwrap(), 1), [1]);
+        assert_eq!(demands(&rooms.watch(3, &door(), NOW).unwrap(), 1), [2]);
+        assert_eq!(demands(&rooms.leave(2, "", NOW), 1), [1]);
+        let last = rooms.leave(3, "", NOW);
+        assert_eq!(demands(&last, 1), [0]);
+        assert!(last.contains(&Effect::Watched(door(), false)));
+    }
+
+    #[test]
+    fn limits_hold_and_places_are_free_again() {
+        let mut rooms = rooms();
+        rooms.watch(1, &door(), NOW).unwrap();
+        rooms.watch(2, &door(), NOW).unwrap();
+        assert_eq!(rooms.watch(3, &door(), NOW), Err(Refusal::Viewers(2)));
+        rooms.leave(1, "", NOW);
+        assert!(rooms.watch(3, &door(), NOW).is_ok());
+        rooms.publish(4, &door(), false, NOW).unwrap();
+        rooms.publish(5, &StreamKey::new("main", "b"), false, NOW).unwrap();
+        assert_eq!(rooms.publish(6, &StreamKey::new("main", "c"), false, NOW), Err(Refusal::Publishers(2)));
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_stream_when_all_have_gone() {
+        let mut rooms = rooms();
+        rooms.publish(1, &door(), false, NOW).unwrap();
+        rooms.watch(2, &StreamKey::new("x", "y"), NOW).unwrap();
+        rooms.watch(2, &door(), NOW).unwrap();
+        assert!(rooms.leave(1, "publisher gone", NOW).len() == 1);
+        assert!(rooms.leave(2, "", NOW).contains(&Effect::Forget(door())));
+        assert!(rooms.streams.is_empty() && rooms.places.is_empty());
+        assert_eq!(rooms.counts(), (0, 0));
+    }
+
+    #[test]
+    fn numbers_rise_across_publishers_and_keep_gaps() {
+        let mut numbering = Numbering::default();
+        let given: Vec<_> = [7, 7, 8, 11].map(|n| numbering.number(n)).into();
+        assert_eq!(given, [(1, 0), (1, 0), (2, 0), (5, 2)]);
+        numbering.new_publisher();
+        assert_eq!(numbering.number(0), (6, 0));
+        assert_eq!(numbering.number(u32::MAX), (7, 0));
+        assert_eq!(numbering.number(0), (8, 0));
+    }
+}
