@@ -3,7 +3,9 @@
 pub mod buffer;
 pub mod error;
 pub mod frame;
+pub mod hub;
 pub mod mailbox;
+pub mod net;
 pub mod room;
 pub mod session;
 pub mod source;

@@ -67,6 +67,7 @@ struct Stream {
     /// Counts up with every stream: the oldest is "the first there is".
     order: u64,
     publisher: Option<ConnectionId>,
+    instance: u64,
     viewers: Vec<ConnectionId>,
     reason: String,
     limit: String,
@@ -126,7 +127,8 @@ impl Rooms {
         }
     }
 
-    /// A publisher wants a name; with `replace` even from another publisher.
+    /// A publisher wants a name; with `replace` even from another publisher. Its own earlier connection, known by the
+    /// same `instance` other than 0, gives way in any case.
     ///
     /// # Errors
     /// The name is taken, or there are too many publishers.
@@ -135,12 +137,15 @@ impl Rooms {
         id: ConnectionId,
         key: &StreamKey,
         replace: bool,
+        instance: u64,
         now: Micros,
     ) -> Result<Vec<Effect>, Refusal> {
-        let holder = self.streams.get(key).and_then(|s| s.publisher);
+        let stream = self.streams.get(key);
+        let holder = stream.and_then(|s| s.publisher);
+        let own = instance != 0 && stream.is_some_and(|s| s.instance == instance);
         let mut effects = Vec::new();
         match holder {
-            Some(_) if !replace => return Err(Refusal::Taken(key.clone())),
+            Some(_) if !replace && !own => return Err(Refusal::Taken(key.clone())),
             None if self.publishers >= self.max_publishers => return Err(Refusal::Publishers(self.max_publishers)),
             Some(old) => {
                 self.places.remove(&old);
@@ -151,6 +156,7 @@ impl Rooms {
         }
         let stream = self.stream(key, now);
         stream.publisher = Some(id);
+        stream.instance = instance;
         stream.reason.clear();
         stream.limit.clear();
         stream.since = now;
@@ -162,7 +168,7 @@ impl Rooms {
         // Whoever waits for the first stream of the room has it now.
         let nameless = StreamKey::new(&key.room, "");
         for viewer in self.streams.get(&nameless).map(|s| s.viewers.clone()).unwrap_or_default() {
-            effects.extend(self.remove(viewer, now));
+            effects.extend(self.remove(viewer));
             effects.extend(self.add_viewer(viewer, key, now));
         }
         Ok(effects)
@@ -176,11 +182,12 @@ impl Rooms {
         if !self.places.contains_key(&id) && self.viewers >= self.max_viewers {
             return Err(Refusal::Viewers(self.max_viewers));
         }
-        let found = if key.name.is_empty() { self.first(&key.room).unwrap_or_else(|| key.clone()) } else { key.clone() };
+        let found =
+            if key.name.is_empty() { self.first(&key.room).unwrap_or_else(|| key.clone()) } else { key.clone() };
         if self.places.get(&id) == Some(&found) {
             return Ok(Vec::new());
         }
-        let mut effects = self.remove(id, now);
+        let mut effects = self.remove(id);
         effects.extend(self.add_viewer(id, &found, now));
         Ok(effects)
     }
@@ -213,7 +220,7 @@ impl Rooms {
 
     /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.
     pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
-        let Some((key, stream)) = self.published_by(id) else { return self.remove(id, now) };
+        let Some((key, stream)) = self.published_by(id) else { return self.remove(id) };
         stream.publisher = None;
         reason.clone_into(&mut stream.reason);
         stream.limit.clear();
@@ -257,6 +264,12 @@ impl Rooms {
         self.streams.get(key).map(|stream| stream.state(key, now))
     }
 
+    /// Whether somebody publishes under this name now.
+    #[must_use]
+    pub fn is_published(&self, key: &StreamKey) -> bool {
+        self.streams.get(key).is_some_and(|s| s.publisher.is_some())
+    }
+
     /// How many publish and how many watch.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
@@ -290,7 +303,7 @@ impl Rooms {
     }
 
     /// Takes a viewer out of its stream, if it has one.
-    fn remove(&mut self, id: ConnectionId, _now: Micros) -> Vec<Effect> {
+    fn remove(&mut self, id: ConnectionId) -> Vec<Effect> {
         let Some(key) = self.places.remove(&id) else { return Vec::new() };
         let Some(stream) = self.streams.get_mut(&key) else { return Vec::new() };
         let before = stream.viewers.len();
@@ -381,14 +394,14 @@ mod tests {
         let mut rooms = rooms();
         let came = rooms.watch(1, &door(), NOW).unwrap();
         assert_eq!(states(&came, 1), [(false, String::new())]);
-        let published = rooms.publish(2, &door(), false, NOW).unwrap();
+        let published = rooms.publish(2, &door(), false, 0, NOW).unwrap();
         assert_eq!(states(&published, 1), [(true, String::new())]);
         assert_eq!(demands(&published, 2), [1]);
         let lost = rooms.report(2, "camera unplugged", "", NOW);
         assert_eq!(states(&lost, 1), [(false, "camera unplugged".into())]);
         let gone = rooms.leave(2, "publisher gone", NOW);
         assert_eq!(states(&gone, 1), [(false, "publisher gone".into())]);
-        let back = rooms.publish(3, &door(), false, NOW).unwrap();
+        let back = rooms.publish(3, &door(), false, 0, NOW).unwrap();
         assert_eq!(states(&back, 1), [(true, String::new())]);
         assert_eq!(rooms.counts(), (1, 1));
     }
@@ -396,9 +409,9 @@ mod tests {
     #[test]
     fn a_taken_name_is_refused_unless_it_is_taken_over() {
         let mut rooms = rooms();
-        rooms.publish(1, &door(), false, NOW).unwrap();
-        assert_eq!(rooms.publish(2, &door(), false, NOW), Err(Refusal::Taken(door())));
-        let effects = rooms.publish(2, &door(), true, NOW).unwrap();
+        rooms.publish(1, &door(), false, 0, NOW).unwrap();
+        assert_eq!(rooms.publish(2, &door(), false, 0, NOW), Err(Refusal::Taken(door())));
+        let effects = rooms.publish(2, &door(), true, 0, NOW).unwrap();
         assert!(matches!(&effects[0], Effect::Close(1, Control::Bye { cause: Cause::Replaced, .. })));
         // The old publisher's end changes nothing any more.
         assert_eq!(rooms.leave(1, "publisher gone", NOW), []);
@@ -406,13 +419,22 @@ mod tests {
     }
 
     #[test]
+    fn a_publisher_that_comes_back_takes_its_name_from_its_own_dead_connection() {
+        let mut rooms = rooms();
+        rooms.publish(1, &door(), false, 77, NOW).unwrap();
+        assert!(rooms.publish(2, &door(), false, 78, NOW).is_err());
+        let effects = rooms.publish(3, &door(), false, 77, NOW).unwrap();
+        assert!(matches!(&effects[0], Effect::Close(1, _)));
+    }
+
+    #[test]
     fn a_viewer_without_a_name_gets_the_first_stream_now_or_when_it_comes() {
         let mut rooms = rooms();
         rooms.watch(1, &StreamKey::new("main", ""), NOW).unwrap();
         assert_eq!(rooms.list(None), []);
-        let effects = rooms.publish(2, &door(), false, NOW).unwrap();
+        let effects = rooms.publish(2, &door(), false, 0, NOW).unwrap();
         assert!(effects.contains(&Effect::Watch(1, door())), "{effects:?}");
-        rooms.publish(3, &StreamKey::new("main", "attic"), false, NOW).unwrap();
+        rooms.publish(3, &StreamKey::new("main", "attic"), false, 0, NOW).unwrap();
         assert!(rooms.watch(4, &StreamKey::new("main", ""), NOW).unwrap().contains(&Effect::Watch(4, door())));
         let other = rooms.first("other");
         assert_eq!(other, None);
@@ -421,7 +443,7 @@ mod tests {
     #[test]
     fn a_publisher_knows_whether_anybody_watches() {
         let mut rooms = rooms();
-        let effects = rooms.publish(1, &door(), false, NOW).unwrap();
+        let effects = rooms.publish(1, &door(), false, 0, NOW).unwrap();
         assert_eq!(demands(&effects, 1), [0]);
         assert_eq!(demands(&rooms.watch(2, &door(), NOW).unwrap(), 1), [1]);
         assert_eq!(demands(&rooms.watch(3, &door(), NOW).unwrap(), 1), [2]);
@@ -439,15 +461,15 @@ mod tests {
         assert_eq!(rooms.watch(3, &door(), NOW), Err(Refusal::Viewers(2)));
         rooms.leave(1, "", NOW);
         assert!(rooms.watch(3, &door(), NOW).is_ok());
-        rooms.publish(4, &door(), false, NOW).unwrap();
-        rooms.publish(5, &StreamKey::new("main", "b"), false, NOW).unwrap();
-        assert_eq!(rooms.publish(6, &StreamKey::new("main", "c"), false, NOW), Err(Refusal::Publishers(2)));
+        rooms.publish(4, &door(), false, 0, NOW).unwrap();
+        rooms.publish(5, &StreamKey::new("main", "b"), false, 0, NOW).unwrap();
+        assert_eq!(rooms.publish(6, &StreamKey::new("main", "c"), false, 0, NOW), Err(Refusal::Publishers(2)));
     }
 
     #[test]
     fn nothing_is_left_of_a_stream_when_all_have_gone() {
         let mut rooms = rooms();
-        rooms.publish(1, &door(), false, NOW).unwrap();
+        rooms.publish(1, &door(), false, 0, NOW).unwrap();
         rooms.watch(2, &StreamKey::new("x", "y"), NOW).unwrap();
         rooms.watch(2, &door(), NOW).unwrap();
         assert!(rooms.leave(1, "publisher gone", NOW).len() == 1);

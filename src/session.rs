@@ -273,8 +273,10 @@ mod tests {
         for _ in 0..3 {
             clock.answer(START, Micros(START.0 + 1000), START + Duration::from_micros(2000));
         }
-        assert_eq!(capture_time(&clock, Micros(START.0 + 4000), spent, START + Duration::from_millis(9)),
-            (Micros(START.0 + 4000), false));
+        assert_eq!(
+            capture_time(&clock, Micros(START.0 + 4000), spent, START + Duration::from_millis(9)),
+            (Micros(START.0 + 4000), false)
+        );
         // A publisher that lies about its time does not make a picture from the future or of last year.
         assert!(capture_time(&clock, Micros(u64::MAX), spent, START).1);
         assert!(capture_time(&clock, Micros(0), spent, START + Duration::from_secs(4000)).1);

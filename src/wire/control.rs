@@ -37,6 +37,10 @@ pub struct Hello {
     /// A publisher takes the name over from whoever has it.
     #[serde(default)]
     pub replace: bool,
+    /// A number that a publisher made up when it started: it may take its name back from its own broken connection,
+    /// which the hub may not have noticed yet. 0: none.
+    #[serde(default)]
+    pub instance: u64,
     /// A viewer acknowledges every picture with [`Control::Ack`]; a publisher can give rungs on demand.
     #[serde(default)]
     pub can: Vec<Ability>,

@@ -98,16 +98,7 @@ impl Assembler {
     pub fn new(max_picture: usize) -> Self {
         let pool = Pool::default();
         let data = pool.take();
-        Self {
-            head: [0; HEADER],
-            have: 0,
-            bare: false,
-            metadata: Vec::new(),
-            metadata_len: 0,
-            data,
-            pool,
-            max_picture,
-        }
+        Self { head: [0; HEADER], have: 0, bare: false, metadata: Vec::new(), metadata_len: 0, data, pool, max_picture }
     }
 
     /// The longest packet that can be right.

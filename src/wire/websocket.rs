@@ -347,7 +347,9 @@ mod tests {
         let (first, second) = whole[2..].split_at(3);
         let bytes = [&[0x02, 3][..], first, &ping(End::Server), &[0x80, 2], second].concat();
         let messages = feed(End::Client, &bytes, &[]).unwrap();
-        assert!(matches!(&messages[..], [Message::Ping(_), Message::Packet(Packet::Bare(d))] if ***d == *b"\xff\xd8pic"));
+        assert!(
+            matches!(&messages[..], [Message::Ping(_), Message::Packet(Packet::Bare(d))] if ***d == *b"\xff\xd8pic")
+        );
     }
 
     #[test]

@@ -1,0 +1,429 @@
+//! Delivery: a few threads, each with its share of the connections, on sockets that never block.
+//!
+//! A picture is laid out once and shared by all. A loop takes the newest picture for a viewer only when that viewer
+//! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
+//! nothing.
+
+mod peer;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mio::event::Event;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+pub(super) use self::peer::{Newcomer, Wish};
+use self::peer::{Peer, Role};
+use super::Shared;
+use super::stream::Stream;
+use crate::net::connection::{Broken, Drained};
+use crate::room::ConnectionId;
+use crate::time::{Micros, now};
+use crate::wire::control::{Cause, Control};
+
+const WAKER: Token = Token(usize::MAX);
+/// How often heartbeats, deadlines and metrics are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often sums are logged.
+const SUMMARY: Duration = Duration::from_secs(30);
+const SCRATCH: usize = 256 * 1024;
+
+/// What other threads ask a loop to do.
+pub(super) enum Command {
+    /// A connection that was admitted belongs to this loop now.
+    Adopt(Box<Newcomer>),
+    Tell(ConnectionId, Control),
+    Close(ConnectionId, Control),
+    Watch(ConnectionId, Arc<Stream>),
+}
+
+#[derive(Default)]
+struct Inbox {
+    commands: Vec<Command>,
+    fresh: Vec<Arc<Stream>>,
+}
+
+/// How other threads reach a loop.
+pub(super) struct Handle {
+    waker: Waker,
+    inbox: Mutex<Inbox>,
+    pub(super) connections: AtomicUsize,
+}
+
+impl Handle {
+    pub(super) fn new() -> io::Result<(Poll, Self)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        Ok((poll, Self { waker, inbox: Mutex::default(), connections: AtomicUsize::new(0) }))
+    }
+
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn wake(&self) {
+        // It fails only when the poll is gone, and then nobody waits for it.
+        let _ = self.waker.wake();
+    }
+
+    pub(super) fn command(&self, command: Command) {
+        if let Command::Adopt(_) = command {
+            self.connections.fetch_add(1, Ordering::Relaxed);
+        }
+        self.inbox().commands.push(command);
+        self.wake();
+    }
+
+    fn fresh(&self, stream: Arc<Stream>) {
+        self.inbox().fresh.push(stream);
+        self.wake();
+    }
+}
+
+/// The viewers of one stream on this loop.
+struct Audience {
+    stream: Arc<Stream>,
+    tokens: Vec<usize>,
+    /// Who is served first; moves on with every picture, so that nobody is always last.
+    first: usize,
+}
+
+struct Loop {
+    shared: Arc<Shared>,
+    index: usize,
+    poll: Poll,
+    peers: HashMap<usize, Peer>,
+    tokens: HashMap<ConnectionId, usize>,
+    next_token: usize,
+    audiences: BTreeMap<u64, Audience>,
+    /// Streams with a picture that this loop has not given out yet.
+    fresh: Vec<Arc<Stream>>,
+    /// Connections with more to read than one turn took.
+    again: Vec<usize>,
+    /// Viewers that wait until a point in time.
+    paced: Vec<usize>,
+    scratch: Vec<u8>,
+    next_tick: Micros,
+    next_summary: Micros,
+}
+
+/// Serves until the hub stops.
+pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
+    let start = now();
+    let mut this = Loop {
+        shared,
+        index,
+        poll,
+        peers: HashMap::new(),
+        tokens: HashMap::new(),
+        next_token: 0,
+        audiences: BTreeMap::new(),
+        fresh: Vec::new(),
+        again: Vec::new(),
+        paced: Vec::new(),
+        scratch: vec![0; SCRATCH],
+        next_tick: start,
+        next_summary: start + SUMMARY,
+    };
+    let mut events = Events::with_capacity(1024);
+    while !this.shared.stopping.load(Ordering::Acquire) {
+        let wait = this.wait();
+        if let Err(error) = this.poll.poll(&mut events, wait) {
+            if error.kind() != io::ErrorKind::Interrupted {
+                log::error!("delivery: {error}");
+                break;
+            }
+        }
+        // Pictures first: they are what everybody waits for.
+        this.take_inbox();
+        this.give_out();
+        for event in &events {
+            if event.token() != WAKER {
+                this.ready(event);
+            }
+        }
+        for token in std::mem::take(&mut this.again) {
+            this.read(token);
+        }
+        this.give_out();
+        this.go_on_pacing();
+        this.tick();
+    }
+    this.stop();
+}
+
+impl Loop {
+    fn handle(&self) -> &Handle {
+        &self.shared.loops[self.index]
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        if !self.again.is_empty() || !self.fresh.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        if self.peers.is_empty() {
+            return None;
+        }
+        let at = now();
+        let paced = self.paced.iter().filter_map(|t| self.peers.get(t)?.paced_until()).min();
+        Some(paced.unwrap_or(self.next_tick).min(self.next_tick).since(at))
+    }
+
+    fn take_inbox(&mut self) {
+        let inbox = std::mem::take(&mut *self.handle().inbox());
+        self.fresh.extend(inbox.fresh);
+        for command in inbox.commands {
+            match command {
+                Command::Adopt(newcomer) => self.adopt(*newcomer),
+                Command::Tell(id, control) => self.with(id, |peer| peer.tell(&control)),
+                Command::Close(id, control) => self.with(id, |peer| peer.say_bye(&control)),
+                Command::Watch(id, stream) => self.watch(id, &stream),
+            }
+        }
+    }
+
+    /// Does something with a connection, and drops it if that fails.
+    fn with(&mut self, id: ConnectionId, act: impl FnOnce(&mut Peer) -> Result<(), Broken>) {
+        let Some(&token) = self.tokens.get(&id) else { return };
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        if let Err(why) = act(peer) {
+            self.remove(token, &why);
+        }
+    }
+
+    fn adopt(&mut self, newcomer: Newcomer) {
+        let token = self.next_token;
+        self.next_token += 1;
+        let (mut peer, wish, mut early) = Peer::new(newcomer, now());
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut peer.connection.socket, Token(token), interest) {
+            log::warn!("{}: {error}", peer.address);
+            self.handle().connections.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let id = peer.id;
+        self.tokens.insert(id, token);
+        self.peers.insert(token, peer);
+        self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
+        if let Err(refusal) = self.begin(token, wish) {
+            if let Some(peer) = self.peers.get(&token) {
+                log::info!("{}: refused: {refusal}", peer.address);
+            }
+            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+            let bye = Control::Bye { cause: Cause::Refused, reason: refusal.to_string() };
+            self.with(id, |peer| peer.say_bye(&bye));
+            return;
+        }
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let mut fresh = Vec::new();
+        let fed = peer.feed(&self.shared, &mut early, &mut fresh);
+        self.note(fresh);
+        match fed {
+            Ok(()) => self.read(token),
+            Err(why) => self.remove(token, &why),
+        }
+    }
+
+    fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::room::Refusal> {
+        let Some(peer) = self.peers.get_mut(&token) else { return Ok(()) };
+        let (id, shared) = (peer.id, self.shared.clone());
+        match wish {
+            Wish::Publish { key, replace, instance } => {
+                shared.decide(|rooms| rooms.publish(id, &key, replace, instance, now()))?;
+                let stream = shared.stream(&key);
+                stream.begin();
+                log::info!("{}: publishes {key}", peer.address);
+                peer.publish(stream);
+                let _ = peer.welcome(&key, shared.config.max_picture);
+            }
+            Wish::Watch(key) => {
+                let _ = peer.welcome(&key, shared.config.max_picture);
+                shared.decide(|rooms| rooms.watch(id, &key, now()))?;
+                log::debug!("{}: watches {key}", peer.address);
+            }
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
+        let Some(&token) = self.tokens.get(&id) else { return };
+        self.unwatch(token);
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        stream.add_viewer(self.index);
+        peer.watch(stream.id);
+        self.audiences
+            .entry(stream.id)
+            .or_insert_with(|| Audience { stream: stream.clone(), tokens: Vec::new(), first: 0 })
+            .tokens
+            .push(token);
+        // The newest picture at once.
+        self.fresh.push(stream.clone());
+    }
+
+    fn unwatch(&mut self, token: usize) {
+        let Some(id) = self.peers.get_mut(&token).and_then(Peer::unwatch) else { return };
+        let Some(audience) = self.audiences.get_mut(&id) else { return };
+        audience.stream.remove_viewer(self.index);
+        audience.tokens.retain(|t| *t != token);
+        if audience.tokens.is_empty() {
+            self.audiences.remove(&id);
+        }
+    }
+
+    /// Gives every fresh picture to every viewer that can take one now.
+    fn give_out(&mut self) {
+        for stream in std::mem::take(&mut self.fresh) {
+            let Some(picture) = stream.newest(self.index) else { continue };
+            let Some(audience) = self.audiences.get_mut(&stream.id) else { continue };
+            let count = audience.tokens.len();
+            audience.first = (audience.first + 1) % count.max(1);
+            let mut failed = Vec::new();
+            for i in 0..count {
+                let token = audience.tokens[(audience.first + i) % count];
+                let Some(peer) = self.peers.get_mut(&token) else { continue };
+                match peer.offer(&picture, now()) {
+                    Ok(false) => {}
+                    Ok(true) => self.paced.push(token),
+                    Err(why) => failed.push((token, why)),
+                }
+            }
+            for (token, why) in failed {
+                self.remove(token, &why);
+            }
+        }
+    }
+
+    fn ready(&mut self, event: &Event) {
+        let token = event.token().0;
+        if event.is_writable() {
+            let Some(peer) = self.peers.get_mut(&token) else { return };
+            match peer.flush(now()) {
+                Ok(()) => self.offer_newest(token),
+                Err(why) => return self.remove(token, &why),
+            }
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(token);
+        }
+    }
+
+    /// A viewer that could not take a picture before may be able to now.
+    fn offer_newest(&mut self, token: usize) {
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(audience) = peer.watching().and_then(|id| self.audiences.get(&id)) else { return };
+        if !peer.wants_picture() {
+            return;
+        }
+        let Some(picture) = audience.stream.newest(self.index) else { return };
+        match peer.offer(&picture, now()) {
+            Ok(false) => {}
+            Ok(true) => self.paced.push(token),
+            Err(why) => self.remove(token, &why),
+        }
+    }
+
+    fn read(&mut self, token: usize) {
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let mut fresh = Vec::new();
+        let read = peer.read(&self.shared, &mut self.scratch, &mut fresh);
+        self.note(fresh);
+        match read {
+            Ok(Drained::Yes) => {}
+            Ok(Drained::No) => self.again.push(token),
+            Err(why) => return self.remove(token, &why),
+        }
+        // An acknowledgement may have opened the way for the next picture.
+        self.offer_newest(token);
+    }
+
+    /// Streams with a new picture, and the loops that must know of it.
+    fn note(&mut self, fresh: Vec<(Arc<Stream>, usize)>) {
+        for (stream, index) in fresh {
+            if index == self.index {
+                self.fresh.push(stream);
+            } else {
+                self.shared.loops[index].fresh(stream);
+            }
+        }
+    }
+
+    fn go_on_pacing(&mut self) {
+        if self.paced.is_empty() {
+            return;
+        }
+        let at = now();
+        for token in std::mem::take(&mut self.paced) {
+            match self.peers.get(&token).and_then(Peer::paced_until) {
+                Some(until) if until > at => self.paced.push(token),
+                Some(_) => self.offer_newest(token),
+                None => {}
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        let at = now();
+        if at < self.next_tick {
+            return;
+        }
+        self.next_tick = at + TICK;
+        let mut over = Vec::new();
+        for (&token, peer) in &mut self.peers {
+            if let Err(why) = peer.tick(at, self.shared.config.stuck_after) {
+                over.push((token, why));
+            }
+        }
+        for (token, why) in over {
+            self.remove(token, &why);
+        }
+        if self.index == 0 && at >= self.next_summary {
+            self.next_summary = at + SUMMARY;
+            self.summary();
+        }
+    }
+
+    fn summary(&self) {
+        let totals = &self.shared.totals;
+        let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
+        let (publishers, viewers) = self.shared.counts();
+        log::info!(
+            "hub: {publishers} publishers, {viewers} viewers; {} pictures sent, {} MB, {} skipped, {} refused, {} errors",
+            get(&totals.pictures),
+            get(&totals.bytes) / 1_000_000,
+            get(&totals.skipped),
+            get(&totals.refused),
+            get(&totals.errors),
+        );
+    }
+
+    fn remove(&mut self, token: usize, why: &Broken) {
+        self.unwatch(token);
+        let Some(mut peer) = self.peers.remove(&token) else { return };
+        self.tokens.remove(&peer.id);
+        // The socket closes in any case; a failure to deregister changes nothing.
+        let _ = self.poll.registry().deregister(&mut peer.connection.socket);
+        self.handle().connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
+        peer.end(&self.shared, why, now());
+        let reason = if matches!(peer.role, Role::Publisher(_)) { "publisher gone" } else { "" };
+        let id = peer.id;
+        // Leaving cannot be refused.
+        let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
+    }
+
+    /// Says goodbye to everybody, without waiting for those who do not listen.
+    fn stop(mut self) {
+        let bye = Control::Bye { cause: Cause::Stopping, reason: "the hub stops".into() };
+        for peer in self.peers.values_mut() {
+            if peer.say_bye(&bye).is_ok() {
+                let _ = peer.connection.socket.shutdown(std::net::Shutdown::Write);
+            }
+            peer.end(&self.shared, &Broken::Closed, now());
+        }
+        // Whoever was admitted at the last moment is let go as well.
+        drop(std::mem::take(&mut *self.handle().inbox()));
+    }
+}

@@ -1,0 +1,442 @@
+//! One connection of a delivery loop: a publisher or a viewer, what it has been told and given, and its metrics.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+
+use crate::frame::Picture;
+use crate::hub::stream::Stream;
+use crate::hub::{PROGRAM, Shared};
+use crate::net::connection::{Broken, Connection, Drained, Framing, Sent};
+use crate::room::{ConnectionId, StreamKey};
+use crate::session::{Due, Session, capture_time, in_words};
+use crate::time::{Micros, now};
+use crate::wire::WireError;
+use crate::wire::control::{Ability, Cause, Control, Hello, check_name};
+use crate::wire::packet::Packet;
+
+/// How often a connection's metrics are logged at `debug`.
+const METRICS: Duration = Duration::from_secs(30);
+/// How long a connection that has been told goodbye may take to read it.
+const LINGER: Duration = Duration::from_secs(1);
+/// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
+const BARE_SILENCE: Duration = Duration::from_secs(60);
+
+/// What a connection was admitted for.
+pub(in crate::hub) enum Wish {
+    Publish { key: StreamKey, replace: bool, instance: u64 },
+    Watch(StreamKey),
+}
+
+/// A connection fresh from admission.
+pub(in crate::hub) struct Newcomer {
+    pub(in crate::hub) id: ConnectionId,
+    pub(in crate::hub) address: SocketAddr,
+    pub(in crate::hub) socket: TcpStream,
+    pub(in crate::hub) framing: Framing,
+    pub(in crate::hub) wish: Wish,
+    /// The hello, where there was one.
+    pub(in crate::hub) hello: Option<Hello>,
+    /// A bare picture that came in the place of a hello.
+    pub(in crate::hub) first: Option<Packet>,
+    /// What was read beyond the hello.
+    pub(in crate::hub) early: Vec<u8>,
+    /// Given back when the connection ends: its place among those of its address.
+    pub(in crate::hub) place: Box<dyn Send>,
+}
+
+pub(super) enum Role {
+    /// Between adoption and the rules' answer, and after goodbye.
+    None,
+    Publisher(Arc<Stream>),
+    Viewer(Viewer),
+}
+
+#[derive(Default)]
+pub(super) struct Viewer {
+    stream: u64,
+    /// Number of the last picture it was given.
+    given: Option<u32>,
+    acknowledges: bool,
+}
+
+#[derive(Default)]
+struct Metrics {
+    pictures: u64,
+    bytes: u64,
+    skipped: u64,
+    errors: u64,
+    age_sum: Duration,
+}
+
+pub(super) struct Peer {
+    pub(super) id: ConnectionId,
+    pub(super) address: SocketAddr,
+    pub(super) connection: Connection,
+    pub(super) role: Role,
+    what: String,
+    session: Option<Session>,
+    bare: bool,
+    room: String,
+    /// Goodbye was said: when the connection is closed at the latest.
+    closing: Option<Micros>,
+    /// When the peer last took a byte, or had nothing to take.
+    progress: Micros,
+    since: Micros,
+    metrics: Metrics,
+    reported: (Micros, u64),
+    acknowledges: bool,
+    first: Option<Packet>,
+    _place: Box<dyn Send>,
+}
+
+impl Peer {
+    /// The peer, what it wants, and what was read of it already.
+    pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
+        let connection = Connection::new(newcomer.socket, newcomer.framing);
+        let bare = newcomer.first.is_some();
+        let can = newcomer.hello.map(|hello| hello.can).unwrap_or_default();
+        let (what, room) = match &newcomer.wish {
+            Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
+            Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
+        };
+        let peer = Self {
+            id: newcomer.id,
+            address: newcomer.address,
+            session: (connection.speaks() && !bare).then(|| Session::new(now)),
+            connection,
+            role: Role::None,
+            what,
+            bare,
+            room,
+            closing: None,
+            progress: now,
+            since: now,
+            metrics: Metrics::default(),
+            reported: (now, 0),
+            acknowledges: can.contains(&Ability::Ack),
+            first: newcomer.first,
+            _place: newcomer.place,
+        };
+        (peer, newcomer.wish, newcomer.early)
+    }
+
+    pub(super) fn welcome(&mut self, key: &StreamKey, max_picture: usize) -> Result<(), Broken> {
+        let (room, name) = (key.room.clone(), key.name.clone());
+        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })
+    }
+
+    pub(super) fn publish(&mut self, stream: Arc<Stream>) {
+        self.role = Role::Publisher(stream);
+    }
+
+    pub(super) fn watch(&mut self, stream: u64) {
+        self.role = Role::Viewer(Viewer { stream, given: None, acknowledges: self.acknowledges });
+    }
+
+    /// Ends watching, and says what was watched.
+    pub(super) fn unwatch(&mut self) -> Option<u64> {
+        let id = self.watching()?;
+        self.role = Role::None;
+        Some(id)
+    }
+
+    pub(super) fn watching(&self) -> Option<u64> {
+        match &self.role {
+            Role::Viewer(viewer) => Some(viewer.stream),
+            Role::None | Role::Publisher(_) => None,
+        }
+    }
+
+    /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
+    pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
+        if self.bare || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
+    }
+
+    /// Says the last thing; the connection closes when it is read, or a second later.
+    pub(super) fn say_bye(&mut self, bye: &Control) -> Result<(), Broken> {
+        if self.closing.is_some() {
+            return Ok(());
+        }
+        self.tell(bye)?;
+        self.closing = Some(now() + LINGER);
+        self.connection.send_close()
+    }
+
+    pub(super) fn wants_picture(&self) -> bool {
+        self.connection.is_idle() && self.closing.is_none()
+    }
+
+    /// Until when the viewer's credit says no.
+    pub(super) fn paced_until(&self) -> Option<Micros> {
+        None
+    }
+
+    /// Gives a viewer the picture if it has not had it and can take one now. True: ask again at `paced_until`.
+    pub(super) fn offer(&mut self, picture: &Arc<Picture>, now: Micros) -> Result<bool, Broken> {
+        let wants = self.wants_picture();
+        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
+        if viewer.given == Some(picture.sequence) || !wants {
+            return Ok(false);
+        }
+        let spans = picture.spans;
+        let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
+        let sent = self.connection.send_picture(picture, now.since(arrived))?;
+        if let Some(given) = viewer.given {
+            self.metrics.skipped += u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
+        }
+        viewer.given = Some(picture.sequence);
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += now.since(picture.captured);
+        if sent == Sent::Whole || self.connection.is_idle() {
+            self.progress = now;
+        }
+        Ok(false)
+    }
+
+    /// Goes on with what was partly written.
+    pub(super) fn flush(&mut self, now: Micros) -> Result<(), Broken> {
+        let before = self.connection.bytes_out;
+        self.connection.flush()?;
+        if self.connection.bytes_out > before || self.connection.is_idle() {
+            self.progress = now;
+        }
+        Ok(())
+    }
+
+    /// Takes what was read before the connection came to this loop.
+    pub(super) fn feed(
+        &mut self,
+        shared: &Arc<Shared>,
+        early: &mut [u8],
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let first = self.first.take();
+        self.split(|this, connection| {
+            let mut take = |packet| this.packet(packet, shared, fresh);
+            first.map_or(Ok(()), &mut take)?;
+            connection.feed(early, &mut take)
+        })
+    }
+
+    /// Reads what there is.
+    pub(super) fn read(
+        &mut self,
+        shared: &Arc<Shared>,
+        scratch: &mut [u8],
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<Drained, Broken> {
+        self.split(|this, connection| connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh)))
+    }
+
+    /// Lends out the connection beside everything else, and sends what was answered meanwhile.
+    fn split<T>(
+        &mut self,
+        act: impl FnOnce(&mut Hearing<'_>, &mut Connection) -> Result<T, Broken>,
+    ) -> Result<T, Broken> {
+        let mut hearing = Hearing {
+            id: self.id,
+            role: &self.role,
+            session: self.session.as_mut(),
+            metrics: &mut self.metrics,
+            room: &mut self.room,
+            bare: self.bare,
+            answers: Vec::new(),
+            closing: self.closing.is_some(),
+            heard: false,
+        };
+        let done = act(&mut hearing, &mut self.connection);
+        let heard = hearing.heard;
+        let answers = hearing.answers;
+        if heard && self.bare {
+            self.progress = now();
+        }
+        for control in answers {
+            self.tell(&control)?;
+        }
+        done
+    }
+
+    /// Heartbeat, deadlines, metrics.
+    pub(super) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
+        if let Some(until) = self.closing {
+            let all_said = self.connection.is_idle();
+            if all_said {
+                // The other side sees the end after the goodbye, and closes; what it still sends is read and ignored,
+                // since closing over unread bytes would destroy the goodbye on its way.
+                let _ = self.connection.socket.shutdown(std::net::Shutdown::Write);
+            }
+            return if now >= until { Err(Broken::Closed) } else { Ok(()) };
+        }
+        if !self.connection.is_idle() && now.since(self.progress) > stuck_after {
+            return Err(Broken::Stuck);
+        }
+        if self.bare && now.since(self.progress) > BARE_SILENCE {
+            return Err(Broken::Stuck);
+        }
+        while let Some(session) = &mut self.session {
+            match session.due(now) {
+                Due::At(_) => break,
+                Due::Send(ping) => self.connection.send_control(&ping)?,
+                Due::Dead => {
+                    let bye = Control::Bye { cause: Cause::Timeout, reason: "nothing heard for 10 s".into() };
+                    let _ = self.connection.send_control(&bye);
+                    return Err(Broken::Stuck);
+                }
+            }
+        }
+        if now.since(self.reported.0) >= METRICS {
+            log::debug!("{}", self.line(now));
+            self.reported = (now, self.metrics.pictures);
+        }
+        Ok(())
+    }
+
+    /// The connection is over: sums, and the line about it.
+    pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
+        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck);
+        self.metrics.errors += u64::from(broken);
+        self.metrics.bytes = self.connection.bytes_in.max(self.connection.bytes_out);
+        let totals = &shared.totals;
+        totals.errors.fetch_add(self.metrics.errors, Ordering::Relaxed);
+        totals.skipped.fetch_add(self.metrics.skipped, Ordering::Relaxed);
+        totals.bytes.fetch_add(self.connection.bytes_out, Ordering::Relaxed);
+        if !matches!(self.role, Role::Publisher(_)) {
+            totals.pictures.fetch_add(self.metrics.pictures, Ordering::Relaxed);
+        }
+        log::debug!("{}; ended: {why}", self.line(now));
+        if let (Broken::Wire(error), true) = (why, self.session.is_some()) {
+            let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };
+            let _ = self.connection.send_control(&bye);
+        }
+    }
+
+    fn line(&self, now: Micros) -> String {
+        let open = now.since(self.since);
+        let recent = now.since(self.reported.0).as_secs_f64().max(0.001);
+        let fps = (self.metrics.pictures - self.reported.1) as f64 / recent;
+        let age = self.metrics.age_sum.as_secs_f64() * 1e3 / (self.metrics.pictures.max(1)) as f64;
+        format!(
+            "{} {}: {} pictures, {:.1} MB, {fps:.1} fps, age {age:.1} ms, {} skipped, {} errors, {}",
+            self.what,
+            self.address,
+            self.metrics.pictures,
+            self.connection.bytes_in.max(self.connection.bytes_out) as f64 / 1e6,
+            self.metrics.skipped,
+            self.metrics.errors,
+            in_words(open),
+        )
+    }
+}
+
+/// What listens to a peer's packets while its connection is being read.
+struct Hearing<'a> {
+    id: ConnectionId,
+    role: &'a Role,
+    session: Option<&'a mut Session>,
+    metrics: &'a mut Metrics,
+    room: &'a mut String,
+    bare: bool,
+    answers: Vec<Control>,
+    closing: bool,
+    heard: bool,
+}
+
+impl Hearing<'_> {
+    fn packet(
+        &mut self,
+        packet: Packet,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let at = now();
+        self.heard = true;
+        if let Some(session) = &mut self.session {
+            session.heard(at);
+        }
+        if self.closing {
+            return Ok(());
+        }
+        match packet {
+            Packet::Control(control) => self.control(control, shared, at),
+            Packet::Picture(mut picture) => {
+                let Some(session) = &self.session else {
+                    return Err(WireError::Malformed("a bare publisher sends bare pictures").into());
+                };
+                let spent = picture.spans.capture + picture.spans.encode;
+                let (captured, estimated) = capture_time(&session.clock, picture.captured, spent, at);
+                picture.captured = captured;
+                picture.estimated |= estimated;
+                picture.spans.uplink = at.since(captured + spent);
+                self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0 });
+                self.publish(picture, at, shared, fresh)
+            }
+            Packet::Bare(data) if self.bare => {
+                let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
+                let picture = Picture { sequence, captured: at, estimated: true, data, ..Picture::default() };
+                self.publish(picture, at, shared, fresh)
+            }
+            Packet::Bare(_) => Err(WireError::Malformed("a publisher that said hello sends packets").into()),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        picture: Picture,
+        at: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let Role::Publisher(stream) = self.role else {
+            return Err(WireError::Malformed("a picture from a viewer").into());
+        };
+        if !picture.data.starts_with(&[0xff, 0xd8]) || picture.data.len() > shared.config.max_picture {
+            // It must not end the stream, and no viewer must get it.
+            self.metrics.errors += 1;
+            return Ok(());
+        }
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += at.since(picture.captured);
+        fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
+        Ok(())
+    }
+
+    fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {
+        if let Some(session) = &mut self.session {
+            self.answers.extend(session.control(&control, at));
+        }
+        match control {
+            Control::Subscribe { room, name, .. } if !matches!(self.role, Role::Publisher(_)) => {
+                let check = check_name(&room).and_then(|()| if name.is_empty() { Ok(()) } else { check_name(&name) });
+                let watched = check.and_then(|()| {
+                    let key = StreamKey::new(&room, &name);
+                    shared.decide(|rooms| rooms.watch(self.id, &key, at)).map_err(|e| e.to_string())
+                });
+                match watched {
+                    Ok(()) => *self.room = room,
+                    Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
+                }
+            }
+            Control::List => self.answers.push(Control::Streams { streams: shared.list(self.room) }),
+            Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
+                let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
+                let limit = plain_text(&state.limit, "");
+                let decided = shared
+                    .decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, &reason, &limit, at)));
+                let Ok(()) = decided;
+            }
+            Control::Bye { .. } => return Err(Broken::Closed),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.
+fn plain_text(text: &str, instead: &str) -> String {
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    if clean.is_empty() { instead.to_string() } else { clean }
+}

@@ -1,0 +1,254 @@
+//! The hub: takes pictures from publishers and gives each viewer the newest one it can take.
+//!
+//! `admit` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
+//! Who publishes and watches what is decided by the rules in [`crate::room`], under one lock that no picture passes.
+
+mod admit;
+mod deliver;
+mod stream;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
+use crate::time::now;
+use crate::wire::control::StreamInfo;
+use crate::wire::packet;
+use deliver::{Command, Handle};
+use stream::Stream;
+
+/// The program and version that a hub says in its welcome.
+pub(crate) const PROGRAM: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"));
+
+/// What a hub is to do. `Default` is what the programs do without options.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// The address of the one port. Default: 127.0.0.1:8002, so that nobody else can reach it. Port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The address of the plain listener, which sends length and JPEG to whoever connects. Default: none.
+    pub plain: Option<SocketAddr>,
+    /// The stream of the plain listener; `None`, the default: the first there is in room `main`.
+    pub plain_stream: Option<StreamKey>,
+    /// Viewers at most, of all streams together. Default 1024: what two cores serve at 30 pictures a second.
+    pub max_viewers: usize,
+    /// Publishers at most. Default 64.
+    pub max_publishers: usize,
+    /// The longest picture in bytes. Default 8 MiB.
+    pub max_picture: usize,
+    /// Connections that have not said yet what they want, at most; the oldest gives way. Default 64.
+    pub max_pending: usize,
+    /// Connections from one address at most, loopback excepted. Default 256, for many viewers behind one router.
+    pub max_per_address: usize,
+    /// How long a connection may take to say what it wants. Default 5 s.
+    pub handshake: Duration,
+    /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
+    pub stuck_after: Duration,
+    /// Delivery threads; 0, the default: one a core, four at most.
+    pub threads: usize,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], crate::net::address::PORT)),
+            plain: None,
+            plain_stream: None,
+            max_viewers: 1024,
+            max_publishers: 64,
+            max_picture: packet::MAX_PICTURE,
+            max_pending: 64,
+            max_per_address: 256,
+            handshake: Duration::from_secs(5),
+            stuck_after: Duration::from_secs(10),
+            threads: 0,
+        }
+    }
+}
+
+/// A running hub. Dropping it says goodbye to everybody, closes everything and waits for its threads.
+pub struct Hub {
+    shared: Arc<Shared>,
+    admission: Option<admit::Admission>,
+    loops: Vec<JoinHandle<()>>,
+}
+
+impl Hub {
+    /// Binds the ports and begins to serve.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
+    pub fn start(config: HubConfig) -> Result<Self> {
+        if config.max_picture < 1024 || config.max_picture > 1 << 30 {
+            return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
+        }
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
+            n => n.min(64),
+        };
+        let mut polls = Vec::new();
+        let mut handles = Vec::new();
+        for _ in 0..threads {
+            let (poll, handle) = Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
+            polls.push(poll);
+            handles.push(handle);
+        }
+        let shared = Arc::new(Shared {
+            registry: Mutex::new(Registry {
+                rooms: Rooms::new(config.max_publishers, config.max_viewers),
+                streams: HashMap::new(),
+            }),
+            loops: handles,
+            serial: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+            totals: Totals::default(),
+            config,
+        });
+        let admission = admit::Admission::start(shared.clone())?;
+        let mut hub = Self { shared, admission: Some(admission), loops: Vec::new() };
+        for (index, poll) in polls.into_iter().enumerate() {
+            let shared = hub.shared.clone();
+            let thread = std::thread::Builder::new()
+                .name(format!("deliver-{index}"))
+                .spawn(move || deliver::run(shared, index, poll))
+                .map_err(|e| Error::io("cannot start a thread", e))?;
+            hub.loops.push(thread);
+        }
+        Ok(hub)
+    }
+
+    /// The address that the one port has, with the port that was given where 0 was asked for.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.admission.as_ref().map_or(self.shared.config.listen, |a| a.address)
+    }
+
+    /// The address of the plain listener, if there is one.
+    #[must_use]
+    pub fn plain_address(&self) -> Option<SocketAddr> {
+        self.admission.as_ref().and_then(|a| a.plain_address)
+    }
+
+    /// The streams of one room, or of all.
+    #[must_use]
+    pub fn streams(&self, room: Option<&str>) -> Vec<StreamInfo> {
+        self.shared.registry().rooms.list(room)
+    }
+
+    /// How many publish and how many watch.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.shared.counts()
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.shared.stopping.store(true, Ordering::Release);
+        drop(self.admission.take());
+        for handle in &self.shared.loops {
+            handle.wake();
+        }
+        for thread in self.loops.drain(..) {
+            // A panic of a loop has been reported by then; there is nothing left to do about it.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What all threads of a hub share.
+struct Shared {
+    config: HubConfig,
+    registry: Mutex<Registry>,
+    loops: Vec<Handle>,
+    serial: AtomicU64,
+    stopping: AtomicBool,
+    totals: Totals,
+}
+
+/// Sums over all connections, for the log.
+#[derive(Default)]
+struct Totals {
+    pictures: AtomicU64,
+    bytes: AtomicU64,
+    skipped: AtomicU64,
+    refused: AtomicU64,
+    errors: AtomicU64,
+    open: AtomicUsize,
+}
+
+struct Registry {
+    rooms: Rooms,
+    streams: HashMap<StreamKey, Arc<Stream>>,
+}
+
+impl Shared {
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new connection's name, and the loop it belongs to: the one with the fewest.
+    fn new_id(&self) -> ConnectionId {
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let fewest = self.loops.iter().enumerate().min_by_key(|(_, h)| h.connections.load(Ordering::Relaxed));
+        serial << 8 | fewest.map_or(0, |(index, _)| index) as u64
+    }
+
+    fn loop_of(&self, id: ConnectionId) -> &Handle {
+        &self.loops[usize::try_from(id & 0xff).unwrap_or(0) % self.loops.len()]
+    }
+
+    /// Lets the rules decide, and passes what follows on to the loops, in one order for all.
+    fn decide<E>(
+        &self,
+        decision: impl FnOnce(&mut Rooms) -> std::result::Result<Vec<Effect>, E>,
+    ) -> std::result::Result<(), E> {
+        let mut registry = self.registry();
+        for effect in decision(&mut registry.rooms)? {
+            match effect {
+                Effect::Tell(id, control) => self.loop_of(id).command(Command::Tell(id, control)),
+                Effect::Close(id, control) => self.loop_of(id).command(Command::Close(id, control)),
+                Effect::Watch(id, key) => {
+                    let stream = self.stream_in(&mut registry, &key);
+                    self.loop_of(id).command(Command::Watch(id, stream));
+                }
+                Effect::Watched(key, true) => self.stream_in(&mut registry, &key).watched(now()),
+                Effect::Watched(_, false) => {}
+                Effect::Forget(key) => drop(registry.streams.remove(&key)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The stream for a publisher that the rules have let in.
+    fn stream(&self, key: &StreamKey) -> Arc<Stream> {
+        self.stream_in(&mut self.registry(), key)
+    }
+
+    fn list(&self, room: &str) -> Vec<StreamInfo> {
+        self.registry().rooms.list(Some(room))
+    }
+
+    fn counts(&self) -> (usize, usize) {
+        self.registry().rooms.counts()
+    }
+
+    /// Whether a name is free to be published under.
+    fn is_free(&self, key: &StreamKey) -> bool {
+        !self.registry().rooms.is_published(key)
+    }
+
+    fn stream_in(&self, registry: &mut Registry, key: &StreamKey) -> Arc<Stream> {
+        if let Some(stream) = registry.streams.get(key) {
+            return stream.clone();
+        }
+        let id = self.serial.fetch_add(1, Ordering::Relaxed);
+        let stream = Arc::new(Stream::new(id, self.loops.len()));
+        registry.streams.insert(key.clone(), stream.clone());
+        stream
+    }
+}

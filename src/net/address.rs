@@ -1,0 +1,152 @@
+//! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
+
+/// The port of a hub unless said otherwise.
+pub const PORT: u16 = 8002;
+
+/// The address of a hub, as a person writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HubAddress {
+    /// Name or IP address, without brackets.
+    pub host: String,
+    /// `None`: the default of the program, 8002 unless said.
+    pub port: Option<u16>,
+    /// The path of the WebSocket, where the packets travel as WebSocket messages.
+    pub websocket: Option<String>,
+}
+
+impl FromStr for HubAddress {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let wrong = |why: &str| {
+            Error::Usage(format!("'{text}' is no hub address: {why}; write HOST, HOST:PORT or ws://HOST:PORT/PATH"))
+        };
+        let (rest, websocket) = match text.split_once("://") {
+            None => (text, None),
+            Some(("ws", rest)) => {
+                let (authority, path) = rest.split_once('/').unwrap_or((rest, "ws"));
+                (authority, Some(format!("/{}", if path.is_empty() { "ws" } else { path })))
+            }
+            Some(("wss" | "https", _)) => return Err(wrong("encrypted connections are not there yet")),
+            Some((scheme, _)) => return Err(wrong(&format!("'{scheme}' is no scheme of ours"))),
+        };
+        let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
+            let (host, after) = inner.split_once(']').ok_or_else(|| wrong("the bracket is not closed"))?;
+            match after.strip_prefix(':') {
+                Some(port) => (host, Some(port)),
+                None if after.is_empty() => (host, None),
+                None => return Err(wrong("after the bracket comes :PORT or nothing")),
+            }
+        } else if rest.matches(':').count() > 1 {
+            (rest, None)
+        } else {
+            rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)))
+        };
+        if host.is_empty() || host.contains(['/', ' ', '@']) {
+            return Err(wrong("the host is missing or has characters that no host has"));
+        }
+        let port = match port {
+            None => None,
+            Some(port) => Some(port.parse().ok().filter(|p| *p > 0).ok_or_else(|| wrong("the port is 1 to 65535"))?),
+        };
+        // A WebSocket's default port is HTTP's (RFC 6455, section 3).
+        let port = port.or_else(|| websocket.is_some().then_some(80));
+        Ok(Self { host: host.to_string(), port, websocket })
+    }
+}
+
+impl HubAddress {
+    /// The hub on this machine.
+    #[must_use]
+    pub fn local(port: u16) -> Self {
+        Self { host: Ipv4Addr::LOCALHOST.to_string(), port: Some(port), websocket: None }
+    }
+
+    /// The hub that listens on `listen`, from the same machine.
+    #[must_use]
+    pub fn of_listener(listen: SocketAddr) -> Self {
+        let ip = match listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        Self { host: ip.to_string(), port: Some(listen.port()), websocket: None }
+    }
+
+    /// The port, or the default.
+    #[must_use]
+    pub fn port_or(&self, default: u16) -> u16 {
+        self.port.unwrap_or(default)
+    }
+}
+
+impl std::fmt::Display for HubAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = if self.websocket.is_some() { "ws://" } else { "" };
+        let path = self.websocket.as_deref().unwrap_or_default();
+        let port = self.port_or(PORT);
+        if self.host.contains(':') {
+            write!(f, "{scheme}[{}]:{port}{path}", self.host)
+        } else {
+            write!(f, "{scheme}{}:{port}{path}", self.host)
+        }
+    }
+}
+
+/// An address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT`, or `localhost`.
+///
+/// # Errors
+/// [`Error::Usage`] with how to write it.
+pub fn listen_address(text: &str, default_port: u16) -> Result<SocketAddr> {
+    let text = text.trim();
+    let ip = |s: &str| {
+        let s = s.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(s);
+        if s == "localhost" { Some(Ipv4Addr::LOCALHOST.into()) } else { s.parse::<IpAddr>().ok() }
+    };
+    text.parse()
+        .ok()
+        .or_else(|| ip(text).map(|ip| SocketAddr::new(ip, default_port)))
+        .or_else(|| text.rsplit_once(':').and_then(|(h, p)| Some(SocketAddr::new(ip(h)?, p.parse().ok()?))))
+        .ok_or_else(|| {
+            Error::Usage(format!(
+                "'{text}' is no address to listen on; write IP or IP:PORT, such as 0.0.0.0:{default_port} for everybody"
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_people_write_them() {
+        for (text, shown, websocket) in [
+            ("desk.local", "desk.local:8002", None),
+            ("10.0.0.1:9000", "10.0.0.1:9000", None),
+            ("::1", "[::1]:8002", None),
+            ("[fe80::1]:9", "[fe80::1]:9", None),
+            ("ws://hub:8002", "ws://hub:8002/ws", Some("/ws")),
+            ("ws://hub/cams/ws?x=1", "ws://hub:80/cams/ws?x=1", Some("/cams/ws?x=1")),
+        ] {
+            let address: HubAddress = text.parse().unwrap();
+            assert_eq!((address.to_string().as_str(), address.websocket.as_deref()), (shown, websocket));
+        }
+        for text in ["", ":80", "a:b", "host:0", "http://x", "wss://x", "a b", "[::1", "[::1]x", "host:99999"] {
+            assert!(matches!(text.parse::<HubAddress>(), Err(Error::Usage(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn listen_addresses_have_a_default_port() {
+        assert_eq!(listen_address("0.0.0.0", 8002).unwrap().to_string(), "0.0.0.0:8002");
+        assert_eq!(listen_address("localhost:5", 8002).unwrap().to_string(), "127.0.0.1:5");
+        assert_eq!(listen_address("::", 8002).unwrap().to_string(), "[::]:8002");
+        assert_eq!(listen_address("[::1]:7", 8002).unwrap().to_string(), "[::1]:7");
+        assert!(listen_address("desk", 8002).is_err());
+    }
+}

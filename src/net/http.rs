@@ -1,0 +1,175 @@
+//! The head of an HTTP/1.1 request, by httparse, and short answers. What becomes a stream of pictures leaves here.
+
+use std::io::{self, Read, Write};
+
+/// The longest head of a request, in bytes (RFC 9110 leaves it to the server; browsers stay far below).
+pub const MAX_HEAD: usize = 16 * 1024;
+const MAX_FIELDS: usize = 64;
+
+/// A request's head.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, …
+    pub method: String,
+    /// The path, percent-encoded as it came.
+    pub path: String,
+    /// What came after `?`.
+    pub query: String,
+    /// The fields in order, names in lower case.
+    pub fields: Vec<(String, String)>,
+    /// Whether the client speaks HTTP/1.1 and so keeps the connection open unless it says otherwise.
+    pub http11: bool,
+}
+
+impl Request {
+    /// The first field of this lower-case name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// Whether a comma-separated field has this word, in any case.
+    #[must_use]
+    pub fn field_has(&self, name: &str, word: &str) -> bool {
+        self.fields
+            .iter()
+            .filter(|(n, _)| n == name)
+            .any(|(_, v)| v.split(',').any(|w| w.trim().eq_ignore_ascii_case(word)))
+    }
+}
+
+/// Why a head cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadHead {
+    /// More fields or bytes than anyone needs: 431.
+    #[error("request head over {MAX_HEAD} bytes or {MAX_FIELDS} fields")]
+    TooLong,
+    /// No HTTP: 400.
+    #[error("not an HTTP request: {0}")]
+    Malformed(String),
+}
+
+/// Reads a head from the front of `bytes`: the request and where its body begins, or `None` while it is incomplete.
+///
+/// # Errors
+/// [`BadHead`].
+pub fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, BadHead> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+    let mut parsed = httparse::Request::new(&mut fields);
+    match parsed.parse(bytes) {
+        Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => {
+            let target = parsed.path.unwrap_or("/");
+            let (path, query) = target.split_once('?').unwrap_or((target, ""));
+            let fields = parsed
+                .headers
+                .iter()
+                .map(|h| (h.name.to_ascii_lowercase(), String::from_utf8_lossy(h.value).trim().to_string()));
+            let request = Request {
+                method: parsed.method.unwrap_or_default().to_string(),
+                path: path.to_string(),
+                query: query.to_string(),
+                fields: fields.collect(),
+                http11: parsed.version == Some(1),
+            };
+            Ok(Some((request, length)))
+        }
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => Ok(None),
+        Ok(_) | Err(httparse::Error::TooManyHeaders) => Err(BadHead::TooLong),
+        Err(error) => Err(BadHead::Malformed(error.to_string())),
+    }
+}
+
+/// Whether the first bytes of a connection begin an HTTP request.
+#[must_use]
+pub fn looks_like_http(first: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] =
+        [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
+    METHODS.iter().any(|m| first.starts_with(&m[..m.len().min(first.len())]))
+}
+
+/// Writes a short answer and says that the connection ends with it.
+///
+/// # Errors
+/// What the socket says.
+pub fn answer(out: &mut impl Write, status: u16, reason: &str, body: &str) -> io::Result<()> {
+    write!(
+        out,
+        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+         Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// Answers the upgrade to a WebSocket (RFC 6455, section 4.2), by tungstenite.
+///
+/// # Errors
+/// What is wrong with the request, in words.
+pub fn upgrade(request: &Request) -> Result<Vec<u8>, String> {
+    let mut builder = tungstenite::http::Request::builder().method("GET").uri(&request.path);
+    for (name, value) in &request.fields {
+        builder = builder.header(name, value);
+    }
+    let request = builder.body(()).map_err(|e| e.to_string())?;
+    let response = tungstenite::handshake::server::create_response(&request).map_err(|e| e.to_string())?;
+    let mut bytes = Vec::new();
+    tungstenite::handshake::server::write_response(&mut bytes, &response).map_err(|e| e.to_string())?;
+    Ok(bytes)
+}
+
+/// Reads until `bytes` holds a whole head.
+///
+/// # Errors
+/// `InvalidData` with a [`BadHead`] inside, `UnexpectedEof`, or what the socket says.
+pub fn read_head(from: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<(Request, usize)> {
+    loop {
+        if let Some(found) = parse_head(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))? {
+            return Ok(found);
+        }
+        let mut piece = [0; 2048];
+        match from.read(&mut piece)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => bytes.extend_from_slice(&piece[..n]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_read_when_it_is_whole() {
+        let text = b"GET /stream/a%20b?x=1 HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\n\r\nbody";
+        for cut in 0..text.len() - 4 {
+            assert_eq!(parse_head(&text[..cut]), Ok(None), "{cut}");
+        }
+        let (request, length) = parse_head(text).unwrap().unwrap();
+        assert_eq!(&text[length..], b"body");
+        assert_eq!((request.path.as_str(), request.query.as_str(), request.http11), ("/stream/a%20b", "x=1", true));
+        assert_eq!(request.field("host"), Some("h"));
+        assert!(request.field_has("connection", "upgrade"));
+    }
+
+    #[test]
+    fn endless_and_senseless_heads_end() {
+        let endless = [b"GET / HTTP/1.1\r\nA: ".to_vec(), vec![b'a'; MAX_HEAD]].concat();
+        assert_eq!(parse_head(&endless), Err(BadHead::TooLong));
+        let many = [b"GET / HTTP/1.1\r\n".to_vec(), b"A: b\r\n".repeat(MAX_FIELDS + 1), b"\r\n".to_vec()].concat();
+        assert_eq!(parse_head(&many), Err(BadHead::TooLong));
+        assert!(matches!(parse_head(b"GET \0 / HTTP/1.1\r\n\r\n"), Err(BadHead::Malformed(_))));
+    }
+
+    #[test]
+    fn http_is_told_from_packets_by_its_first_bytes() {
+        assert!(looks_like_http(b"GET / HT"));
+        assert!(looks_like_http(b"OPTIONS "));
+        assert!(!looks_like_http(&40u64.to_le_bytes()));
+        assert!(!looks_like_http(b"\x16\x03\x01\x02"));
+    }
+
+    #[test]
+    fn an_upgrade_without_a_key_is_refused_in_words() {
+        let request = Request { path: "/ws".into(), ..Request::default() };
+        assert!(upgrade(&request).is_err());
+    }
+}

@@ -1,0 +1,483 @@
+//! The link from a program to its hub: connects, says hello, keeps the connection alive and makes it anew for ever.
+//!
+//! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
+
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token, Waker};
+
+use super::address::{HubAddress, PORT};
+use super::connection::{Broken, Connection, Drained, Framing};
+use super::sockopt;
+use crate::error::{Error, Result};
+use crate::frame::Picture;
+use crate::session::{Backoff, DEAD_AFTER, Due, Session, capture_time, in_words};
+use crate::time::{Micros, now};
+use crate::wire::control::{Cause, Control, Hello};
+use crate::wire::framing::Deframer;
+use crate::wire::packet::Packet;
+use crate::wire::websocket::{self, End};
+
+const SOCKET: Token = Token(0);
+const WAKER: Token = Token(1);
+/// How long connecting and the greeting may take.
+const CONNECT: Duration = Duration::from_secs(5);
+/// A connection that held for so long counts as a success: the waits begin anew.
+const HELD: Duration = Duration::from_secs(10);
+const SCRATCH: usize = 256 * 1024;
+/// Text messages are not part of the native protocol.
+const MAX_TEXT: usize = 4096;
+
+/// How the link is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    /// It is being made.
+    Connecting,
+    /// The hub has let us in.
+    Connected,
+    /// It is broken, or could not be made; the next try comes at this time.
+    Waiting {
+        /// Why, for a person.
+        why: String,
+        /// When it is tried again.
+        until: Micros,
+    },
+}
+
+/// Who uses a link. All calls come from the link's thread, and none may wait.
+pub trait LinkUser: Send + 'static {
+    /// Where the hub is now: asked before every try, since a hub may have to be started first.
+    ///
+    /// # Errors
+    /// Why there is no hub to connect to; it is asked again later.
+    fn hub(&mut self) -> Result<HubAddress>;
+    /// The first packet of a new connection.
+    fn hello(&mut self) -> Hello;
+    /// The link is in this state now.
+    fn state(&mut self, state: &LinkState);
+    /// A control message came, other than pings and pongs. What is returned is sent.
+    fn control(&mut self, control: Control) -> Vec<Control>;
+    /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
+    fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
+    /// Control messages to send now; asked after every [`Link::wake`].
+    fn messages(&mut self) -> Vec<Control>;
+    /// The newest picture to send, if there is one; asked when the connection can take one.
+    fn next_picture(&mut self) -> Option<Arc<Picture>>;
+    /// The link ends for good, for this reason.
+    fn over(&mut self, error: Error);
+}
+
+/// A link. Dropping it says goodbye and waits for its thread.
+pub struct Link {
+    waker: Arc<Waker>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// How a link is to be made.
+#[derive(Clone, Debug, Default)]
+pub struct LinkConfig {
+    /// How often a connection that could not be made, or broke, is tried again; `None`, the default: for ever.
+    pub retries: Option<u32>,
+}
+
+impl Link {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system has no thread or no poll for us.
+    pub fn start(config: LinkConfig, user: impl LinkUser) -> Result<Self> {
+        let poll = Poll::new().map_err(|e| Error::io("cannot make a poll", e))?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(|e| Error::io("cannot make a waker", e))?;
+        let waker = Arc::new(waker);
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut runner = Runner { config, user, poll, stop: stop.clone(), scratch: vec![0; SCRATCH] };
+        let thread = std::thread::Builder::new()
+            .name("link".into())
+            .spawn(move || runner.run())
+            .map_err(|e| Error::io("cannot start a thread", e))?;
+        Ok(Self { waker, stop, thread: Some(thread) })
+    }
+
+    /// What wakes the link from any thread: there is a picture, or a message.
+    #[must_use]
+    pub fn waker(&self) -> Arc<Waker> {
+        self.waker.clone()
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Release);
+        // It fails only when the poll is gone, and then nobody waits for it.
+        let _ = self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Runner<U> {
+    config: LinkConfig,
+    user: U,
+    poll: Poll,
+    stop: Arc<AtomicBool>,
+    scratch: Vec<u8>,
+}
+
+/// Why a connection ended, or was not made.
+enum Outcome {
+    /// The program ends.
+    Stopped,
+    /// Try again; the text says what went wrong.
+    Again(String),
+    /// The hub says no.
+    Refused(String),
+}
+
+impl From<Broken> for Outcome {
+    fn from(broken: Broken) -> Self {
+        Self::Again(match broken {
+            Broken::Closed => "connection closed by the hub".into(),
+            Broken::Stuck => "the hub does not answer".into(),
+            other => format!("connection lost: {other}"),
+        })
+    }
+}
+
+impl<U: LinkUser> Runner<U> {
+    fn run(&mut self) {
+        let mut backoff = Backoff::default();
+        let mut ever = false;
+        loop {
+            self.user.state(&LinkState::Connecting);
+            let began = now();
+            let mut welcomed = false;
+            let end = self.attempt(&mut welcomed);
+            ever |= welcomed;
+            if welcomed && now().since(began) >= HELD {
+                backoff.succeeded();
+            }
+            let why = match end {
+                Outcome::Stopped => return,
+                Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
+                    return self.user.over(Error::Refused(why));
+                }
+                Outcome::Again(why) | Outcome::Refused(why) => why,
+            };
+            if self.config.retries.is_some_and(|most| backoff.tries() >= most) {
+                return self.user.over(Error::Unreachable(why));
+            }
+            let wait = backoff.next(fastrand::f64());
+            let until = now() + wait;
+            if !wait.is_zero() {
+                log::info!("{why}; next try in {}", in_words(wait));
+            }
+            self.user.state(&LinkState::Waiting { why, until });
+            if self.sleep_until(until) {
+                return;
+            }
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits, and says whether the program ends.
+    fn sleep_until(&mut self, until: Micros) -> bool {
+        let mut events = Events::with_capacity(4);
+        while !self.stopped() {
+            let left = until.since(now());
+            if left.is_zero() {
+                return false;
+            }
+            let _ = self.poll.poll(&mut events, Some(left));
+        }
+        true
+    }
+
+    fn attempt(&mut self, welcomed: &mut bool) -> Outcome {
+        let hub = match self.user.hub() {
+            Ok(hub) => hub,
+            Err(error) => return Outcome::Again(error.to_string()),
+        };
+        let addresses = match self.resolve(&hub) {
+            Ok(addresses) => addresses,
+            Err(end) => return end,
+        };
+        let mut last = Outcome::Again(format!("{hub} has no address"));
+        for address in addresses {
+            match self.connect(address, &hub) {
+                Ok(socket) => return self.serve(socket, &hub, welcomed),
+                Err(end @ Outcome::Stopped) => return end,
+                Err(end) => last = end,
+            }
+        }
+        last
+    }
+
+    /// Resolves a name on a thread of its own, since the system's resolver cannot be interrupted.
+    fn resolve(&self, hub: &HubAddress) -> std::result::Result<Vec<SocketAddr>, Outcome> {
+        let target = (hub.host.clone(), hub.port_or(PORT));
+        if let Ok(ip) = hub.host.parse() {
+            return Ok(vec![SocketAddr::new(ip, target.1)]);
+        }
+        let (sender, receiver) = crossbeam_channel::bounded(1);
+        let resolving = std::thread::Builder::new().name("resolve".into()).spawn(move || {
+            let _ = sender.send(target.to_socket_addrs().map(|found| found.take(8).collect()));
+        });
+        if let Err(error) = resolving {
+            return Err(Outcome::Again(error.to_string()));
+        }
+        let until = now() + CONNECT;
+        while now() < until {
+            if self.stopped() {
+                return Err(Outcome::Stopped);
+            }
+            match receiver.recv_timeout(Duration::from_millis(50)) {
+                Ok(Ok(addresses)) => return Ok(addresses),
+                Ok(Err(error)) => return Err(Outcome::Again(format!("cannot find {}: {error}", hub.host))),
+                Err(_) => {}
+            }
+        }
+        Err(Outcome::Again(format!("cannot find {}: no answer from the resolver", hub.host)))
+    }
+
+    fn connect(&mut self, address: SocketAddr, hub: &HubAddress) -> std::result::Result<TcpStream, Outcome> {
+        let failed = |e: &io::Error| Outcome::Again(format!("hub {hub} unreachable: {}", plain_words(e)));
+        let mut socket = TcpStream::connect(address).map_err(|e| failed(&e))?;
+        self.poll.registry().register(&mut socket, SOCKET, Interest::WRITABLE).map_err(|e| failed(&e))?;
+        let until = now() + CONNECT;
+        let mut events = Events::with_capacity(4);
+        loop {
+            if self.stopped() {
+                return Err(Outcome::Stopped);
+            }
+            let left = until.since(now());
+            if left.is_zero() {
+                return Err(failed(&ErrorKind::TimedOut.into()));
+            }
+            let _ = self.poll.poll(&mut events, Some(left));
+            if let Ok(Some(error)) = socket.take_error() {
+                return Err(failed(&error));
+            }
+            match socket.peer_addr() {
+                Ok(_) => break,
+                Err(e) if e.kind() == ErrorKind::NotConnected => {}
+                Err(e) => return Err(failed(&e)),
+            }
+        }
+        self.poll.registry().deregister(&mut socket).map_err(|e| failed(&e))?;
+        sockopt::prepare(&socket);
+        Ok(socket)
+    }
+
+    fn framing(&self, socket: TcpStream, hub: &HubAddress) -> std::result::Result<(TcpStream, Framing), Outcome> {
+        let max = crate::wire::packet::MAX_PICTURE * 4;
+        let Some(path) = &hub.websocket else { return Ok((socket, Framing::Native(Box::new(Deframer::new(max))))) };
+        let failed = |e: String| Outcome::Again(format!("no WebSocket at {hub}: {e}"));
+        let socket = std::net::TcpStream::from(socket);
+        let ready = socket
+            .set_nonblocking(false)
+            .and_then(|()| socket.set_read_timeout(Some(Duration::from_millis(100))))
+            .map_err(|e| failed(e.to_string()));
+        ready?;
+        let url = if hub.host.contains(':') {
+            format!("ws://[{}]:{}{path}", hub.host, hub.port_or(PORT))
+        } else {
+            format!("ws://{}:{}{path}", hub.host, hub.port_or(PORT))
+        };
+        let until = now() + CONNECT;
+        let mut tried = tungstenite::client(url, &socket);
+        loop {
+            match tried {
+                Ok(_) => break,
+                Err(tungstenite::HandshakeError::Interrupted(half)) => {
+                    if self.stopped() {
+                        return Err(Outcome::Stopped);
+                    }
+                    if now() > until {
+                        return Err(failed("no answer".into()));
+                    }
+                    tried = half.handshake();
+                }
+                Err(tungstenite::HandshakeError::Failure(error)) => return Err(failed(error.to_string())),
+            }
+        }
+        socket.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
+        let reader = websocket::Reader::new(End::Client, max, MAX_TEXT);
+        Ok((TcpStream::from_std(socket), Framing::WebSocket(Box::new(reader), End::Client)))
+    }
+
+    /// Lives through one connection.
+    fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut bool) -> Outcome {
+        let (socket, framing) = match self.framing(socket, hub) {
+            Ok(both) => both,
+            Err(end) => return end,
+        };
+        let mut connection = Connection::new(socket, framing);
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut connection.socket, SOCKET, interest) {
+            return Outcome::Again(error.to_string());
+        }
+        let mut state = Open { session: Session::new(now()), welcomed: false, refused: None };
+        let end = match connection.send_control(&Control::Hello(self.user.hello())) {
+            Ok(()) => self.turns(&mut connection, &mut state, welcomed),
+            Err(broken) => broken.into(),
+        };
+        if matches!(end, Outcome::Stopped) {
+            let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
+            let _ = connection.send_control(&bye).and_then(|()| connection.send_close());
+        }
+        // The socket is closed in any case.
+        let _ = self.poll.registry().deregister(&mut connection.socket);
+        end
+    }
+
+    fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut bool) -> Outcome {
+        let mut events = Events::with_capacity(8);
+        let greeted_by = now() + CONNECT;
+        let mut more = false;
+        loop {
+            if self.stopped() {
+                return Outcome::Stopped;
+            }
+            let at = now();
+            if !open.welcomed && at > greeted_by {
+                return Outcome::Again("something answers there that is no StreamFlow hub".into());
+            }
+            let wake_at = match open.due(connection, at) {
+                Ok(next) => next,
+                Err(broken) => return broken.into(),
+            };
+            if open.welcomed {
+                *welcomed = true;
+                for message in self.user.messages() {
+                    if let Err(broken) = connection.send_control(&message) {
+                        return broken.into();
+                    }
+                }
+                while connection.is_idle() {
+                    let Some(picture) = self.user.next_picture() else { break };
+                    if let Err(broken) = connection.send_picture(&picture, Duration::ZERO) {
+                        return broken.into();
+                    }
+                }
+            }
+            let wait = if more { Duration::ZERO } else { wake_at.since(now()) };
+            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
+                if error.kind() != ErrorKind::Interrupted {
+                    return Outcome::Again(error.to_string());
+                }
+            }
+            let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
+            if events.iter().any(|e| e.token() == SOCKET && e.is_writable()) {
+                if let Err(broken) = connection.flush() {
+                    return broken.into();
+                }
+            }
+            if readable || more {
+                match self.read(connection, open) {
+                    Ok(drained) => more = drained == Drained::No,
+                    Err(broken) => {
+                        return open.refused.take().map_or_else(|| broken.into(), Outcome::Refused);
+                    }
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, Broken> {
+        let user = &mut self.user;
+        let mut answers = Vec::new();
+        let done = connection.read(&mut self.scratch, &mut |packet| {
+            let at = now();
+            open.session.heard(at);
+            match packet {
+                Packet::Picture(mut picture) => {
+                    let spans = picture.spans;
+                    let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
+                    let (captured, estimated) = capture_time(&open.session.clock, picture.captured, spent, at);
+                    picture.captured = captured;
+                    picture.estimated |= estimated;
+                    answers.extend(user.picture(picture, at));
+                }
+                Packet::Control(control) => answers.extend(open.control(user, control, at)?),
+                Packet::Bare(_) => {}
+            }
+            Ok(())
+        });
+        for answer in answers {
+            connection.send_control(&answer)?;
+        }
+        done
+    }
+}
+
+/// A connection's state beside its socket.
+struct Open {
+    session: Session,
+    welcomed: bool,
+    refused: Option<String>,
+}
+
+impl Open {
+    /// Sends what is due, and says when to look again.
+    fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
+        loop {
+            match self.session.due(at) {
+                Due::At(next) => return Ok(next),
+                Due::Dead => return Err(Broken::Stuck),
+                // Pings follow the hello's answer: a hub hears them only then.
+                Due::Send(_) if !self.welcomed => {}
+                Due::Send(ping) => connection.send_control(&ping)?,
+            }
+        }
+    }
+
+    fn control(
+        &mut self,
+        user: &mut impl LinkUser,
+        control: Control,
+        at: Micros,
+    ) -> std::result::Result<Vec<Control>, Broken> {
+        let answer = self.session.control(&control, at);
+        match control {
+            Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
+            Control::Welcome { .. } if !self.welcomed => {
+                self.welcomed = true;
+                // The clocks are compared from now on.
+                self.session = Session::new(at);
+                user.state(&LinkState::Connected);
+                Ok(user.control(control))
+            }
+            Control::Bye { cause, reason } => {
+                if matches!(cause, Cause::Refused | Cause::Replaced | Cause::Protocol) {
+                    self.refused = Some(reason.clone());
+                }
+                log::info!("the hub says goodbye: {reason}");
+                Err(Broken::Closed)
+            }
+            other => Ok(user.control(other)),
+        }
+    }
+}
+
+/// What an error of a socket means, without the system's number.
+fn plain_words(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::ConnectionRefused => "nobody listens there".into(),
+        ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
+        _ => error.to_string(),
+    }
+}
+
+const _: () = assert!(DEAD_AFTER.as_secs() > CONNECT.as_secs(), "a silent greeting ends before a silent session");

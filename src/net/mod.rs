@@ -1,0 +1,7 @@
+//! Sockets: addresses, non-blocking connections that speak packets, and the link from a program to its hub.
+
+pub mod address;
+pub mod connection;
+pub mod http;
+pub mod link;
+pub mod sockopt;
