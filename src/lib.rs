@@ -4,6 +4,7 @@ pub mod buffer;
 pub mod error;
 pub mod frame;
 pub mod hub;
+pub mod jpeg;
 pub mod mailbox;
 pub mod net;
 pub mod room;

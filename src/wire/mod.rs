@@ -2,6 +2,7 @@
 
 pub mod control;
 pub mod framing;
+pub mod jpeg;
 pub mod packet;
 pub mod websocket;
 

@@ -1,0 +1,185 @@
+//! JPEG to the pixels that a window takes.
+
+use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage};
+
+use super::planes::Planes;
+use super::{Scaler, check_area, failed};
+use crate::Result;
+use crate::error::Error;
+use crate::frame::{Frame, Size};
+use crate::wire::jpeg;
+
+/// Passes of a progressive picture that are decoded. Encoders make about ten; thousands of empty ones are an attack on
+/// the decoder's time.
+const PASSES: u32 = 100;
+
+/// Decoded pixels, as windows take them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bitmap {
+    /// Of the picture.
+    pub size: Size,
+    /// `0x00RRGGBB`, row by row from the top, without gaps; the upper byte means nothing.
+    pub pixels: Vec<u32>,
+}
+
+/// Decodes JPEG pictures one after the other.
+pub struct Decoder {
+    turbo: Decompressor,
+    /// Planes of a camera's JPEG on their way to another one.
+    scratch: Vec<u8>,
+}
+
+impl Decoder {
+    /// A decoder.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn new() -> Result<Self> {
+        let mut turbo = Decompressor::new().map_err(|e| failed("decoder", e))?;
+        turbo.set_scan_limit(PASSES).map_err(|e| failed("decoder", e))?;
+        Ok(Self { turbo, scratch: Vec::new() })
+    }
+
+    /// Decodes `picture` into `into`, whose memory is reused. A picture that a decoder can only guess the rest of
+    /// counts as broken; stray bytes between its parts, as some cameras leave, do no harm.
+    ///
+    /// # Errors
+    /// What is wrong with the picture; then `into` holds anything.
+    pub fn decode(&mut self, picture: &[u8], into: &mut Bitmap) -> Result<()> {
+        let size = checked_size(picture)?;
+        into.size = size;
+        into.pixels.resize(size.area(), 0);
+        // A number 0x00RRGGBB begins with its lowest byte on most machines and with its highest on some.
+        let format = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
+        self.decompress(picture, size, format, bytemuck::cast_slice_mut(&mut into.pixels))
+    }
+
+    fn decompress(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
+        let (width, height) = (size.width as usize, size.height as usize);
+        let decoded =
+            self.turbo.decompress(picture, Image { pixels, width, pitch: width * format.size(), height, format });
+        self.judge(picture, decoded)
+    }
+
+    /// turbojpeg gives its mere warnings as errors after decoding the picture, and only their text tells which.
+    fn judge(&mut self, picture: &[u8], decoded: turbojpeg::Result<()>) -> Result<()> {
+        let Err(error) = decoded else { return Ok(()) };
+        let text = error.to_string();
+        // If it comes from reading the header, nothing was decoded.
+        if text.contains("extraneous bytes before marker") && self.turbo.read_header(picture).is_ok() {
+            return Ok(());
+        }
+        Err(Error::Failed(text))
+    }
+
+    /// Decodes `picture` into planes that are at least as large as `wanted`, and no larger than needed for that where
+    /// the decoder can halve.
+    pub(super) fn decode_planes(
+        &mut self,
+        picture: &[u8],
+        wanted: Size,
+        planes: &mut Planes,
+        scaler: &mut Scaler,
+    ) -> Result<()> {
+        let size = checked_size(picture)?;
+        let header = self.turbo.read_header(picture).map_err(|e| failed("decoding", e))?;
+        let subsamp = header.subsamp;
+        let is_yuv = matches!(header.colorspace, turbojpeg::Colorspace::YCbCr | turbojpeg::Colorspace::Gray);
+        if !is_yuv || subsamp == Subsamp::Unknown {
+            return self.decode_planes_from_rgb(picture, size, planes);
+        }
+        let factor = [8, 4, 2].map(|n| ScalingFactor::new(1, n)).into_iter().find(|factor| {
+            factor.scale(header.width) >= wanted.width as usize && factor.scale(header.height) >= wanted.height as usize
+        });
+        let factor = factor.unwrap_or(ScalingFactor::ONE);
+        let header = header.scaled(factor);
+        let (width, height) = (header.width, header.height);
+        let size = Size::new(width as u32, height as u32);
+        let length = turbojpeg::yuv_pixels_len(width, 1, height, subsamp).map_err(|e| failed("decoding", e))?;
+        self.scratch.resize(length, 0);
+        let image = YuvImage { pixels: &mut self.scratch[..], width, align: 1, height, subsamp };
+        let ((y_width, y_height), (c_width, c_height)) =
+            (image.y_size(), if subsamp == Subsamp::Gray { (0, 0) } else { image.uv_size() });
+        self.turbo.set_scaling_factor(factor).map_err(|e| failed("decoding", e))?;
+        let decoded = self
+            .turbo
+            .decompress_to_yuv(picture, YuvImage { pixels: &mut image.pixels[..], width, align: 1, height, subsamp });
+        self.turbo.set_scaling_factor(ScalingFactor::ONE).map_err(|e| failed("decoding", e))?;
+        self.judge(picture, decoded)?;
+
+        planes.reset(size, subsamp == Subsamp::Gray);
+        let (y, chroma) = self.scratch.split_at(y_width * y_height);
+        let stride = planes.luma_size().width as usize;
+        for (to, from) in planes.y.chunks_exact_mut(stride).zip(y.chunks_exact(y_width)) {
+            let common = stride.min(y_width);
+            to[..common].copy_from_slice(&from[..common]);
+        }
+        planes.repeat_edges();
+        if planes.gray {
+            return Ok(());
+        }
+        let (from_size, to_size) = (Size::new(c_width as u32, c_height as u32), planes.chroma_size());
+        let (u, v) = chroma.split_at(c_width * c_height);
+        for (to, from) in [(&mut planes.u, u), (&mut planes.v, v)] {
+            if from_size == to_size {
+                to.copy_from_slice(&from[..to_size.area()]);
+            } else {
+                scaler.plane(from, from_size, to, to_size)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The long way, for pictures whose planes are no Y, U and V.
+    fn decode_planes_from_rgb(&mut self, picture: &[u8], size: Size, planes: &mut Planes) -> Result<()> {
+        let format = crate::frame::PixelFormat::Rgb;
+        let mut data = vec![0; size.area() * 3];
+        self.decompress(picture, size, PixelFormat::RGB, &mut data)?;
+        planes.fill(&Frame { data: data.into(), format, size, ..Frame::default() })
+    }
+}
+
+/// The size that the header tells, checked before memory is made for it.
+fn checked_size(picture: &[u8]) -> Result<Size> {
+    let size = jpeg::size(picture).ok_or_else(|| Error::Failed("no JPEG picture".into()))?;
+    check_area(size).map(|()| size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture() -> Vec<u8> {
+        let (width, height, format) = (64, 64, PixelFormat::RGB);
+        let pixels: Vec<u8> = (0..width * height * 3).map(|n| (n * 7919 % 251) as u8).collect();
+        let image = Image { pixels: &pixels[..], width, pitch: width * 3, height, format };
+        turbojpeg::compress(image, 90, Subsamp::Sub2x2).unwrap().to_vec()
+    }
+
+    #[test]
+    fn a_picture_larger_than_any_screen_is_refused_before_memory_is_made_for_it() {
+        let mut huge = picture();
+        let sof = huge.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
+        huge[sof + 5..sof + 9].fill(0xF0);
+        let mut bitmap = Bitmap::default();
+        assert!(Decoder::new().unwrap().decode(&huge, &mut bitmap).is_err());
+        assert_eq!(bitmap.pixels.capacity(), 0);
+    }
+
+    #[test]
+    fn a_damaged_picture_is_broken_and_stray_bytes_are_not() {
+        let mut decoder = Decoder::new().unwrap();
+        let (whole, mut bitmap) = (picture(), Bitmap::default());
+        decoder.decode(&whole, &mut bitmap).unwrap();
+        let intact = bitmap.clone();
+        assert!(decoder.decode(&whole[..whole.len() / 2], &mut bitmap).is_err(), "cut off");
+        let mut stray = whole[..whole.len() - 2].to_vec();
+        stray.extend([1, 2, 3, 0xFF, 0xD9]);
+        decoder.decode(&stray, &mut bitmap).unwrap();
+        assert!(bitmap == intact, "the whole picture in spite of the bytes");
+        let mut header = whole.clone();
+        header.splice(2..2, [1, 2, 3]);
+        assert!(decoder.decode(&header, &mut bitmap).is_err(), "nothing was decoded");
+        assert!(decoder.decode(b"no picture", &mut bitmap).is_err());
+    }
+}

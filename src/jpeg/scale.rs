@@ -1,0 +1,56 @@
+//! Scaling, with its scratch memory.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use super::failed;
+use crate::Result;
+use crate::frame::Size;
+
+/// Scales pictures up or down, bilinear; when it shrinks, every pixel counts, so that nothing flickers.
+#[derive(Default)]
+pub struct Scaler(Resizer);
+
+impl Scaler {
+    /// Scales pixels of `0x00RRGGBB`, without gaps between rows.
+    ///
+    /// # Errors
+    /// When a slice is shorter than its size says.
+    pub fn pixels(&mut self, from: &[u32], from_size: Size, to: &mut [u32], to_size: Size) -> Result<()> {
+        self.scale(PixelType::U8x4, bytemuck::cast_slice(from), from_size, bytemuck::cast_slice_mut(to), to_size)
+    }
+
+    /// Scales one plane of bytes, without gaps between rows.
+    ///
+    /// # Errors
+    /// When a slice is shorter than its size says.
+    pub fn plane(&mut self, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
+        self.scale(PixelType::U8, from, from_size, to, to_size)
+    }
+
+    fn scale(&mut self, kind: PixelType, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
+        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
+        let from = ImageRef::new(from_size.width, from_size.height, from, kind).map_err(|e| failed("scaling", e))?;
+        let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, kind).map_err(|e| failed("scaling", e))?;
+        self.0.resize(&from, &mut to, &options).map_err(|e| failed("scaling", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shrinking_takes_every_pixel_into_account() {
+        let stripes: Vec<u32> = (0..64 * 64).map(|n| if n % 2 == 0 { 0x00FF_FFFF } else { 0 }).collect();
+        let mut small = vec![0; 16 * 16];
+        Scaler::default().pixels(&stripes, Size::new(64, 64), &mut small, Size::new(16, 16)).unwrap();
+        assert!(small.iter().all(|p| (0x60..0xA0).contains(&(p & 0xFF))), "grey, not stripes: {:x?}", &small[..4]);
+    }
+
+    #[test]
+    fn a_slice_that_is_too_short_is_an_error() {
+        let mut to = [0; 4];
+        assert!(Scaler::default().plane(&[0; 15], Size::new(4, 4), &mut to, Size::new(2, 2)).is_err());
+    }
+}

@@ -1,0 +1,537 @@
+//! Surgery on JPEG pictures without decoding them: where one really ends, what it holds, putting in the Huffman tables
+//! that a camera left out, and sewing strips into one picture.
+//!
+//! Sources: ITU-T T.81 (the JPEG standard): markers in B.1.1.3, the order of segments in B.2, restart intervals in
+//! B.2.4.4, the usual Huffman tables in Annex K.3.3.
+
+use crate::frame::Size;
+
+/// Why bytes are no JPEG picture that can be passed on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Broken {
+    /// The bytes end before the picture does: the rest was lost, or has not come yet.
+    #[error("the picture is cut off")]
+    CutOff,
+    /// The first two bytes are not `FF D8`.
+    #[error("not a JPEG picture")]
+    NotJpeg,
+    /// Something stands where a marker belongs, or a marker stands where it does not belong.
+    #[error("the JPEG markers are damaged")]
+    Markers,
+    /// The size is missing or a side of it is zero, or the components make no sense.
+    #[error("the JPEG header makes no sense")]
+    Header,
+    /// Lossless, hierarchical or arithmetic JPEG, or one of more than 8 bits: browsers cannot show it.
+    #[error("a kind of JPEG that browsers cannot show")]
+    Kind,
+    /// A progressive picture without its Huffman tables, for which there are no usual ones.
+    #[error("the JPEG has no Huffman tables")]
+    Tables,
+    /// The picture ends before the first scan, or its scan is empty.
+    #[error("the JPEG holds no picture")]
+    Empty,
+    /// A second picture begins before the first ended: the rest of the first was lost.
+    #[error("the picture is cut off by the next one")]
+    Interrupted,
+    /// [`join`] was given strips that do not belong together.
+    #[error("strips of different pictures")]
+    Strips,
+}
+
+/// How much smaller the colour planes are than the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Subsampling {
+    /// Luminance alone.
+    Gray,
+    /// 4:4:4, as large.
+    Full,
+    /// 4:2:2, half as wide.
+    Half,
+    /// 4:2:0, half as wide and half as high.
+    #[default]
+    Quarter,
+    /// Anything else: 4:4:0, 4:1:1, CMYK.
+    Other,
+}
+
+/// What the frame header of a picture says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Header {
+    /// Both sides are 1 to 65 535.
+    pub size: Size,
+    /// How the colour planes are subsampled.
+    pub subsampling: Subsampling,
+    /// The picture comes in several passes, each finer than the one before.
+    pub progressive: bool,
+}
+
+/// A whole picture found at the beginning of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What its header says.
+    pub header: Header,
+    /// Its length: what follows does not belong to it.
+    pub end: usize,
+    /// Where its first scan begins. The usual Huffman tables belong here if it has none.
+    pub scan: usize,
+    /// It brings its Huffman tables along, and can be passed on as `input[..end]`.
+    pub has_tables: bool,
+}
+
+/// Finds the end of the first picture in bytes that come little by little. Every byte is looked at once.
+#[derive(Clone, Debug, Default)]
+pub struct Walk {
+    at: usize,
+    header: Option<Header>,
+    scan: Option<usize>,
+    in_scan: bool,
+    scan_bytes: usize,
+    has_tables: bool,
+}
+
+const SOI: u8 = 0xD8;
+const EOI: u8 = 0xD9;
+const SOS: u8 = 0xDA;
+const DHT: u8 = 0xC4;
+const DRI: u8 = 0xDD;
+
+impl Walk {
+    /// Goes on where the last call stopped. `input` begins as it did then and may have grown. `None`: more is needed.
+    ///
+    /// # Errors
+    /// What is wrong with the picture; never [`Broken::CutOff`].
+    pub fn resume(&mut self, input: &[u8]) -> Result<Option<Layout>, Broken> {
+        if self.at == 0 {
+            match input {
+                [0xFF, SOI, ..] => self.at = 2,
+                [] | [0xFF] => return Ok(None),
+                _ => return Err(Broken::NotJpeg),
+            }
+        }
+        loop {
+            if self.in_scan && !self.pass_scan(input) {
+                return Ok(None);
+            }
+            let Some((marker, body)) = self.marker(input)? else { return Ok(None) };
+            match marker {
+                EOI => return self.end(body).map(Some),
+                SOI => return Err(Broken::Interrupted),
+                // TEM, restart markers outside a scan, and the reserved ones have no body and no business here.
+                0x01..=0xBF | 0xD0..=0xD7 => return Err(Broken::Markers),
+                _ => {}
+            }
+            let Some(segment) = segment(input, body)? else { return Ok(None) };
+            match marker {
+                DHT => self.has_tables = true,
+                0xC0..=0xC2 if self.header.is_none() => {
+                    self.header = Some(header_from(marker, segment)?);
+                }
+                0xC0..=0xC2 => return Err(Broken::Header),
+                0xC3..=0xCF => return Err(Broken::Kind),
+                SOS => {
+                    if self.header.is_none() {
+                        return Err(Broken::Header);
+                    }
+                    self.scan.get_or_insert(body - 2);
+                    self.in_scan = true;
+                }
+                _ => {}
+            }
+            self.at = body + 2 + segment.len();
+        }
+    }
+
+    /// The marker that must stand at `self.at`, and where what follows it begins. Any number of `FF` may lead it.
+    fn marker(&mut self, input: &[u8]) -> Result<Option<(u8, usize)>, Broken> {
+        match input.get(self.at) {
+            None => return Ok(None),
+            Some(0xFF) => {}
+            Some(_) => return Err(Broken::Markers),
+        }
+        while input.get(self.at + 1) == Some(&0xFF) {
+            self.at += 1;
+        }
+        match input.get(self.at + 1) {
+            None => Ok(None),
+            Some(0) => Err(Broken::Markers),
+            Some(&marker) => Ok(Some((marker, self.at + 2))),
+        }
+    }
+
+    /// Passes over compressed data up to the marker that ends it; false when that has not come yet.
+    fn pass_scan(&mut self, input: &[u8]) -> bool {
+        let mut at = self.at;
+        loop {
+            let from = at;
+            at = find_ff(input, at);
+            self.scan_bytes = self.scan_bytes.saturating_add(at - from);
+            self.at = at;
+            match input.get(at + 1) {
+                // FF 00 is a byte FF of the data; a restart marker divides it; FF FF is a marker with a leading FF.
+                Some(0) => {
+                    self.scan_bytes = self.scan_bytes.saturating_add(1);
+                    at += 2;
+                }
+                Some(0xD0..=0xD7) => at += 2,
+                Some(0xFF) => at += 1,
+                Some(_) => {
+                    self.in_scan = false;
+                    return true;
+                }
+                None => return false,
+            }
+        }
+    }
+
+    fn end(&self, end: usize) -> Result<Layout, Broken> {
+        let (Some(header), Some(scan)) = (self.header, self.scan) else { return Err(Broken::Empty) };
+        if self.scan_bytes == 0 {
+            return Err(Broken::Empty);
+        }
+        if header.progressive && !self.has_tables {
+            return Err(Broken::Tables);
+        }
+        Ok(Layout { header, end, scan, has_tables: self.has_tables })
+    }
+}
+
+/// Looks at the first picture in `input` and finds where it truly ends. Cameras hand over buffers whose end is the rest
+/// of an older picture, a second end marker included; that is not looked at.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn inspect(input: &[u8]) -> Result<Layout, Broken> {
+    Walk::default().resume(input)?.ok_or(Broken::CutOff)
+}
+
+/// Appends to `out` the first picture in `input`, cut at its true end, with the usual Huffman tables put in if it has
+/// none, as the pictures of many USB cameras do. Where [`Layout::has_tables`], `input[..end]` is the same without a copy.
+///
+/// # Errors
+/// What is wrong with it; then `out` is as it was.
+pub fn tidy(input: &[u8], out: &mut Vec<u8>) -> Result<Size, Broken> {
+    let layout = inspect(input)?;
+    let (before, rest) = input[..layout.end].split_at(layout.scan);
+    out.reserve(layout.end + USUAL_TABLES.len());
+    out.extend_from_slice(before);
+    if !layout.has_tables {
+        out.extend_from_slice(&USUAL_TABLES);
+    }
+    out.extend_from_slice(rest);
+    Ok(layout.header.size)
+}
+
+/// What the header of a picture says. Looks no further than that, so the picture may be cut off or damaged behind it.
+#[must_use]
+pub fn header(input: &[u8]) -> Option<Header> {
+    let mut walk = Walk::default();
+    if !input.starts_with(&[0xFF, SOI]) {
+        return None;
+    }
+    walk.at = 2;
+    loop {
+        let (marker, body) = walk.marker(input).ok()??;
+        if matches!(marker, 0x01..=0xBF | 0xD0..=SOS) {
+            return None;
+        }
+        let segment = segment(input, body).ok()??;
+        if matches!(marker, 0xC0..=0xCF) && marker != DHT {
+            return header_from(marker, segment).ok();
+        }
+        walk.at = body + 2 + segment.len();
+    }
+}
+
+/// The size of a picture; see [`header`].
+#[must_use]
+pub fn size(input: &[u8]) -> Option<Size> {
+    header(input).map(|header| header.size)
+}
+
+/// Sews strips of one picture, each a baseline JPEG of its own made with the same tables, into one picture of
+/// `height` rows, top strip first, and appends it to `out`. All but the last must have the same number of whole block
+/// rows. The seams are restart markers (T.81 B.2.4.4), which every decoder of baseline JPEG understands.
+///
+/// # Errors
+/// [`Broken::Strips`] where they do not belong together, or what is wrong with a strip. Then `out` is as it was.
+pub fn join<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
+    let start = out.len();
+    let joined = join_onto(strips, height, out);
+    if joined.is_err() {
+        out.truncate(start);
+    }
+    joined
+}
+
+fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
+    let first = strips.first().ok_or(Broken::Strips)?.as_ref();
+    let model = inspect(first)?;
+    let height = u16::try_from(height).map_err(|_| Broken::Strips)?;
+    let (block_width, block_height) = match model.header.subsampling {
+        Subsampling::Gray | Subsampling::Full => (8, 8),
+        Subsampling::Half => (16, 8),
+        Subsampling::Quarter => (16, 16),
+        Subsampling::Other => return Err(Broken::Strips),
+    };
+    let Size { width, height: strip_height } = model.header.size;
+    let blocks = width.div_ceil(block_width) * strip_height.div_ceil(block_height);
+    let interval = u16::try_from(blocks).map_err(|_| Broken::Strips)?;
+
+    out.reserve(strips.iter().map(|strip| strip.as_ref().len()).sum());
+    out.extend_from_slice(&first[..model.scan]);
+    let sof = frame_header_at(first).ok_or(Broken::Header)?;
+    let patch = out.len() - model.scan + sof + 5;
+    out.get_mut(patch..patch + 2).ok_or(Broken::Header)?.copy_from_slice(&height.to_be_bytes());
+    out.extend_from_slice(&[0xFF, DRI, 0, 4]);
+    out.extend_from_slice(&interval.to_be_bytes());
+
+    let mut rows = 0;
+    for (number, strip) in strips.iter().enumerate() {
+        let strip = strip.as_ref();
+        let layout = inspect(strip)?;
+        let scan = segment(strip, layout.scan + 2)?.ok_or(Broken::CutOff)?;
+        let data = layout.scan + 4 + scan.len();
+        let is_last = number + 1 == strips.len();
+        let fits = layout.header.size.width == width
+            && !layout.header.progressive
+            && (layout.header.size.height == strip_height && strip_height % block_height == 0
+                || is_last && layout.header.size.height <= strip_height)
+            && same_but_height(first, strip, layout.scan, sof);
+        if !fits {
+            return Err(Broken::Strips);
+        }
+        rows += layout.header.size.height;
+        if number == 0 {
+            out.extend_from_slice(&strip[layout.scan..data]);
+        } else {
+            out.extend_from_slice(&[0xFF, 0xD0 + ((number - 1) % 8) as u8]);
+        }
+        out.extend_from_slice(&strip[data..layout.end - 2]);
+    }
+    out.extend_from_slice(&[0xFF, EOI]);
+    if rows == u32::from(height) { Ok(()) } else { Err(Broken::Strips) }
+}
+
+/// Whether two strips have the same headers, tables included, but for the height in the frame header at `sof`.
+fn same_but_height(a: &[u8], b: &[u8], headers: usize, sof: usize) -> bool {
+    let (before, after) = (..sof + 5, sof + 7..headers);
+    match (a.get(before), b.get(before), a.get(after.clone()), b.get(after)) {
+        (Some(a0), Some(b0), Some(a1), Some(b1)) => a0 == b0 && a1 == b1,
+        _ => false,
+    }
+}
+
+/// Where the marker of the frame header stands.
+fn frame_header_at(input: &[u8]) -> Option<usize> {
+    let mut walk = Walk { at: 2, ..Walk::default() };
+    loop {
+        let (marker, body) = walk.marker(input).ok()??;
+        if matches!(marker, 0xC0..=0xC2) {
+            return Some(body - 2);
+        }
+        walk.at = body + 2 + segment(input, body).ok()??.len();
+    }
+}
+
+/// The contents of the segment whose length stands at `at`; `None` when it is not all there.
+fn segment(input: &[u8], at: usize) -> Result<Option<&[u8]>, Broken> {
+    let Some(&[high, low]) = input.get(at..at + 2) else { return Ok(None) };
+    let length = usize::from(u16::from_be_bytes([high, low]));
+    if length < 2 {
+        return Err(Broken::Markers);
+    }
+    Ok(input.get(at + 2..at + length))
+}
+
+/// Reads a frame header (T.81 B.2.2).
+fn header_from(marker: u8, segment: &[u8]) -> Result<Header, Broken> {
+    if marker > 0xC2 {
+        return Err(Broken::Kind);
+    }
+    let &[precision, h1, h0, w1, w0, count, ref components @ ..] = segment else { return Err(Broken::Header) };
+    let size = Size::new(u32::from(u16::from_be_bytes([w1, w0])), u32::from(u16::from_be_bytes([h1, h0])));
+    if size.width == 0 || size.height == 0 || components.len() != 3 * usize::from(count) {
+        return Err(Broken::Header);
+    }
+    if precision != 8 {
+        return Err(Broken::Kind);
+    }
+    let sampling = |n: usize| components.get(3 * n + 1).copied();
+    let subsampling = match (count, sampling(0), sampling(1), sampling(2)) {
+        (0, ..) => return Err(Broken::Header),
+        (1, ..) => Subsampling::Gray,
+        (3, Some(0x11), Some(0x11), Some(0x11)) => Subsampling::Full,
+        (3, Some(0x21), Some(0x11), Some(0x11)) => Subsampling::Half,
+        (3, Some(0x22), Some(0x11), Some(0x11)) => Subsampling::Quarter,
+        _ => Subsampling::Other,
+    };
+    Ok(Header { size, subsampling, progressive: marker == 0xC2 })
+}
+
+/// Where the next `FF` is, or the end. Blocks without one are passed over at a speed that the compiler makes of it.
+fn find_ff(input: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(block) = input.get(at..at + 64) {
+        if block.iter().fold(false, |found, &byte| found | (byte == 0xFF)) {
+            break;
+        }
+        at += 64;
+    }
+    input.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xFF)).map_or(input.len(), |n| at + n)
+}
+
+/// The Huffman tables of T.81 Annex K.3.3 as one DHT segment: what is meant where a picture brings none.
+const USUAL_TABLES: [u8; 420] = usual_tables();
+
+const fn usual_tables() -> [u8; 420] {
+    const DC_VALUES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
+    let mut out = [0; 420];
+    let mut at = put(&mut out, 0, &[0xFF, DHT, 0x01, 0xA2]);
+    at = put(&mut out, at, &[0x00, 0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+    at = put(&mut out, at, &DC_VALUES);
+    at = put(&mut out, at, &[0x10, 0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D]);
+    at = put(&mut out, at, &AC_LUMINANCE);
+    at = put(&mut out, at, &[0x01, 0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
+    at = put(&mut out, at, &DC_VALUES);
+    at = put(&mut out, at, &[0x11, 0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77]);
+    put(&mut out, at, &AC_CHROMINANCE);
+    out
+}
+
+const fn put(out: &mut [u8; 420], at: usize, bytes: &[u8]) -> usize {
+    let mut n = 0;
+    while n < bytes.len() {
+        out[at + n] = bytes[n];
+        n += 1;
+    }
+    at + n
+}
+
+#[rustfmt::skip]
+const AC_LUMINANCE: [u8; 162] = [
+    0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22, 0x71,
+    0x14, 0x32, 0x81, 0x91, 0xA1, 0x08, 0x23, 0x42, 0xB1, 0xC1, 0x15, 0x52, 0xD1, 0xF0, 0x24, 0x33, 0x62, 0x72,
+    0x82, 0x09, 0x0A, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x34, 0x35, 0x36, 0x37,
+    0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59,
+    0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x83,
+    0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3,
+    0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3,
+    0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xE1, 0xE2,
+    0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA,
+];
+
+#[rustfmt::skip]
+const AC_CHROMINANCE: [u8; 162] = [
+    0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71, 0x13, 0x22,
+    0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xA1, 0xB1, 0xC1, 0x09, 0x23, 0x33, 0x52, 0xF0, 0x15, 0x62, 0x72, 0xD1,
+    0x0A, 0x16, 0x24, 0x34, 0xE1, 0x25, 0xF1, 0x17, 0x18, 0x19, 0x1A, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x35, 0x36,
+    0x37, 0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58,
+    0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A,
+    0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A,
+    0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA,
+    0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA,
+    0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A picture of markers alone: what decoders would say to it does not matter here.
+    fn picture(tables: bool, sof: u8) -> Vec<u8> {
+        let mut p = vec![0xFF, SOI];
+        // An APP1 segment that holds a whole thumbnail, end marker included.
+        p.extend([0xFF, 0xE1, 0, 8, 0xFF, SOI, 0xFF, EOI, 1, 2]);
+        p.extend([0xFF, sof, 0, 17, 8, 0, 48, 0, 64, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1]);
+        if tables {
+            p.extend(USUAL_TABLES);
+        }
+        p.extend([0xFF, SOS, 0, 12, 3, 1, 0, 2, 0x11, 3, 0x11, 0, 63, 0]);
+        p.extend([1, 2, 3, 0xFF, 0, 4, 0xFF, 0xD0, 5]);
+        p.extend(std::iter::repeat_n(7, 200));
+        p.extend([0xFF, 0xFF, EOI]);
+        p
+    }
+
+    #[test]
+    fn stale_bytes_after_the_end_are_cut_off() {
+        let whole = picture(true, 0xC0);
+        let mut buffer = whole.clone();
+        buffer.extend([9, 9, 0xFF, 0, 0xFF, EOI, 0, 0]);
+        let layout = inspect(&buffer).unwrap();
+        assert_eq!(layout.end, whole.len());
+        assert!(layout.has_tables);
+        let mut out = vec![42];
+        assert_eq!(tidy(&buffer, &mut out), Ok(Size::new(64, 48)));
+        assert_eq!(out[1..], whole);
+    }
+
+    #[test]
+    fn the_usual_tables_are_put_in_where_there_are_none() {
+        let mut out = Vec::new();
+        assert_eq!(tidy(&picture(false, 0xC0), &mut out), Ok(Size::new(64, 48)));
+        assert_eq!(out, picture(true, 0xC0));
+        assert_eq!(tidy(&picture(false, 0xC2), &mut out), Err(Broken::Tables));
+    }
+
+    #[test]
+    fn a_picture_that_is_cut_off_anywhere_is_told_and_never_passed_on() {
+        let whole = picture(true, 0xC0);
+        for end in 0..whole.len() {
+            assert_eq!(inspect(&whole[..end]), Err(Broken::CutOff), "cut at {end}");
+        }
+        let mut interrupted = whole[..whole.len() - 3].to_vec();
+        interrupted.extend(&whole);
+        assert_eq!(inspect(&interrupted), Err(Broken::Interrupted));
+    }
+
+    #[test]
+    fn bytes_that_come_one_by_one_give_the_same_end() {
+        let mut buffer = picture(true, 0xC2);
+        let end = buffer.len();
+        buffer.extend(picture(true, 0xC0));
+        let mut walk = Walk::default();
+        for n in 0..end {
+            assert_eq!(walk.resume(&buffer[..n]), Ok(None), "at {n}");
+        }
+        let layout = walk.resume(&buffer[..end]).unwrap().unwrap();
+        assert_eq!((layout.end, layout.header.progressive), (end, true));
+    }
+
+    #[test]
+    fn the_header_is_read_from_the_beginning_alone() {
+        let whole = picture(true, 0xC0);
+        let expected = Header { size: Size::new(64, 48), subsampling: Subsampling::Quarter, progressive: false };
+        assert_eq!(header(&whole[..40]), Some(expected));
+        assert_eq!(size(&whole[..20]), None);
+        assert_eq!(size(b"GIF89a"), None);
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(inspect(b"GIF89a"), Err(Broken::NotJpeg));
+        assert_eq!(inspect(&[0xFF, SOI, 0xFF, EOI]), Err(Broken::Empty));
+        assert_eq!(inspect(&[0xFF, SOI, 1, 2]), Err(Broken::Markers));
+        assert_eq!(inspect(&[0xFF, SOI, 0xFF, 0xE0, 0, 1, 2]), Err(Broken::Markers));
+        assert_eq!(inspect(&picture(true, 0xC9)), Err(Broken::Kind));
+        let mut flat = picture(true, 0xC0);
+        flat[17..19].fill(0);
+        assert_eq!(inspect(&flat), Err(Broken::Header));
+    }
+
+    #[test]
+    fn strips_that_do_not_belong_together_are_refused() {
+        let strip = picture(true, 0xC0);
+        let mut out = vec![1];
+        assert_eq!(join(&[&strip, &strip], 96, &mut out), Ok(()));
+        assert_eq!(size(&out[1..]), Some(Size::new(64, 96)));
+        out.truncate(1);
+        let mut other = strip.clone();
+        let last_table_byte = USUAL_TABLES.len() + 30;
+        other[last_table_byte] ^= 1;
+        assert_eq!(join(&[&strip, &other], 96, &mut out), Err(Broken::Strips));
+        assert_eq!(join(&[&strip, &strip], 97, &mut out), Err(Broken::Strips));
+        assert_eq!(join::<&[u8]>(&[], 0, &mut out), Err(Broken::Strips));
+        assert_eq!(out, [1]);
+    }
+}
