@@ -7,6 +7,7 @@ pub mod mailbox;
 pub mod source;
 pub mod stats;
 pub mod time;
+pub mod wire;
 
 pub use error::{Error, Result};
 pub use source::Source;
