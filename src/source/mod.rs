@@ -1,5 +1,9 @@
 //! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
 
+mod pace;
+pub mod pattern;
+pub mod stamp;
+
 use std::time::Duration;
 
 use crate::frame::{Frame, PixelFormat, Size};

@@ -1,8 +1,11 @@
 //! What travels between the programs, byte by byte; `docs/protocol.md` is the norm. Pure: bytes in, packets out.
 
+pub mod chunked;
 pub mod control;
 pub mod framing;
 pub mod jpeg;
+pub mod jpeg_split;
+pub mod multipart;
 pub mod packet;
 pub mod websocket;
 
