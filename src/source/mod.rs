@@ -39,6 +39,9 @@ pub struct Opened {
     pub fps: Option<f64>,
     /// The format of its frames.
     pub format: PixelFormat,
+    /// Pictures of another size than the wished one are scaled to it. A camera's are; files and other cameras' pictures
+    /// are passed on as they are.
+    pub scale: bool,
 }
 
 /// What [`Source::next`] did.

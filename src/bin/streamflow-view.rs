@@ -1,0 +1,5 @@
+//! `streamflow-view`; what it does is in the library.
+
+fn main() -> std::process::ExitCode {
+    streamflow::cli::view::main()
+}

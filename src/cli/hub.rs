@@ -1,0 +1,55 @@
+//! `streamflow-hub`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::options::{EXIT_CODES, HELP, HubOptions, LogOptions};
+use super::{Interrupt, exit, logging};
+use crate::home;
+use crate::net::address::{PORT, listen_address};
+
+const EXAMPLES: &str = "\
+Examples:
+  streamflow-hub                            for the programs of this machine
+  streamflow-hub --listen 0.0.0.0           for everybody who reaches this machine
+  streamflow-hub --plain 127.0.0.1:8003     also plain pictures, for a script with struct.unpack('Q')
+";
+
+/// Passes pictures from publishers on to viewers: many of both, each viewer as fast as it can, never late.
+#[derive(Parser, Debug)]
+#[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+struct Options {
+    /// The address: 0.0.0.0 lets everybody in
+    #[arg(long, value_name = "IP[:PORT]", env = "STREAMFLOW_LISTEN", help_heading = "Hub", default_value = "127.0.0.1")]
+    listen: String,
+    /// The port, where --listen names none
+    #[arg(long, value_name = "PORT", env = "STREAMFLOW_PORT", help_heading = "Hub", default_value_t = PORT)]
+    port: u16,
+    #[command(flatten)]
+    limits: HubOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    logging::start(options.log.verbose, options.log.quiet);
+    exit(run(&options))
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let interrupt = Interrupt::install()?;
+    let listen: SocketAddr = listen_address(&options.listen, options.port)?;
+    let hub = home::host(&options.limits.config(listen)?)?;
+    while !interrupt.came() {
+        std::thread::park_timeout(Duration::from_secs(3600));
+    }
+    log::info!("stops");
+    drop(hub);
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! The programs' options and what they do with them; thin over the library.
+
+pub mod hub;
+mod logging;
+mod options;
+pub mod send;
+mod status;
+pub mod view;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Ends a program: the error in words on standard error, and its exit code.
+fn exit(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    // Whoever reads our output has gone, as in `| head`: that is no fault.
+    let broken_pipe = error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_code))
+}
+
+/// Ctrl-C, or being asked to terminate.
+#[derive(Clone, Default)]
+struct Interrupt(Arc<AtomicBool>);
+
+impl Interrupt {
+    fn install() -> Result<Self> {
+        let this = Self::default();
+        let flag = this.0.clone();
+        let main = std::thread::current();
+        ctrlc::set_handler(move || {
+            flag.store(true, Ordering::Release);
+            main.unpark();
+        })
+        .map_err(|e| Error::Failed(format!("cannot listen for Ctrl-C: {e}")))?;
+        Ok(this)
+    }
+
+    fn came(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// The machine's name as a stream's name: what is not allowed in one becomes a dash.
+fn machine_name() -> String {
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    let short = name.split('.').next().unwrap_or_default();
+    let clean: String = short
+        .chars()
+        .take(64)
+        .map(|c| if c.is_alphanumeric() || "-_@".contains(c) { c } else { '-' })
+        .collect();
+    if clean.is_empty() { "camera".into() } else { clean }
+}

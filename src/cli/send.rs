@@ -1,0 +1,157 @@
+//! `streamflow-send`.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions};
+use super::status::Status;
+use super::{Interrupt, exit, logging, machine_name};
+use crate::error::Error;
+use crate::frame::{PixelFormat, Size};
+use crate::publisher::{Publisher, PublisherConfig};
+use crate::room::StreamKey;
+use crate::source::{self, Wish};
+
+const EXAMPLES: &str = "\
+Examples:
+  streamflow-send                                     the camera of this machine, hub included
+  streamflow-send --host desk.local                   to the machine where streamflow-view --listen runs
+  streamflow-send --host hub --name door --source 1   the second camera, as main/door
+  streamflow-send --source pattern --size 1280x720    a moving test picture
+  streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
+  ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
+  streamflow-send --list                              the cameras there are
+";
+
+/// Takes pictures from a camera and sends them, as young as they can be, to whoever watches.
+#[derive(Parser, Debug)]
+#[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+struct Options {
+    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs, - for standard input, http://…
+    #[arg(short, long, value_name = "SOURCE", env = "STREAMFLOW_SOURCE", help_heading = "Source", default_value = "auto")]
+    source: String,
+    /// Width and height; the nearest a camera has is scaled to it
+    #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
+    size: Size,
+    /// Pictures a second, 0.1 to 240
+    #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
+    fps: f64,
+    /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, gray
+    #[arg(long, value_name = "FORMAT", env = "STREAMFLOW_FORMAT", help_heading = "Source", default_value = "auto", value_parser = format)]
+    format: Format,
+    /// Play files once, then end
+    #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source")]
+    once: bool,
+    /// End when the source fails, for supervisors, instead of trying again every second
+    #[arg(long, env = "STREAMFLOW_EXIT_ON_SOURCE_ERROR", help_heading = "Source")]
+    exit_on_source_error: bool,
+    /// Print the cameras with their formats, sizes and rates, and end
+    #[arg(long, help_heading = "Source")]
+    list: bool,
+    /// --list for programs
+    #[arg(long, help_heading = "Source", requires = "list")]
+    json: bool,
+
+    /// JPEG quality, 1 to 100
+    #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture", default_value_t = 80,
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    quality: u8,
+
+    /// The room
+    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
+    room: String,
+    /// The stream's name [default: this machine's]
+    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
+    name: Option<String>,
+    /// Take the name over from a publisher that has it
+    #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream")]
+    replace: bool,
+
+    #[command(flatten)]
+    home: HomeOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+/// `None` is `auto`.
+type Format = Option<PixelFormat>;
+
+fn format(text: &str) -> Result<Format, String> {
+    Ok(Some(match text.to_ascii_lowercase().as_str() {
+        "auto" => return Ok(None),
+        "yuyv" | "yuy2" => PixelFormat::Yuyv,
+        "uyvy" => PixelFormat::Uyvy,
+        "nv12" => PixelFormat::Nv12,
+        "i420" | "yu12" => PixelFormat::I420,
+        "mjpeg" | "mjpg" | "jpeg" => PixelFormat::Jpeg,
+        "rgb" => PixelFormat::Rgb,
+        "bgr" => PixelFormat::Bgr,
+        "gray" | "grey" => PixelFormat::Gray,
+        _ => return Err("write auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr or gray".into()),
+    }))
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    text.parse().ok().filter(|n| (0.1..=240.0).contains(n)).ok_or_else(|| "write a number from 0.1 to 240".into())
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    logging::start(options.log.verbose, options.log.quiet);
+    exit(if options.list { list(options.json) } else { run(&options) })
+}
+
+fn list(json: bool) -> anyhow::Result<()> {
+    let cameras = source::cameras();
+    let mut out = std::io::stdout().lock();
+    if json {
+        writeln!(out, "{}", serde_json::to_string(&cameras)?)?;
+        return Ok(());
+    }
+    if cameras.is_empty() {
+        writeln!(out, "no camera found; --source pattern shows a test picture")?;
+    }
+    for camera in cameras {
+        writeln!(out, "{camera}")?;
+    }
+    Ok(())
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let interrupt = Interrupt::install()?;
+    let config = PublisherConfig {
+        stream: StreamKey::new(&options.room, options.name.clone().unwrap_or_else(machine_name)),
+        home: options.home.home()?,
+        wish: Wish { size: options.size, fps: options.fps, format: options.format },
+        quality: options.quality,
+        replace: options.replace,
+        retries: options.home.retries,
+        exit_on_source_error: options.exit_on_source_error,
+        ..PublisherConfig::default()
+    };
+    let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
+    log::info!("publishes {}", config.stream);
+    let publisher = Publisher::start(config, source)?;
+    let mut status = Status::new(options.log.quiet);
+    let ended = loop {
+        if interrupt.came() {
+            break Ok(());
+        }
+        if let Some(ended) = publisher.wait(Duration::from_millis(100)) {
+            break ended;
+        }
+        status.show(|| publisher.report());
+    };
+    drop(status);
+    drop(publisher);
+    match ended {
+        // A refusal is a person's to solve, so it says how.
+        Err(Error::Refused(why)) => Err(Error::Refused(format!("the hub refused: {why}")).into()),
+        ended => Ok(ended?),
+    }
+}

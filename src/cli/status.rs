@@ -1,0 +1,93 @@
+//! The sender's status, in one line.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::logging;
+use crate::stats::PublishReport;
+use crate::time::{Micros, now};
+
+const LIVE: Duration = Duration::from_millis(250);
+const LOGGED: Duration = Duration::from_secs(10);
+
+/// Shows reports: live on a terminal, otherwise as a log line every ten seconds.
+pub(super) struct Status {
+    live: bool,
+    next: Micros,
+}
+
+impl Status {
+    pub(super) fn new(quiet: bool) -> Self {
+        let live = !quiet && std::io::stderr().is_terminal();
+        Self { live, next: now() + if live { LIVE } else { LOGGED } }
+    }
+
+    pub(super) fn show(&mut self, report: impl FnOnce() -> PublishReport) {
+        let at = now();
+        if at < self.next {
+            return;
+        }
+        let line = line(&report());
+        if self.live {
+            self.next = at + LIVE;
+            logging::status(&line);
+        } else {
+            self.next = at + LOGGED;
+            log::info!("{line}");
+        }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        if self.live {
+            logging::end_status();
+        }
+    }
+}
+
+fn line(report: &PublishReport) -> String {
+    let stream = &report.stream;
+    if !report.fault.is_empty() {
+        return format!("{stream}: {}, tried again every second", report.fault);
+    }
+    if !report.connected {
+        return format!("{stream}: {}", report.link);
+    }
+    if report.asleep {
+        return format!("{stream}: nobody watches, source closed");
+    }
+    let viewers = match report.viewers {
+        0 => return format!("{stream}: {:.1} fps in, nobody watches", report.fps_in),
+        1 => "1 viewer".to_string(),
+        n => format!("{n} viewers"),
+    };
+    let quality = if report.quality == 0 { "as it came".to_string() } else { format!("quality {}", report.quality) };
+    let limit = if report.limit == "nothing" { String::new() } else { format!(", limited by the {}", report.limit) };
+    format!(
+        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}, {viewers}, age {:.1} ms, {} dropped{limit}",
+        report.fps_in,
+        report.fps_out,
+        report.kbytes_per_second,
+        report.size,
+        report.age_ms.p50,
+        report.lost + report.skipped + report.broken,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_says_what_matters_now() {
+        let mut report = PublishReport { stream: "main/door".into(), connected: true, viewers: 2, ..Default::default() };
+        assert!(line(&report).contains("2 viewers"));
+        report.fault = "camera unplugged".into();
+        assert_eq!(line(&report), "main/door: camera unplugged, tried again every second");
+        report.fault.clear();
+        report.connected = false;
+        report.link = "hub unreachable".into();
+        assert_eq!(line(&report), "main/door: hub unreachable");
+    }
+}

@@ -1,0 +1,159 @@
+//! `streamflow-view`.
+
+mod headless;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions};
+use super::{Interrupt, exit, logging};
+use crate::error::Error;
+use crate::viewer::{Viewer, ViewerConfig};
+
+const EXAMPLES: &str = "\
+Examples:
+  streamflow-view                                  what this machine's streamflow-send publishes
+  streamflow-view --listen 0.0.0.0                 be the hub: streamflow-send --host THIS-MACHINE sends to here
+  streamflow-view --host hub --name door           the stream main/door of a hub
+  streamflow-view --host ws://gate.example/cam/ws  through a web proxy
+  streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
+  streamflow-view --headless --frames 1 --save .   one picture into this folder
+";
+
+/// Shows a stream in a window, or reports on it without one.
+#[derive(Parser, Debug)]
+#[command(name = "streamflow-view", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+struct Options {
+    /// The room
+    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
+    room: String,
+    /// The stream's name [default: the first there is in the room]
+    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
+    name: Option<String>,
+
+    /// Where S puts snapshots
+    #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
+    snapshots: PathBuf,
+    /// Begin without the overlay
+    #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", conflicts_with = "headless")]
+    no_overlay: bool,
+
+    /// No window
+    #[arg(long, env = "STREAMFLOW_HEADLESS", help_heading = "Without a window")]
+    headless: bool,
+    /// Print the statistics as a JSON line a second
+    #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window")]
+    json: bool,
+    /// End after so many pictures
+    #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window")]
+    frames: Option<u64>,
+    /// End after so many seconds
+    #[arg(long = "for", value_name = "SECONDS", env = "STREAMFLOW_FOR", help_heading = "Without a window", value_parser = seconds)]
+    duration: Option<Duration>,
+    /// Save every picture, exactly as received, into this folder
+    #[arg(long, value_name = "DIR", env = "STREAMFLOW_SAVE", help_heading = "Without a window", requires = "headless")]
+    save: Option<PathBuf>,
+
+    #[command(flatten)]
+    home: HomeOptions,
+    #[command(flatten)]
+    log: LogOptions,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e9);
+    number.map(Duration::from_secs_f64).ok_or_else(|| "write a number of seconds".into())
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let options = Options::parse();
+    logging::start(options.log.verbose, options.log.quiet);
+    exit(run(&options))
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    let interrupt = Interrupt::install()?;
+    let config = ViewerConfig {
+        room: options.room.clone(),
+        name: options.name.clone(),
+        home: options.home.home()?,
+        retries: options.home.retries,
+        ..ViewerConfig::default()
+    };
+    let viewer = Viewer::start(config)?;
+    let limits = Limits { frames: options.frames, duration: options.duration };
+    let watch = Watch::new(limits, options.json);
+    if options.headless {
+        headless::run(&viewer, &interrupt, watch, options.save.as_deref())
+    } else {
+        anyhow::bail!("no window yet")
+    }
+}
+
+/// When a run is over.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    frames: Option<u64>,
+    duration: Option<Duration>,
+}
+
+/// What both ways of viewing keep an eye on: when to end, with what, and the JSON line a second.
+struct Watch {
+    limits: Limits,
+    json: bool,
+    begun: crate::time::Micros,
+    next_line: crate::time::Micros,
+    pictures: u64,
+}
+
+impl Watch {
+    fn new(limits: Limits, json: bool) -> Self {
+        let at = crate::time::now();
+        Self { limits, json, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 }
+    }
+
+    /// Prints what is due, and says whether and how the run is over.
+    fn look(&mut self, viewer: &Viewer) -> Option<anyhow::Result<()>> {
+        let at = crate::time::now();
+        if let Some(error) = viewer.over() {
+            return Some(Err(error.into()));
+        }
+        let enough = self.limits.frames.is_some_and(|n| self.pictures >= n);
+        let late = self.limits.duration.is_some_and(|d| at.since(self.begun) >= d);
+        if self.json && (at >= self.next_line || enough || late) {
+            self.next_line = self.next_line + Duration::from_secs(1);
+            if let Err(error) = print_line(&viewer.report()) {
+                return Some(Err(error.into()));
+            }
+        }
+        if enough || (late && self.pictures > 0 && self.limits.frames.is_none()) {
+            return Some(Ok(()));
+        }
+        late.then(|| Err(self.too_few(viewer).into()))
+    }
+
+    /// The time is over: why there are not as many pictures as there should be.
+    fn too_few(&self, viewer: &Viewer) -> Error {
+        use crate::stats::State;
+        let report = viewer.report();
+        let why = format!("{} pictures in time: {}", self.pictures, report.detail);
+        match report.state {
+            State::Connecting => Error::Unreachable(why),
+            State::Waiting | State::Lost => Error::NoSource(why),
+            State::Live => Error::Failed(format!("{} pictures in time, more were asked for", self.pictures)),
+        }
+    }
+}
+
+fn print_line(report: &crate::stats::ViewReport) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, report)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}

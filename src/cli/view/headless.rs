@@ -1,0 +1,45 @@
+//! Viewing without a window: for scripts, tests and servers.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::Watch;
+use crate::cli::Interrupt;
+use crate::stats::ViewReport;
+use crate::viewer::{Viewer, snapshot};
+
+/// How long a wait for a picture may take before the clock and Ctrl-C are looked at.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+pub(super) fn run(
+    viewer: &Viewer,
+    interrupt: &Interrupt,
+    mut watch: Watch,
+    save: Option<&Path>,
+) -> anyhow::Result<()> {
+    let mut said = ViewReport::default();
+    while !interrupt.came() {
+        if let Some(shown) = viewer.next(PATIENCE) {
+            viewer.mark_shown(&shown);
+            watch.pictures += 1;
+            if let Some(folder) = save {
+                snapshot::save(folder, &viewer.report().stream, &shown.picture.data)?;
+            }
+            viewer.recycle(shown.bitmap);
+        } else {
+            say_change(&mut said, viewer.report());
+        }
+        if let Some(end) = watch.look(viewer) {
+            return end;
+        }
+    }
+    Ok(())
+}
+
+/// A log line when the state changes, not when a countdown does.
+fn say_change(said: &mut ViewReport, report: ViewReport) {
+    if said.state != report.state && !report.detail.is_empty() {
+        log::info!("{}", report.detail);
+    }
+    *said = report;
+}

@@ -1,0 +1,109 @@
+//! Where a program finds its hub: elsewhere, in its own process, or on this machine, wherever it is first needed.
+
+use std::io::ErrorKind;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::hub::{Hub, HubConfig};
+use crate::net::address::HubAddress;
+
+/// How a program gets to its hub.
+#[derive(Clone, Debug)]
+pub enum Home {
+    /// Joins the hub at this address (`--host`).
+    Join(HubAddress),
+    /// Hosts one in this process (`--listen`).
+    Host(HubConfig),
+    /// Joins the hub on this machine if one runs on the configured port, and hosts it there otherwise. Asked anew when
+    /// the hub is gone, so that the machine has one as long as any program needs it.
+    Auto(HubConfig),
+}
+
+impl Default for Home {
+    fn default() -> Self {
+        Self::Auto(HubConfig::default())
+    }
+}
+
+/// How long a hub on this machine may take to accept; on loopback the kernel does it at once.
+const LOCAL: Duration = Duration::from_millis(500);
+
+/// Finds the hub, and keeps the one that this process hosts.
+pub struct Hearth {
+    home: Home,
+    hub: Option<Hub>,
+}
+
+impl Hearth {
+    /// Starts the hub that is to be hosted in any case.
+    ///
+    /// # Errors
+    /// Its port cannot be had.
+    pub fn new(home: Home) -> Result<Self> {
+        let hub = match &home {
+            Home::Host(config) => Some(host(config)?),
+            Home::Join(_) | Home::Auto(_) => None,
+        };
+        Ok(Self { home, hub })
+    }
+
+    /// Where the hub is now.
+    ///
+    /// # Errors
+    /// There is none, and none could be started.
+    pub fn find(&mut self) -> Result<HubAddress> {
+        if let Some(hub) = &self.hub {
+            return Ok(HubAddress::of_listener(hub.address()));
+        }
+        let config = match &self.home {
+            Home::Join(address) => return Ok(address.clone()),
+            Home::Host(config) | Home::Auto(config) => config,
+        };
+        let there = HubAddress::of_listener(config.listen);
+        if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
+            log::info!("joins the hub on this machine at {there}");
+            return Ok(there);
+        }
+        match host(config) {
+            Ok(hub) => {
+                let address = HubAddress::of_listener(hub.address());
+                self.hub = Some(hub);
+                Ok(address)
+            }
+            // Another program was faster.
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AddrInUse => Ok(there),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The hub in this process, if it is here.
+    #[must_use]
+    pub fn hub(&self) -> Option<&Hub> {
+        self.hub.as_ref()
+    }
+}
+
+/// Starts a hub and says aloud who can reach it.
+///
+/// # Errors
+/// A port cannot be had.
+pub fn host(config: &HubConfig) -> Result<Hub> {
+    let hub = Hub::start(config.clone()).map_err(|error| match error {
+        Error::Io { what, source } if source.kind() == ErrorKind::AddrInUse => {
+            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), source }
+        }
+        other => other,
+    })?;
+    let reach = |address: std::net::SocketAddr| match address.ip() {
+        ip if ip.is_loopback() => "this machine alone can reach it".to_string(),
+        ip if ip.is_unspecified() => "EVERYBODY who reaches this machine can publish and watch".to_string(),
+        ip => format!("everybody who reaches {ip} can publish and watch"),
+    };
+    let address = hub.address();
+    log::info!("hosts the hub at {address}: {}", reach(address));
+    if let Some(plain) = hub.plain_address() {
+        log::info!("sends plain pictures (length and JPEG) at {plain}: {}", reach(plain).replace("publish and ", ""));
+    }
+    Ok(hub)
+}

@@ -1,0 +1,206 @@
+//! The thread that has the source: opens it, reads it, closes it when nobody watches, and opens it again when it fails.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use mio::Waker;
+
+use super::Shared;
+use crate::error::Error;
+use crate::frame::Frame;
+use crate::mailbox::Sender;
+use crate::session::in_words;
+use crate::source::{Next, Opened, Source, SourceError};
+use crate::time::{Micros, now};
+
+/// How often a source that failed is tried again.
+const REOPEN: Duration = Duration::from_secs(1);
+/// A source that gives nothing for so long is said to stall, whatever it says itself.
+const STALL: Duration = Duration::from_secs(2);
+/// When the measured rate is compared with the asked one.
+const JUDGE_RATE: Duration = Duration::from_secs(5);
+
+pub(super) struct Capture {
+    pub(super) shared: Arc<Shared>,
+    pub(super) frames: Sender<Frame>,
+    /// Frames that have been encoded, to be filled again.
+    pub(super) spent: Receiver<Frame>,
+    pub(super) waker: Arc<Waker>,
+}
+
+/// Why reading ended.
+enum End {
+    Stopped,
+    /// Nobody watches.
+    Idle,
+    /// There is no more.
+    Over,
+    Fault(SourceError),
+}
+
+impl Capture {
+    pub(super) fn run(self, mut source: Box<dyn Source>) {
+        let mut faults: u32 = 0;
+        loop {
+            let end = match source.open(&self.shared.config.wish) {
+                Ok(opened) => {
+                    self.opened(&opened, faults);
+                    self.read(source.as_mut(), &opened, &mut faults)
+                }
+                Err(error) => End::Fault(error),
+            };
+            source.close();
+            match end {
+                End::Stopped => return,
+                End::Over => {
+                    self.shared.end(Ok(()));
+                    return;
+                }
+                End::Idle => {
+                    log::info!("nobody watches: the source is closed until somebody does");
+                    self.asleep(true);
+                    if self.shared.wait(Duration::MAX, |s| s.demand.viewers > 0) {
+                        return;
+                    }
+                    self.asleep(false);
+                }
+                End::Fault(error) => {
+                    faults += 1;
+                    self.fault(&error, faults);
+                    if self.shared.config.exit_on_source_error {
+                        self.shared.end(Err(match error {
+                            SourceError::Missing(why) => Error::NoSource(why),
+                            SourceError::Lost(why) => Error::Failed(why),
+                        }));
+                        return;
+                    }
+                    if self.shared.wait(REOPEN, |_| false) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn opened(&self, opened: &Opened, faults: u32) {
+        let wish = &self.shared.config.wish;
+        let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
+        let rate = opened.fps.map(|fps| format!(" at {fps:.4} fps", fps = (fps * 100.0).round() / 100.0));
+        let rate = rate.unwrap_or_default();
+        log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
+        if opened.scale && opened.size.area() > 0 && opened.size != wish.size {
+            log::info!("the source has no {}: its pictures are scaled to that", wish.size);
+        }
+        let mut state = self.shared.lock();
+        state.opened = Some(opened.clone());
+        state.counts.reopened += u64::from(faults > 0);
+        state.fresh = true;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    fn asleep(&self, asleep: bool) {
+        let mut state = self.shared.lock();
+        state.asleep = asleep;
+        state.fresh = true;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    fn fault(&self, error: &SourceError, faults: u32) {
+        let why = error.to_string();
+        let mut state = self.shared.lock();
+        // Said when it changes, and then every tenth time, so that a night without a camera does not fill a disk.
+        if state.fault != why || faults.is_multiple_of(10) {
+            log::warn!("{why}; tried again every second");
+        }
+        state.fault = why;
+        state.fresh = true;
+        drop(state);
+        self.shared.changed.notify_all();
+        self.wake();
+    }
+
+    fn recovered(&self) {
+        let mut state = self.shared.lock();
+        if std::mem::take(&mut state.fault).is_empty() {
+            return;
+        }
+        state.fresh = true;
+        drop(state);
+        log::info!("the source gives pictures again");
+        self.shared.changed.notify_all();
+        self.wake();
+    }
+
+    fn wake(&self) {
+        // It fails only when the link is gone, and then nobody is to be told.
+        let _ = self.waker.wake();
+    }
+
+    fn read(&self, source: &mut dyn Source, opened: &Opened, faults: &mut u32) -> End {
+        let mut frame = Frame::default();
+        let mut last_frame = now();
+        let mut sequence: Option<u64> = None;
+        let mut judged = Some(now() + JUDGE_RATE);
+        loop {
+            if let Some(end) = self.to_end(now()) {
+                return end;
+            }
+            match source.next(&mut frame) {
+                Ok(Next::Frame) => {}
+                Ok(Next::Nothing) => {
+                    // A slow source may well be silent for two of its own intervals.
+                    let patience = opened.fps.map_or(STALL, |fps| STALL.max(Duration::from_secs_f64(2.5 / fps)));
+                    if now().since(last_frame) > patience {
+                        return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
+                    }
+                    continue;
+                }
+                Ok(Next::Broken) => {
+                    self.shared.lock().counts.broken += 1;
+                    continue;
+                }
+                Ok(Next::End) => return End::Over,
+                Err(error) => return End::Fault(error),
+            }
+            let at = now();
+            last_frame = at;
+            *faults = 0;
+            let mut state = self.shared.lock();
+            state.frames_in.add(at, 0.0);
+            if let Some(last) = sequence {
+                state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
+            }
+            let faulty = !state.fault.is_empty();
+            if judged.is_some_and(|t| at >= t) {
+                judged = None;
+                let (asked, measured) =
+                    (opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps), state.frames_in.rate(at));
+                if measured < 0.9 * asked {
+                    log::warn!("the source gives {measured:.1} fps, {asked} were asked for (too dark, or a slow bus?)");
+                }
+            }
+            drop(state);
+            if faulty {
+                self.recovered();
+            }
+            sequence = Some(frame.sequence);
+            let spare = self.frames.put(std::mem::take(&mut frame));
+            if spare.is_some() {
+                self.shared.lock().counts.skipped += 1;
+            }
+            frame = spare.or_else(|| self.spent.try_recv().ok()).unwrap_or_default();
+        }
+    }
+
+    fn to_end(&self, now: Micros) -> Option<End> {
+        let state = self.shared.lock();
+        if state.stopping || self.frames.is_closed() {
+            return Some(End::Stopped);
+        }
+        let idle = self.shared.config.idle_after;
+        state.demand.unwatched_since.filter(|since| now.since(*since) >= idle).map(|_| End::Idle)
+    }
+}

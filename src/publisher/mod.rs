@@ -1,0 +1,234 @@
+//! The publisher: source → newest frame → encode → newest picture → link.
+//!
+//! Three threads, each the only owner of what it uses: `capture` has the source, `encode` the encoder, the link its
+//! socket. Between them there is room for one. What the hub asks for ([`Demand`]) flows the other way.
+
+mod capture;
+mod encode;
+mod uplink;
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::frame::Frame;
+use crate::home::{Hearth, Home};
+use crate::mailbox::mailbox;
+use crate::net::link::{Link, LinkConfig};
+use crate::room::StreamKey;
+use crate::source::{Opened, Source, Wish};
+use crate::stats::{PublishReport, Recent};
+use crate::time::{Micros, now};
+use crate::wire::control::Rung;
+
+/// What a publisher is to do. `Default` is what `streamflow-send` does without options.
+#[derive(Clone, Debug)]
+pub struct PublisherConfig {
+    /// The stream's address.
+    pub stream: StreamKey,
+    /// Where the hub is.
+    pub home: Home,
+    /// What is asked of the source.
+    pub wish: Wish,
+    /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
+    pub quality: u8,
+    /// Takes the name over from another publisher. Default: no.
+    pub replace: bool,
+    /// How often the hub is tried again; `None`, the default: for ever.
+    pub retries: Option<u32>,
+    /// Ends with an error when the source fails, for supervisors. Default: tries again every second, for ever.
+    pub exit_on_source_error: bool,
+    /// For how long nobody must have watched before the source is closed. Default 10 s.
+    pub idle_after: Duration,
+}
+
+impl Default for PublisherConfig {
+    fn default() -> Self {
+        Self {
+            stream: StreamKey::new("main", "camera"),
+            home: Home::default(),
+            wish: Wish::default(),
+            quality: 80,
+            replace: false,
+            retries: None,
+            exit_on_source_error: false,
+            idle_after: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A running publisher. Dropping it ends the stream, closes everything and waits for its threads.
+pub struct Publisher {
+    shared: Arc<Shared>,
+    link: Option<Link>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Publisher {
+    /// Begins to publish.
+    ///
+    /// # Errors
+    /// The settings make no sense, or the hub that is to be hosted cannot have its port.
+    pub fn start(config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
+        let names = [&config.stream.room, &config.stream.name];
+        for name in names {
+            crate::wire::control::check_name(name).map_err(Error::Usage)?;
+        }
+        if !(1..=100).contains(&config.quality) {
+            return Err(Error::Usage("the quality is 1 to 100".into()));
+        }
+        let hearth = Hearth::new(config.home.clone())?;
+        let shared = Arc::new(Shared::new(config));
+        let (frames_in, frames_out) = mailbox::<Frame>();
+        let (pictures_in, pictures_out) = mailbox();
+        let (spent_in, spent_out) = crossbeam_channel::bounded(4);
+        let user = uplink::Uplink::new(shared.clone(), hearth, pictures_out);
+        let link = Link::start(LinkConfig { retries: shared.config.retries }, user)?;
+        let waker = link.waker();
+        let mut this = Self { shared: shared.clone(), link: Some(link), threads: Vec::new() };
+        let capture =
+            capture::Capture { shared: shared.clone(), frames: frames_in, spent: spent_out, waker: waker.clone() };
+        let encode = encode::Encode::new(shared, frames_out, spent_in, pictures_in, waker)?;
+        this.spawn("capture", move || capture.run(source))?;
+        this.spawn("encode", move || encode.run())?;
+        Ok(this)
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let thread = std::thread::Builder::new()
+            .name(name.into())
+            .spawn(run)
+            .map_err(|e| Error::io("cannot start a thread", e))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// What it has done in the last seconds and since the start.
+    #[must_use]
+    pub fn report(&self) -> PublishReport {
+        self.shared.lock().report(now())
+    }
+
+    /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
+    ///
+    /// It ends well when a source that is played once is over, and with an error when the hub refuses, the tries are
+    /// used up, or the source fails and that is to end it.
+    #[must_use]
+    pub fn wait(&self, patience: Duration) -> Option<Result<()>> {
+        let state = self.shared.lock();
+        let waited = self.shared.changed.wait_timeout_while(state, patience, |s| s.over.is_none() && !s.fresh);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.fresh = false;
+        state.over.clone()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        self.shared.stop();
+        // The link goes last: it says goodbye when the others have nothing more to send.
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+        drop(self.link.take());
+    }
+}
+
+/// What the threads of a publisher tell each other beside pictures.
+struct Shared {
+    config: PublisherConfig,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    stopping: bool,
+    over: Option<Result<()>>,
+    /// Something happened that a person wants to see now.
+    fresh: bool,
+    demand: Demand,
+    opened: Option<Opened>,
+    fault: String,
+    asleep: bool,
+    connected: bool,
+    link: String,
+    counts: PublishReport,
+    frames_in: Recent,
+    sent: Recent,
+    age: Recent,
+    encode: Recent,
+}
+
+/// What the hub asks for.
+#[derive(Clone, Debug, Default)]
+struct Demand {
+    viewers: u32,
+    rungs: Vec<Rung>,
+    /// When the last viewer left; `None` while somebody watches.
+    unwatched_since: Option<Micros>,
+}
+
+impl Shared {
+    fn new(config: PublisherConfig) -> Self {
+        let mut state = State::default();
+        state.counts.stream = config.stream.to_string();
+        state.demand.unwatched_since = Some(now());
+        Self { config, state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stop(&self) {
+        self.lock().stopping = true;
+        self.changed.notify_all();
+    }
+
+    fn end(&self, result: Result<()>) {
+        self.lock().over.get_or_insert(result);
+        self.changed.notify_all();
+    }
+
+    /// Waits until `until` holds or `patience` has passed; says whether the publisher stops.
+    fn wait(&self, patience: Duration, until: impl Fn(&State) -> bool) -> bool {
+        let state = self.lock();
+        let waited = self.changed.wait_timeout_while(state, patience, |s| !s.stopping && !until(s));
+        waited.unwrap_or_else(PoisonError::into_inner).0.stopping
+    }
+}
+
+impl State {
+    fn report(&mut self, now: Micros) -> PublishReport {
+        let mut report = self.counts.clone();
+        report.source = self.opened.as_ref().map(|o| o.name.clone()).unwrap_or_default();
+        report.fault.clone_from(&self.fault);
+        report.asleep = self.asleep;
+        report.connected = self.connected;
+        report.link.clone_from(&self.link);
+        report.viewers = self.demand.viewers;
+        report.fps_in = self.frames_in.rate(now);
+        report.fps_out = self.sent.rate(now);
+        report.kbytes_per_second = (self.sent.sum_rate(now) / 10.0).round() / 100.0;
+        report.age_ms = self.age.quantiles(now);
+        report.encode_ms = self.encode.quantiles(now);
+        report.limit = self.limit(report.fps_in, report.fps_out);
+        report
+    }
+
+    fn limit(&self, fps_in: f64, fps_out: f64) -> String {
+        let asked = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(0.0);
+        let limit = if self.demand.viewers == 0 {
+            "nothing"
+        } else if !self.fault.is_empty() || (asked > 0.0 && fps_in > 0.0 && fps_in < 0.9 * asked) {
+            "camera"
+        } else if fps_in > 0.0 && fps_out < 0.9 * fps_in {
+            "uplink"
+        } else {
+            "nothing"
+        };
+        limit.into()
+    }
+}

@@ -1,0 +1,249 @@
+//! The viewer: link → newest picture → decode → newest bitmap → whoever shows it.
+//!
+//! The link and the decoder have a thread each; whoever calls [`Viewer::next`] is the third, and in `streamflow-view`
+//! that is the main thread with its window.
+
+mod decode;
+mod downlink;
+pub mod snapshot;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+use crate::frame::Picture;
+use crate::home::{Hearth, Home};
+use crate::jpeg::Bitmap;
+use crate::mailbox::{Receiver, Taken, mailbox};
+use crate::net::link::{Link, LinkConfig, LinkState};
+use crate::session::in_words;
+use crate::stats::{State, ViewMeter, ViewReport, ViewTimes};
+use crate::time::{Micros, now};
+use crate::wire::control::{StreamState, Want, check_name};
+
+/// What a viewer is to do. `Default` is what `streamflow-view` does without options.
+#[derive(Clone, Debug)]
+pub struct ViewerConfig {
+    /// The room. Default `main`.
+    pub room: String,
+    /// The stream's name; `None`, the default: the first there is in the room.
+    pub name: Option<String>,
+    /// Where the hub is.
+    pub home: Home,
+    /// What is asked of the stream. Default: as good as the link allows.
+    pub want: Want,
+    /// How often the hub is tried again; `None`, the default: for ever.
+    pub retries: Option<u32>,
+    /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
+    pub decode: bool,
+}
+
+impl Default for ViewerConfig {
+    fn default() -> Self {
+        Self {
+            room: "main".into(),
+            name: None,
+            home: Home::default(),
+            want: Want::default(),
+            retries: None,
+            decode: true,
+        }
+    }
+}
+
+/// A picture that is to be shown.
+#[derive(Debug)]
+pub struct Shown {
+    /// The pixels.
+    pub bitmap: Bitmap,
+    /// The picture exactly as it was received, with its header; capture time in this machine's clock.
+    pub picture: Arc<Picture>,
+    times: ViewTimes,
+}
+
+/// A running viewer. Dropping it says goodbye and waits for its threads.
+pub struct Viewer {
+    shared: Arc<Shared>,
+    shown: Receiver<Shown>,
+    spent: crossbeam_channel::Sender<Bitmap>,
+    link: Option<Link>,
+    decode: Option<JoinHandle<()>>,
+}
+
+impl Viewer {
+    /// Begins to watch.
+    ///
+    /// # Errors
+    /// The settings make no sense, or the hub that is to be hosted cannot have its port.
+    pub fn start(config: ViewerConfig) -> Result<Self> {
+        check_name(&config.room).map_err(Error::Usage)?;
+        if let Some(name) = &config.name {
+            check_name(name).map_err(Error::Usage)?;
+        }
+        let hearth = Hearth::new(config.home.clone())?;
+        let link_config = LinkConfig { retries: config.retries };
+        let (pictures_in, pictures_out) = mailbox();
+        let (shown_in, shown_out) = mailbox();
+        let (spent_in, spent_out) = crossbeam_channel::bounded(4);
+        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
+        let decode = decode::Decode::new(shared.clone(), pictures_out, shown_in, spent_out, config.decode)?;
+        let user = downlink::Downlink::new(shared.clone(), hearth, config, pictures_in);
+        let link = Link::start(link_config, user)?;
+        let thread = std::thread::Builder::new()
+            .name("decode".into())
+            .spawn(move || decode.run())
+            .map_err(|e| Error::io("cannot start a thread", e))?;
+        Ok(Self { shared, shown: shown_out, spent: spent_in, link: Some(link), decode: Some(thread) })
+    }
+
+    /// The newest picture that was not taken yet, waiting for one `patience` at most.
+    #[must_use]
+    pub fn next(&self, patience: Duration) -> Option<Shown> {
+        match self.shown.take(patience) {
+            Taken::Value(shown) => Some(shown),
+            Taken::Nothing => None,
+            Taken::Closed => {
+                // The decoder is gone, which only a panic can do; do not spin.
+                std::thread::sleep(patience);
+                None
+            }
+        }
+    }
+
+    /// Says that a picture is on the screen now, for the statistics, and gives its bitmap back to be reused.
+    pub fn was_shown(&self, shown: Shown) {
+        self.mark_shown(&shown);
+        self.recycle(shown.bitmap);
+    }
+
+    /// Says that a picture is on the screen now.
+    pub fn mark_shown(&self, shown: &Shown) {
+        let mut times = shown.times;
+        times.shown = now();
+        self.shared.lock().meter.shown(&shown.picture, times);
+    }
+
+    /// Gives a bitmap back to be reused.
+    pub fn recycle(&self, bitmap: Bitmap) {
+        // When there is no room, the bitmap is freed: there are enough.
+        let _ = self.spent.try_send(bitmap);
+    }
+
+    /// What was measured, and how the stream is doing.
+    #[must_use]
+    pub fn report(&self) -> ViewReport {
+        self.shared.lock().report(now())
+    }
+
+    /// Why it ended for good, once it did.
+    #[must_use]
+    pub fn over(&self) -> Option<Error> {
+        self.shared.lock().over.clone()
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        drop(self.link.take());
+        // The link's end of the mailbox is closed now, so the decoder ends.
+        if let Some(thread) = self.decode.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// What the threads of a viewer tell each other beside pictures.
+struct Shared {
+    state: Mutex<Watched>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Watched> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Watched {
+    meter: ViewMeter,
+    asked: String,
+    link: LinkState,
+    stream: Option<StreamState>,
+    stream_told: Micros,
+    ever_connected: bool,
+    over: Option<Error>,
+}
+
+impl Watched {
+    fn new(config: &ViewerConfig) -> Self {
+        let asked = match &config.name {
+            Some(name) => format!("{}/{name}", config.room),
+            None => config.room.clone(),
+        };
+        Self {
+            meter: ViewMeter::default(),
+            asked,
+            link: LinkState::Connecting,
+            stream: None,
+            stream_told: Micros(0),
+            ever_connected: false,
+            over: None,
+        }
+    }
+
+    fn report(&mut self, now: Micros) -> ViewReport {
+        let mut report = self.meter.report(now);
+        report.stream = match &self.stream {
+            Some(stream) if !stream.name.is_empty() => format!("{}/{}", stream.room, stream.name),
+            _ => self.asked.clone(),
+        };
+        let (state, detail) = self.in_words(&report.stream, now);
+        report.state = state;
+        report.detail = detail;
+        report.limit = self.limit(&report).into();
+        report
+    }
+
+    fn in_words(&self, name: &str, now: Micros) -> (State, String) {
+        match &self.link {
+            LinkState::Connecting => (State::Connecting, "connecting to the hub".into()),
+            LinkState::Waiting { why, until } => {
+                let left = until.since(now);
+                let next =
+                    if left.is_zero() { "trying again".into() } else { format!("next try in {}", in_seconds(left)) };
+                (State::Connecting, format!("{why}, {next}"))
+            }
+            LinkState::Connected => match &self.stream {
+                Some(stream) if stream.live => (State::Live, String::new()),
+                Some(stream) if stream.reason.is_empty() => (State::Waiting, format!("waiting for {name}")),
+                Some(stream) => {
+                    let since = Duration::from_millis(stream.since_ms) + now.since(self.stream_told);
+                    (State::Lost, format!("{}, {}", stream.reason, in_words(since)))
+                }
+                None => (State::Waiting, format!("waiting for {name}")),
+            },
+        }
+    }
+
+    /// What limits the picture now: the first of these that is plainly at its end.
+    fn limit(&self, report: &ViewReport) -> &'static str {
+        let budget = &report.budget_ms;
+        let interval = if report.fps > 0.0 { 1000.0 / report.fps } else { return "nothing" };
+        let publisher = self.stream.as_ref().map_or("", |s| s.limit.as_str());
+        match publisher {
+            "camera" => "camera",
+            "encoder" => "encoder",
+            "uplink" => "uplink",
+            _ if budget.encode > interval => "encoder",
+            _ if budget.decode > interval => "decoder",
+            _ if budget.uplink > 2.0 * interval => "uplink",
+            _ if budget.downlink + budget.hub > 2.0 * interval => "downlink",
+            _ => "nothing",
+        }
+    }
+}
+
+/// Whole seconds, never zero: what a countdown shows.
+fn in_seconds(left: Duration) -> String {
+    format!("{} s", left.as_millis().div_ceil(1000))
+}
