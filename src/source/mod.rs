@@ -1,5 +1,6 @@
 //! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
 
+pub mod camera;
 mod pace;
 pub mod pattern;
 pub mod stamp;
@@ -10,6 +11,9 @@ use crate::frame::{Frame, PixelFormat, Size};
 
 /// How long [`Source::next`] may wait before it says [`Next::Nothing`], so that a program can stop at once.
 pub const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a source may give nothing before it counts as stalled; three frames' time where that is longer.
+pub(crate) const STALL: Duration = Duration::from_secs(2);
 
 /// What a publisher would like to get from a source. A source gives the nearest it can.
 #[derive(Clone, Debug, PartialEq)]

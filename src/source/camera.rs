@@ -1,0 +1,290 @@
+//! Cameras: V4L2 itself on Linux, nokhwa elsewhere (and on Linux too, on request).
+
+mod choose;
+mod portable;
+mod rows;
+#[cfg(target_os = "linux")]
+mod v4l;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use self::portable::PortableCamera;
+#[cfg(target_os = "linux")]
+use self::v4l::{OpenError, V4lCamera};
+use super::{Next, Opened, Source, SourceError, Wish};
+use crate::frame::{Frame, Size};
+
+/// A camera of this machine, as [`list`] tells it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CameraInfo {
+    /// What chooses it: `--source 0`. On Linux the number in `/dev/video0`.
+    pub index: u32,
+    /// Its name; any part of it chooses it too, in whatever case.
+    pub name: String,
+    /// Its device path, where cameras have one; otherwise empty.
+    pub path: String,
+    /// What it offers, smallest sizes first within a format. Empty where only opening the camera would tell, and that
+    /// failed.
+    pub formats: Vec<CameraFormat>,
+}
+
+/// One format and size that a camera offers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CameraFormat {
+    /// The name of the format: `YUYV`, `MJPG`, and others, also of some that cannot be used here.
+    pub format: String,
+    /// The size, as `640x480` in JSON. Of a camera that offers any size in a range, usual ones.
+    #[serde(serialize_with = "as_text")]
+    pub size: Size,
+    /// The rates, in frames a second. Of a camera that offers any rate in a range, usual ones; empty if it does not say.
+    pub fps: Vec<f64>,
+}
+
+fn as_text<S: serde::Serializer>(size: &Size, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(size)
+}
+
+/// The cameras of this machine, in order of their index. Devices that are no cameras are left out.
+#[must_use]
+pub fn list() -> Vec<CameraInfo> {
+    #[cfg(target_os = "linux")]
+    return v4l::list();
+    #[cfg(not(target_os = "linux"))]
+    return portable::list();
+}
+
+/// Whether there is a camera at all. Much cheaper than [`list`].
+#[must_use]
+pub fn is_there() -> bool {
+    #[cfg(target_os = "linux")]
+    return v4l::first().is_some();
+    #[cfg(not(target_os = "linux"))]
+    return !portable::names().is_empty();
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Which {
+    First,
+    Index(u32),
+    Name(String),
+    Path(PathBuf),
+    /// By nokhwa, on every system.
+    Portable(u32),
+}
+
+enum Device {
+    #[cfg(target_os = "linux")]
+    V4l(V4lCamera),
+    Portable(PortableCamera),
+}
+
+/// A camera. It is looked up anew each time it is opened, so that one that was unplugged is found again, under another
+/// number if need be.
+pub struct Camera {
+    which: Which,
+    device: Option<Device>,
+    /// nokhwa's thread cannot be stopped while it waits for a frame; a new one is not begun before it is over.
+    portable: portable::Worker,
+    /// It was there before: when it is not there now it was unplugged.
+    seen: bool,
+    /// The number of the newest frame, carried on when the camera is opened again.
+    sequence: u64,
+}
+
+impl Camera {
+    /// The first camera there is.
+    #[must_use]
+    pub fn first() -> Self {
+        Self::new(Which::First)
+    }
+
+    /// The camera with this index. On Linux `0` is `/dev/video0`.
+    #[must_use]
+    pub fn by_index(index: u32) -> Self {
+        Self::new(Which::Index(index))
+    }
+
+    /// The first camera whose name contains this, in whatever case.
+    #[must_use]
+    pub fn by_name(part: impl Into<String>) -> Self {
+        Self::new(Which::Name(part.into()))
+    }
+
+    /// The camera at a device path such as `/dev/video0` or `/dev/v4l/by-id/…`, which names the very camera and not the
+    /// socket that it is in. Linux only.
+    #[must_use]
+    pub fn by_path(path: impl Into<PathBuf>) -> Self {
+        Self::new(Which::Path(path.into()))
+    }
+
+    /// The camera with this index, by nokhwa even where there is a better way. On Linux such a camera gives no sequence
+    /// numbers, its frames are up to four periods old when the reader is slow, and one that stalls is not opened again
+    /// before it gives a frame or goes.
+    #[must_use]
+    pub fn portable(index: u32) -> Self {
+        Self::new(Which::Portable(index))
+    }
+
+    fn new(which: Which) -> Self {
+        Self { which, device: None, portable: portable::Worker::default(), seen: false, sequence: 0 }
+    }
+
+    /// Whether it is there now, as far as can be told without taking it.
+    pub(super) fn is_there(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        return match &self.which {
+            Which::Portable(_) => true,
+            _ => self.path().is_some_and(|path| v4l::is_camera(&path)),
+        };
+        #[cfg(not(target_os = "linux"))]
+        return !matches!(self.which, Which::Path(_)) && self.index().is_some();
+    }
+
+    fn missing(&self) -> SourceError {
+        if self.seen {
+            return SourceError::Lost("camera unplugged".into());
+        }
+        SourceError::Missing(match &self.which {
+            Which::First => "no camera; --list shows what there is".into(),
+            Which::Index(i) | Which::Portable(i) => format!("no camera {i}; --list shows what there is"),
+            Which::Name(name) => format!("no camera '{name}'; --list shows what there is"),
+            Which::Path(path) => format!("no camera {}; --list shows what there is", path.display()),
+        })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn path(&self) -> Option<PathBuf> {
+        match &self.which {
+            Which::First => v4l::first(),
+            Which::Index(index) => Some(format!("/dev/video{index}").into()),
+            Which::Name(name) => v4l::named(name),
+            Which::Path(path) => Some(path.clone()),
+            Which::Portable(_) => None,
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn open_native(&mut self, wish: &Wish) -> Result<(Device, Opened), SourceError> {
+        let path = self.path().ok_or_else(|| self.missing())?;
+        match V4lCamera::open(&path, wish, self.sequence) {
+            Ok((device, opened)) => Ok((Device::V4l(device), opened)),
+            Err(OpenError::NotThere) => Err(self.missing()),
+            Err(OpenError::NoCamera) => {
+                Err(SourceError::Missing(format!("{} is no camera that can be read", path.display())))
+            }
+            Err(OpenError::Io(error)) => Err(v4l::lost(&error)),
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn index(&self) -> Option<u32> {
+        let names = portable::names();
+        let found = match &self.which {
+            Which::First => names.first(),
+            Which::Index(index) | Which::Portable(index) => names.iter().find(|(i, _)| i == index),
+            Which::Name(part) => names.iter().find(|(_, name)| name.to_lowercase().contains(&part.to_lowercase())),
+            Which::Path(_) => None,
+        };
+        found.map(|(index, _)| *index)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn open_native(&mut self, wish: &Wish) -> Result<(Device, Opened), SourceError> {
+        let index = self.index().ok_or_else(|| self.missing())?;
+        self.open_portable(index, wish)
+    }
+
+    fn open_portable(&mut self, index: u32, wish: &Wish) -> Result<(Device, Opened), SourceError> {
+        let (device, opened) = PortableCamera::open(&mut self.portable, index, wish, self.sequence)?;
+        Ok((Device::Portable(device), opened))
+    }
+}
+
+impl Source for Camera {
+    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+        self.close();
+        let (device, opened) = match self.which {
+            Which::Portable(index) => self.open_portable(index, wish)?,
+            _ => self.open_native(wish)?,
+        };
+        self.device = Some(device);
+        self.seen = true;
+        Ok(opened)
+    }
+
+    fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        match &mut self.device {
+            #[cfg(target_os = "linux")]
+            Some(Device::V4l(device)) => {
+                let next = device.next(frame);
+                self.sequence = device.sequence();
+                next
+            }
+            Some(Device::Portable(device)) => {
+                let next = device.next(frame);
+                self.sequence = device.sequence();
+                next
+            }
+            None => Err(SourceError::Lost("camera is not open".into())),
+        }
+    }
+
+    fn close(&mut self) {
+        match self.device.take() {
+            #[cfg(target_os = "linux")]
+            Some(Device::V4l(device)) => device.close(),
+            // Dropping it tells its thread to end.
+            Some(Device::Portable(_)) | None => {}
+        }
+    }
+}
+
+impl Drop for Camera {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// The number in a name such as `video12`; `None` for any other name, such as `video-cam` or `video1.bak`.
+#[cfg(target_os = "linux")]
+fn first_number(name: &str, prefix: &str) -> Option<u32> {
+    let digits = name.strip_prefix(prefix)?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn only_video_and_a_number_is_a_camera_node() {
+        let number = |name| first_number(name, "video");
+        assert_eq!(number("video0"), Some(0));
+        assert_eq!(number("video12"), Some(12));
+        for odd in ["video", "video-cam", "video1.bak", "videoX", "video+1", "video99999999999999", "vide0", "видео0"]
+        {
+            assert_eq!(number(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_camera_is_told_to_programs_as_json() {
+        let formats = vec![CameraFormat { format: "YUYV".into(), size: Size::new(640, 480), fps: vec![30.0, 15.0] }];
+        let info = CameraInfo { index: 0, name: "Cam".into(), path: "/dev/video0".into(), formats };
+        assert_eq!(
+            serde_json::to_string(&info).unwrap(),
+            r#"{"index":0,"name":"Cam","path":"/dev/video0","formats":[{"format":"YUYV","size":"640x480","fps":[30.0,15.0]}]}"#
+        );
+    }
+
+    #[test]
+    fn a_camera_that_is_not_there_says_how_to_find_one() {
+        let mut camera = Camera::by_index(4_000_000);
+        let said = camera.open(&Wish::default()).unwrap_err().to_string();
+        assert_eq!(said, "no camera 4000000; --list shows what there is");
+        assert!(!camera.is_there());
+    }
+}

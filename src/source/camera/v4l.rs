@@ -1,0 +1,512 @@
+//! A camera on Linux, by V4L2 (<https://docs.kernel.org/userspace-api/media/v4l/v4l2.html>) through the `v4l` crate,
+//! which can do what nokhwa on top of it cannot: time-outs, true lengths, sequence numbers, error flags, time stamps.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use v4l::buffer::{Flags, Metadata, Type};
+use v4l::device::{Device, Handle};
+use v4l::format::{Colorspace, FourCC, Quantization};
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::FrameSizeEnum;
+use v4l::io::mmap::Stream;
+use v4l::io::traits::{CaptureStream, Stream as _};
+use v4l::video::{Capture, capture::Parameters};
+use v4l::{Format, Fraction};
+
+use super::choose::{Interval, Mode, Rates, choose, nearest_step};
+use super::{CameraFormat, CameraInfo, first_number, rows};
+use crate::frame::{Frame, PixelFormat, Range, Size};
+use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, Wish};
+use crate::time::{Micros, now};
+use crate::wire::jpeg_split::first_picture;
+
+/// Buffers that the driver fills in turn. One is in our hands while we wait, so this is as few as keep a driver busy;
+/// it adds no age, because all but the newest full one are given back unread.
+const BUFFERS: u32 = 4;
+/// The most buffers that V4L2 ever gives (`VIDEO_MAX_FRAME`).
+const MOST_BUFFERS: usize = 32;
+/// `POLLIN` of poll(2), the same on every Linux.
+const POLLIN: i16 = 1;
+/// A time stamp older than this is not of the clock that it claims.
+const OLDEST: Duration = Duration::from_secs(1);
+/// The first frame of a camera may take this long: some need seconds to wake up.
+const FIRST_FRAME: Duration = Duration::from_secs(5);
+
+/// The formats that are understood, by V4L2's names.
+const FORMATS: [(&[u8; 4], PixelFormat); 10] = [
+    (b"YUYV", PixelFormat::Yuyv),
+    (b"UYVY", PixelFormat::Uyvy),
+    (b"NV12", PixelFormat::Nv12),
+    (b"YU12", PixelFormat::I420),
+    (b"RGB3", PixelFormat::Rgb),
+    (b"BGR3", PixelFormat::Bgr),
+    (b"XR24", PixelFormat::Bgrx),
+    (b"GREY", PixelFormat::Gray),
+    (b"MJPG", PixelFormat::Jpeg),
+    (b"JPEG", PixelFormat::Jpeg),
+];
+
+fn pixel_format(fourcc: FourCC) -> Option<PixelFormat> {
+    FORMATS.iter().find(|(name, _)| **name == fourcc.repr).map(|(_, format)| *format)
+}
+
+/// A V4L2 device that is streaming.
+pub(super) struct V4lCamera {
+    stream: Stream<'static>,
+    handle: Arc<Handle>,
+    format: PixelFormat,
+    size: Size,
+    stride: usize,
+    range: Range,
+    interval: Duration,
+    /// How long nothing may come before the camera counts as stalled.
+    patience: Duration,
+    last: Micros,
+    raw_sequence: Option<u32>,
+    sequence: u64,
+    /// A buffer was given to the driver and none taken in return: see [`Self::settle`].
+    owed: bool,
+}
+
+impl V4lCamera {
+    /// Opens the device, whatever state another program left it in, and starts it. `sequence` is the number of the first
+    /// frame.
+    pub(super) fn open(path: &Path, wish: &Wish, sequence: u64) -> Result<(Self, Opened), OpenError> {
+        let device = open(path)?;
+        let modes = modes(&device, wish.size);
+        let plain: Vec<Mode> = modes.iter().map(|(_, mode)| mode.clone()).collect();
+        let choice = choose(&plain, wish).ok_or(OpenError::NoCamera)?;
+        let (fourcc, mode) = modes.get(choice.mode).ok_or(OpenError::NoCamera)?;
+
+        let asked = Format::new(mode.size.width, mode.size.height, *fourcc);
+        let got = guarded(|| device.set_format(&asked))?;
+        let format = pixel_format(got.fourcc).ok_or(OpenError::NoCamera)?;
+        let size = Size::new(got.width, got.height);
+        if size.width == 0 || size.height == 0 || size.width > 16_384 || size.height > 16_384 {
+            return Err(OpenError::NoCamera);
+        }
+        // A camera that cannot be told a rate has one all the same.
+        let rate = choice
+            .interval
+            .and_then(|i| device.set_params(&Parameters::new(Fraction::new(i.numerator, i.denominator))).ok())
+            .or_else(|| device.params().ok())
+            .map(|p| Interval { numerator: p.interval.numerator, denominator: p.interval.denominator }.fps())
+            .filter(|fps| (0.01..=1000.0).contains(fps));
+        let interval = Duration::from_secs_f64(1.0 / rate.unwrap_or(30.0));
+
+        let mut stream = guarded(|| Stream::with_buffers(&device, Type::VideoCapture, BUFFERS))?;
+        stream.set_timeout(PATIENCE);
+        let mut this = Self {
+            handle: stream.handle(),
+            stream,
+            format,
+            size,
+            stride: if format == PixelFormat::Jpeg { 0 } else { got.stride as usize },
+            range: range_of(&got),
+            interval,
+            patience: STALL.max(interval * 3),
+            last: now() + FIRST_FRAME.saturating_sub(STALL),
+            raw_sequence: None,
+            sequence,
+            owed: false,
+        };
+        if let Err(error) = this.start() {
+            this.close();
+            return Err(OpenError::Io(error));
+        }
+        let name = format!("{} ({})", name_of(path, &device).unwrap_or_else(|| "camera".into()), path.display());
+        Ok((this, Opened { name, size, fps: rate, format }))
+    }
+
+    /// Gives the driver its buffers and starts it, which the crate would only do, and then wait, when the first frame is
+    /// asked for. Number 0 is left out: the crate takes it for the one in our hands, and will give it back first.
+    fn start(&mut self) -> io::Result<()> {
+        for index in 1..MOST_BUFFERS {
+            match CaptureStream::queue(&mut self.stream, index) {
+                // The driver may have more or fewer buffers than were asked for.
+                Err(error) if index > 1 && is(&error, Errno::INVAL) => break,
+                other => other?,
+            }
+        }
+        self.stream.start()
+    }
+
+    /// The crate gives a buffer's bytes only together with returning the one before. When a frame that was to come did
+    /// not, the one before is returned already: then the next is taken unseen to be in step again.
+    fn settle(&mut self) -> io::Result<()> {
+        if self.owed {
+            CaptureStream::dequeue(&mut self.stream)?;
+            self.owed = false;
+        }
+        Ok(())
+    }
+
+    pub(super) fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        match self.try_next(frame) {
+            Ok(Next::Nothing) if now().since(self.last) >= self.patience => {
+                Err(SourceError::Lost("camera stalled".into()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Next::Nothing),
+            Err(error) => Err(lost(&error)),
+            Ok(next) => Ok(next),
+        }
+    }
+
+    fn ready_within(&self, patience: Duration) -> io::Result<bool> {
+        Ok(self.handle.poll(POLLIN, patience.as_millis() as i32)? > 0)
+    }
+
+    fn try_next(&mut self, frame: &mut Frame) -> io::Result<Next> {
+        if !self.ready_within(PATIENCE)? {
+            return Ok(Next::Nothing);
+        }
+        self.settle()?;
+        let (mut taken, mut waited) = (0, false);
+        loop {
+            // Cleared below, when the frame is here.
+            self.owed = true;
+            let (bytes, meta) = match CaptureStream::next(&mut self.stream) {
+                Ok(frame) => frame,
+                Err(e) if matches!(e.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                    return Ok(Next::Nothing);
+                }
+                Err(e) => return Err(e),
+            };
+            self.owed = false;
+            taken += 1;
+            let at = now();
+            let captured = captured(meta, at);
+            // The newest wins: what is full behind this one is newer. If all buffers were full, the driver had none
+            // left for what came later, and even the last is old: then wait for the next.
+            if taken < BUFFERS && self.handle.poll(POLLIN, 0)? > 0 {
+                continue;
+            }
+            let all_full = taken >= BUFFERS - 1 && at.since(captured) > self.interval * 3 / 2;
+            if all_full && !waited && self.handle.poll(POLLIN, PATIENCE.as_millis() as i32)? > 0 {
+                waited = true;
+                continue;
+            }
+            let meta = *meta;
+            let good = fill(bytes, &meta, frame, self.format, self.size, self.stride);
+            self.last = at;
+            self.count(meta.sequence);
+            if !good {
+                return Ok(Next::Broken);
+            }
+            frame.range = self.range;
+            frame.captured = captured;
+            frame.sequence = self.sequence;
+            return Ok(Next::Frame);
+        }
+    }
+
+    /// Carries the driver's 32-bit number on. Some drivers leave it at zero.
+    fn count(&mut self, raw: u32) {
+        let step = self.raw_sequence.map_or(1, |old| raw.wrapping_sub(old));
+        self.sequence += u64::from(if step < 1 << 20 { step.max(1) } else { 1 });
+        self.raw_sequence = Some(raw);
+    }
+
+    pub(super) fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// Stops the camera and lets go of it.
+    pub(super) fn close(mut self) {
+        match self.stream.stop() {
+            Ok(()) => {}
+            // The crate's own clean-up copes with a device that is gone, and panics at anything else.
+            Err(error) if is(&error, Errno::NODEV) => {}
+            Err(error) => {
+                log::warn!("the camera cannot be stopped, its buffers stay taken: {error}");
+                std::mem::forget(self);
+            }
+        }
+    }
+}
+
+/// Puts a driver's buffer into a frame; `false` if it is broken.
+fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: PixelFormat, size: Size, stride: usize) -> bool {
+    let used = (meta.bytesused as usize).min(bytes.len());
+    let bytes = bytes.get(..used).unwrap_or_default();
+    if meta.flags.contains(Flags::ERROR) || bytes.is_empty() {
+        return false;
+    }
+    frame.format = format;
+    frame.size = size;
+    frame.metadata = None;
+    if format != PixelFormat::Jpeg {
+        return rows::copy(bytes, format, size, stride, &mut frame.data);
+    }
+    // Nearly always the last two bytes are the end. If not, there may be padding behind it, or the picture is cut off.
+    let whole = if bytes.ends_with(&[0xff, 0xd9]) { Some(used) } else { first_picture(bytes).map(|f| f.range.end) };
+    frame.data.clear();
+    whole.and_then(|end| bytes.get(..end)).map(|picture| frame.data.extend_from_slice(picture)).is_some()
+}
+
+/// When the frame was taken, in our clock. V4L2 says which clock it used; a stamp in the future, which some drivers give,
+/// means now, and one that is older than any frame can be is of another clock.
+fn captured(meta: &Metadata, now: Micros) -> Micros {
+    let monotonic = meta.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
+    let stamp = u64::try_from(meta.timestamp.sec).ok().zip(u64::try_from(meta.timestamp.usec).ok());
+    match stamp {
+        Some((sec, usec)) if monotonic => {
+            let at = Micros(sec.saturating_mul(1_000_000).saturating_add(usec)).min(now);
+            if now.since(at) > OLDEST { now } else { at }
+        }
+        _ => now,
+    }
+}
+
+/// Which range the Y, U and V values have, by V4L2's rules for what a driver leaves open: limited, but for the
+/// colorspace JPEG (<https://docs.kernel.org/userspace-api/media/v4l/colorspaces-defs.html>).
+fn range_of(format: &Format) -> Range {
+    match (format.quantization, format.colorspace) {
+        (Quantization::FullRange, _) | (Quantization::Default, Colorspace::JPEG) => Range::Full,
+        _ => Range::Limited,
+    }
+}
+
+/// Why a device cannot be opened.
+pub(super) enum OpenError {
+    /// There is no such device.
+    NotThere,
+    /// It is no camera, or none with a format that is understood.
+    NoCamera,
+    /// The kernel said no.
+    Io(io::Error),
+}
+
+impl From<io::Error> for OpenError {
+    fn from(error: io::Error) -> Self {
+        match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NXIO | Errno::NODEV) => Self::NotThere,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+fn is(error: &io::Error, errno: Errno) -> bool {
+    Errno::from_io_error(error) == Some(errno)
+}
+
+/// What the viewers are told when a camera fails.
+pub(super) fn lost(error: &io::Error) -> SourceError {
+    SourceError::Lost(match Errno::from_io_error(error) {
+        Some(Errno::NODEV | Errno::NXIO | Errno::NOENT) => "camera unplugged".into(),
+        Some(Errno::BUSY) => "camera busy: another program has it".into(),
+        Some(Errno::ACCESS | Errno::PERM) => "camera: permission denied; is this user in the group 'video'?".into(),
+        Some(Errno::NOSPC) => "camera: no bandwidth left on its USB bus; unplug another or ask for less".into(),
+        _ => format!("camera failed: {error}"),
+    })
+}
+
+fn open(path: &Path) -> io::Result<Device> {
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Device::with_path(path)
+}
+
+/// The crate panics at values from a driver that it does not know.
+fn guarded<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(io::Error::other("the driver gives senseless values")))
+}
+
+/// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it, and
+/// not at all when the name is no plain text, at which the crate would panic.
+fn name_of(path: &Path, device: &Device) -> Option<String> {
+    let node = path.canonicalize().ok()?.file_name()?.to_owned();
+    let name = match std::fs::read(Path::new("/sys/class/video4linux").join(node).join("name")) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+        Err(_) => guarded(|| device.query_caps()).ok()?.card,
+    };
+    Some(name).filter(|n| !n.is_empty())
+}
+
+/// All that a camera offers and we understand. In a range of sizes, the one nearest to the wish.
+fn modes(device: &Device, wish: Size) -> Vec<(FourCC, Mode)> {
+    let mut modes = Vec::new();
+    for fourcc in fourccs(device) {
+        let Some(format) = pixel_format(fourcc) else { continue };
+        for size in sizes(device, fourcc, wish).unwrap_or_else(|| vec![wish]) {
+            let rates = rates(device, fourcc, size);
+            modes.push((fourcc, Mode { format, size, rates }));
+        }
+    }
+    modes
+}
+
+/// The formats that a device captures: none for one that is no camera, such as the node beside a camera that carries its
+/// metadata.
+fn fourccs(device: &Device) -> Vec<FourCC> {
+    let formats = guarded(|| device.enum_formats()).unwrap_or_default();
+    formats.into_iter().map(|f| f.fourcc).collect()
+}
+
+/// `None` where the driver does not say.
+fn sizes(device: &Device, fourcc: FourCC, wish: Size) -> Option<Vec<Size>> {
+    let sizes = device.enum_framesizes(fourcc).ok()?;
+    let sizes = sizes.into_iter().map(|s| match s.size {
+        FrameSizeEnum::Discrete(d) => Size::new(d.width, d.height),
+        FrameSizeEnum::Stepwise(s) => nearest_step(
+            wish,
+            Size::new(s.min_width, s.min_height),
+            Size::new(s.max_width, s.max_height),
+            Size::new(s.step_width, s.step_height),
+        ),
+    });
+    Some(sizes.collect())
+}
+
+fn rates(device: &Device, fourcc: FourCC, size: Size) -> Rates {
+    let interval = |f: Fraction| Interval { numerator: f.numerator, denominator: f.denominator };
+    let mut listed = Vec::new();
+    for rate in device.enum_frameintervals(fourcc, size.width, size.height).unwrap_or_default() {
+        match rate.interval {
+            FrameIntervalEnum::Discrete(f) => listed.push(interval(f)),
+            FrameIntervalEnum::Stepwise(s) => return Rates::Between(interval(s.max).fps(), interval(s.min).fps()),
+        }
+    }
+    if listed.is_empty() { Rates::Unknown } else { Rates::Listed(listed) }
+}
+
+/// The nodes `/dev/videoN` in order of N. Others whose name merely begins like that are none of ours.
+fn nodes() -> Vec<(u32, PathBuf)> {
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let mut nodes: Vec<_> =
+        entries.filter_map(|e| Some((first_number(e.file_name().to_str()?, "video")?, e.path()))).collect();
+    nodes.sort();
+    nodes
+}
+
+/// The path of the first camera.
+pub(super) fn first() -> Option<PathBuf> {
+    nodes().into_iter().map(|(_, path)| path).find(|path| is_camera(path))
+}
+
+/// Whether a path is a device that captures pictures in a format that is understood. One that is there and may not be
+/// opened counts, so that opening it tells why.
+pub(super) fn is_camera(path: &Path) -> bool {
+    match open(path) {
+        Ok(device) => fourccs(&device).iter().any(|f| pixel_format(*f).is_some()) && !is_codec(path, &device),
+        Err(error) => is(&error, Errno::ACCESS) || is(&error, Errno::BUSY),
+    }
+}
+
+/// Whether a device turns pictures into others, as the encoders of small computers do.
+fn is_codec(path: &Path, device: &Device) -> bool {
+    let codec = v4l::capability::Flags::VIDEO_M2M | v4l::capability::Flags::VIDEO_M2M_MPLANE;
+    // The crate panics at a name that is no plain text.
+    name_of(path, device).is_some_and(|name| name.is_ascii())
+        && guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(codec))
+}
+
+/// The path of the first camera whose name contains this, in whatever case.
+pub(super) fn named(wanted: &str) -> Option<PathBuf> {
+    let wanted = wanted.to_lowercase();
+    nodes().into_iter().map(|(_, path)| path).find(|path| {
+        let name = open(path).ok().and_then(|device| name_of(path, &device));
+        name.is_some_and(|n| n.to_lowercase().contains(&wanted)) && is_camera(path)
+    })
+}
+
+/// Sizes and rates that are said of a camera that offers any in a range.
+const USUAL_SIZES: [(u32, u32); 8] =
+    [(160, 120), (320, 240), (640, 360), (640, 480), (800, 600), (1280, 720), (1920, 1080), (3840, 2160)];
+const USUAL_RATES: [f64; 9] = [5.0, 10.0, 15.0, 20.0, 24.0, 25.0, 30.0, 50.0, 60.0];
+
+pub(super) fn list() -> Vec<CameraInfo> {
+    nodes().into_iter().filter_map(|(index, path)| describe(index, path)).collect()
+}
+
+fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
+    let device = open(&path).ok()?;
+    if is_codec(&path, &device) {
+        return None;
+    }
+    let mut formats = Vec::new();
+    for fourcc in fourccs(&device) {
+        let usual = USUAL_SIZES.map(|(w, h)| Size::new(w, h));
+        let mut offered: Vec<Size> =
+            usual.iter().flat_map(|size| sizes(&device, fourcc, *size).unwrap_or_default()).collect();
+        offered.sort_by_key(|s| (s.area(), s.width));
+        offered.dedup();
+        for size in offered {
+            let fps = match rates(&device, fourcc, size) {
+                Rates::Listed(list) => list.iter().map(|i| i.fps()).collect(),
+                Rates::Between(low, high) => {
+                    USUAL_RATES.into_iter().filter(|r| (low..=high).contains(r)).collect::<Vec<_>>()
+                }
+                Rates::Unknown => Vec::new(),
+            };
+            let format = fourcc.str().map_or_else(|_| "?".into(), |s| s.trim().to_owned());
+            formats.push(CameraFormat { format, size, fps });
+        }
+    }
+    let name = name_of(&path, &device).unwrap_or_else(|| format!("camera {index}"));
+    (!formats.is_empty()).then_some(CameraInfo { index, name, path: path.display().to_string(), formats })
+}
+
+#[cfg(test)]
+mod tests {
+    use v4l::Timestamp;
+
+    use super::*;
+
+    fn meta(flags: Flags, at: u64) -> Metadata {
+        let timestamp = Timestamp::new((at / 1_000_000) as i64, (at % 1_000_000) as i64);
+        Metadata { bytesused: 12, flags, field: 0, timestamp, sequence: 0 }
+    }
+
+    #[test]
+    fn a_time_stamp_is_trusted_only_where_it_makes_sense() {
+        let now = Micros(100_000_000);
+        let mono = Flags::TIMESTAMP_MONOTONIC;
+        assert_eq!(captured(&meta(mono, 99_970_000), now), Micros(99_970_000));
+        assert_eq!(captured(&meta(mono, 100_000_500), now), now, "in the future");
+        assert_eq!(captured(&meta(mono, 98_000_000), now), now, "older than a frame can be");
+        assert_eq!(captured(&meta(Flags::TIMESTAMP_UNKNOWN, 99_970_000), now), now, "of another clock");
+        assert_eq!(captured(&meta(mono, 0), now), now);
+    }
+
+    #[test]
+    fn the_range_follows_the_kernels_rules() {
+        let mut format = Format::new(640, 480, FourCC::new(b"YUYV"));
+        assert_eq!(range_of(&format), Range::Limited);
+        format.colorspace = Colorspace::JPEG;
+        assert_eq!(range_of(&format), Range::Full);
+        format.quantization = Quantization::LimitedRange;
+        assert_eq!(range_of(&format), Range::Limited);
+        format.colorspace = Colorspace::SRGB;
+        format.quantization = Quantization::FullRange;
+        assert_eq!(range_of(&format), Range::Full);
+    }
+
+    #[test]
+    fn a_buffer_that_is_flagged_empty_or_cut_off_is_broken() {
+        let size = Size::new(2, 2);
+        let mut frame = Frame::default();
+        let mut put = |meta: &Metadata, bytes: &[u8], format| fill(bytes, meta, &mut frame, format, size, 0);
+        let good = meta(Flags::empty(), 0);
+        assert!(put(&good, &[1; 12], PixelFormat::Rgb));
+        assert!(!put(&meta(Flags::ERROR, 0), &[1; 12], PixelFormat::Rgb));
+        assert!(!put(&Metadata { bytesused: 0, ..good }, &[1; 12], PixelFormat::Rgb));
+        assert!(!put(&Metadata { bytesused: 11, ..good }, &[1; 12], PixelFormat::Rgb));
+        assert!(!put(&good, &[0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 3, 4, 5, 6], PixelFormat::Jpeg));
+    }
+
+    #[test]
+    fn a_jpeg_is_cut_at_its_end() {
+        let picture = [0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 0xff, 0xd9];
+        let mut frame = Frame::default();
+        let padded = [&picture[..], &[0; 2]].concat();
+        assert!(fill(&padded, &meta(Flags::empty(), 0), &mut frame, PixelFormat::Jpeg, Size::new(2, 2), 0));
+        assert_eq!(frame.data[..], picture);
+    }
+}
