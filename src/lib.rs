@@ -1,6 +1,8 @@
 //! StreamFlow: a camera here, its picture there.
 
 pub mod buffer;
+#[doc(hidden)]
+pub mod cli;
 pub mod error;
 pub mod frame;
 pub mod home;

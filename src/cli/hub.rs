@@ -23,7 +23,13 @@ Examples:
 #[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
     /// The address: 0.0.0.0 lets everybody in
-    #[arg(long, value_name = "IP[:PORT]", env = "STREAMFLOW_LISTEN", help_heading = "Hub", default_value = "127.0.0.1")]
+    #[arg(
+        long,
+        value_name = "IP[:PORT]",
+        env = "STREAMFLOW_LISTEN",
+        help_heading = "Hub",
+        default_value = "127.0.0.1"
+    )]
     listen: String,
     /// The port, where --listen names none
     #[arg(long, value_name = "PORT", env = "STREAMFLOW_PORT", help_heading = "Hub", default_value_t = PORT)]

@@ -17,9 +17,8 @@ use crate::error::{Error, Result};
 fn exit(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     // Whoever reads our output has gone, as in `| head`: that is no fault.
-    let broken_pipe = error
-        .downcast_ref::<std::io::Error>()
-        .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
+    let broken_pipe =
+        error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
     if broken_pipe {
         return ExitCode::SUCCESS;
     }
@@ -53,10 +52,7 @@ impl Interrupt {
 fn machine_name() -> String {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     let short = name.split('.').next().unwrap_or_default();
-    let clean: String = short
-        .chars()
-        .take(64)
-        .map(|c| if c.is_alphanumeric() || "-_@".contains(c) { c } else { '-' })
-        .collect();
+    let clean: String =
+        short.chars().take(64).map(|c| if c.is_alphanumeric() || "-_@".contains(c) { c } else { '-' }).collect();
     if clean.is_empty() { "camera".into() } else { clean }
 }

@@ -16,8 +16,7 @@ use crate::wire::control::check_name;
 pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
 
 /// Exit codes, for the end of every help.
-pub(super) const EXIT_CODES: &str =
-    "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
+pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
      Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on.";
 
 /// How much is logged.
@@ -54,7 +53,9 @@ impl HomeOptions {
     /// Where the hub is: there, here, or on this machine wherever it is first needed.
     pub(super) fn home(&self) -> Result<Home> {
         if self.port == 0 && self.listen.is_none() {
-            return Err(Error::Usage("port 0 takes any free port, so nobody could find it; use it with --listen".into()));
+            return Err(Error::Usage(
+                "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
+            ));
         }
         if let Some(host) = &self.host {
             let mut address: HubAddress = host.parse()?;
@@ -79,22 +80,58 @@ pub(super) struct HubOptions {
     #[arg(long, value_name = "ROOM/NAME", env = "STREAMFLOW_PLAIN_STREAM", help_heading = "Hub in this program")]
     pub(super) plain_stream: Option<String>,
     /// Viewers at most
-    #[arg(long, value_name = "N", env = "STREAMFLOW_MAX_VIEWERS", help_heading = "Hub in this program", default_value_t = 1024)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STREAMFLOW_MAX_VIEWERS",
+        help_heading = "Hub in this program",
+        default_value_t = 1024
+    )]
     pub(super) max_viewers: usize,
     /// Publishers at most
-    #[arg(long, value_name = "N", env = "STREAMFLOW_MAX_PUBLISHERS", help_heading = "Hub in this program", default_value_t = 64)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STREAMFLOW_MAX_PUBLISHERS",
+        help_heading = "Hub in this program",
+        default_value_t = 64
+    )]
     pub(super) max_publishers: usize,
     /// The longest picture, in KiB
-    #[arg(long, value_name = "KIB", env = "STREAMFLOW_MAX_PICTURE", help_heading = "Hub in this program", default_value_t = 8192)]
+    #[arg(
+        long,
+        value_name = "KIB",
+        env = "STREAMFLOW_MAX_PICTURE",
+        help_heading = "Hub in this program",
+        default_value_t = 8192
+    )]
     pub(super) max_picture: usize,
     /// Connections that have not said yet what they want, at most
-    #[arg(long, value_name = "N", env = "STREAMFLOW_MAX_PENDING", help_heading = "Hub in this program", default_value_t = 64)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STREAMFLOW_MAX_PENDING",
+        help_heading = "Hub in this program",
+        default_value_t = 64
+    )]
     pub(super) max_pending: usize,
     /// Connections from one address at most, this machine's own excepted
-    #[arg(long, value_name = "N", env = "STREAMFLOW_MAX_PER_ADDRESS", help_heading = "Hub in this program", default_value_t = 256)]
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STREAMFLOW_MAX_PER_ADDRESS",
+        help_heading = "Hub in this program",
+        default_value_t = 256
+    )]
     pub(super) max_per_address: usize,
     /// Seconds after which a viewer that takes nothing is dropped
-    #[arg(long, value_name = "SECONDS", env = "STREAMFLOW_STUCK_AFTER", help_heading = "Hub in this program", default_value_t = 10)]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STREAMFLOW_STUCK_AFTER",
+        help_heading = "Hub in this program",
+        default_value_t = 10
+    )]
     pub(super) stuck_after: u64,
 }
 

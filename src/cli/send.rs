@@ -31,7 +31,14 @@ Examples:
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
     /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs, - for standard input, http://…
-    #[arg(short, long, value_name = "SOURCE", env = "STREAMFLOW_SOURCE", help_heading = "Source", default_value = "auto")]
+    #[arg(
+        short,
+        long,
+        value_name = "SOURCE",
+        env = "STREAMFLOW_SOURCE",
+        help_heading = "Source",
+        default_value = "auto"
+    )]
     source: String,
     /// Width and height; the nearest a camera has is scaled to it
     #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
@@ -107,7 +114,7 @@ pub fn main() -> ExitCode {
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
-    let cameras = source::cameras();
+    let cameras = source::camera::list();
     let mut out = std::io::stdout().lock();
     if json {
         writeln!(out, "{}", serde_json::to_string(&cameras)?)?;
@@ -117,7 +124,7 @@ fn list(json: bool) -> anyhow::Result<()> {
         writeln!(out, "no camera found; --source pattern shows a test picture")?;
     }
     for camera in cameras {
-        writeln!(out, "{camera}")?;
+        writeln!(out, "{camera:?}")?;
     }
     Ok(())
 }
@@ -134,7 +141,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
         exit_on_source_error: options.exit_on_source_error,
         ..PublisherConfig::default()
     };
-    let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
+    let source = match options.source.as_str() {
+        "pattern" => Box::new(source::pattern::Pattern::default()) as Box<dyn source::Source>,
+        _ => Box::new(source::camera::Camera::first()),
+    };
     log::info!("publishes {}", config.stream);
     let publisher = Publisher::start(config, source)?;
     let mut status = Status::new(options.log.quiet);

@@ -81,7 +81,8 @@ mod tests {
 
     #[test]
     fn the_line_says_what_matters_now() {
-        let mut report = PublishReport { stream: "main/door".into(), connected: true, viewers: 2, ..Default::default() };
+        let mut report =
+            PublishReport { stream: "main/door".into(), connected: true, viewers: 2, ..Default::default() };
         assert!(line(&report).contains("2 viewers"));
         report.fault = "camera unplugged".into();
         assert_eq!(line(&report), "main/door: camera unplugged, tried again every second");

@@ -86,7 +86,7 @@ impl Capture {
     fn opened(&self, opened: &Opened, faults: u32) {
         let wish = &self.shared.config.wish;
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
-        let rate = opened.fps.map(|fps| format!(" at {fps:.4} fps", fps = (fps * 100.0).round() / 100.0));
+        let rate = opened.fps.map(|fps| format!(" at {} fps", (fps * 100.0).round() / 100.0));
         let rate = rate.unwrap_or_default();
         log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
         if opened.scale && opened.size.area() > 0 && opened.size != wish.size {

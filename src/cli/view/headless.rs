@@ -11,12 +11,7 @@ use crate::viewer::{Viewer, snapshot};
 /// How long a wait for a picture may take before the clock and Ctrl-C are looked at.
 const PATIENCE: Duration = Duration::from_millis(50);
 
-pub(super) fn run(
-    viewer: &Viewer,
-    interrupt: &Interrupt,
-    mut watch: Watch,
-    save: Option<&Path>,
-) -> anyhow::Result<()> {
+pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save: Option<&Path>) -> anyhow::Result<()> {
     let mut said = ViewReport::default();
     while !interrupt.came() {
         if let Some(shown) = viewer.next(PATIENCE) {

@@ -212,6 +212,7 @@ fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaErro
         size: Size::new(got.width(), got.height()),
         fps: Some(f64::from(got.frame_rate())),
         format,
+        scale: true,
     };
     Ok((camera, opened))
 }

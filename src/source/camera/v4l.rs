@@ -120,7 +120,7 @@ impl V4lCamera {
             return Err(OpenError::Io(error));
         }
         let name = format!("{} ({})", name_of(path, &device).unwrap_or_else(|| "camera".into()), path.display());
-        Ok((this, Opened { name, size, fps: rate, format }))
+        Ok((this, Opened { name, size, fps: rate, format, scale: true }))
     }
 
     /// Gives the driver its buffers and starts it, which the crate would only do, and then wait, when the first frame is
