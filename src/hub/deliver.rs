@@ -77,7 +77,7 @@ impl Handle {
         self.wake();
     }
 
-    fn fresh(&self, stream: Arc<Stream>) {
+    pub(super) fn fresh(&self, stream: Arc<Stream>) {
         self.inbox().fresh.push(stream);
         self.wake();
     }
@@ -165,7 +165,7 @@ impl Loop {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
-            return None;
+            return (self.index == 0 && self.shared.has_guests()).then_some(Duration::from_secs(1));
         }
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(t)?.paced_until()).min();
@@ -253,7 +253,7 @@ impl Loop {
         self.unwatch(token);
         let Some(peer) = self.peers.get_mut(&token) else { return };
         stream.add_viewer(self.index);
-        peer.watch(stream.id);
+        peer.watch(stream);
         self.audiences
             .entry(stream.id)
             .or_insert_with(|| Audience { stream: stream.clone(), tokens: Vec::new(), first: 0 })
@@ -264,7 +264,8 @@ impl Loop {
     }
 
     fn unwatch(&mut self, token: usize) {
-        let Some(id) = self.peers.get_mut(&token).and_then(Peer::unwatch) else { return };
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(id) = peer.unwatch() else { return };
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);
@@ -378,6 +379,9 @@ impl Loop {
         }
         for (token, why) in over {
             self.remove(token, &why);
+        }
+        if self.index == 0 {
+            self.shared.sweep_guests(at);
         }
         if self.index == 0 && at >= self.next_summary {
             self.next_summary = at + SUMMARY;

@@ -5,6 +5,11 @@
 
 mod admit;
 mod deliver;
+mod edges;
+mod guests;
+mod http;
+mod numbers;
+mod placeholder;
 mod stream;
 
 use std::collections::HashMap;
@@ -16,7 +21,7 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
-use crate::time::now;
+use crate::time::{Micros, now};
 use crate::wire::control::StreamInfo;
 use crate::wire::packet;
 use deliver::{Command, Handle};
@@ -48,6 +53,9 @@ pub struct HubConfig {
     pub handshake: Duration,
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
     pub stuck_after: Duration,
+    /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
+    /// but the hub's own and those of this machine.
+    pub allow_origin: Vec<String>,
     /// Delivery threads; 0, the default: one a core, four at most.
     pub threads: usize,
 }
@@ -65,6 +73,7 @@ impl Default for HubConfig {
             max_per_address: 256,
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
+            allow_origin: Vec::new(),
             threads: 0,
         }
     }
@@ -106,6 +115,9 @@ impl Hub {
             serial: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             totals: Totals::default(),
+            placeholders: Arc::default(),
+            guests: Default::default(),
+            started: now(),
             config,
         });
         let admission = admit::Admission::start(shared.clone())?;
@@ -168,6 +180,10 @@ struct Shared {
     serial: AtomicU64,
     stopping: AtomicBool,
     totals: Totals,
+    placeholders: Arc<placeholder::Placeholders>,
+    /// Who publishes without a connection, picture by picture.
+    guests: Mutex<guests::Guests>,
+    started: Micros,
 }
 
 /// Sums over all connections, for the log.

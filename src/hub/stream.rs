@@ -1,12 +1,14 @@
 //! A stream on the hot path: its newest picture, and which loops have somebody to give it to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::numbers::StreamNumbers;
 use crate::frame::Picture;
 use crate::room::Numbering;
-use crate::time::Micros;
+use crate::stats::{Quantiles, Recent};
+use crate::time::{Micros, millis};
 
 /// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
@@ -23,6 +25,10 @@ pub(super) struct Stream {
     pub(super) pictures: AtomicU64,
     /// Pictures that the publisher left out.
     pub(super) lost: AtomicU64,
+    /// What its viewers were given.
+    pub(super) numbers: StreamNumbers,
+    /// A picture has come, for those who wait for just one.
+    came: Condvar,
 }
 
 #[derive(Default)]
@@ -36,6 +42,10 @@ struct Slot {
     newest: Option<Arc<Picture>>,
     arrived: Micros,
     numbering: Numbering,
+    /// Ages of pictures when they arrived, in milliseconds.
+    ages: Recent,
+    /// Who waits for just one picture.
+    waiting: usize,
 }
 
 impl Stream {
@@ -46,6 +56,8 @@ impl Stream {
             loops: (0..loops).map(|_| Interest::default()).collect(),
             pictures: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            numbers: StreamNumbers::default(),
+            came: Condvar::new(),
         }
     }
 
@@ -65,8 +77,12 @@ impl Stream {
         let mut slot = self.slot();
         let (number, lost) = slot.numbering.number(picture.sequence);
         picture.sequence = number;
+        slot.ages.add(now, millis(now.since(picture.captured)));
         slot.newest = Some(Arc::new(picture));
         slot.arrived = now;
+        if slot.waiting > 0 {
+            self.came.notify_all();
+        }
         drop(slot);
         self.pictures.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
@@ -78,6 +94,31 @@ impl Stream {
     pub(super) fn newest(&self, index: usize) -> Option<Arc<Picture>> {
         self.loops[index].told.store(false, Ordering::Release);
         self.slot().newest.clone()
+    }
+
+    /// The newest picture if it came in the last second, or the next one, waiting for it `patience` at most.
+    pub(super) fn fresh_within(&self, patience: Duration, now: Micros) -> Option<Arc<Picture>> {
+        let until = Instant::now() + patience;
+        let mut slot = self.slot();
+        if now.since(slot.arrived) > STILL_FRESH {
+            slot.newest = None;
+        }
+        slot.waiting += 1;
+        let found = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if slot.newest.is_some() || left.is_zero() {
+                break slot.newest.clone();
+            }
+            slot = self.came.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        slot.waiting -= 1;
+        found
+    }
+
+    /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
+    pub(super) fn incoming(&self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
+        let mut slot = self.slot();
+        (slot.newest.clone(), slot.ages.rate(now), slot.ages.quantiles(now))
     }
 
     /// A viewer on this loop begins or ends to watch.

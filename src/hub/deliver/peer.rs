@@ -8,9 +8,13 @@ use std::time::Duration;
 use mio::net::TcpStream;
 
 use crate::frame::Picture;
+use crate::hub::edges::beat::{Beat, Stroke};
+use crate::hub::numbers::ViewerNumbers;
+use crate::hub::placeholder::StandIn;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing, Sent};
+use crate::net::layout::Dialect;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, capture_time, in_words};
 use crate::time::{Micros, now};
@@ -44,6 +48,8 @@ pub(in crate::hub) struct Newcomer {
     pub(in crate::hub) first: Option<Packet>,
     /// What was read beyond the hello.
     pub(in crate::hub) early: Vec<u8>,
+    /// What shows a viewer who sees nothing but pictures why there is none.
+    pub(in crate::hub) stand_in: Option<StandIn>,
     /// Given back when the connection ends: its place among those of its address.
     pub(in crate::hub) place: Box<dyn Send>,
 }
@@ -55,9 +61,8 @@ pub(super) enum Role {
     Viewer(Viewer),
 }
 
-#[derive(Default)]
 pub(super) struct Viewer {
-    stream: u64,
+    stream: Arc<Stream>,
     /// Number of the last picture it was given.
     given: Option<u32>,
     acknowledges: bool,
@@ -90,6 +95,11 @@ pub(super) struct Peer {
     reported: (Micros, u64),
     acknowledges: bool,
     first: Option<Packet>,
+    stand_in: Option<StandIn>,
+    numbers: Arc<ViewerNumbers>,
+    beat: Option<Beat>,
+    /// When the pictures a second were last worked out, and how many there were.
+    fps_at: (Micros, u64),
     _place: Box<dyn Send>,
 }
 
@@ -97,7 +107,10 @@ impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
         let connection = Connection::new(newcomer.socket, newcomer.framing);
-        let bare = newcomer.first.is_some();
+        let framing = connection.framing();
+        let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
+        let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
+        let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(now));
         let can = newcomer.hello.map(|hello| hello.can).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
@@ -119,6 +132,10 @@ impl Peer {
             reported: (now, 0),
             acknowledges: can.contains(&Ability::Ack),
             first: newcomer.first,
+            stand_in: newcomer.stand_in,
+            numbers,
+            beat,
+            fps_at: (now, 0),
             _place: newcomer.place,
         };
         (peer, newcomer.wish, newcomer.early)
@@ -133,27 +150,34 @@ impl Peer {
         self.role = Role::Publisher(stream);
     }
 
-    pub(super) fn watch(&mut self, stream: u64) {
-        self.role = Role::Viewer(Viewer { stream, given: None, acknowledges: self.acknowledges });
+    pub(super) fn watch(&mut self, stream: &Arc<Stream>) {
+        stream.numbers.join(self.numbers.clone());
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, acknowledges: self.acknowledges });
     }
 
     /// Ends watching, and says what was watched.
     pub(super) fn unwatch(&mut self) -> Option<u64> {
-        let id = self.watching()?;
+        let Role::Viewer(viewer) = &self.role else { return None };
+        let id = viewer.stream.id;
+        viewer.stream.numbers.leave(&self.numbers);
         self.role = Role::None;
         Some(id)
     }
 
     pub(super) fn watching(&self) -> Option<u64> {
         match &self.role {
-            Role::Viewer(viewer) => Some(viewer.stream),
+            Role::Viewer(viewer) => Some(viewer.stream.id),
             Role::None | Role::Publisher(_) => None,
         }
     }
 
     /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
     pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
-        if self.bare || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
+        if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
+            stand_in.told(state, now());
+        }
+        let deaf = self.bare && !matches!(control, Control::Bye { .. });
+        if deaf || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
     }
 
     /// Says the last thing; the connection closes when it is read, or a second later.
@@ -185,9 +209,10 @@ impl Peer {
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
         let sent = self.connection.send_picture(picture, now.since(arrived))?;
-        if let Some(given) = viewer.given {
-            self.metrics.skipped += u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
-        }
+        let gap = |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
+        let skipped = viewer.given.map_or(0, gap);
+        self.metrics.skipped += skipped;
+        viewer.stream.numbers.sent(&self.numbers, picture, skipped, now);
         viewer.given = Some(picture.sequence);
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
@@ -245,17 +270,25 @@ impl Peer {
             room: &mut self.room,
             bare: self.bare,
             answers: Vec::new(),
+            texts: Vec::new(),
+            said: false,
             closing: self.closing.is_some(),
             heard: false,
         };
         let done = act(&mut hearing, &mut self.connection);
         let heard = hearing.heard;
-        let answers = hearing.answers;
+        let (answers, texts, said) = (hearing.answers, hearing.texts, hearing.said);
+        if let (true, Some(beat)) = (said, &mut self.beat) {
+            beat.spoke(now());
+        }
         if heard && self.bare {
             self.progress = now();
         }
         for control in answers {
             self.tell(&control)?;
+        }
+        for text in texts {
+            self.connection.send_text(text)?;
         }
         done
     }
@@ -288,11 +321,38 @@ impl Peer {
                 }
             }
         }
+        self.keep_company(now)?;
+        let since = now.since(self.fps_at.0);
+        if since >= Duration::from_secs(1) {
+            let millihertz = (self.metrics.pictures - self.fps_at.1) as f64 * 1000.0 / since.as_secs_f64();
+            self.numbers.fps.store(millihertz as u32, Ordering::Relaxed);
+            self.fps_at = (now, self.metrics.pictures);
+        }
         if now.since(self.reported.0) >= METRICS {
             log::debug!("{}", self.line(now));
             self.reported = (now, self.metrics.pictures);
         }
         Ok(())
+    }
+
+    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
+    fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
+        if self.wants_picture()
+            && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
+        {
+            self.connection.send_picture(&picture, Duration::ZERO)?;
+        }
+        let Some(beat) = &mut self.beat else { return Ok(()) };
+        beat.heard(self.connection.bytes_in, now);
+        match beat.due(now) {
+            Stroke::None => Ok(()),
+            Stroke::Ping => self.connection.send_ping(),
+            Stroke::KeepAlive if matches!(self.connection.framing(), Framing::Edge(_, Dialect::Detection { .. })) => {
+                self.connection.send_text("keepalive")
+            }
+            Stroke::KeepAlive => Ok(()),
+            Stroke::Dead => Err(Broken::Stuck),
+        }
     }
 
     /// The connection is over: sums, and the line about it.
@@ -341,6 +401,8 @@ struct Hearing<'a> {
     room: &'a mut String,
     bare: bool,
     answers: Vec<Control>,
+    texts: Vec<&'static str>,
+    said: bool,
     closing: bool,
     heard: bool,
 }
@@ -374,6 +436,13 @@ impl Hearing<'_> {
                 self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0 });
                 self.publish(picture, at, shared, fresh)
             }
+            Packet::Text(text) => {
+                self.said = true;
+                if text.trim() == "ping" {
+                    self.texts.push("pong");
+                }
+                Ok(())
+            }
             Packet::Bare(data) if self.bare => {
                 let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
                 let picture = Picture { sequence, captured: at, estimated: true, data, ..Picture::default() };
@@ -385,7 +454,7 @@ impl Hearing<'_> {
 
     fn publish(
         &mut self,
-        picture: Picture,
+        mut picture: Picture,
         at: Micros,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
@@ -397,6 +466,11 @@ impl Hearing<'_> {
             // It must not end the stream, and no viewer must get it.
             self.metrics.errors += 1;
             return Ok(());
+        }
+        if picture.metadata.as_deref().is_some_and(|m| serde_json::from_str::<serde::de::IgnoredAny>(m).is_err()) {
+            // It is put into other people's JSON as it is.
+            self.metrics.errors += 1;
+            picture.metadata = None;
         }
         self.metrics.pictures += 1;
         self.metrics.age_sum += at.since(picture.captured);
