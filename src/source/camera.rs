@@ -197,7 +197,11 @@ impl Camera {
     }
 
     fn open_portable(&mut self, index: u32, wish: &Wish) -> Result<(Device, Opened), SourceError> {
-        let (device, opened) = PortableCamera::open(&mut self.portable, index, wish, self.sequence)?;
+        let opened = PortableCamera::open(&mut self.portable, index, wish, self.sequence);
+        let (device, opened) = opened.map_err(|error| match error {
+            SourceError::Missing(_) if self.seen => self.missing(),
+            other => other,
+        })?;
         Ok((Device::Portable(device), opened))
     }
 }
