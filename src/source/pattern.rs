@@ -99,7 +99,7 @@ impl Scene {
             bar,
         };
         // 12 letters of the clock in seven tenths of the width, but no higher than a sixth of what is there.
-        let height = (w * 7 / 10 / 12 * 20 / 9).min((h - top) / 6);
+        let height = (w * 7 / 10 / 12 * 20 / 9).min((h - top) / 6).min(400);
         if height >= 12 {
             let clock = Font::new(height);
             let small = Font::new((height * 3 / 10).max(12));
