@@ -1,7 +1,9 @@
 //! Cameras: V4L2 itself on Linux, nokhwa elsewhere (and on Linux too, on request).
 
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))] // nokhwa gives no ranges and hides padding
 mod choose;
 mod portable;
+#[cfg(target_os = "linux")]
 mod rows;
 #[cfg(target_os = "linux")]
 mod v4l;
