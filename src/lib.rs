@@ -1,6 +1,7 @@
 //! StreamFlow: a camera here, its picture there.
 
 pub mod buffer;
+pub mod display;
 pub mod error;
 pub mod frame;
 pub mod jpeg;
