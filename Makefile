@@ -1,0 +1,62 @@
+# make run     shows the camera of this machine, or the test pattern, in a window; headless without a screen
+# make test    everything that proves the project, as CI runs it
+# make help    the rest
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+MAKEFLAGS += --no-print-directory
+
+# A cargo that rustup has installed a moment ago, and a libclang where its crate does not look, are found all the same.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+ifndef LIBCLANG_PATH
+LIBCLANG_PATH := $(shell scripts/setup --libclang)
+endif
+ifneq ($(LIBCLANG_PATH),)
+export LIBCLANG_PATH
+endif
+
+.PHONY: help setup setup-test build run test check unit examples fuzz window rigs bench
+
+help: ## this
+	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
+
+setup: ## installs what is missing to build and run
+	@scripts/setup build
+
+setup-test:
+	@scripts/setup test
+
+build: setup ## builds the three programs into target/release
+	@cargo build --release --locked --bins
+
+run: build ## builds and shows the camera, or the test pattern
+	@scripts/run
+
+test: setup-test check unit examples fuzz ## everything that proves the project
+
+check: ## formatting and lints
+	@cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+unit: ## unit, integration and doc tests
+	@cargo test --locked --all-targets
+	cargo test --locked --doc
+
+examples: ## runs the examples that end by themselves
+	@cargo run -q --locked --example loopback -- --for 2
+	echo "examples: ok"
+
+FUZZ_SECONDS ?= 5
+fuzz: ## every fuzz target for FUZZ_SECONDS (5)
+	@fuzz/run $(FUZZ_SECONDS)
+
+window: build ## the window under Xvfb: starts it, looks, presses keys, saves a picture, quits
+	@if [ -x scripts/try-window ]; then scripts/try-window; else echo "window: not there yet"; fi
+
+rigs: build ## cameras and eyes of ../shared, where they are
+	@scripts/try-rigs
+
+bench: ## criterion benches
+	@cargo bench --locked

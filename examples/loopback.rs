@@ -1,0 +1,54 @@
+//! A hub, a publisher and a viewer in one process, and where the age of a picture is spent on its way through them.
+//!
+//! ```text
+//! cargo run --release --example loopback -- --for 10
+//! ```
+
+use std::time::{Duration, Instant};
+
+use streamflow::frame::Size;
+use streamflow::home::Home;
+use streamflow::hub::{Hub, HubConfig};
+use streamflow::net::address::HubAddress;
+use streamflow::publisher::{Publisher, PublisherConfig};
+use streamflow::source::Wish;
+use streamflow::source::pattern::Pattern;
+use streamflow::viewer::{Viewer, ViewerConfig};
+
+fn main() -> anyhow::Result<()> {
+    let seconds = std::env::args().skip_while(|a| a != "--for").nth(1).map_or(Ok(5.0), |text| text.parse())?;
+
+    // Port 0 takes any free port, so that nothing else on this machine is in the way.
+    let hub = Hub::start(HubConfig { listen: ([127, 0, 0, 1], 0).into(), ..HubConfig::default() })?;
+    let home = Home::Join(HubAddress::of_listener(hub.address()));
+    let wish = Wish { size: Size::new(640, 480), fps: 30.0, ..Wish::default() };
+    let config = PublisherConfig { home: home.clone(), wish, ..PublisherConfig::default() };
+    let _publisher = Publisher::start(config, Box::new(Pattern::default()))?;
+    let viewer = Viewer::start(ViewerConfig { home, ..ViewerConfig::default() })?;
+
+    let end = Instant::now() + Duration::from_secs_f64(seconds);
+    while Instant::now() < end {
+        if let Some(shown) = viewer.next(Duration::from_millis(100)) {
+            // A window would be told to show `shown.bitmap` here.
+            viewer.was_shown(shown);
+        }
+    }
+
+    let report = viewer.report();
+    let b = report.budget_ms;
+    println!("{} pictures of {}, {:.1} a second", report.shown, report.size, report.fps);
+    for (part, ms) in [
+        ("capture", b.capture),
+        ("encode", b.encode),
+        ("uplink", b.uplink),
+        ("hub", b.hub),
+        ("downlink", b.downlink),
+        ("decode", b.decode),
+        ("show", b.show),
+    ] {
+        println!("{part:>9} {ms:6.2} ms");
+    }
+    println!("      age {:6.2} ms (99 of 100 under {:.2} ms)", report.age_ms.p50, report.age_ms.p99);
+    anyhow::ensure!(report.shown > 0, "no picture came");
+    Ok(())
+}

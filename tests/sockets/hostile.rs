@@ -1,0 +1,240 @@
+//! Slow, wrong and hostile peers end at the door, and the others do not notice.
+
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use streamflow::hub::Hub;
+use streamflow::wire::control::{Cause, Control};
+use streamflow::wire::framing::prefix;
+use streamflow::wire::packet::{HEADER, VERSION, control_packet};
+
+use crate::support::{LONG, Peer, hub, hub_with, limited, publishes, until, views};
+
+/// The hub still serves whoever behaves.
+#[track_caller]
+fn serves(hub: &Hub) {
+    let mut publisher = Peer::join(hub.address(), publishes("good"));
+    let mut viewer = Peer::join(hub.address(), views("good"));
+    publisher.publish(1, 1000);
+    assert_eq!(viewer.number(), 1);
+}
+
+/// Says this and nothing more, and reads until the hub hangs up.
+#[track_caller]
+fn says(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
+    let mut peer = Peer::connect(address);
+    // The hub may hang up in the middle of it.
+    let _ = peer.socket.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = peer.socket.read_to_end(&mut answer);
+    answer
+}
+
+#[test]
+fn an_oversized_length_is_refused_in_words() {
+    limited(|| {
+        let hub = hub();
+        let mut peer = Peer::connect(hub.address());
+        // The upper half of a length is zero, so 4 GiB is the longest that is taken for one.
+        peer.bytes(&0xffff_ffffu64.to_le_bytes());
+        let (cause, reason) = peer.bye();
+        assert_eq!(cause, Cause::Protocol);
+        assert!(reason.contains("4294967295"), "{reason}");
+        peer.until_closed();
+        says(hub.address(), &[0xff; 64]);
+        serves(&hub);
+    });
+}
+
+#[test]
+fn an_oversized_picture_ends_its_publisher_alone() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_picture = 100_000);
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        publisher.publish(1, 99_000);
+        assert_eq!(viewer.number(), 1);
+        publisher.bytes(&prefix(HEADER + 10_000_000));
+        let (cause, _) = publisher.bye();
+        assert_eq!(cause, Cause::Protocol);
+        let lost = loop {
+            if let Control::State(state) = viewer.control() {
+                if !state.live && !state.published {
+                    break state;
+                }
+            }
+        };
+        assert_eq!(lost.reason, "publisher gone");
+        serves(&hub);
+    });
+}
+
+#[test]
+fn another_version_is_told_which_one_is_spoken_here() {
+    limited(|| {
+        let hub = hub();
+        let mut packet = control_packet(&Control::Hello(views("door")));
+        packet[2] = VERSION + 1;
+        let mut peer = Peer::connect(hub.address());
+        peer.packet(&packet);
+        let (cause, reason) = peer.bye();
+        assert_eq!(cause, Cause::Protocol);
+        assert!(reason.contains(&format!("version {}", VERSION + 1)), "{reason}");
+        assert!(reason.contains(&format!("speaks {VERSION}")), "{reason}");
+        peer.until_closed();
+    });
+}
+
+#[test]
+fn whoever_dawdles_is_shown_out() {
+    limited(|| {
+        let hub = hub_with(|config| config.handshake = Duration::from_millis(400));
+        // Silence, a byte now and then of a hello, of an HTTP head and of a WebSocket upgrade.
+        let hello = control_packet(&Control::Hello(views("door")));
+        let native = [&prefix(hello.len())[..], &hello].concat();
+        let http = b"GET /ws HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+        for bytes in [&[][..], &native, &http[..]] {
+            let mut peer = Peer::connect(hub.address());
+            let begun = Instant::now();
+            peer.socket.set_nonblocking(true).unwrap();
+            let mut rest = bytes.iter();
+            loop {
+                assert!(begun.elapsed() < LONG, "a slow peer stays");
+                if let Some(byte) = rest.next() {
+                    if peer.socket.write_all(&[*byte]).is_err() {
+                        break;
+                    }
+                }
+                match peer.socket.read(&mut [0; 64]) {
+                    Ok(0) => break,
+                    Err(e) if e.kind() != std::io::ErrorKind::WouldBlock => break,
+                    _ => {}
+                }
+                sleep(Duration::from_millis(20));
+            }
+        }
+        serves(&hub);
+    });
+}
+
+#[test]
+fn a_crowd_that_says_nothing_keeps_nobody_out() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_pending = 8);
+        let mut silent: Vec<Peer> = (0..100).map(|_| Peer::connect(hub.address())).collect();
+        serves(&hub);
+        // The oldest gave way.
+        silent[0].until_closed();
+    });
+}
+
+#[test]
+fn leaving_in_the_middle_of_a_word_is_no_trouble() {
+    limited(|| {
+        let hub = hub();
+        let hello = control_packet(&Control::Hello(publishes("door")));
+        let native = [&prefix(hello.len())[..], &hello, &prefix(5000), &[0; 100]].concat();
+        let http = b"GET /ws HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\n";
+        for cut in (0..native.len()).step_by(7) {
+            Peer::connect(hub.address()).bytes(&native[..cut]);
+        }
+        for cut in 0..http.len() {
+            Peer::connect(hub.address()).bytes(&http[..cut]);
+        }
+        until("all are gone", || hub.counts() == (0, 0));
+        serves(&hub);
+    });
+}
+
+#[test]
+fn other_protocols_get_an_answer_they_understand_or_none() {
+    limited(|| {
+        let hub = hub();
+        let address = hub.address();
+        // A TLS client hello (RFC 8446, section 5.1).
+        assert_eq!(says(address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"), b"");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(&says(address, bytes)).into_owned();
+        let nowhere = text(b"GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert!(nowhere.starts_with("HTTP/1.1 404 "), "{nowhere}");
+        let no_key = text(b"GET /ws HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+        assert!(no_key.starts_with("HTTP/1.1 400 "), "{no_key}");
+        let long = [b"GET / HTTP/1.1\r\nX: ".to_vec(), vec![b'y'; 100_000]].concat();
+        let long = text(&long);
+        assert!(long.is_empty() || long.starts_with("HTTP/1.1 4"), "{long}");
+        says(address, b"SSH-2.0-OpenSSH_9.2\r\n");
+        serves(&hub);
+    });
+}
+
+#[test]
+fn who_breaks_the_protocol_once_admitted_is_told_and_ends() {
+    limited(|| {
+        let hub = hub();
+        // A viewer that sends a picture.
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut picture = control_packet(&Control::List);
+        picture.truncate(HEADER);
+        (picture[3], picture[4]) = (1, 1);
+        picture.extend_from_slice(b"\xff\xd8\xff\xd9");
+        viewer.packet(&picture);
+        assert_eq!(viewer.bye().0, Cause::Protocol);
+        viewer.until_closed();
+        // A publisher whose packet is none.
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        publisher.packet(b"no packet at all, and long enough to have a header");
+        assert_eq!(publisher.bye().0, Cause::Protocol);
+        publisher.until_closed();
+        // A first packet that is no hello.
+        let mut stranger = Peer::connect(hub.address());
+        stranger.say(&Control::List);
+        let (cause, reason) = stranger.bye();
+        assert_eq!(cause, Cause::Refused);
+        assert!(reason.contains("hello"), "{reason}");
+        serves(&hub);
+    });
+}
+
+#[test]
+fn a_payload_that_is_no_jpeg_reaches_no_viewer_and_ends_no_stream() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        until("the viewer watches", || hub.counts() == (1, 1));
+        let mut wrong = control_packet(&Control::List);
+        wrong.truncate(HEADER);
+        (wrong[3], wrong[4]) = (1, 1);
+        wrong.extend_from_slice(b"GIF89a");
+        publisher.packet(&wrong);
+        publisher.publish(7, 1000);
+        assert_eq!(viewer.number(), 7);
+    });
+}
+
+#[test]
+fn random_bytes_do_no_harm() {
+    limited(|| {
+        let hub = hub_with(|config| config.handshake = Duration::from_millis(300));
+        // The same bytes in every run: a failure can be seen again.
+        let mut random = fastrand::Rng::with_seed(20_261_121);
+        for round in 0..150 {
+            let mut bytes: Vec<u8> = (0..random.usize(1..600)).map(|_| random.u8(..)).collect();
+            // Every second one looks right for a while.
+            if round % 2 == 0 {
+                let length = prefix(bytes.len());
+                bytes.splice(0..0, length);
+                if round % 4 == 0 && bytes.len() > 16 {
+                    bytes[8..16].copy_from_slice(&[b'S', b'F', VERSION, random.u8(0..4), 1, 0, 0, 0]);
+                }
+            }
+            let mut peer = Peer::connect(hub.address());
+            let _ = peer.socket.write_all(&bytes);
+            let _ = peer.socket.shutdown(std::net::Shutdown::Write);
+            peer.until_closed();
+        }
+        until("all are gone", || hub.counts() == (0, 0));
+        serves(&hub);
+    });
+}

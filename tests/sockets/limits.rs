@@ -1,0 +1,48 @@
+//! The hub's limits hold, and say so.
+
+use streamflow::wire::control::{Cause, Control};
+
+use crate::support::{Peer, hub_with, limited, publishes, until, views};
+
+#[test]
+fn one_viewer_too_many_is_refused_until_another_leaves() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_viewers = 2);
+        let first = Peer::join(hub.address(), views("door"));
+        let _second = Peer::join(hub.address(), views("door"));
+        until("two watch", || hub.counts().1 == 2);
+        let mut third = Peer::connect(hub.address());
+        third.say(&Control::Hello(views("door")));
+        let (cause, reason) = third.bye();
+        assert_eq!(cause, Cause::Refused);
+        assert!(reason.contains("2 viewers"), "{reason}");
+        third.until_closed();
+        drop(first);
+        until("one has left", || hub.counts().1 == 1);
+        let _fourth = Peer::join(hub.address(), views("door"));
+        until("two watch again", || hub.counts().1 == 2);
+    });
+}
+
+#[test]
+fn one_publisher_too_many_is_refused() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_publishers = 1);
+        let _door = Peer::join(hub.address(), publishes("door"));
+        let mut gate = Peer::connect(hub.address());
+        gate.say(&Control::Hello(publishes("gate")));
+        let (cause, reason) = gate.bye();
+        assert_eq!(cause, Cause::Refused);
+        assert!(reason.contains("1 publishers"), "{reason}");
+        gate.until_closed();
+    });
+}
+
+#[test]
+fn connections_of_this_machine_are_not_counted_by_address() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_per_address = 1);
+        let _peers: Vec<Peer> = (0..5).map(|_| Peer::join(hub.address(), views("door"))).collect();
+        until("all watch", || hub.counts().1 == 5);
+    });
+}

@@ -1,0 +1,105 @@
+//! Who has a name, and who gets it.
+
+use std::time::Duration;
+
+use streamflow::Error;
+use streamflow::publisher::Publisher;
+use streamflow::stats::State;
+use streamflow::wire::control::{Cause, Control, Hello};
+
+use crate::support::{
+    LONG, Peer, at, fine_source, hub, limited, next_picture, publisher, publisher_config, publishes, until, viewer,
+    views,
+};
+
+#[test]
+fn a_name_that_is_taken_is_refused_with_a_way_out() {
+    limited(|| {
+        let hub = hub();
+        let _first = publisher(at(&hub), "door", fine_source());
+        until("it publishes", || hub.counts().0 == 1);
+        let second = publisher(at(&hub), "door", fine_source());
+        let ended = loop {
+            if let Some(ended) = second.wait(LONG) {
+                break ended;
+            }
+        };
+        let Err(Error::Refused(why)) = ended else { panic!("{ended:?}") };
+        assert!(why.contains("main/door") && why.contains("--replace"), "{why}");
+    });
+}
+
+#[test]
+fn a_name_can_be_taken_over_and_viewers_stay() {
+    limited(|| {
+        let hub = hub();
+        let mut old = Peer::join(hub.address(), publishes("door"));
+        let viewer = viewer(at(&hub), "door");
+        until("somebody watches", || hub.counts() == (1, 1));
+        let config = streamflow::publisher::PublisherConfig { replace: true, ..publisher_config(at(&hub), "door") };
+        let _new = Publisher::start(config, Box::new(fine_source())).unwrap();
+        let (cause, reason) = old.bye();
+        assert_eq!(cause, Cause::Replaced);
+        assert!(reason.contains("main/door"), "{reason}");
+        old.until_closed();
+        next_picture(&viewer);
+        assert_eq!(viewer.report().reconnects, 0);
+    });
+}
+
+#[test]
+fn a_publisher_takes_its_name_back_from_its_own_ghost() {
+    limited(|| {
+        let hub = hub();
+        let own = Hello { instance: 7, ..publishes("door") };
+        let mut ghost = Peer::join(hub.address(), own.clone());
+        // The program has lost its connection, which the hub does not know yet.
+        let mut back = Peer::join(hub.address(), own);
+        assert_eq!(ghost.bye().0, Cause::Replaced);
+        back.publish(1, 1000);
+        let mut other = Peer::connect(hub.address());
+        other.say(&Control::Hello(Hello { instance: 8, ..publishes("door") }));
+        assert_eq!(other.bye().0, Cause::Refused);
+    });
+}
+
+#[test]
+fn a_viewer_may_come_before_its_publisher() {
+    limited(|| {
+        let hub = hub();
+        let viewer = viewer(at(&hub), "door");
+        until("it waits", || viewer.report().state == State::Waiting);
+        assert_eq!(viewer.report().detail, "waiting for main/door");
+        assert!(viewer.next(Duration::from_millis(50)).is_none());
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        next_picture(&viewer);
+        assert_eq!(viewer.report().state, State::Live);
+    });
+}
+
+#[test]
+fn a_viewer_without_a_name_gets_the_first_stream_there_is() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views(""));
+        until("it waits", || hub.counts().1 == 1);
+        let mut publisher = Peer::join(hub.address(), publishes("gate"));
+        publisher.publish(5, 1000);
+        assert_eq!(viewer.number(), 5);
+    });
+}
+
+#[test]
+fn names_that_fit_no_path_are_refused_in_words() {
+    limited(|| {
+        let hub = hub();
+        for name in ["a/b", "..", "", &"x".repeat(65)] {
+            let mut peer = Peer::connect(hub.address());
+            peer.say(&Control::Hello(publishes(name)));
+            let (cause, reason) = peer.bye();
+            assert_eq!(cause, Cause::Refused, "{name}");
+            assert!(reason.contains("name"), "{reason}");
+            peer.until_closed();
+        }
+    });
+}

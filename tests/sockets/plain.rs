@@ -1,0 +1,106 @@
+//! The shortest protocol there is: a length and a JPEG, in and out; and the whole one over WebSocket.
+
+use std::net::SocketAddr;
+
+use streamflow::home::Home;
+use streamflow::net::address::HubAddress;
+use streamflow::room::StreamKey;
+use streamflow::stats::State;
+use streamflow::wire::framing::prefix;
+use streamflow::wire::packet::Packet;
+
+use crate::support::{Peer, at, fine_source, hub, hub_with, jpeg, limited, next_picture, publisher, until, viewer};
+
+fn with_plain(stream: Option<StreamKey>) -> streamflow::hub::Hub {
+    hub_with(|config| {
+        config.plain = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+        config.plain_stream = stream;
+    })
+}
+
+/// The next picture of a plain viewer.
+fn plain_picture(peer: &mut Peer) -> Vec<u8> {
+    match peer.next() {
+        Some(Packet::Bare(data)) => data.to_vec(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_length_and_a_jpeg_is_a_stream() {
+    limited(|| {
+        let hub = with_plain(None);
+        let mut plain = Peer::connect(hub.plain_address().unwrap());
+        until("the plain viewer watches", || hub.counts().1 == 1);
+        let mut publisher = Peer::connect(hub.address());
+        let first = jpeg(10);
+        publisher.packet(&first);
+        assert_eq!(plain_picture(&mut plain), first);
+        let viewer = viewer(at(&hub), "127.0.0.1");
+        assert_eq!(**next_picture(&viewer).data, first);
+        for grey in 100..120 {
+            let picture = jpeg(grey);
+            publisher.packet(&picture);
+            // Byte by byte what was published, in one packet that begins with its length.
+            assert_eq!(plain_picture(&mut plain), picture);
+        }
+        assert!(next_picture(&viewer).estimated, "nobody told when it was taken");
+    });
+}
+
+#[test]
+fn a_second_publisher_without_a_name_gets_another_one() {
+    limited(|| {
+        let hub = hub();
+        let (mut a, mut b) = (Peer::connect(hub.address()), Peer::connect(hub.address()));
+        a.packet(&jpeg(1));
+        until("the first is in", || hub.counts().0 == 1);
+        b.packet(&jpeg(2));
+        until("the second is in", || hub.counts().0 == 2);
+        let names: Vec<_> = hub.streams(Some("main")).into_iter().map(|s| s.name).collect();
+        assert_eq!(names, ["127.0.0.1", "127.0.0.1-2"]);
+    });
+}
+
+#[test]
+fn a_plain_viewer_gets_the_named_stream() {
+    limited(|| {
+        let hub = with_plain(Some(StreamKey::new("main", "gate")));
+        let _door = publisher(at(&hub), "door", fine_source());
+        let mut plain = Peer::connect(hub.plain_address().unwrap());
+        until("both are there", || hub.counts() == (1, 1));
+        let _gate = publisher(at(&hub), "gate", fine_source());
+        let picture = plain_picture(&mut plain);
+        assert!(image::load_from_memory(&picture).is_ok());
+        let gate = hub.streams(None).into_iter().find(|s| s.name == "gate").unwrap();
+        assert_eq!(gate.viewers, 1);
+    });
+}
+
+#[test]
+fn what_a_plain_viewer_says_is_ignored() {
+    limited(|| {
+        let hub = with_plain(None);
+        let mut plain = Peer::connect(hub.plain_address().unwrap());
+        plain.bytes(b"GET / HTTP/1.1\r\n\r\n");
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        for _ in 0..5 {
+            plain_picture(&mut plain);
+            plain.bytes(&prefix(9));
+        }
+    });
+}
+
+#[test]
+fn everything_works_over_websocket_too() {
+    limited(|| {
+        let hub = hub();
+        let websocket = HubAddress { websocket: Some("/ws".into()), ..HubAddress::of_listener(hub.address()) };
+        let _publisher = publisher(Home::Join(websocket.clone()), "door", fine_source());
+        let viewer = viewer(Home::Join(websocket), "door");
+        let numbers: Vec<u32> = (0..20).map(|_| next_picture(&viewer).sequence).collect();
+        assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
+        let report = viewer.report();
+        assert_eq!((report.state, report.broken, report.reconnects), (State::Live, 0, 0));
+    });
+}
