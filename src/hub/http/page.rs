@@ -4,9 +4,21 @@ use std::io;
 
 use super::{Exchange, Served};
 
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
     ("style.css", "text/css; charset=utf-8", include_str!("../../../web/style.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../../web/icon.svg")),
+    ("main.js", SCRIPT, include_str!("../../../web/main.js")),
+    ("grid.js", SCRIPT, include_str!("../../../web/grid.js")),
+    ("stage.js", SCRIPT, include_str!("../../../web/stage.js")),
+    ("screen.js", SCRIPT, include_str!("../../../web/screen.js")),
+    ("viewer.js", SCRIPT, include_str!("../../../web/viewer.js")),
+    ("worker.js", SCRIPT, include_str!("../../../web/worker.js")),
+    ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
+    ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
+    ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
+    ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
+    ("elements.js", SCRIPT, include_str!("../../../web/elements.js")),
 ];
 
 const INDEX: &str = include_str!("../../../web/index.html");
@@ -32,7 +44,7 @@ pub(super) fn file<'a>(exchange: Exchange<'a>, name: &str) -> io::Result<Served<
         return exchange.wrong_method("GET, HEAD");
     }
     match FILES.iter().find(|(n, ..)| *n == name) {
-        Some((_, kind, text)) => exchange.answer(200, kind, "", text.as_bytes()),
+        Some((_, kind, text)) => exchange.answer(200, kind, POLICY, text.as_bytes()),
         None => exchange.refuse(404, "no such file"),
     }
 }
