@@ -63,7 +63,7 @@ impl Shared {
             let id = self.new_id();
             self.decide(|rooms| rooms.publish(id, key, false, 0, at))?;
             let stream = self.stream(key);
-            stream.begin();
+            stream.begin_stills();
             log::info!("{key}: published picture by picture");
             let guest = Guest { id, stream, called: called.into(), count: 0, last: at, patience };
             guests.0.insert(key.clone(), guest);

@@ -46,6 +46,8 @@ struct Slot {
     ages: Recent,
     /// Who waits for just one picture.
     waiting: usize,
+    /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
+    stills: bool,
 }
 
 impl Stream {
@@ -70,6 +72,13 @@ impl Stream {
         let mut slot = self.slot();
         slot.numbering.new_publisher();
         slot.newest = None;
+        slot.stills = false;
+    }
+
+    /// As [`begin`](Self::begin), for a publisher that does not know whether anybody watches.
+    pub(super) fn begin_stills(&self) {
+        self.begin();
+        self.slot().stills = true;
     }
 
     /// Puts a picture in, numbers it, and returns the loops that must be told.
@@ -100,7 +109,7 @@ impl Stream {
     pub(super) fn fresh_within(&self, patience: Duration, now: Micros) -> Option<Arc<Picture>> {
         let until = Instant::now() + patience;
         let mut slot = self.slot();
-        if now.since(slot.arrived) > STILL_FRESH {
+        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest = None;
         }
         slot.waiting += 1;
@@ -133,7 +142,7 @@ impl Stream {
     /// The first viewer comes after nobody watched: forgets a picture from before.
     pub(super) fn watched(&self, now: Micros) {
         let mut slot = self.slot();
-        if now.since(slot.arrived) > STILL_FRESH {
+        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest = None;
         }
     }

@@ -272,6 +272,28 @@ impl<'a> Exchange<'a> {
         Ok(Ok(body))
     }
 
+    /// Whether a body in chunks begins like a multipart body: ffmpeg sends one without saying so.
+    pub(in crate::hub) fn looks_multipart(&mut self) -> io::Result<bool> {
+        if !matches!(body_length(&self.request), Ok(Some(Length::Chunked(_)))) {
+            return Ok(false);
+        }
+        self.go_on()?;
+        self.patient.extend(BODY);
+        loop {
+            let (mut chunked, mut start) = (Chunked::default(), Vec::new());
+            if chunked.decode(&self.rest, &mut start).is_err() || chunked.is_over() {
+                return Ok(false);
+            }
+            if start.len() >= 4 {
+                return Ok(start.starts_with(b"--") || start.starts_with(b"\r\n--"));
+            }
+            if self.rest.len() > 16 * 1024 {
+                return Ok(false);
+            }
+            more(&mut self.patient, &mut self.rest)?;
+        }
+    }
+
     /// Says that the body may come, to a client that waits for it (RFC 9110, section 10.1.1).
     fn go_on(&mut self) -> io::Result<()> {
         if self.request.field_has("expect", "100-continue") && self.rest.is_empty() {

@@ -27,7 +27,11 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
         Err(why) => return exchange.refuse(400, &why),
     };
     let kind = exchange.request.field("content-type").unwrap_or_default().to_string();
-    if let Some(boundary) = boundary_of(&kind) {
+    let mut boundary = boundary_of(&kind);
+    if boundary.is_none() && !kind.starts_with("image/") && exchange.looks_multipart()? {
+        boundary = Some(String::new());
+    }
+    if let Some(boundary) = boundary {
         if !exchange.shared.is_free(&key) {
             return exchange.refuse(409, &format!("the name {key} is taken by a live publisher"));
         }
