@@ -20,12 +20,15 @@
 //! The rule is pure: sequence numbers, bytes and `now` in, a [`Verdict`] out.
 
 mod drain;
+mod loss;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::{Micros, micros};
 use drain::Drain;
+pub use loss::Control;
+use loss::Loss;
 
 /// Bytes that may be missing without meaning anything: two full segments. The last segment of a picture is acknowledged
 /// late (delayed acknowledgements, RFC 1122 4.2.3.2), and a lost one is a hole and no queue.
@@ -59,6 +62,8 @@ pub struct Kernel {
     pub stalled: bool,
     /// The least round trip of a segment in the last minutes.
     pub min_round_trip: Option<Duration>,
+    /// Segments sent since the connection began, and how many were sent again; zero where nothing was asked.
+    pub segments: (u32, u32),
 }
 
 /// The answer of [`Credit::ask`].
@@ -80,7 +85,8 @@ struct Given {
     /// Pictures with this number: one, or one for each rung.
     parts: u8,
     start: Micros,
-    /// All bytes given until this picture's end, it included.
+    /// All bytes given before this picture, and until its end.
+    before: u64,
     end: u64,
 }
 
@@ -138,6 +144,7 @@ pub struct Credit {
     jitter: f64,
     /// The least time between pictures that the viewer's decoder keeps up with, in microseconds; 0 is no bound.
     spacing: f64,
+    loss: Loss,
     /// The stream's, as last told to [`Self::ask`].
     interval: f64,
 }
@@ -172,7 +179,7 @@ impl Credit {
         }
         let base = self.base_micros() as f64;
         let outstanding = self.written.saturating_sub(self.drain.delivered()) as f64;
-        let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.remaining());
+        let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
             let queue = outstanding - rate * base - GRACE - rate * EAGER;
             if queue > 0.0 {
@@ -196,6 +203,7 @@ impl Credit {
         if self.given.is_empty() {
             self.last_ack = now;
         }
+        let before = self.written;
         self.written += bytes as u64;
         self.last_given = now;
         match self.given.back_mut().filter(|last| last.sequence == sequence) {
@@ -203,7 +211,7 @@ impl Credit {
                 last.parts = last.parts.saturating_add(1);
                 last.end = self.written;
             }
-            None => self.given.push_back(Given { sequence, parts: 1, start: now, end: self.written }),
+            None => self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written }),
         }
         while self.given.len() > MOST {
             self.given.pop_front();
@@ -229,7 +237,8 @@ impl Credit {
             self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
             self.delay += (delay as f64 - self.delay) / 8.0;
             let late = self.late(picture.end, now) > GRACE;
-            self.drain.arrived(picture.end, due, now, late);
+            let length = picture.end - picture.before;
+            self.drain.arrived(picture.end, length, due, now, late);
         } else {
             self.given[at].parts -= 1;
         }
@@ -252,6 +261,9 @@ impl Credit {
             }
             self.kernel_least = Some(least);
         }
+        if kernel.segments.0 > 0 {
+            self.loss.counted(kernel.segments.0, kernel.segments.1, now);
+        }
         if kernel.stalled {
             let grace = Duration::from_micros(self.base_micros()) * 2;
             self.stalled_until = now + grace;
@@ -266,6 +278,12 @@ impl Credit {
         }
     }
 
+    /// Whether the congestion control of this connection should be changed now; do it with
+    /// [`crate::net::sockopt::control`]. Worth asking after [`Self::measured`].
+    pub fn control(&mut self, now: Micros) -> Option<Control> {
+        self.loss.control(now)
+    }
+
     /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
     /// Send pings when nothing is under way, if there is a choice.
     pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
@@ -273,10 +291,10 @@ impl Credit {
     }
 
     /// Bytes a second that the link drains, from the last pictures; `None` before the first arrived. What it could carry,
-    /// not what it did: the time in which nothing was under way is not counted.
+    /// not what it did: the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
     #[must_use]
     pub fn rate(&self, now: Micros) -> Option<f64> {
-        self.drain.rate(now, self.first_byte_due(), self.remaining()).map(|r| r * 1e6)
+        self.drain.rate(now, self.first_byte_due(), self.overdue(now)).map(|r| r * 1e6)
     }
 
     /// The round trip of the path when it is empty.
@@ -335,9 +353,13 @@ impl Credit {
         start + Duration::from_micros(self.base_micros())
     }
 
-    /// Bytes still missing of the first picture that has not arrived.
-    fn remaining(&self) -> Option<f64> {
+    /// Bytes still missing of the first picture that has not arrived, if they are overdue. Where the kernel can tell it is
+    /// believed only when it was asked just now.
+    fn overdue(&self, now: Micros) -> Option<f64> {
         let arrived = self.drain.delivered();
+        if (!self.kernel_absent && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
+            return None;
+        }
         self.given.iter().find(|g| g.end > arrived).map(|g| (g.end - arrived) as f64)
     }
 

@@ -10,16 +10,20 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::credit::Kernel;
+use crate::credit::{Control, Kernel};
 
 /// How many bytes that it has not sent yet the kernel holds before it calls a socket full, `TCP_NOTSENT_LOWAT` of
 /// [`prepare`]. It costs no rate, for the kernel still keeps the window's worth of sent bytes beside it, and it makes a
 /// picture that does not fit into the window a *partial* write: the cheapest sign of congestion there is.
 const UNSENT_LOW_MARK: u32 = 16 * 1024;
 
+/// The congestion control of clean links. Every Linux has it.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const USUAL: &[u8] = b"cubic";
+
 /// Makes a connected socket fit for pictures: no waiting for full segments (`TCP_NODELAY`), a low mark for unsent
-/// bytes (`TCP_NOTSENT_LOWAT`), and BBR where the kernel has it. Only the first can fail; the others are a gain where
-/// they exist and nothing is lost without them.
+/// bytes (`TCP_NOTSENT_LOWAT`), and cubic as congestion control. Only the first can fail; the others are a gain where they
+/// exist and nothing is lost without them.
 ///
 /// `SO_SNDBUF` is left to the kernel's own tuning: setting it turns that off, and the mark above bounds what waits.
 ///
@@ -32,12 +36,27 @@ pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let _ = socket.set_tcp_notsent_lowat(UNSENT_LOW_MARK);
-        // On loopback there is no queue to keep short, and BBR's pacing timers cost CPU per picture there.
-        let local = socket.peer_addr().ok().and_then(|a| a.as_socket()).is_some_and(|a| a.ip().is_loopback());
-        let _ = socket.set_tcp_congestion(if local { b"cubic" } else { b"bbr" });
+        // Also where the system's own is BBR: `credit::Control` says when that is the better one.
+        let _ = socket.set_tcp_congestion(USUAL);
     }
     Ok(())
 }
+
+/// Changes a connection's congestion control as [`crate::credit::Credit::control`] says. Where BBR is missing or not allowed
+/// everything stays as it is.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn control(socket: &impl std::os::fd::AsFd, control: Control) {
+    let socket = SockRef::from(socket);
+    // Setting the control that is already set does nothing; going by way of another starts it afresh.
+    let _ = socket.set_tcp_congestion(USUAL);
+    if control == Control::Bbr {
+        let _ = socket.set_tcp_congestion(b"bbr");
+    }
+}
+
+/// Changes a connection's congestion control: on this system there is no choice.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn control<S>(_socket: &S, _control: Control) {}
 
 /// Makes a connected socket fit for pictures: no waiting for full segments (`TCP_NODELAY`).
 ///
@@ -62,6 +81,7 @@ pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Kernel> {
         outstanding: info.unacked.saturating_sub(info.sacked).saturating_mul(segment).saturating_add(info.unsent),
         stalled: info.sacked > 0 || info.lost > 0,
         min_round_trip: Some(info.min_round_trip).filter(|t| !t.is_zero()),
+        segments: (info.sent, info.retransmitted),
     })
 }
 
@@ -97,6 +117,8 @@ pub struct TcpInfo {
     pub lost: u32,
     /// The congestion window, in segments.
     pub window: u32,
+    /// Segments with data sent since the connection began.
+    pub sent: u32,
     /// Segments sent more than once since the connection began.
     pub retransmitted: u32,
     /// Bytes not sent even once.
@@ -165,6 +187,7 @@ mod linux {
             round_trip: span(68)?,
             window: word(80)?,
             retransmitted: word(100)?,
+            sent: word(156)?,
             unsent: word(144)?,
             min_round_trip: if least == u32::MAX { Duration::ZERO } else { span(148)? },
             delivery_rate: long(160)?,
