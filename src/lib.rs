@@ -1,8 +1,10 @@
 //! StreamFlow: a camera here, its picture there.
 
+pub mod adapt;
 pub mod buffer;
 #[doc(hidden)]
 pub mod cli;
+pub mod credit;
 pub mod display;
 pub mod error;
 pub mod frame;

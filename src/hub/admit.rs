@@ -213,7 +213,7 @@ fn welcome(
         *inside += 1;
         Place { door: door.clone(), ip }
     };
-    sockopt::prepare(&socket);
+    sockopt::prepare(&socket).map_err(|e| e.to_string())?;
     if plain {
         let key = config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
         let guest = Guest { address, wish: Wish::Watch(key), hello: None, first: None, framing: Framing::Plain };

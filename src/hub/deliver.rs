@@ -89,6 +89,8 @@ struct Audience {
     tokens: Vec<usize>,
     /// Who is served first; moves on with every picture, so that nobody is always last.
     first: usize,
+    /// Somebody came or went, or needs something else than before.
+    needs_changed: bool,
 }
 
 struct Loop {
@@ -150,6 +152,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         }
         this.give_out();
         this.go_on_pacing();
+        this.sum_up_needs();
         this.tick();
     }
     this.stop();
@@ -254,11 +257,14 @@ impl Loop {
         let Some(peer) = self.peers.get_mut(&token) else { return };
         stream.add_viewer(self.index);
         peer.watch(stream.id);
-        self.audiences
-            .entry(stream.id)
-            .or_insert_with(|| Audience { stream: stream.clone(), tokens: Vec::new(), first: 0 })
-            .tokens
-            .push(token);
+        let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
+            stream: stream.clone(),
+            tokens: Vec::new(),
+            first: 0,
+            needs_changed: true,
+        });
+        audience.tokens.push(token);
+        audience.needs_changed = true;
         // The newest picture at once.
         self.fresh.push(stream.clone());
     }
@@ -268,7 +274,9 @@ impl Loop {
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);
+        audience.needs_changed = true;
         if audience.tokens.is_empty() {
+            self.shared.need(&audience.stream, self.index, Vec::new());
             self.audiences.remove(&id);
         }
     }
@@ -276,7 +284,7 @@ impl Loop {
     /// Gives every fresh picture to every viewer that can take one now.
     fn give_out(&mut self) {
         for stream in std::mem::take(&mut self.fresh) {
-            let Some(picture) = stream.newest(self.index) else { continue };
+            let newest = stream.newest(self.index);
             let Some(audience) = self.audiences.get_mut(&stream.id) else { continue };
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
@@ -284,9 +292,14 @@ impl Loop {
             for i in 0..count {
                 let token = audience.tokens[(audience.first + i) % count];
                 let Some(peer) = self.peers.get_mut(&token) else { continue };
-                match peer.offer(&picture, now()) {
-                    Ok(false) => {}
-                    Ok(true) => self.paced.push(token),
+                match peer.offer(&newest, now()) {
+                    Ok(offered) => {
+                        if offered.paced && !peer.listed {
+                            peer.listed = true;
+                            self.paced.push(token);
+                        }
+                        audience.needs_changed |= offered.need_changed;
+                    }
                     Err(why) => failed.push((token, why)),
                 }
             }
@@ -313,14 +326,15 @@ impl Loop {
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
-        let Some(audience) = peer.watching().and_then(|id| self.audiences.get(&id)) else { return };
-        if !peer.wants_picture() {
-            return;
-        }
-        let Some(picture) = audience.stream.newest(self.index) else { return };
-        match peer.offer(&picture, now()) {
-            Ok(false) => {}
-            Ok(true) => self.paced.push(token),
+        let Some(audience) = peer.watching().and_then(|id| self.audiences.get_mut(&id)) else { return };
+        match peer.offer(&audience.stream.newest(self.index), now()) {
+            Ok(offered) => {
+                if offered.paced && !peer.listed {
+                    peer.listed = true;
+                    self.paced.push(token);
+                }
+                audience.needs_changed |= offered.need_changed;
+            }
             Err(why) => self.remove(token, &why),
         }
     }
@@ -356,11 +370,24 @@ impl Loop {
         }
         let at = now();
         for token in std::mem::take(&mut self.paced) {
-            match self.peers.get(&token).and_then(Peer::paced_until) {
+            let Some(peer) = self.peers.get_mut(&token) else { continue };
+            match peer.paced_until() {
                 Some(until) if until > at => self.paced.push(token),
-                Some(_) => self.offer_newest(token),
-                None => {}
+                Some(_) => {
+                    peer.listed = false;
+                    self.offer_newest(token);
+                }
+                None => peer.listed = false,
             }
+        }
+    }
+
+    /// Tells the hub what the viewers need where that has changed.
+    fn sum_up_needs(&mut self) {
+        for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
+            audience.needs_changed = false;
+            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(token)).map(|peer| peer.need);
+            self.shared.need(&audience.stream, self.index, needs.collect());
         }
     }
 

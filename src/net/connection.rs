@@ -208,6 +208,17 @@ impl Connection {
         }
     }
 
+    /// How many bytes a picture is on this wire, to within the few of a mask.
+    #[must_use]
+    pub fn length_of(&self, picture: &Picture) -> usize {
+        match self.framing {
+            Framing::Plain => framing::PREFIX + picture.data.len(),
+            Framing::Native(_) | Framing::WebSocket(..) => {
+                framing::PREFIX + HEADER + metadata(picture).len() + picture.data.len()
+            }
+        }
+    }
+
     /// Begins to send a picture. Only for a connection that [`is_idle`](Self::is_idle).
     ///
     /// # Errors

@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use crate::adapt::{ANY, Asked, Ladder, Need};
+use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
-use crate::hub::stream::Stream;
+use crate::hub::stream::{Newest, Stream};
 use crate::hub::{PROGRAM, Shared};
-use crate::net::connection::{Broken, Connection, Drained, Framing, Sent};
+use crate::net::connection::{Broken, Connection, Drained, Framing};
+use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, capture_time, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Ability, Cause, Control, Hello, check_name};
+use crate::wire::control::{Cause, Control, Hello, Want, check_name};
 use crate::wire::packet::Packet;
 
 /// How often a connection's metrics are logged at `debug`.
@@ -60,7 +63,19 @@ pub(super) struct Viewer {
     stream: u64,
     /// Number of the last picture it was given.
     given: Option<u32>,
-    acknowledges: bool,
+    /// Bytes of that picture.
+    bytes: usize,
+    /// Until when its credit says no.
+    paced: Option<Micros>,
+}
+
+/// What came of offering a viewer the newest picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    /// Offer again at [`Peer::paced_until`].
+    pub(super) paced: bool,
+    /// What it needs has changed.
+    pub(super) need_changed: bool,
 }
 
 #[derive(Default)]
@@ -88,7 +103,13 @@ pub(super) struct Peer {
     since: Micros,
     metrics: Metrics,
     reported: (Micros, u64),
-    acknowledges: bool,
+    credit: Credit,
+    ladder: Ladder,
+    asked: Asked,
+    /// What its link and its wishes ask of the stream now.
+    pub(super) need: Need,
+    /// It is on the loop's list of those who wait until a point in time.
+    pub(super) listed: bool,
     first: Option<Packet>,
     _place: Box<dyn Send>,
 }
@@ -98,7 +119,7 @@ impl Peer {
     pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
         let connection = Connection::new(newcomer.socket, newcomer.framing);
         let bare = newcomer.first.is_some();
-        let can = newcomer.hello.map(|hello| hello.can).unwrap_or_default();
+        let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
             Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
@@ -117,7 +138,11 @@ impl Peer {
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
-            acknowledges: can.contains(&Ability::Ack),
+            credit: Credit::new(),
+            ladder: Ladder::new(),
+            asked: asked(want),
+            need: asked(want).need(ANY, Duration::from_millis(33)),
+            listed: false,
             first: newcomer.first,
             _place: newcomer.place,
         };
@@ -134,7 +159,7 @@ impl Peer {
     }
 
     pub(super) fn watch(&mut self, stream: u64) {
-        self.role = Role::Viewer(Viewer { stream, given: None, acknowledges: self.acknowledges });
+        self.role = Role::Viewer(Viewer { stream, ..Viewer::default() });
     }
 
     /// Ends watching, and says what was watched.
@@ -166,35 +191,55 @@ impl Peer {
         self.connection.send_close()
     }
 
-    pub(super) fn wants_picture(&self) -> bool {
-        self.connection.is_idle() && self.closing.is_none()
-    }
-
     /// Until when the viewer's credit says no.
     pub(super) fn paced_until(&self) -> Option<Micros> {
-        None
+        match &self.role {
+            Role::Viewer(viewer) => viewer.paced,
+            Role::None | Role::Publisher(_) => None,
+        }
     }
 
-    /// Gives a viewer the picture if it has not had it and can take one now. True: ask again at `paced_until`.
-    pub(super) fn offer(&mut self, picture: &Arc<Picture>, now: Micros) -> Result<bool, Broken> {
-        let wants = self.wants_picture();
-        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
-        if viewer.given == Some(picture.sequence) || !wants {
-            return Ok(false);
+    /// Gives a viewer the newest picture for it, if it has not had it and can take one now.
+    pub(super) fn offer(&mut self, newest: &Newest, now: Micros) -> Result<Offered, Broken> {
+        let idle = self.connection.is_idle() && self.closing.is_none();
+        let Role::Viewer(viewer) = &mut self.role else { return Ok(Offered::default()) };
+        let Some(picture) = newest.choose(self.need) else { return Ok(Offered::default()) };
+        if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
+            return Ok(Offered::default());
         }
+        let mut verdict = self.credit.ask(now, newest.interval);
+        if verdict == Verdict::Measure {
+            self.credit.measured(sockopt::measure(&self.connection.socket), now);
+            if let Some(control) = self.credit.control(now) {
+                sockopt::control(&self.connection.socket, control);
+            }
+            verdict = self.credit.ask(now, newest.interval);
+        }
+        let before = self.need;
+        let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
+        self.need = self.asked.need(fits, newest.interval);
+        let need_changed = self.need != before;
+        viewer.paced = match verdict {
+            Verdict::Later(until) => Some(until),
+            Verdict::Now | Verdict::Measure => None,
+        };
+        if viewer.paced.is_some() || !idle {
+            return Ok(Offered { paced: viewer.paced.is_some(), need_changed });
+        }
+        let bytes = self.connection.length_of(picture);
+        self.credit.given(picture.sequence, bytes, now);
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
-        let sent = self.connection.send_picture(picture, now.since(arrived))?;
+        self.connection.send_picture(picture, now.since(arrived))?;
         if let Some(given) = viewer.given {
             self.metrics.skipped += u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
         }
         viewer.given = Some(picture.sequence);
+        viewer.bytes = bytes;
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
-        if sent == Sent::Whole || self.connection.is_idle() {
-            self.progress = now;
-        }
-        Ok(false)
+        self.progress = now;
+        Ok(Offered { paced: false, need_changed })
     }
 
     /// Goes on with what was partly written.
@@ -242,6 +287,8 @@ impl Peer {
             role: &self.role,
             session: self.session.as_mut(),
             metrics: &mut self.metrics,
+            credit: &mut self.credit,
+            asked: &mut self.asked,
             room: &mut self.room,
             bare: self.bare,
             answers: Vec::new(),
@@ -338,6 +385,8 @@ struct Hearing<'a> {
     role: &'a Role,
     session: Option<&'a mut Session>,
     metrics: &'a mut Metrics,
+    credit: &'a mut Credit,
+    asked: &'a mut Asked,
     room: &'a mut String,
     bare: bool,
     answers: Vec<Control>,
@@ -409,14 +458,23 @@ impl Hearing<'_> {
             self.answers.extend(session.control(&control, at));
         }
         match control {
-            Control::Subscribe { room, name, .. } if !matches!(self.role, Role::Publisher(_)) => {
+            Control::Ack { sequence, backlog } => {
+                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+            }
+            Control::Pong { time, .. } if time <= at.0 => {
+                self.credit.round_trip(at.since(Micros(time)), at);
+            }
+            Control::Subscribe { room, name, want } if !matches!(self.role, Role::Publisher(_)) => {
                 let check = check_name(&room).and_then(|()| if name.is_empty() { Ok(()) } else { check_name(&name) });
                 let watched = check.and_then(|()| {
                     let key = StreamKey::new(&room, &name);
                     shared.decide(|rooms| rooms.watch(self.id, &key, at)).map_err(|e| e.to_string())
                 });
                 match watched {
-                    Ok(()) => *self.room = room,
+                    Ok(()) => {
+                        *self.room = room;
+                        *self.asked = asked(want);
+                    }
                     Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
                 }
             }
@@ -433,6 +491,12 @@ impl Hearing<'_> {
         }
         Ok(())
     }
+}
+
+/// What a viewer wants, as adaptation takes it.
+fn asked(want: Want) -> Asked {
+    let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
+    Asked { quality, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
 }
 
 /// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.
