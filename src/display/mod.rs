@@ -278,7 +278,11 @@ impl Screen {
                 size,
                 [
                     (&self.placeholder, self.placeholder_shown, Place::Middle),
-                    (&self.overlay, self.shows_overlay && !self.placeholder_shown, Place::BottomLeft),
+                    (
+                        &self.overlay,
+                        self.shows_overlay && !self.placeholder_shown && !self.shows_help,
+                        Place::BottomLeft,
+                    ),
                     (&self.note, !self.note_text.is_empty(), Place::BottomRight),
                     (&self.help, self.shows_help, Place::Middle),
                 ],
