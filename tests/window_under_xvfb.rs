@@ -2,6 +2,9 @@
 //!
 //! Skipped, and said so, where there is no `Xvfb`; the keys too where there is no `xdotool`.
 
+// The helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -74,6 +77,8 @@ struct Desk {
 }
 
 impl Desk {
+    // Both processes are waited for in `drop`.
+    #[allow(clippy::zombie_processes)]
     fn open(name: &str) -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("streamflow-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -88,11 +93,11 @@ impl Desk {
             return None;
         };
         let mut number = String::new();
-        BufReader::new(server.stdout.take()?).read_line(&mut number).unwrap();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
         let display = format!(":{}", number.trim());
         let mut window = child(Some(&display)).spawn().unwrap();
         let (sender, said) = channel();
-        let lines = BufReader::new(window.stdout.take()?).lines();
+        let lines = BufReader::new(window.stdout.take().unwrap()).lines();
         std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
         Some(Self { server, window, said, display, folder })
     }

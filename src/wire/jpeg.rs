@@ -127,7 +127,8 @@ impl Walk {
             }
             let Some(segment) = segment(input, body)? else { return Ok(None) };
             match marker {
-                DHT => self.has_tables = true,
+                // Tables that come after the first scan are too late for it.
+                DHT => self.has_tables |= self.scan.is_none(),
                 0xC0..=0xC2 if self.header.is_none() => {
                     self.header = Some(header_from(marker, segment)?);
                 }
@@ -384,5 +385,37 @@ mod tests {
         let mut flat = picture(true, 0xC0);
         flat[17..19].fill(0);
         assert_eq!(inspect(&flat), Err(Broken::Header));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn damage_anywhere_gives_a_picture_or_a_reason_and_the_same_at_every_split(
+            damage in proptest::collection::vec((0usize..800, 0u8..), 0..6),
+            tables: bool,
+            progressive: bool,
+            split in 0usize..800,
+        ) {
+            let mut bytes = picture(tables, if progressive { 0xC2 } else { 0xC0 });
+            for (at, byte) in damage {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let mut walk = Walk::default();
+            let early = walk.resume(&bytes[..split.min(bytes.len())]);
+            let late = if early == Ok(None) { walk.resume(&bytes) } else { early };
+            proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(Broken::CutOff)), inspect(&bytes));
+            let mut out = Vec::new();
+            match tidy(&bytes, &mut out) {
+                // What was put in order is in order.
+                Ok(size) => {
+                    let layout = inspect(&out).unwrap();
+                    proptest::prop_assert!(layout.has_tables && layout.end == out.len() && layout.header.size == size);
+                    proptest::prop_assert_eq!(header(&out), Some(layout.header));
+                    let _ = join(&[&out, &out], 2 * size.height, &mut Vec::new());
+                }
+                Err(_) => proptest::prop_assert!(out.is_empty()),
+            }
+        }
     }
 }
