@@ -3,6 +3,7 @@
 pub mod buffer;
 #[doc(hidden)]
 pub mod cli;
+pub mod display;
 pub mod error;
 pub mod frame;
 pub mod home;

@@ -124,7 +124,11 @@ fn list(json: bool) -> anyhow::Result<()> {
         writeln!(out, "no camera found; --source pattern shows a test picture")?;
     }
     for camera in cameras {
-        writeln!(out, "{camera:?}")?;
+        writeln!(out, "{}  {}  {}", camera.index, camera.name, camera.path)?;
+        for format in &camera.formats {
+            let rates: Vec<String> = format.fps.iter().map(|fps| format!("{}", (fps * 100.0).round() / 100.0)).collect();
+            writeln!(out, "   {:5} {:>9}  {} fps", format.format, format.size.to_string(), rates.join(", "))?;
+        }
     }
     Ok(())
 }
@@ -141,10 +145,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         exit_on_source_error: options.exit_on_source_error,
         ..PublisherConfig::default()
     };
-    let source = match options.source.as_str() {
-        "pattern" => Box::new(source::pattern::Pattern::default()) as Box<dyn source::Source>,
-        _ => Box::new(source::camera::Camera::first()),
-    };
+    let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
     log::info!("publishes {}", config.stream);
     let publisher = Publisher::start(config, source)?;
     let mut status = Status::new(options.log.quiet);

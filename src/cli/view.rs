@@ -1,6 +1,7 @@
 //! `streamflow-view`.
 
 mod headless;
+mod window;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -91,7 +92,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     if options.headless {
         headless::run(&viewer, &interrupt, watch, options.save.as_deref())
     } else {
-        anyhow::bail!("no window yet")
+        window::run(&viewer, &interrupt, watch, &options.snapshots, !options.no_overlay)
     }
 }
 

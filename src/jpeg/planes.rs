@@ -1,6 +1,6 @@
 //! Any frame as the planes that a JPEG is made of: full-range BT.601, 4:2:0.
 
-use yuv::{BufferStoreMut, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
+use yuv::{BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
 use super::{Scaler, check_area, failed};
 use crate::Result;
@@ -17,6 +17,9 @@ pub(super) struct Planes {
     pub(super) y: Vec<u8>,
     pub(super) u: Vec<u8>,
     pub(super) v: Vec<u8>,
+    /// Colours of some rows on their way to `u` and `v`.
+    rows_u: Vec<u8>,
+    rows_v: Vec<u8>,
 }
 
 impl Planes {
@@ -52,10 +55,10 @@ impl Planes {
         self.reset(size, frame.format == PixelFormat::Gray);
         let expand = frame.range == Range::Limited;
         match frame.format {
-            PixelFormat::Yuyv if expand => self.fill_packed::<true, true>(data),
-            PixelFormat::Yuyv => self.fill_packed::<true, false>(data),
-            PixelFormat::Uyvy if expand => self.fill_packed::<false, true>(data),
-            PixelFormat::Uyvy => self.fill_packed::<false, false>(data),
+            PixelFormat::Yuyv if expand => self.fill_packed::<true>(yuv::yuyv422_to_yuv422, data)?,
+            PixelFormat::Yuyv => self.fill_packed::<false>(yuv::yuyv422_to_yuv422, data)?,
+            PixelFormat::Uyvy if expand => self.fill_packed::<true>(yuv::uyvy422_to_yuv422, data)?,
+            PixelFormat::Uyvy => self.fill_packed::<false>(yuv::uyvy422_to_yuv422, data)?,
             PixelFormat::Nv12 if expand => self.fill_nv12::<true>(data),
             PixelFormat::Nv12 => self.fill_nv12::<false>(data),
             PixelFormat::I420 if expand => self.fill_i420::<true>(data),
@@ -79,19 +82,45 @@ impl Planes {
         Ok(())
     }
 
-    /// Two rows of YUYV or UYVY give two rows of Y and one each of U and V.
-    fn fill_packed<const Y_FIRST: bool, const EXPAND: bool>(&mut self, data: &[u8]) {
-        let stride = self.luma_size().width as usize;
-        let rows = data.chunks_exact(2 * stride);
-        let uppers = rows.clone().step_by(2);
-        // The last of an odd number of rows stands for its missing neighbour.
-        let lowers = rows.clone().skip(1).step_by(2).chain(rows.last());
-        let luma = self.y.chunks_exact_mut(2 * stride);
-        let chroma = self.u.chunks_exact_mut(stride / 2).zip(self.v.chunks_exact_mut(stride / 2));
-        for (((upper, lower), y), (u, v)) in uppers.zip(lowers).zip(luma).zip(chroma) {
-            let (y0, y1) = y.split_at_mut(stride);
-            two_rows::<Y_FIRST, EXPAND>([upper, lower], [y0, y1], u, v);
+    /// Takes YUYV or UYVY, some rows at a time, so that what one step writes is still in the cache for the next.
+    fn fill_packed<const EXPAND: bool>(&mut self, unpack: Unpack, data: &[u8]) -> Result<()> {
+        let Size { width, .. } = self.luma_size();
+        let (stride, half) = (width as usize, width as usize / 2);
+        self.rows_u.resize(half * ROWS, 0);
+        self.rows_v.resize(half * ROWS, 0);
+        let luma = self.y.chunks_mut(stride * ROWS);
+        let chroma = self.u.chunks_mut(half * ROWS / 2).zip(self.v.chunks_mut(half * ROWS / 2));
+        for ((packed, y), (u, v)) in data.chunks(2 * stride * ROWS).zip(luma).zip(chroma) {
+            let height = (packed.len() / (2 * stride)) as u32;
+            let mut planes = YuvPlanarImageMut {
+                y_plane: BufferStoreMut::Borrowed(&mut *y),
+                y_stride: width,
+                u_plane: BufferStoreMut::Borrowed(&mut self.rows_u),
+                u_stride: width / 2,
+                v_plane: BufferStoreMut::Borrowed(&mut self.rows_v),
+                v_stride: width / 2,
+                width,
+                height,
+            };
+            let image = YuvPackedImage { yuy: packed, yuy_stride: 2 * width, width, height };
+            unpack(&mut planes, &image).map_err(|e| failed("unpacking colours", e))?;
+            if EXPAND {
+                y.iter_mut().for_each(|y| *y = full_luma::<EXPAND>(*y));
+            }
+            for (to, from) in [(u, &self.rows_u), (v, &self.rows_v)] {
+                let rows = &from[..half * height as usize];
+                for (to, pair) in to.chunks_exact_mut(half).zip(rows.chunks(2 * half)) {
+                    // The last of an odd number of rows stands for its missing neighbour.
+                    let (upper, lower) = pair.split_at(half);
+                    let lower = if lower.is_empty() { upper } else { lower };
+                    for ((to, &a), &b) in to.iter_mut().zip(upper).zip(lower) {
+                        *to = full_chroma::<EXPAND>(((u16::from(a) + u16::from(b) + 1) >> 1) as u8);
+                    }
+                }
+            }
         }
+        self.repeat_edges();
+        Ok(())
     }
 
     fn fill_nv12<const EXPAND: bool>(&mut self, data: &[u8]) {
@@ -161,6 +190,11 @@ impl Planes {
     }
 }
 
+/// Rows that are unpacked at a time; even, and few enough to stay in the cache of the core.
+const ROWS: usize = 16;
+
+type Unpack = fn(&mut YuvPlanarImageMut<u8>, &YuvPackedImage<u8>) -> Result<(), yuv::YuvError>;
+
 type RgbToPlanes = fn(
     &mut YuvPlanarImageMut<u8>,
     &[u8],
@@ -169,49 +203,6 @@ type RgbToPlanes = fn(
     YuvStandardMatrix,
     YuvConversionMode,
 ) -> Result<(), yuv::YuvError>;
-
-/// Pixels that are worked on at a time: enough for the compiler to make vector code of the loops over them.
-const BLOCK: usize = 32;
-
-fn two_rows<const Y_FIRST: bool, const EXPAND: bool>(from: [&[u8]; 2], y: [&mut [u8]; 2], u: &mut [u8], v: &mut [u8]) {
-    let [upper, lower] = from;
-    let [y0, y1] = y;
-    let blocks = u.len() * 2 / BLOCK;
-    let (rest, rest_y, rest_c) = (blocks * BLOCK * 2, blocks * BLOCK, blocks * BLOCK / 2);
-    let ys = y0.chunks_exact_mut(BLOCK).zip(y1.chunks_exact_mut(BLOCK));
-    let cs = u.chunks_exact_mut(BLOCK / 2).zip(v.chunks_exact_mut(BLOCK / 2));
-    for (((a, b), (y0, y1)), (u, v)) in upper.chunks_exact(BLOCK * 2).zip(lower.chunks_exact(BLOCK * 2)).zip(ys).zip(cs)
-    {
-        block::<Y_FIRST, EXPAND>(a, b, y0, y1, u, v);
-    }
-    let (y0, y1, u, v) = (&mut y0[rest_y..], &mut y1[rest_y..], &mut u[rest_c..], &mut v[rest_c..]);
-    block::<Y_FIRST, EXPAND>(&upper[rest..], &lower[rest..], y0, y1, u, v);
-}
-
-#[inline(always)]
-fn block<const Y_FIRST: bool, const EXPAND: bool>(
-    a: &[u8],
-    b: &[u8],
-    y0: &mut [u8],
-    y1: &mut [u8],
-    u: &mut [u8],
-    v: &mut [u8],
-) {
-    let (luma, chroma) = if Y_FIRST { (0, 1) } else { (1, 0) };
-    for (to, from) in y0.iter_mut().zip(a.chunks_exact(2)) {
-        *to = full_luma::<EXPAND>(from[luma]);
-    }
-    for (to, from) in y1.iter_mut().zip(b.chunks_exact(2)) {
-        *to = full_luma::<EXPAND>(from[luma]);
-    }
-    let mean = |a: u8, b: u8| ((u16::from(a) + u16::from(b) + 1) >> 1) as u8;
-    for ((to, a), b) in u.iter_mut().zip(a.chunks_exact(4)).zip(b.chunks_exact(4)) {
-        *to = full_chroma::<EXPAND>(mean(a[chroma], b[chroma]));
-    }
-    for ((to, a), b) in v.iter_mut().zip(a.chunks_exact(4)).zip(b.chunks_exact(4)) {
-        *to = full_chroma::<EXPAND>(mean(a[chroma + 2], b[chroma + 2]));
-    }
-}
 
 /// 16..235 to 0..255, in 16 bits, so that a vector holds many: 298/256 is 255/219 to within half a step.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! Scaling, with its scratch memory.
 
-use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use super::failed;
@@ -20,6 +20,29 @@ impl Scaler {
         self.scale(PixelType::U8x4, bytemuck::cast_slice(from), from_size, bytemuck::cast_slice_mut(to), to_size)
     }
 
+    /// Scales pixels into a part of a larger picture: `part` pixels from the corner `at` on.
+    ///
+    /// # Errors
+    /// When a slice is shorter than its size says, or the part sticks out.
+    pub fn fit(
+        &mut self,
+        from: &[u32],
+        from_size: Size,
+        to: &mut [u32],
+        to_size: Size,
+        at: (u32, u32),
+        part: Size,
+    ) -> Result<()> {
+        let from = ImageRef::new(from_size.width, from_size.height, bytemuck::cast_slice(from), PixelType::U8x4)
+            .map_err(|e| failed("scaling", e))?;
+        let to = bytemuck::cast_slice_mut(to);
+        let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, PixelType::U8x4)
+            .map_err(|e| failed("scaling", e))?;
+        let mut to =
+            CroppedImageMut::new(&mut to, at.0, at.1, part.width, part.height).map_err(|e| failed("scaling", e))?;
+        self.0.resize(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
+    }
+
     /// Scales one plane of bytes, without gaps between rows.
     ///
     /// # Errors
@@ -29,11 +52,14 @@ impl Scaler {
     }
 
     fn scale(&mut self, kind: PixelType, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
-        let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false);
         let from = ImageRef::new(from_size.width, from_size.height, from, kind).map_err(|e| failed("scaling", e))?;
         let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, kind).map_err(|e| failed("scaling", e))?;
-        self.0.resize(&from, &mut to, &options).map_err(|e| failed("scaling", e))
+        self.0.resize(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
     }
+}
+
+fn options() -> ResizeOptions {
+    ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Bilinear)).use_alpha(false)
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ impl Team {
         out: &mut Vec<u8>,
     ) -> Result<()> {
         let height = planes.size.height;
-        let rows = strip_rows(planes, 2 * (self.threads.len() + 1));
+        let rows = strip_rows(planes, STRIPS_PER_THREAD * (self.threads.len() + 1));
         let count = height.div_ceil(rows) as usize;
         self.strips.resize_with(count, Vec::new);
         let Some(jobs) = &self.jobs else { return Err(Error::Failed("the encoder is closed".into())) };
@@ -171,7 +171,10 @@ impl Drop for Team {
     }
 }
 
-/// More strips than this are never made.
+/// So that a thread that is late leaves its share to the others. A strip costs a microsecond more than its rows.
+const STRIPS_PER_THREAD: usize = 4;
+
+/// More strips than this are never made, not even of the widest picture: [`super::LARGEST`] is far below that.
 const MOST_STRIPS: usize = 64;
 
 /// How many rows each strip has, for about `wanted` strips.

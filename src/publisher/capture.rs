@@ -11,13 +11,11 @@ use crate::error::Error;
 use crate::frame::Frame;
 use crate::mailbox::Sender;
 use crate::session::in_words;
-use crate::source::{Next, Opened, Source, SourceError};
+use crate::source::{Next, Opened, STALL, Source, SourceError};
 use crate::time::{Micros, now};
 
 /// How often a source that failed is tried again.
 const REOPEN: Duration = Duration::from_secs(1);
-/// A source that gives nothing for so long is said to stall, whatever it says itself.
-const STALL: Duration = Duration::from_secs(2);
 /// When the measured rate is compared with the asked one.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
 
@@ -160,6 +158,8 @@ impl Capture {
                 }
                 Ok(Next::Broken) => {
                     self.shared.lock().counts.broken += 1;
+                    // It had a number of its own, so that it is not counted as lost as well.
+                    sequence = sequence.map(|last| last + 1);
                     continue;
                 }
                 Ok(Next::End) => return End::Over,

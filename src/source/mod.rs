@@ -1,12 +1,19 @@
 //! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
 
 pub mod camera;
+pub mod files;
+mod from_fn;
+pub mod http;
+pub mod live;
 mod pace;
 pub mod pattern;
+mod spec;
 pub mod stamp;
 
 use std::time::Duration;
 
+pub use self::from_fn::{FromFn, from_fn};
+pub use self::spec::{Options, from_spec};
 use crate::frame::{Frame, PixelFormat, Size};
 
 /// How long [`Source::next`] may wait before it says [`Next::Nothing`], so that a program can stop at once.
@@ -41,7 +48,7 @@ pub struct Opened {
     pub size: Size,
     /// Frames a second; `None` where nobody knows.
     pub fps: Option<f64>,
-    /// The format of its frames.
+    /// The format of its first frames, as far as it is known; each frame tells its own.
     pub format: PixelFormat,
     /// Pictures of another size than the wished one are scaled to it. A camera's are; files and other cameras' pictures
     /// are passed on as they are.
@@ -85,7 +92,7 @@ pub trait Source: Send + 'static {
     fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError>;
 
     /// Waits for the next frame, [`PATIENCE`] at most, and puts it into `frame`, whose buffers are reused: set every
-    /// field. A source that can be read faster than its pictures are made paces itself.
+    /// field. Unless it says [`Next::Frame`], what is in `frame` means nothing. A source that can be read faster than its pictures are made paces itself.
     ///
     /// # Errors
     /// Why there will be none. The source is closed and opened again.

@@ -1,8 +1,10 @@
 //! When the next picture is due: an absolute schedule, so that nothing drifts.
 
+use std::thread;
 use std::time::Duration;
 
-use crate::time::Micros;
+use super::PATIENCE;
+use crate::time::{Micros, now};
 
 /// What [`Pace::next`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,23 @@ impl Pace {
         let number = ((passed / self.interval) as u64).max(self.next);
         self.next = number + 1;
         Due::Now(number)
+    }
+
+    /// Sleeps until a picture is due and gives its number; `None` if none is within [`PATIENCE`].
+    pub(crate) fn wait(&mut self) -> Option<u64> {
+        let deadline = now() + PATIENCE;
+        loop {
+            match self.next(now()) {
+                Due::Now(number) => return Some(number),
+                Due::In(wait) => {
+                    let left = deadline.since(now());
+                    if left.is_zero() {
+                        return None;
+                    }
+                    thread::sleep(wait.min(left));
+                }
+            }
+        }
     }
 }
 

@@ -4,14 +4,13 @@
 mod canvas;
 
 use std::io::Write as _;
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use canvas::{Canvas, Color, Font, Layout};
 
-use super::pace::{Due, Pace};
+use super::pace::Pace;
 use super::stamp::{self, Luma, Stamp};
-use super::{Next, Opened, PATIENCE, Source, SourceError, Wish};
+use super::{Next, Opened, Source, SourceError, Wish};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::{Micros, now};
 
@@ -54,20 +53,10 @@ impl Source for Pattern {
         let Some((scene, pace)) = &mut self.scene else {
             return Err(SourceError::Lost("the test pattern is not open".into()));
         };
-        loop {
-            match pace.next(now()) {
-                Due::Now(number) => {
-                    let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                    scene.paint(frame, now(), wall, number);
-                    return Ok(Next::Frame);
-                }
-                Due::In(wait) if wait > PATIENCE => {
-                    thread::sleep(PATIENCE);
-                    return Ok(Next::Nothing);
-                }
-                Due::In(wait) => thread::sleep(wait),
-            }
-        }
+        let Some(number) = pace.wait() else { return Ok(Next::Nothing) };
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        scene.paint(frame, now(), wall, number);
+        Ok(Next::Frame)
     }
 
     fn close(&mut self) {
@@ -110,7 +99,7 @@ impl Scene {
             bar,
         };
         // 12 letters of the clock in seven tenths of the width, but no higher than a sixth of what is there.
-        let height = (w * 7 / 10 / 12 * 20 / 9).min((h - top) / 6);
+        let height = (w * 7 / 10 / 12 * 20 / 9).min((h - top) / 6).min(400);
         if height >= 12 {
             let clock = Font::new(height);
             let small = Font::new((height * 3 / 10).max(12));

@@ -228,6 +228,19 @@ mod tests {
     }
 
     #[test]
+    fn a_stamp_survives_compression_at_the_lowest_quality_that_is_sent() {
+        for (w, h) in [(640, 480), (320, 240), (160, 120)] {
+            let size = Size::new(w, h);
+            let pixels = painted(PixelFormat::Gray, size);
+            let (width, height, format) = (w as usize, h as usize, turbojpeg::PixelFormat::GRAY);
+            let image = turbojpeg::Image { pixels: &pixels[..], width, pitch: width, height, format };
+            let jpeg = turbojpeg::compress(image, 25, turbojpeg::Subsamp::Gray).unwrap();
+            let decoded = turbojpeg::decompress(&jpeg, format).unwrap();
+            assert_eq!(read(&decoded.pixels, PixelFormat::Gray, size), Some(STAMP), "{size}");
+        }
+    }
+
+    #[test]
     fn a_scaled_picture_keeps_its_stamp() {
         for (from, to) in [((1280, 720), (640, 360)), ((640, 480), (480, 360)), ((1920, 1080), (960, 540))] {
             let (from, to) = (Size::new(from.0, from.1), Size::new(to.0, to.1));

@@ -2,8 +2,8 @@
 //! which hands over the newest frame.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -49,6 +49,8 @@ struct Handed {
 pub(super) struct PortableCamera {
     frames: Receiver<Handed>,
     stop: Arc<AtomicBool>,
+    /// Why the thread ended.
+    why: Arc<OnceLock<SourceError>>,
     format: PixelFormat,
     size: Size,
     patience: Duration,
@@ -80,10 +82,16 @@ impl PortableCamera {
         let (tell, told) = bounded(1);
         let (sender, frames) = mailbox();
         let stop = Arc::new(AtomicBool::new(false));
-        let (wish, stopped) = (wish.clone(), stop.clone());
+        let why = Arc::new(OnceLock::new());
+        let (wish, stopped, reason) = (wish.clone(), stop.clone(), why.clone());
         let run = move || {
             // nokhwa panics at much; the thread's end is all that anybody sees of it.
-            let read = || read(index, &wish, sequence, &tell, &sender, &stopped);
+            let read = || {
+                let error = read(index, &wish, sequence, &tell, &sender, &stopped);
+                if let Some(error) = error {
+                    reason.set(explain(index, &error)).ok();
+                }
+            };
             if catch_unwind(AssertUnwindSafe(read)).is_err() {
                 log::warn!("nokhwa gave up on camera {index}");
             }
@@ -104,6 +112,7 @@ impl PortableCamera {
         let this = Self {
             frames,
             stop,
+            why,
             format: opened.format,
             size: opened.size,
             patience: STALL.max(interval * 3),
@@ -136,7 +145,7 @@ impl PortableCamera {
                 Err(SourceError::Lost("camera stalled".into()))
             }
             Taken::Nothing => Ok(Next::Nothing),
-            Taken::Closed => Err(SourceError::Lost("camera unplugged".into())),
+            Taken::Closed => Err(self.why.get().cloned().unwrap_or_else(|| SourceError::Lost("camera failed".into()))),
         }
     }
 
@@ -153,13 +162,13 @@ fn read(
     tell: &crossbeam_channel::Sender<Result<Opened, SourceError>>,
     frames: &Sender<Handed>,
     stop: &AtomicBool,
-) {
+) -> Option<NokhwaError> {
     let (mut camera, opened) = match start(index, wish) {
         Ok(started) => started,
         Err(error) => {
             // Whoever asked has gone: then nobody needs to know.
             tell.send(Err(explain(index, &error))).ok();
-            return;
+            return Some(error);
         }
     };
     let (format, size) = (opened.format, opened.size);
@@ -168,10 +177,7 @@ fn read(
     while !stop.load(Ordering::Relaxed) && !frames.is_closed() {
         let raw = match camera.frame_raw() {
             Ok(raw) => raw,
-            Err(error) => {
-                log::debug!("nokhwa: {error}");
-                break;
-            }
+            Err(error) => return Some(error),
         };
         sequence += 1;
         let mut data = pool.take();
@@ -185,6 +191,7 @@ fn read(
         frames.put(Handed { data, captured: now(), sequence, good: bytes.is_some() });
     }
     camera.stop_stream().ok();
+    None
 }
 
 fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaError> {
@@ -229,6 +236,9 @@ fn explain(index: u32, error: &NokhwaError) -> SourceError {
     let text = error.to_string();
     if text.contains("os error 16") {
         return SourceError::Lost("camera busy: another program has it".into());
+    }
+    if text.contains("os error 19") {
+        return SourceError::Lost("camera unplugged".into());
     }
     match error {
         NokhwaError::OpenDeviceError(..) => {

@@ -87,7 +87,7 @@ mod tests {
         let len = format.frame_len(size).unwrap();
         let plain: Vec<u8> = (0..len).map(|i| i as u8).collect();
         let mut got = Vec::new();
-        if size.width % 2 == 0 {
+        if size.width.is_multiple_of(2) {
             assert!(copy(&plain, format, size, 0, &mut got), "{format:?}");
             assert_eq!(got, plain, "{format:?}: a driver that says no stride has no padding");
         }

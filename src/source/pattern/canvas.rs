@@ -145,15 +145,17 @@ const FIRST: u8 = b' ';
 const LAST: u8 = b'~';
 
 impl Font {
-    /// Letters of about this height in pixels, 8 to 400.
+    /// Letters of this height in pixels, 8 to 400, made smaller or larger from the nearest that there is.
     pub(super) fn new(height: usize) -> Self {
         let height = height.clamp(8, 400);
-        let (base, scale) = (20.0, height as f32 / 20.0);
-        let base_width = noto_sans_mono_bitmap::get_raster_width(FontWeight::Bold, RasterHeight::Size20);
+        let raster_height = if height <= 20 { RasterHeight::Size20 } else { RasterHeight::Size32 };
+        let base = raster_height.val() as f32;
+        let scale = height as f32 / base;
+        let base_width = noto_sans_mono_bitmap::get_raster_width(FontWeight::Bold, raster_height);
         let width = ((base_width as f32 * scale) as usize).max(1);
         let mut coverage = Vec::new();
         for byte in FIRST..=LAST {
-            let raster = get_raster(char::from(byte), FontWeight::Bold, RasterHeight::Size20);
+            let raster = get_raster(char::from(byte), FontWeight::Bold, raster_height);
             let at = |x: f32, y: f32| {
                 let inside = x >= 0.0 && y >= 0.0 && y < base;
                 let pixel = raster.filter(|_| inside).and_then(|r| r.pixel(x as usize, y as usize));

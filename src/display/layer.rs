@@ -1,0 +1,293 @@
+//! A translucent layer: shapes and letters drawn once, with soft edges, and laid over picture after picture.
+
+use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
+
+use crate::frame::Size;
+
+/// A colour as `0x00RRGGBB`.
+pub(super) type Rgb = u32;
+
+/// A typeface: how heavy and how high.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Font(FontWeight, RasterHeight);
+
+pub(super) const SMALL: Font = Font(FontWeight::Regular, RasterHeight::Size16);
+pub(super) const SMALL_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size16);
+pub(super) const MIDDLE_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size20);
+pub(super) const LARGE_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size24);
+
+impl Font {
+    /// Pixels from one letter to the next.
+    pub(super) fn advance(self) -> u32 {
+        get_raster_width(self.0, self.1) as u32
+    }
+
+    /// Pixels of a line, space between lines included.
+    pub(super) fn height(self) -> u32 {
+        self.1.val() as u32
+    }
+
+    pub(super) fn width(self, text: &str) -> u32 {
+        text.chars().count() as u32 * self.advance()
+    }
+}
+
+/// A rectangle with fractions of pixels; its edges are drawn soft.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Rect {
+    pub(super) x: f32,
+    pub(super) y: f32,
+    pub(super) width: f32,
+    pub(super) height: f32,
+}
+
+impl Rect {
+    pub(super) const fn new(x: f32, y: f32, width: f32, height: f32) -> Self {
+        Self { x, y, width, height }
+    }
+
+    /// How far a point is outside, as with round corners; negative inside.
+    fn distance(&self, x: f32, y: f32, radius: f32) -> f32 {
+        let (half_width, half_height) = (self.width / 2.0, self.height / 2.0);
+        let radius = radius.min(half_width).min(half_height);
+        let dx = (x - self.x - half_width).abs() - half_width + radius;
+        let dy = (y - self.y - half_height).abs() - half_height + radius;
+        dx.max(0.0).hypot(dy.max(0.0)) + dx.max(dy).min(0.0) - radius
+    }
+}
+
+/// Pixels with how much of what lies below shines through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Layer {
+    pub(super) size: Size,
+    /// What is added, 0x00RRGGBB, already weighted.
+    add: Vec<u32>,
+    /// How much is kept of what lies below, 0 to 255, the same in all four bytes, so that blending is a loop over bytes.
+    keep: Vec<u32>,
+}
+
+impl Layer {
+    /// A layer that shows nothing.
+    pub(super) fn clear(&mut self, size: Size) {
+        self.size = size;
+        self.add.clear();
+        self.add.resize(size.area(), 0);
+        self.keep.clear();
+        self.keep.resize(size.area(), u32::MAX);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.add.is_empty()
+    }
+
+    /// Lays a colour over one pixel, `alpha` 0 to 1 of it.
+    fn over(&mut self, at: usize, rgb: Rgb, alpha: f32) {
+        let (Some(add), Some(keep)) = (self.add.get_mut(at), self.keep.get_mut(at)) else { return };
+        let alpha = (alpha.clamp(0.0, 1.0) * 255.0 + 0.5) as u32;
+        let mix = |old: u32, new: u32| (old * (255 - alpha) + new * alpha + 127) / 255;
+        let channel = |shift: u32| mix(*add >> shift & 0xFF, rgb >> shift & 0xFF) << shift;
+        *add = channel(16) | channel(8) | channel(0);
+        *keep = mix(*keep & 0xFF, 0) * 0x0101_0101;
+    }
+
+    /// Draws what has `distance` below zero, between rows and columns that enclose it.
+    fn shape(&mut self, bounds: Rect, rgb: Rgb, alpha: f32, distance: impl Fn(f32, f32) -> f32) {
+        let end = |to: f32, most: u32| (to.ceil().max(0.0) as u32).saturating_add(1).min(most);
+        let start = |from: f32| (from.floor().max(0.0) as u32).saturating_sub(1);
+        for y in start(bounds.y)..end(bounds.y + bounds.height, self.size.height) {
+            for x in start(bounds.x)..end(bounds.x + bounds.width, self.size.width) {
+                let covered = (0.5 - distance(x as f32 + 0.5, y as f32 + 0.5)).clamp(0.0, 1.0);
+                if covered > 0.0 {
+                    self.over((y * self.size.width + x) as usize, rgb, covered * alpha);
+                }
+            }
+        }
+    }
+
+    /// A rectangle with round corners; a dot if the radius is half of its sides.
+    pub(super) fn fill(&mut self, rect: Rect, radius: f32, rgb: Rgb, alpha: f32) {
+        self.shape(rect, rgb, alpha, |x, y| rect.distance(x, y, radius));
+    }
+
+    /// Its outline, inside the rectangle.
+    pub(super) fn outline(&mut self, rect: Rect, radius: f32, thickness: f32, rgb: Rgb, alpha: f32) {
+        let half = thickness / 2.0;
+        self.shape(rect, rgb, alpha, |x, y| (rect.distance(x, y, radius) + half).abs() - half);
+    }
+
+    pub(super) fn dot(&mut self, x: f32, y: f32, radius: f32, rgb: Rgb) {
+        self.fill(Rect::new(x - radius, y - radius, 2.0 * radius, 2.0 * radius), radius, rgb, 1.0);
+    }
+
+    /// A straight line with round ends.
+    pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, rgb: Rgb) {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let length = (dx * dx + dy * dy).max(f32::EPSILON);
+        let half = thickness / 2.0;
+        let bounds =
+            Rect::new(from.0.min(to.0) - half, from.1.min(to.1) - half, dx.abs() + thickness, dy.abs() + thickness);
+        self.shape(bounds, rgb, 1.0, |x, y| {
+            let along = (((x - from.0) * dx + (y - from.1) * dy) / length).clamp(0.0, 1.0);
+            (x - from.0 - along * dx).hypot(y - from.1 - along * dy) - half
+        });
+    }
+
+    /// Writes a line and gives the place behind it. Letters that the font lacks are shown as `?`.
+    pub(super) fn text(&mut self, x: u32, y: u32, text: &str, font: Font, rgb: Rgb) -> u32 {
+        let mut x = x;
+        for letter in text.chars() {
+            match letter {
+                // The font ends with Latin-1: these few are built of what it has.
+                '≈' => {
+                    self.glyph(x, y.saturating_sub(font.height() / 8), '~', font, rgb);
+                    self.glyph(x, y + font.height() / 8, '~', font, rgb);
+                }
+                '…' => {
+                    let radius = font.height() as f32 / 16.0;
+                    for n in 0..3u8 {
+                        let step = font.advance() as f32 / 3.0;
+                        let at = x as f32 + step * (f32::from(n) + 0.5);
+                        self.dot(at, y as f32 + font.height() as f32 * 0.72, radius, rgb);
+                    }
+                }
+                _ => self.glyph(x, y, letter, font, rgb),
+            }
+            x += font.advance();
+        }
+        x
+    }
+
+    /// Writes a line that ends at `right`.
+    pub(super) fn text_right(&mut self, right: u32, y: u32, text: &str, font: Font, rgb: Rgb) {
+        self.text(right.saturating_sub(font.width(text)), y, text, font, rgb);
+    }
+
+    fn glyph(&mut self, x: u32, y: u32, letter: char, font: Font, rgb: Rgb) {
+        let Some(raster) = get_raster(letter, font.0, font.1).or_else(|| get_raster('?', font.0, font.1)) else {
+            return;
+        };
+        for (row, y) in raster.rows().zip(y..self.size.height) {
+            for (&covered, x) in row.iter().zip(x..self.size.width) {
+                if covered > 0 {
+                    self.over((y * self.size.width + x) as usize, rgb, f32::from(covered) / 255.0);
+                }
+            }
+        }
+    }
+
+    /// Lays the layer over a picture, its corner at `x`, `y`; what sticks out is left out.
+    pub(super) fn blend(&self, pixels: &mut [u32], size: Size, x: u32, y: u32) {
+        let (width, rows) = (self.size.width as usize, size.width as usize);
+        if width == 0 || rows == 0 || x >= size.width {
+            return;
+        }
+        let visible = width.min(rows - x as usize);
+        let lines = self.add.chunks_exact(width).zip(self.keep.chunks_exact(width));
+        for (row, (add, keep)) in pixels.chunks_exact_mut(rows).skip(y as usize).zip(lines) {
+            let below: &mut [u8] = bytemuck::cast_slice_mut(&mut row[x as usize..x as usize + visible]);
+            let add: &[u8] = bytemuck::cast_slice(&add[..visible]);
+            let keep: &[u8] = bytemuck::cast_slice(&keep[..visible]);
+            for ((below, add), keep) in below.iter_mut().zip(add).zip(keep) {
+                *below = ((u16::from(*below) * u16::from(*keep) + 255) >> 8) as u8 + add;
+            }
+        }
+    }
+}
+
+/// Breaks a text into lines of at most `letters`, between words where it can.
+pub(super) fn wrap(text: &str, letters: usize) -> Vec<String> {
+    let letters = letters.max(1);
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let mut word: Vec<char> = word.chars().collect();
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.len() <= letters => {
+                line.push(' ');
+                line.extend(word);
+                continue;
+            }
+            _ => {}
+        }
+        while word.len() > letters {
+            lines.push(word.drain(..letters).collect());
+        }
+        lines.push(word.into_iter().collect());
+    }
+    lines
+}
+
+/// A text of at most `letters`, with `…` where it was cut.
+pub(super) fn shorten(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.into();
+    }
+    text.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(width: u32, height: u32) -> Layer {
+        let mut layer = Layer::default();
+        layer.clear(Size::new(width, height));
+        layer
+    }
+
+    #[test]
+    fn an_empty_layer_changes_nothing_and_a_full_one_hides_everything() {
+        let size = Size::new(8, 8);
+        let picture: Vec<u32> = (0..64).map(|n| n * 0x0003_0405).collect();
+        let mut pixels = picture.clone();
+        layer(8, 8).blend(&mut pixels, size, 0, 0);
+        assert_eq!(pixels, picture);
+        let mut full = layer(8, 8);
+        full.fill(Rect::new(-2.0, -2.0, 12.0, 12.0), 0.0, 0x0012_3456, 1.0);
+        full.blend(&mut pixels, size, 0, 0);
+        assert!(pixels.iter().all(|p| p & 0xFF_FFFF == 0x0012_3456), "{:x}", pixels[0]);
+    }
+
+    #[test]
+    fn a_translucent_box_lets_the_picture_shine_through_and_has_soft_corners() {
+        let mut veil = layer(20, 20);
+        veil.fill(Rect::new(0.0, 0.0, 20.0, 20.0), 8.0, 0, 0.5);
+        let mut pixels = vec![0x00FF_FFFF; 400];
+        veil.blend(&mut pixels, Size::new(20, 20), 0, 0);
+        assert_eq!(pixels[0] & 0xFF, 0xFF, "outside the round corner");
+        assert!((0x7E..0x82).contains(&(pixels[10 * 20 + 10] & 0xFF)));
+        let soft = (0..20).map(|x| pixels[x] & 0xFF).filter(|v| (0x85..0xFA).contains(v)).count();
+        assert!(soft >= 2, "{soft} pixels of the edge are neither in nor out");
+    }
+
+    #[test]
+    fn letters_are_drawn_with_soft_edges_and_unknown_ones_are_marked() {
+        let mut line = layer(100, 24);
+        let end = line.text(0, 0, "Aé≈…", MIDDLE_BOLD, 0x00FF_FFFF);
+        assert_eq!(end, MIDDLE_BOLD.width("Aé≈…"));
+        assert!(line.add.iter().any(|&p| (1..255).contains(&(p & 0xFF))));
+        let (mut unknown, mut mark) = (layer(20, 20), layer(20, 20));
+        unknown.text(0, 0, "画", SMALL, 0x00FF_FFFF);
+        mark.text(0, 0, "?", SMALL, 0x00FF_FFFF);
+        assert_eq!(unknown, mark);
+    }
+
+    #[test]
+    fn what_sticks_out_of_the_picture_is_left_out() {
+        let mut big = layer(50, 50);
+        big.fill(Rect::new(0.0, 0.0, 50.0, 50.0), 0.0, 0x00FF_FFFF, 1.0);
+        big.text(45, 45, "WW", LARGE_BOLD, 0);
+        big.line((-10.0, -10.0), (60.0, 60.0), 3.0, 0);
+        let mut pixels = vec![0; 100];
+        for (x, y) in [(0, 0), (8, 8), (10, 0), (0, 10), (u32::MAX, u32::MAX)] {
+            big.blend(&mut pixels, Size::new(10, 10), x, y);
+        }
+    }
+
+    #[test]
+    fn long_texts_are_broken_between_words_or_where_they_must_be() {
+        assert_eq!(wrap("hub unreachable, next try in 2 s", 16), ["hub unreachable,", "next try in 2 s"]);
+        assert_eq!(wrap("saved abcdefghij", 6), ["saved", "abcdef", "ghij"]);
+        assert_eq!(wrap("", 6), Vec::<String>::new());
+        assert_eq!((shorten("main/door", 9), shorten("main/door", 6)), ("main/door".into(), "main/…".into()));
+    }
+}

@@ -1,0 +1,314 @@
+//! The statistics box: what a viewer knows about its stream, drawn as a layer.
+
+use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
+use crate::frame::Size;
+use crate::stats::{State, ViewReport};
+
+/// Space around the box.
+pub(super) const MARGIN: u32 = 10;
+/// Rows at the top of a picture that are never covered: the test pattern paints its machine-readable stamp there.
+const STAMP: u32 = 40;
+
+const PADDING: u32 = 14;
+const ROW: u32 = 18;
+const WIDTH: u32 = 348;
+
+pub(super) const INK: Rgb = 0x00F2_F4F8;
+pub(super) const FAINT: Rgb = 0x009A_A5B5;
+const PAPER: Rgb = 0x000C_1018;
+const PAPER_ALPHA: f32 = 0.76;
+const RIM: Rgb = 0x00FF_FFFF;
+
+/// The parts of the budget, in the order of the picture's way, each with its colour.
+const PARTS: [(&str, Rgb); 7] = [
+    ("capture", 0x0064_B5F6),
+    ("encode", 0x004D_D0E1),
+    ("uplink", 0x0081_C784),
+    ("hub", 0x00DC_E775),
+    ("downlink", 0x00FF_D54F),
+    ("decode", 0x00FF_8A65),
+    ("show", 0x00F0_6292),
+];
+
+/// The colour of a state: green pictures come, amber they will, red they went.
+pub(super) fn state_colour(state: State) -> Rgb {
+    match state {
+        State::Live => 0x004C_D97B,
+        State::Connecting | State::Waiting => 0x00FF_B938,
+        State::Lost => 0x00FF_5A5A,
+    }
+}
+
+/// The state as one word.
+pub(super) fn state_word(state: State) -> &'static str {
+    match state {
+        State::Connecting => "connecting",
+        State::Waiting => "waiting",
+        State::Live => "live",
+        State::Lost => "lost",
+    }
+}
+
+/// A panel: dark, translucent, with a fine rim.
+pub(super) fn panel(layer: &mut Layer, size: Size) {
+    layer.clear(size);
+    let (width, height) = (size.width as f32, size.height as f32);
+    layer.fill(Rect::new(0.0, 0.0, width, height), 12.0, PAPER, PAPER_ALPHA);
+    layer.outline(Rect::new(0.0, 0.0, width, height), 12.0, 1.0, RIM, 0.14);
+}
+
+/// Draws the box for a window of this size, or nothing where there is no room for one.
+pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
+    let room = Size::new(window.width.saturating_sub(2 * MARGIN), window.height.saturating_sub(STAMP + MARGIN));
+    let wide = room.width.min(WIDTH);
+    let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
+    let table = 4 * ROW;
+    let full = head + 6 + table + 13 + table - 5;
+    if wide < 180 || room.height < head {
+        layer.clear(Size::default());
+        return;
+    }
+    let is_full = wide == WIDTH && room.height >= full;
+    let left_over = (room.height.saturating_sub(full + 13)) / ROW;
+    let metadata = if is_full { metadata_lines(report, left_over as usize) } else { Vec::new() };
+    let mut height = if is_full { full } else { head };
+    if !metadata.is_empty() {
+        height += 13 + metadata.len() as u32 * ROW;
+    }
+    panel(layer, Size::new(wide, height));
+
+    let right = wide - PADDING;
+    let mut y = draw_head(layer, report, right);
+    if !is_full {
+        return;
+    }
+    y += 6;
+    let values = parts(report);
+    for (n, ((name, colour), value)) in PARTS.iter().zip(values).enumerate() {
+        let (x, end, y) = cell(n, y, right);
+        layer.fill(Rect::new(x as f32, y as f32 + 4.5, 9.0, 9.0), 2.5, *colour, 1.0);
+        layer.text(x + 16, y, name, SMALL, FAINT);
+        layer.text_right(end, y, &milliseconds(value), SMALL, INK);
+    }
+    let (x, end, last) = cell(7, y, right);
+    layer.text(x, last, "limit", SMALL, FAINT);
+    let limit = if report.limit.is_empty() { "-" } else { &report.limit };
+    let limit_colour = if matches!(limit, "nothing" | "-") { INK } else { state_colour(State::Waiting) };
+    layer.text_right(end, last, &shorten(limit, 12), SMALL_BOLD, limit_colour);
+    y += table + 6;
+    rule(layer, y, right);
+    y += 7;
+    for (n, (name, value)) in facts(report).iter().enumerate() {
+        let (x, end, y) = cell(n, y, right);
+        layer.text(x, y, name, SMALL, FAINT);
+        layer.text_right(end, y, value, SMALL, INK);
+    }
+    if !metadata.is_empty() {
+        y += table + 6;
+        rule(layer, y, right);
+        y += 7;
+        for (key, value) in metadata {
+            let x = layer.text(PADDING, y, &key, SMALL, FAINT);
+            layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, INK);
+            y += ROW;
+        }
+    }
+}
+
+/// Stream, state, fps, age and the bar of where it was spent; gives the row below.
+fn draw_head(layer: &mut Layer, report: &ViewReport, right: u32) -> u32 {
+    let mut y = PADDING - 3;
+    let colour = state_colour(report.state);
+    layer.dot(PADDING as f32 + 5.0, y as f32 + 8.5, 5.0, colour);
+    let word = state_word(report.state);
+    layer.text_right(right, y, word, SMALL, colour);
+    let room = letters(SMALL_BOLD, right - PADDING - 18 - SMALL.width(word) - 8);
+    layer.text(PADDING + 18, y, &shorten(&report.stream, room), SMALL_BOLD, INK);
+    y += ROW + 4;
+
+    let about = if report.age_estimated { "≈" } else { "" };
+    let x = layer.text(PADDING, y, &format!("{about}{}", milliseconds(report.age_ms.p50)), LARGE_BOLD, INK);
+    let baseline = y + LARGE_BOLD.height() - MIDDLE_BOLD.height();
+    let rate = format!("{:.1} fps", finite(report.fps));
+    layer.text_right(right, baseline, &rate, MIDDLE_BOLD, INK);
+    let tail = format!("p99 {about}{}", milliseconds(report.age_ms.p99));
+    let x = x + 10;
+    if x + SMALL.width(&tail) + 10 + MIDDLE_BOLD.width(&rate) <= right {
+        layer.text(x, y + LARGE_BOLD.height() - SMALL.height() - 2, &tail, SMALL, FAINT);
+    }
+    y += LARGE_BOLD.height() + 8;
+
+    let bar = Rect::new(PADDING as f32, y as f32, (right - PADDING) as f32, 8.0);
+    layer.fill(bar, 4.0, RIM, 0.12);
+    let values = parts(report);
+    let sum: f64 = values.iter().sum();
+    if sum > 0.0 {
+        let mut x = bar.x;
+        for ((_, colour), value) in PARTS.iter().zip(values) {
+            let width = (f64::from(bar.width) * value / sum) as f32;
+            // A hair of space between the parts; the thinnest of them is that hair.
+            layer.fill(Rect::new(x, bar.y, (width - 1.0).max(0.0), bar.height), 2.0, *colour, 1.0);
+            x += width;
+        }
+    }
+    y + 8
+}
+
+/// The corners of a cell of the two columns: left, right, top.
+fn cell(n: usize, y: u32, right: u32) -> (u32, u32, u32) {
+    let gap = 22;
+    let width = (right - PADDING - gap) / 2;
+    let x = PADDING + if n.is_multiple_of(2) { 0 } else { width + gap };
+    (x, x + width, y + n as u32 / 2 * ROW)
+}
+
+fn rule(layer: &mut Layer, y: u32, right: u32) {
+    layer.fill(Rect::new(PADDING as f32, y as f32, (right - PADDING) as f32, 1.0), 0.0, RIM, 0.14);
+}
+
+fn letters(font: Font, width: u32) -> usize {
+    (width / font.advance()) as usize
+}
+
+fn parts(report: &ViewReport) -> [f64; 7] {
+    let b = &report.budget_ms;
+    [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show].map(finite)
+}
+
+fn facts(report: &ViewReport) -> [(&'static str, String); 8] {
+    let size = match (report.size.as_str(), report.quality) {
+        ("", _) => "-".to_owned(),
+        (size, 0) => size.to_owned(),
+        (size, quality) => format!("{size} q{quality}"),
+    };
+    [
+        ("size", size),
+        ("rate", rate(report.kbytes_per_second)),
+        ("jitter", milliseconds(report.jitter_ms)),
+        ("skipped", count(report.skipped)),
+        ("lost", count(report.lost)),
+        ("broken", count(report.broken)),
+        ("shown", count(report.shown)),
+        ("reconnects", count(report.reconnects)),
+    ]
+}
+
+/// The picture's own metadata, if it is flat.
+fn metadata_lines(report: &ViewReport, most: usize) -> Vec<(String, String)> {
+    let Some(serde_json::Value::Object(entries)) = &report.metadata else { return Vec::new() };
+    let flat = entries.iter().filter_map(|(key, value)| match value {
+        serde_json::Value::Object(_) | serde_json::Value::Array(_) => None,
+        serde_json::Value::String(text) => Some((shorten(key, 18), one_line(text))),
+        other => Some((shorten(key, 18), other.to_string())),
+    });
+    flat.take(most).collect()
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn finite(value: f64) -> f64 {
+    if value.is_finite() { value.max(0.0) } else { 0.0 }
+}
+
+/// `0.42 ms`, `4.2 ms`, `42 ms`, `4.20 s`.
+fn milliseconds(value: f64) -> String {
+    match finite(value) {
+        v if v < 0.995 => format!("{v:.2} ms"),
+        v if v < 99.5 => format!("{v:.1} ms"),
+        v if v < 999.5 => format!("{v:.0} ms"),
+        v => format!("{:.2} s", v / 1000.0),
+    }
+}
+
+fn rate(kbytes: f64) -> String {
+    match finite(kbytes) {
+        v if v < 9_999.5 => format!("{v:.0} kB/s"),
+        v => format!("{:.1} MB/s", v / 1000.0),
+    }
+}
+
+fn count(value: u64) -> String {
+    match value {
+        0..=9_999_999 => value.to_string(),
+        _ => format!("{:.1} M", value as f64 / 1e6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::{Budget, Quantiles};
+
+    fn report() -> ViewReport {
+        ViewReport {
+            stream: "main/door".into(),
+            state: State::Live,
+            fps: 30.0,
+            age_ms: Quantiles { p50: 2.3, p99: 4.1, max: 9.0 },
+            budget_ms: Budget { capture: 0.2, encode: 0.6, decode: 0.8, show: 0.5, ..Budget::default() },
+            size: "640x480".into(),
+            quality: 80,
+            ..ViewReport::default()
+        }
+    }
+
+    fn drawn(report: &ViewReport, window: Size) -> Layer {
+        let mut layer = Layer::default();
+        draw(&mut layer, report, window);
+        layer
+    }
+
+    #[test]
+    fn the_stamp_at_the_top_of_a_picture_is_never_covered() {
+        let mut full = report();
+        let entries = (0..100).map(|n| (format!("key {n}"), serde_json::json!(n)));
+        full.metadata = Some(serde_json::Value::Object(entries.collect()));
+        for window in [Size::new(640, 480), Size::new(640, 360), Size::new(320, 240), Size::new(1920, 1080)] {
+            let layer = drawn(&full, window);
+            assert!(!layer.is_empty(), "{window}");
+            assert!(layer.size.height + MARGIN + STAMP <= window.height, "{window}: {}", layer.size);
+            assert!(layer.size.width + 2 * MARGIN <= window.width, "{window}: {}", layer.size);
+        }
+    }
+
+    #[test]
+    fn a_small_window_gets_a_small_box_and_a_tiny_one_none() {
+        let small = drawn(&report(), Size::new(320, 240));
+        assert!(small.size.height < drawn(&report(), Size::new(640, 480)).size.height / 2);
+        assert!(drawn(&report(), Size::new(160, 120)).is_empty());
+        assert!(drawn(&report(), Size::new(0, 0)).is_empty());
+    }
+
+    #[test]
+    fn flat_metadata_is_shown_and_nested_is_not() {
+        let plain = drawn(&report(), Size::new(640, 480));
+        let with = |json| ViewReport { metadata: Some(json), ..report() };
+        let flat = drawn(&with(serde_json::json!({"plate": "AB 123", "free": 7})), Size::new(640, 480));
+        assert!(flat.size.height > plain.size.height);
+        let nested = drawn(&with(serde_json::json!({"boxes": [1, 2], "camera": {"id": 1}})), Size::new(640, 480));
+        assert_eq!(nested, plain);
+        assert_eq!(drawn(&with(serde_json::json!([1, 2])), Size::new(640, 480)), plain);
+    }
+
+    #[test]
+    fn numbers_are_short_and_odd_ones_do_no_harm() {
+        assert_eq!(
+            [0.0, 0.42, 2.34, 42.0, 420.0, 4_200.0, f64::NAN, -1.0].map(milliseconds),
+            ["0.00 ms", "0.42 ms", "2.3 ms", "42.0 ms", "420 ms", "4.20 s", "0.00 ms", "0.00 ms"]
+        );
+        assert_eq!(
+            (rate(1153.4), rate(f64::INFINITY), count(u64::MAX / 2)),
+            ("1153 kB/s".into(), "0 kB/s".into(), "9223372036854.8 M".into())
+        );
+        let mut odd = report();
+        odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
+        odd.limit = "\n".into();
+        odd.budget_ms.hub = f64::NAN;
+        odd.age_estimated = true;
+        odd.age_ms = Quantiles { p50: 1e300, p99: f64::INFINITY, max: 0.0 };
+        assert!(!drawn(&odd, Size::new(640, 480)).is_empty());
+        assert!(!drawn(&odd, Size::new(210, 200)).is_empty());
+    }
+}

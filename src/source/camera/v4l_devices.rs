@@ -1,0 +1,203 @@
+//! What V4L2 devices there are, and what they offer.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use rustix::io::Errno;
+use v4l::Fraction;
+use v4l::capability::Flags;
+use v4l::device::Device;
+use v4l::format::FourCC;
+use v4l::frameinterval::FrameIntervalEnum;
+use v4l::framesize::FrameSizeEnum;
+use v4l::video::Capture;
+
+use super::choose::{Interval, Mode, Rates, nearest_step};
+use super::{CameraFormat, CameraInfo};
+use crate::frame::{PixelFormat, Size};
+
+/// The formats that are understood, by V4L2's names.
+const FORMATS: [(&[u8; 4], PixelFormat); 10] = [
+    (b"YUYV", PixelFormat::Yuyv),
+    (b"UYVY", PixelFormat::Uyvy),
+    (b"NV12", PixelFormat::Nv12),
+    (b"YU12", PixelFormat::I420),
+    (b"RGB3", PixelFormat::Rgb),
+    (b"BGR3", PixelFormat::Bgr),
+    (b"XR24", PixelFormat::Bgrx),
+    (b"GREY", PixelFormat::Gray),
+    (b"MJPG", PixelFormat::Jpeg),
+    (b"JPEG", PixelFormat::Jpeg),
+];
+
+pub(super) fn pixel_format(fourcc: FourCC) -> Option<PixelFormat> {
+    FORMATS.iter().find(|(name, _)| **name == fourcc.repr).map(|(_, format)| *format)
+}
+
+pub(super) fn open(path: &Path) -> io::Result<Device> {
+    if path.as_os_str().as_encoded_bytes().contains(&0) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Device::with_path(path)
+}
+
+/// The crate panics at values from a driver that it does not know.
+pub(super) fn guarded<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(io::Error::other("the driver gives senseless values")))
+}
+
+/// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it, and
+/// not at all when the name is no plain text, at which the crate would panic.
+pub(super) fn name_of(path: &Path, device: &Device) -> Option<String> {
+    let node = path.canonicalize().ok()?.file_name()?.to_owned();
+    let name = match std::fs::read(Path::new("/sys/class/video4linux").join(node).join("name")) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
+        Err(_) => guarded(|| device.query_caps()).ok()?.card,
+    };
+    Some(name).filter(|n| !n.is_empty())
+}
+
+/// All that a camera offers and we understand. In a range of sizes, the one nearest to the wish.
+pub(super) fn modes(device: &Device, wish: Size) -> Vec<(FourCC, Mode)> {
+    let mut modes = Vec::new();
+    for fourcc in fourccs(device) {
+        let Some(format) = pixel_format(fourcc) else { continue };
+        for size in sizes(device, fourcc, wish).unwrap_or_else(|| vec![wish]) {
+            let rates = rates(device, fourcc, size);
+            modes.push((fourcc, Mode { format, size, rates }));
+        }
+    }
+    modes
+}
+
+/// The formats that a device captures: none for one that is no camera, such as the node beside a camera that carries its
+/// metadata.
+fn fourccs(device: &Device) -> Vec<FourCC> {
+    let formats = guarded(|| device.enum_formats()).unwrap_or_default();
+    formats.into_iter().map(|f| f.fourcc).collect()
+}
+
+/// `None` where the driver does not say.
+fn sizes(device: &Device, fourcc: FourCC, wish: Size) -> Option<Vec<Size>> {
+    let sizes = device.enum_framesizes(fourcc).ok()?;
+    let sizes = sizes.into_iter().map(|s| match s.size {
+        FrameSizeEnum::Discrete(d) => Size::new(d.width, d.height),
+        FrameSizeEnum::Stepwise(s) => nearest_step(
+            wish,
+            Size::new(s.min_width, s.min_height),
+            Size::new(s.max_width, s.max_height),
+            Size::new(s.step_width, s.step_height),
+        ),
+    });
+    Some(sizes.collect())
+}
+
+fn rates(device: &Device, fourcc: FourCC, size: Size) -> Rates {
+    let interval = |f: Fraction| Interval { numerator: f.numerator, denominator: f.denominator };
+    let mut listed = Vec::new();
+    for rate in device.enum_frameintervals(fourcc, size.width, size.height).unwrap_or_default() {
+        match rate.interval {
+            FrameIntervalEnum::Discrete(f) => listed.push(interval(f)),
+            FrameIntervalEnum::Stepwise(s) => return Rates::Between(interval(s.max).fps(), interval(s.min).fps()),
+        }
+    }
+    if listed.is_empty() { Rates::Unknown } else { Rates::Listed(listed) }
+}
+
+/// The number in a name such as `video12`; `None` for any other name, such as `video-cam` or `video1.bak`.
+fn node_number(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("video")?;
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
+}
+
+/// The nodes `/dev/videoN` in order of N. Others whose name merely begins like that are none of ours.
+fn nodes() -> Vec<(u32, PathBuf)> {
+    let entries = std::fs::read_dir("/dev").into_iter().flatten().flatten();
+    let mut nodes: Vec<_> = entries.filter_map(|e| Some((node_number(e.file_name().to_str()?)?, e.path()))).collect();
+    nodes.sort();
+    nodes
+}
+
+/// The path of the first camera.
+pub(super) fn first() -> Option<PathBuf> {
+    nodes().into_iter().map(|(_, path)| path).find(|path| is_camera(path))
+}
+
+/// Whether a path is a device that captures pictures in a format that is understood. One that is there and may not be
+/// opened counts, so that opening it tells why.
+pub(super) fn is_camera(path: &Path) -> bool {
+    match open(path) {
+        Ok(device) => fourccs(&device).iter().any(|f| pixel_format(*f).is_some()) && !is_codec(path, &device),
+        Err(error) => matches!(Errno::from_io_error(&error), Some(Errno::ACCESS | Errno::BUSY)),
+    }
+}
+
+/// Whether a device turns pictures into others, as the encoders of small computers do.
+fn is_codec(path: &Path, device: &Device) -> bool {
+    let codec = Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE;
+    // The crate panics at a name that is no plain text.
+    name_of(path, device).is_some_and(|name| name.is_ascii())
+        && guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(codec))
+}
+
+/// The path of the first camera whose name contains this, in whatever case.
+pub(super) fn named(wanted: &str) -> Option<PathBuf> {
+    let wanted = wanted.to_lowercase();
+    nodes().into_iter().map(|(_, path)| path).find(|path| {
+        let name = open(path).ok().and_then(|device| name_of(path, &device));
+        name.is_some_and(|n| n.to_lowercase().contains(&wanted)) && is_camera(path)
+    })
+}
+
+/// Sizes and rates that are said of a camera that offers any in a range.
+const USUAL_SIZES: [(u32, u32); 8] =
+    [(160, 120), (320, 240), (640, 360), (640, 480), (800, 600), (1280, 720), (1920, 1080), (3840, 2160)];
+const USUAL_RATES: [f64; 9] = [5.0, 10.0, 15.0, 20.0, 24.0, 25.0, 30.0, 50.0, 60.0];
+
+pub(super) fn list() -> Vec<CameraInfo> {
+    nodes().into_iter().filter_map(|(index, path)| describe(index, path)).collect()
+}
+
+fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
+    let device = open(&path).ok()?;
+    if is_codec(&path, &device) {
+        return None;
+    }
+    let mut formats = Vec::new();
+    for fourcc in fourccs(&device) {
+        let usual = USUAL_SIZES.map(|(w, h)| Size::new(w, h));
+        let mut offered: Vec<Size> =
+            usual.iter().flat_map(|size| sizes(&device, fourcc, *size).unwrap_or_default()).collect();
+        offered.sort_by_key(|s| (s.area(), s.width));
+        offered.dedup();
+        for size in offered {
+            let fps = match rates(&device, fourcc, size) {
+                Rates::Listed(list) => list.iter().map(|i| i.fps()).collect(),
+                Rates::Between(low, high) => {
+                    USUAL_RATES.into_iter().filter(|r| (low..=high).contains(r)).collect::<Vec<_>>()
+                }
+                Rates::Unknown => Vec::new(),
+            };
+            let format = fourcc.str().map_or_else(|_| "?".into(), |s| s.trim().to_owned());
+            formats.push(CameraFormat { format, size, fps });
+        }
+    }
+    let name = name_of(&path, &device).unwrap_or_else(|| format!("camera {index}"));
+    (!formats.is_empty()).then_some(CameraInfo { index, name, path: path.display().to_string(), formats })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_video_and_a_number_is_a_camera_node() {
+        assert_eq!(node_number("video0"), Some(0));
+        assert_eq!(node_number("video12"), Some(12));
+        for odd in ["video", "video-cam", "video1.bak", "videoX", "video+1", "video99999999999999", "vide0", "видео0"]
+        {
+            assert_eq!(node_number(odd), None, "{odd}");
+        }
+    }
+}

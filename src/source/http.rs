@@ -1,0 +1,227 @@
+//! Another camera's pictures over HTTP: an endless `multipart/x-mixed-replace` answer (ESP32-CAM, µStreamer,
+//! mjpg-streamer, IP cameras), or a single JPEG that is asked for again and again. JPEGs are passed on as they are.
+
+mod exchange;
+mod url;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use exchange::{Answer, Exchange, Read, resolve};
+use url::Url;
+
+use super::pace::Pace;
+use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
+use crate::error::{Error, Result};
+use crate::frame::{Frame, PixelFormat, Range, Size};
+use crate::time::{Micros, now};
+use crate::wire::jpeg_split::{MAX_PICTURE, first_picture};
+use crate::wire::multipart::{Multipart, boundary_of};
+
+/// How long the camera may take to say what it will send, after it was reached.
+const HEAD_TIME: Duration = Duration::from_secs(3);
+/// How many redirects are followed.
+const REDIRECTS: usize = 3;
+
+/// A camera that speaks HTTP. The time of capture is when the first byte of a picture came; what the camera says in
+/// headers is of a clock that nobody knows.
+pub struct Http {
+    url: Url,
+    link: Option<Link>,
+    sequence: u64,
+}
+
+struct Link {
+    /// Where it was in the end, after redirects.
+    url: Url,
+    address: SocketAddr,
+    kind: Kind,
+    bytes: Vec<u8>,
+    /// When something came the last time.
+    last: Micros,
+}
+
+enum Kind {
+    /// One answer, many pictures.
+    Stream { exchange: Exchange, parts: Multipart, told_broken: u64 },
+    /// One answer a picture: the one under way, with when its first byte came.
+    Single { exchange: Option<Exchange>, began: Option<Micros>, pace: Pace, patience: Duration },
+}
+
+impl Http {
+    /// A camera at `http://[user:password@]host[:port]/path`.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for any other address, also for `https://`.
+    pub fn new(url: &str) -> Result<Self> {
+        Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, link: None, sequence: 0 })
+    }
+
+    fn connect(&self, wish: &Wish) -> Result<Link, SourceError> {
+        let mut url = self.url.clone();
+        for _ in 0..=REDIRECTS {
+            let address = resolve(&url)?;
+            let mut exchange = Exchange::start(&url, address, STALL)?;
+            let answer = exchange.wait_for_head(&url, now() + HEAD_TIME)?;
+            let kind = match answer {
+                Answer::Elsewhere(location) => {
+                    url = url.follow(&location).map_err(SourceError::Lost)?;
+                    continue;
+                }
+                Answer::Body { content_type } => match boundary_of(&content_type) {
+                    Some(boundary) => Kind::Stream { exchange, parts: Multipart::new(&boundary), told_broken: 0 },
+                    None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
+                        let patience = STALL.max(Duration::from_secs_f64(3.0 / wish.fps.clamp(0.01, 1000.0)));
+                        let mut pace = Pace::new(wish.fps);
+                        pace.next(now()); // the first picture is on its way
+                        Kind::Single { exchange: Some(exchange), began: None, pace, patience }
+                    }
+                    None => {
+                        let said = if content_type.is_empty() { "something unnamed" } else { &content_type };
+                        let place = url.place();
+                        return Err(SourceError::Lost(format!("camera at {place} sends {said}, no MJPEG and no JPEG")));
+                    }
+                },
+            };
+            return Ok(Link { url, address, kind, bytes: Vec::new(), last: now() });
+        }
+        Err(SourceError::Lost(format!("camera at {} sends us from one address to the next", url.place())))
+    }
+}
+
+impl Source for Http {
+    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+        self.close();
+        let link = self.connect(wish)?;
+        let fps = matches!(link.kind, Kind::Single { .. }).then_some(wish.fps);
+        let name = format!("http://{}{}", link.url.place(), link.url.path);
+        self.link = Some(link);
+        Ok(Opened { name, size: Size::default(), fps, format: PixelFormat::Jpeg })
+    }
+
+    fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        let Some(link) = &mut self.link else { return Err(SourceError::Lost("camera is not open".into())) };
+        let next = link.next(frame)?;
+        if next == Next::Frame || next == Next::Broken {
+            self.sequence += 1;
+        }
+        frame.sequence = self.sequence;
+        Ok(next)
+    }
+
+    fn close(&mut self) {
+        self.link = None;
+    }
+}
+
+impl Link {
+    fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        let deadline = now() + PATIENCE;
+        let patience = match self.kind {
+            Kind::Stream { .. } => STALL,
+            Kind::Single { patience, .. } => patience,
+        };
+        let next = match self.kind {
+            Kind::Stream { .. } => self.next_part(frame, deadline)?,
+            Kind::Single { .. } => self.next_answer(frame, deadline)?,
+        };
+        if next == Next::Nothing && now().since(self.last) >= patience {
+            return Err(SourceError::Lost(format!("camera at {} stalled", self.url.place())));
+        }
+        Ok(next)
+    }
+
+    fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
+        let Kind::Stream { exchange, parts, told_broken } = &mut self.kind else { return Ok(Next::Nothing) };
+        let place = || self.url.place();
+        let mut got = Next::Nothing;
+        // A camera that sends faster than pictures can be shown must not keep us reading.
+        let mut more = 8;
+        loop {
+            // The newest wins: a part that is here already replaces the one before.
+            while let Some(part) =
+                parts.next_part().map_err(|e| SourceError::Lost(format!("camera at {}: {e}", place())))?
+            {
+                self.last = now();
+                got = if put(frame, part.body, part.began) { Next::Frame } else { Next::Broken };
+            }
+            let wait = deadline.since(now());
+            if got == Next::Nothing && parts.broken() > *told_broken {
+                *told_broken += 1;
+                got = Next::Broken;
+            }
+            if got != Next::Nothing {
+                more -= 1;
+            }
+            if wait.is_zero() || more == 0 {
+                return Ok(got);
+            }
+            self.bytes.clear();
+            let patience = if got == Next::Nothing { wait } else { Duration::ZERO };
+            match exchange.read(&mut self.bytes, patience) {
+                Read::Some => parts.feed(&self.bytes, now()),
+                Read::Nothing => return Ok(got),
+                Read::Over if got != Next::Nothing => return Ok(got),
+                Read::Over => return Err(SourceError::Lost(format!("camera at {} ended the stream", place()))),
+                Read::Failed(why) => return Err(SourceError::Lost(format!("camera at {}: {why}", place()))),
+            }
+        }
+    }
+
+    fn next_answer(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
+        let Kind::Single { exchange, began, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
+        let place = || self.url.place();
+        let Some(under_way) = exchange else {
+            if pace.wait().is_some() {
+                // One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
+                *exchange = Exchange::start(&self.url, self.address, PATIENCE).ok();
+                *began = None;
+                self.bytes.clear();
+            }
+            return Ok(Next::Nothing);
+        };
+        let finished = loop {
+            let wait = deadline.since(now());
+            if wait.is_zero() {
+                return Ok(Next::Nothing);
+            }
+            let read = under_way.read(&mut self.bytes, wait);
+            if !self.bytes.is_empty() {
+                began.get_or_insert_with(now);
+            }
+            if self.bytes.len() > MAX_PICTURE {
+                return Err(SourceError::Lost(format!("camera at {} sends more than {MAX_PICTURE} bytes", place())));
+            }
+            match read {
+                Read::Some => {}
+                Read::Nothing => return Ok(Next::Nothing),
+                Read::Over => break true,
+                Read::Failed(why) => {
+                    log::debug!("camera at {}: {why}", place());
+                    break false;
+                }
+            }
+        };
+        let good = finished && put(frame, &self.bytes, began.unwrap_or_else(now));
+        (*exchange, *began) = (None, None);
+        self.bytes.clear();
+        if !good {
+            return Ok(if now().since(self.last) >= STALL { Next::Nothing } else { Next::Broken });
+        }
+        self.last = now();
+        Ok(Next::Frame)
+    }
+}
+
+/// Puts a JPEG into the frame; `false` if it is none, or cut off.
+fn put(frame: &mut Frame, body: &[u8], began: Micros) -> bool {
+    let Some(found) = first_picture(body) else { return false };
+    frame.data.clear();
+    frame.data.extend_from_slice(body.get(found.range).unwrap_or_default());
+    frame.format = PixelFormat::Jpeg;
+    frame.size = found.size;
+    frame.range = Range::Full;
+    frame.captured = began;
+    frame.metadata = None;
+    true
+}

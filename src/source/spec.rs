@@ -1,0 +1,186 @@
+//! From what a person writes behind `--source` to a source.
+
+use std::io::{IsTerminal, stdin};
+use std::path::Path;
+
+use super::camera::Camera;
+use super::files::Files;
+use super::http::Http;
+use super::live::Live;
+use super::pattern::Pattern;
+use super::{Next, Opened, Source, SourceError, Wish};
+use crate::error::{Error, Result};
+
+/// How a source is to behave, where that is not in its name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Files end after one round, instead of beginning again.
+    pub once: bool,
+}
+
+/// The source that a text names:
+///
+/// | text | source |
+/// | --- | --- |
+/// | `auto` | the first camera, or the test pattern if there is none now, which is logged as a warning |
+/// | `pattern` | [`Pattern`] |
+/// | a number | the camera with this index |
+/// | `nokhwa:N` | the camera with this index, by nokhwa |
+/// | `-` | JPEGs from standard input |
+/// | `http://…` | another camera |
+/// | a path | a device, a file, a named pipe or a folder |
+/// | anything else | the camera whose name contains it |
+///
+/// # Errors
+/// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now. What
+/// goes later is told by the source itself.
+pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
+    let spec = spec.trim();
+    let lower = spec.to_ascii_lowercase();
+    match lower.as_str() {
+        "" => return Err(Error::Usage("no source is named; leave --source out for the first camera".into())),
+        "auto" => return Ok(automatic()),
+        "pattern" => return Ok(Box::new(Pattern::default())),
+        "-" if stdin().is_terminal() => {
+            let example = "ffmpeg -i FILE -f mjpeg - | streamflow-send --source -";
+            return Err(Error::Usage(format!("standard input is a terminal; pipe JPEG pictures into it: {example}")));
+        }
+        "-" => return Ok(Box::new(Live::stdin())),
+        _ => {}
+    }
+    if lower.starts_with("http://") || lower.starts_with("https://") {
+        return Ok(Box::new(Http::new(spec)?));
+    }
+    if let Some((scheme, _)) = lower.split_once("://") {
+        return Err(Error::Usage(format!(
+            "{scheme}:// is not spoken here; let another program fetch it: \
+             ffmpeg -i {spec} -f mjpeg - | streamflow-send --source -"
+        )));
+    }
+    if let Some(index) = lower.strip_prefix("nokhwa:") {
+        let index =
+            index.parse().map_err(|_| Error::Usage(format!("'{spec}' has no camera number; write nokhwa:0")))?;
+        return Ok(Box::new(Camera::portable(index)));
+    }
+    if spec.bytes().all(|b| b.is_ascii_digit()) {
+        let none = || Error::NoSource(format!("no camera {spec}; --list shows what there is"));
+        return there(Camera::by_index(spec.parse().map_err(|_| none())?), none);
+    }
+    from_path_or_name(spec, options)
+}
+
+fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
+    let path = Path::new(spec);
+    // Below /dev only pipes, such as /dev/stdin, are no devices.
+    let kind = path.metadata().map(|m| m.file_type());
+    if kind.as_ref().is_ok_and(is_pipe) {
+        return Ok(Box::new(Live::pipe(path)));
+    }
+    if path.starts_with("/dev") && !kind.as_ref().is_ok_and(|k| k.is_file() || k.is_dir()) {
+        let why = if kind.is_ok() { "is no camera that can be read" } else { "is not there" };
+        return there(Camera::by_path(path), || Error::NoSource(format!("{spec} {why}; --list shows what there is")));
+    }
+    if kind.is_ok_and(|k| k.is_file() || k.is_dir()) {
+        return Ok(Box::new(Files::new(path, options.once)));
+    }
+    let none = || {
+        Error::NoSource(if spec.contains(['/', '\\']) {
+            format!("there is no file {spec}")
+        } else {
+            format!("no camera is called '{spec}', and there is no such file; --list shows the cameras")
+        })
+    };
+    if spec.contains('/') {
+        return Err(none());
+    }
+    there(Camera::by_name(spec), none)
+}
+
+#[cfg(unix)]
+fn is_pipe(kind: &std::fs::FileType) -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    kind.is_fifo() || kind.is_socket()
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_: &std::fs::FileType) -> bool {
+    false
+}
+
+fn there(camera: Camera, otherwise: impl FnOnce() -> Error) -> Result<Box<dyn Source>> {
+    if camera.is_there() { Ok(Box::new(camera)) } else { Err(otherwise()) }
+}
+
+/// The first camera, or the test pattern if there is none now. A camera that comes later is not switched to: whoever
+/// watches the pattern by then would be surprised.
+fn automatic() -> Box<dyn Source> {
+    if super::camera::is_there() {
+        return Box::new(Camera::first());
+    }
+    log::warn!("no camera found: showing the test pattern");
+    Box::new(Pattern::without_camera())
+}
+
+impl Source for Box<dyn Source> {
+    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+        (**self).open(wish)
+    }
+
+    fn next(&mut self, frame: &mut crate::frame::Frame) -> Result<Next, SourceError> {
+        (**self).next(frame)
+    }
+
+    fn close(&mut self) {
+        (**self).close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(spec: &str) -> Error {
+        match from_spec(spec, &Options::default()) {
+            Ok(_) => panic!("{spec} was taken"),
+            Err(error) => error,
+        }
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage_and_says_what_to_write() {
+        for (spec, hint) in [
+            ("", "leave --source out"),
+            ("  ", "leave --source out"),
+            ("https://cam/", "ffmpeg"),
+            ("rtsp://cam/stream", "ffmpeg -i rtsp://cam/stream"),
+            ("nokhwa:x", "nokhwa:0"),
+            ("http://", "host is missing"),
+        ] {
+            let error = refused(spec);
+            assert_eq!(error.exit_code(), 2, "{spec}");
+            assert!(error.to_string().contains(hint), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_no_source() {
+        for (spec, hint) in [
+            ("4000000", "--list"),
+            ("99999999999999999999", "--list"),
+            ("/dev/video4000000", "is not there"),
+            ("/dev/null", "is no camera"),
+            ("no such camera anywhere", "--list"),
+            ("some/missing.mjpg", "there is no file"),
+        ] {
+            let error = refused(spec);
+            assert_eq!(error.exit_code(), 3, "{spec}: {error}");
+            assert!(error.to_string().contains(hint), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn auto_is_a_source_on_every_machine() {
+        from_spec("auto", &Options::default()).unwrap();
+        from_spec("Pattern", &Options::default()).unwrap();
+    }
+}

@@ -1,0 +1,309 @@
+//! Cameras that speak HTTP, as they are and as they should not be, on real sockets.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use streamflow::frame::{Frame, Size};
+use streamflow::source::http::Http;
+use streamflow::source::{Next, PATIENCE, Source, SourceError, Wish};
+
+/// A picture by its markers; `tag` tells it from others.
+fn jpeg(tag: &str) -> Vec<u8> {
+    let mut p = vec![0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 48, 0, 64, 1, 1, 0x11, 0, 0xff, 0xda, 0, 2];
+    p.extend(tag.bytes());
+    p.extend([0xff, 0xd9]);
+    p
+}
+
+/// A camera that answers each connection by a function of the request's head; it lives as long as the test.
+fn camera(answer: impl Fn(&str, &mut TcpStream) + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = std::sync::Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, answer) = (stream.unwrap(), answer.clone());
+            thread::spawn(move || {
+                let (mut head, mut byte) = (Vec::new(), [0]);
+                while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|n| n == 1) {
+                    head.push(byte[0]);
+                }
+                answer(&String::from_utf8_lossy(&head), &mut stream);
+            });
+        }
+    });
+    address.to_string()
+}
+
+/// Sends all and leaves the connection open, as a live camera does.
+fn say(stream: &mut TcpStream, bytes: &[u8]) {
+    stream.write_all(bytes).ok();
+}
+
+fn hold() {
+    thread::sleep(Duration::from_secs(30));
+}
+
+fn wish() -> Wish {
+    Wish { fps: 20.0, ..Wish::default() }
+}
+
+/// The next picture, or what else happens, within two seconds.
+fn next(source: &mut Http, frame: &mut Frame) -> Result<Next, SourceError> {
+    let until = Instant::now() + Duration::from_secs(2);
+    loop {
+        let asked = Instant::now();
+        let next = source.next(frame)?;
+        assert!(asked.elapsed() < PATIENCE * 3, "next() took {:?}", asked.elapsed());
+        if next != Next::Nothing || Instant::now() > until {
+            return Ok(next);
+        }
+    }
+}
+
+fn first_picture(url: &str) -> Vec<u8> {
+    let mut source = Http::new(url).unwrap();
+    source.open(&wish()).unwrap();
+    let mut frame = Frame::default();
+    assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame), "{url}");
+    assert_eq!(frame.size, Size::new(64, 48));
+    frame.data.to_vec()
+}
+
+fn lost(url: &str) -> String {
+    let mut source = Http::new(url).unwrap();
+    match source.open(&wish()) {
+        Ok(_) => next(&mut source, &mut Frame::default()).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    }
+}
+
+const OK: &str = "HTTP/1.0 200 OK\r\n";
+
+#[test]
+fn streams_are_read_in_all_the_ways_that_cameras_write_them() {
+    let a = jpeg("picture");
+    let with_length = |boundary: &str, line: &str| {
+        let part = format!("{boundary}{line}Content-Type: image/jpeg{line}Content-Length: {}{line}{line}", a.len());
+        [part.into_bytes(), a.clone(), line.as_bytes().to_vec()].concat()
+    };
+    let without = |boundary: &str| [format!("{boundary}\r\nContent-Type: image/jpeg\r\n\r\n").as_bytes(), &a].concat();
+    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
+        ("mjpg-streamer", "boundary=boundarydonotcross", with_length("--boundarydonotcross", "\r\n")),
+        ("ESP32", "boundary=123456789000", [b"\r\n".to_vec(), with_length("--123456789000", "\r\n")].concat()),
+        ("quoted", "boundary=\"a b;c\"", with_length("--a b;c", "\r\n")),
+        ("dashes declared", "boundary=--frame", with_length("--frame", "\r\n")),
+        ("dashes declared and doubled", "boundary=--frame", with_length("----frame", "\r\n")),
+        ("no dashes sent", "boundary=frame", with_length("frame", "\r\n")),
+        ("not declared", "", with_length("--whatever", "\r\n")),
+        ("LF alone", "boundary=frame", with_length("--frame", "\n")),
+        // The end of the JPEG is the end: nothing follows it here.
+        ("no length", "boundary=frame", without("--frame")),
+    ];
+    for (name, boundary, body) in cases {
+        let head = format!("{OK}Content-Type: multipart/x-mixed-replace;{boundary}\r\n\r\n");
+        let address = camera(move |_, stream| {
+            say(stream, head.as_bytes());
+            say(stream, &body);
+            hold();
+        });
+        assert_eq!(first_picture(&format!("http://{address}/")), a, "{name}");
+    }
+}
+
+#[test]
+fn chunks_are_put_together_wherever_they_are_cut() {
+    let address = camera(|_, stream| {
+        say(stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");
+        say(stream, b"Content-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n");
+        let body = [&b"\r\n--f\r\nContent-Type: image/jpeg\r\n\r\n"[..], &jpeg("chunked")].concat();
+        for piece in body.chunks(5) {
+            say(stream, format!("{:x}\r\n", piece.len()).as_bytes());
+            say(stream, piece);
+            say(stream, b"\r\n");
+        }
+        hold();
+    });
+    assert_eq!(first_picture(&format!("http://{address}/")), jpeg("chunked"));
+}
+
+#[test]
+fn the_password_goes_along_and_its_lack_is_explained() {
+    let address = camera(|head, stream| {
+        if head.contains("Authorization: Basic dXNlcjpwQHNz\r\n") {
+            say(stream, format!("{OK}Content-Type: image/jpeg\r\n\r\n").as_bytes());
+            say(stream, &jpeg("secret"));
+        } else {
+            say(stream, b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    assert_eq!(first_picture(&format!("http://user:p%40ss@{address}/")), jpeg("secret"));
+    let said = lost(&format!("http://{address}/"));
+    assert!(said.contains("http://USER:PASSWORD@"), "{said}");
+    let said = lost(&format!("http://user:wrong@{address}/"));
+    assert!(said.contains("refuses this user"), "{said}");
+}
+
+#[test]
+fn redirects_are_followed_but_not_for_ever() {
+    let address = camera(|head, stream| {
+        let path = head.split(' ').nth(1).unwrap_or_default();
+        match path {
+            "/old" => say(stream, b"HTTP/1.1 302 Found\r\nLocation: /new/stream\r\n\r\n"),
+            "/new/stream" => say(stream, b"HTTP/1.1 301 Moved\r\nLocation: here\r\n\r\n"),
+            "/new/here" => {
+                say(stream, format!("{OK}Content-Type: image/jpeg\r\n\r\n").as_bytes());
+                say(stream, &jpeg("found"));
+            }
+            _ => say(stream, b"HTTP/1.1 302 Found\r\nLocation: /again\r\n\r\n"),
+        }
+    });
+    assert_eq!(first_picture(&format!("http://{address}/old")), jpeg("found"));
+    let said = lost(&format!("http://{address}/again"));
+    assert!(said.contains("from one address to the next"), "{said}");
+}
+
+#[test]
+fn a_camera_that_gives_single_pictures_is_asked_again_and_again() {
+    let (asked, count) = mpsc::channel();
+    let asked = std::sync::Mutex::new(asked);
+    let address = camera(move |_, stream| {
+        asked.lock().unwrap().send(()).ok();
+        let picture = jpeg("single");
+        say(stream, format!("{OK}Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len()).as_bytes());
+        say(stream, &picture);
+    });
+    let mut source = Http::new(&format!("http://{address}/jpg")).unwrap();
+    let opened = source.open(&wish()).unwrap();
+    assert_eq!(opened.fps, Some(20.0));
+    let (mut frame, start) = (Frame::default(), Instant::now());
+    for i in 1..=5 {
+        assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+        assert_eq!((&frame.data[..], frame.sequence), (&jpeg("single")[..], i));
+    }
+    assert!(start.elapsed() >= Duration::from_millis(150), "it must not be asked faster than wished");
+    assert!(count.try_iter().count() >= 5);
+}
+
+#[test]
+fn the_newest_picture_wins_when_several_are_here() {
+    let (sent, all_sent) = mpsc::channel();
+    let sent = std::sync::Mutex::new(sent);
+    let address = camera(move |_, stream| {
+        say(stream, format!("{OK}Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n").as_bytes());
+        for i in 0..10 {
+            say(stream, &[b"--f\r\n\r\n", &jpeg(&format!("number {i}"))[..]].concat());
+        }
+        sent.lock().unwrap().send(()).ok();
+        hold();
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&wish()).unwrap();
+    all_sent.recv().unwrap();
+    let mut frame = Frame::default();
+    assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+    assert_eq!(frame.data[..], jpeg("number 9"));
+}
+
+#[test]
+fn a_picture_that_is_cut_off_is_counted_and_the_next_one_comes() {
+    let address = camera(|_, stream| {
+        let (cut, whole) = (jpeg("cut off here"), jpeg("whole"));
+        say(stream, format!("{OK}Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n").as_bytes());
+        say(stream, format!("--f\r\nContent-Length: {}\r\n\r\n", cut.len() - 4).as_bytes());
+        say(stream, &cut[..cut.len() - 4]);
+        say(stream, b"\r\n--f\r\n\r\n");
+        thread::sleep(Duration::from_millis(200));
+        say(stream, &whole);
+        hold();
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&wish()).unwrap();
+    let mut frame = Frame::default();
+    assert_eq!(next(&mut source, &mut frame), Ok(Next::Broken));
+    assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+    assert_eq!(frame.data[..], jpeg("whole"));
+}
+
+#[test]
+fn a_camera_that_falls_silent_is_lost_after_two_seconds() {
+    let address = camera(|_, stream| {
+        say(stream, format!("{OK}Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n\r\n").as_bytes());
+        hold();
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&wish()).unwrap();
+    let start = Instant::now();
+    let error = loop {
+        if let Err(error) = source.next(&mut Frame::default()) {
+            break error;
+        }
+        assert!(start.elapsed() < Duration::from_secs(10));
+    };
+    assert_eq!(error, SourceError::Lost(format!("camera at {address} stalled")));
+    assert!(start.elapsed() >= Duration::from_millis(1900), "{:?}", start.elapsed());
+}
+
+#[test]
+fn what_is_no_camera_is_told_apart() {
+    type Answer = fn(&mut TcpStream);
+    let cases: [(&str, Answer); 8] = [
+        ("no MJPEG and no JPEG", |s| say(s, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>")),
+        ("has nothing at /x (404)", |s| say(s, b"HTTP/1.1 404 Not Found\r\n\r\n")),
+        ("busy (503)", |s| say(s, b"HTTP/1.1 503 Busy\r\n\r\n")),
+        ("does not speak HTTP", |s| say(s, b"SSH-2.0-OpenSSH_9.2\r\n")),
+        ("says too much", |s| say(s, &[b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 40_000]].concat())),
+        ("hung up without an answer", |_| {}),
+        ("ended the stream", |s| say(s, b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n")),
+        ("longer than", |s| {
+            say(s, b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n");
+            say(s, b"--f\r\nContent-Length: 9000000\r\n\r\n");
+            hold();
+        }),
+    ];
+    for (expected, answer) in cases {
+        let address = camera(move |_, stream| answer(stream));
+        let said = lost(&format!("http://{address}/x"));
+        assert!(said.contains(expected) && said.contains(&address), "expected '{expected}', got '{said}'");
+    }
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = lost(&format!("http://{free}/"));
+    assert!(said.contains("refuses the connection"), "{said}");
+}
+
+#[test]
+fn a_camera_that_drips_its_head_is_given_up() {
+    let address = camera(|_, stream| {
+        for _ in 0..100 {
+            say(stream, b"X");
+            thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let start = Instant::now();
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    assert!(source.open(&wish()).is_err());
+    assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+}
+
+#[test]
+fn it_can_be_opened_again_after_the_camera_came_back() {
+    let address = camera(|_, stream| {
+        say(stream, format!("{OK}Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n\r\n").as_bytes());
+        say(stream, &jpeg("once"));
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    let mut frame = Frame::default();
+    for round in 1..=3 {
+        source.open(&wish()).unwrap();
+        assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+        assert_eq!(frame.sequence, round, "the numbers go on");
+        assert!(next(&mut source, &mut frame).unwrap_err().to_string().contains("ended the stream"));
+        source.close();
+        source.close();
+    }
+}
