@@ -69,7 +69,7 @@ impl Source for Files {
             Kind::Folder(_) => (PixelFormat::Jpeg, Size::default()),
         };
         self.open = Some((kind, Pace::new(wish.fps)));
-        Ok(Opened { name: path.display().to_string(), size, fps: Some(wish.fps), format })
+        Ok(Opened { name: path.display().to_string(), size, fps: Some(wish.fps), format, scale: false })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

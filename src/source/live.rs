@@ -77,7 +77,7 @@ impl Source for Live {
             spawned.map_err(|e| SourceError::Lost(format!("no thread to read {name}: {e}")))?;
             self.frames = Some(receiver);
         }
-        Ok(Opened { name, size: Size::default(), fps: None, format: PixelFormat::Jpeg })
+        Ok(Opened { name, size: Size::default(), fps: None, format: PixelFormat::Jpeg, scale: false })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
