@@ -33,7 +33,8 @@ fn write(c: &mut Criterion) {
     let picture = picture();
     let mut group = c.benchmark_group("write");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("picture header", |b| b.iter(|| picture_header(black_box(&picture), Duration::from_micros(9))));
+    group
+        .bench_function("picture header", |b| b.iter(|| picture_header(black_box(&picture), Duration::from_micros(9))));
     let ack = Control::Ack { sequence: 7, backlog: 0 };
     group.bench_function("control packet", |b| b.iter(|| control_packet(black_box(&ack))));
     group.finish();
@@ -50,9 +51,10 @@ fn read(c: &mut Criterion) {
         let mut deframer = Deframer::new(MAX);
         b.iter(|| plain.chunks(PIECE).filter_map(|piece| deframer.decode(piece).ok()?.1).count());
     });
-    for (name, end, other) in
-        [("picture, WebSocket to viewer", End::Client, End::Server), ("picture, WebSocket to hub", End::Server, End::Client)]
-    {
+    for (name, end, other) in [
+        ("picture, WebSocket to viewer", End::Client, End::Server),
+        ("picture, WebSocket to hub", End::Server, End::Client),
+    ] {
         let message = binary(other, &[&packet]);
         let mut bytes = message.clone();
         group.bench_function(name, |b| {

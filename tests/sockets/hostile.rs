@@ -94,7 +94,8 @@ fn whoever_dawdles_is_shown_out() {
         // Silence, a byte now and then of a hello, of an HTTP head and of a WebSocket upgrade.
         let hello = control_packet(&Control::Hello(views("door")));
         let native = [&prefix(hello.len())[..], &hello].concat();
-        let http = b"GET /ws HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+        let http =
+            b"GET /ws HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
         for bytes in [&[][..], &native, &http[..]] {
             let mut peer = Peer::connect(hub.address());
             let begun = Instant::now();
