@@ -28,6 +28,8 @@ const PLAIN: Token = Token(1);
 const STOP: Token = Token(2);
 /// Text messages are not part of the native protocol over WebSocket, so they are kept short.
 const MAX_TEXT: usize = 4096;
+/// How long admission waits for those who gave way to be gone.
+const MAKE_ROOM: Duration = Duration::from_secs(1);
 /// A flood of connections writes this many lines a second at most.
 const MAX_LINES: u32 = 5;
 
@@ -240,7 +242,12 @@ fn welcome(
                 let _ = oldest.shutdown(Shutdown::Both);
             }
         }
-        if pending.threads >= 4 * config.max_pending.max(1) {
+        // Whoever gave way is gone as soon as its thread has run once more. In a flood that takes a moment, in which the
+        // newcomer waits in the kernel's queue rather than being sent away for the others' silence.
+        let most = 4 * config.max_pending.max(1);
+        let waited = door.left.wait_timeout_while(pending, MAKE_ROOM, |p| p.threads >= most);
+        pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if pending.threads >= most {
             return Err("refused: too many connections at once".into());
         }
         pending.serial += 1;
