@@ -1,6 +1,8 @@
 //! The wire format from outside: the test vectors of the protocol; and what the fuzz targets do, on seeds of `fuzz/seeds`
 //! and on what becomes of them when they are damaged, the same bytes in every run. `make fuzz` looks further.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "../fuzz/src/lib.rs"]
 mod bodies;
 
