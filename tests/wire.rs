@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
 mod bodies;
 
 use std::fs;
