@@ -1,5 +1,6 @@
 //! The three programs as a user and a script meet them: help, exit codes, JSON, and the whole way of a picture.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(unix)]
 
 mod support;
