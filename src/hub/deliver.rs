@@ -133,11 +133,11 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
     let mut events = Events::with_capacity(1024);
     while !this.shared.stopping.load(Ordering::Acquire) {
         let wait = this.wait();
-        if let Err(error) = this.poll.poll(&mut events, wait) {
-            if error.kind() != io::ErrorKind::Interrupted {
-                log::error!("delivery: {error}");
-                break;
-            }
+        if let Err(error) = this.poll.poll(&mut events, wait)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log::error!("delivery: {error}");
+            break;
         }
         // Pictures first: they are what everybody waits for.
         this.take_inbox();

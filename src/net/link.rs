@@ -143,6 +143,8 @@ struct Runner<U> {
 enum Outcome {
     /// The program ends.
     Stopped,
+    /// Somebody else has our name now: two that take it from each other for ever help nobody.
+    Replaced(String),
     /// Try again; the text says what went wrong.
     Again(String),
     /// The hub says no.
@@ -174,6 +176,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let why = match end {
                 Outcome::Stopped => return,
+                Outcome::Replaced(why) => return self.user.over(Error::Refused(why)),
                 Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
                     return self.user.over(Error::Refused(why));
                 }
@@ -379,22 +382,22 @@ impl<U: LinkUser> Runner<U> {
                 }
             }
             let wait = if more { Duration::ZERO } else { wake_at.since(now()) };
-            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
-                if error.kind() != ErrorKind::Interrupted {
-                    return Outcome::Again(error.to_string());
-                }
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                return Outcome::Again(error.to_string());
             }
             let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
-            if events.iter().any(|e| e.token() == SOCKET && e.is_writable()) {
-                if let Err(broken) = connection.flush() {
-                    return broken.into();
-                }
+            if events.iter().any(|e| e.token() == SOCKET && e.is_writable())
+                && let Err(broken) = connection.flush()
+            {
+                return broken.into();
             }
             if readable || more {
                 match self.read(connection, open) {
                     Ok(drained) => more = drained == Drained::No,
                     Err(broken) => {
-                        return open.refused.take().map_or_else(|| broken.into(), Outcome::Refused);
+                        return open.ended.take().unwrap_or_else(|| broken.into());
                     }
                 }
             }
@@ -466,7 +469,8 @@ impl<U: LinkUser> Runner<U> {
 struct Open {
     session: Session,
     welcomed: bool,
-    refused: Option<String>,
+    /// What the hub's goodbye means.
+    ended: Option<Outcome>,
     credit: Credit,
     ladder: Ladder,
     /// Bytes of the last frame sent, all its rungs together, and its number.
@@ -479,7 +483,7 @@ impl Open {
         Self {
             session: Session::new(now),
             welcomed: false,
-            refused: None,
+            ended: None,
             credit: Credit::new(),
             ladder: Ladder::new(),
             last_bytes: 0,
@@ -525,9 +529,11 @@ impl Open {
                 Ok(user.control(control))
             }
             Control::Bye { cause, reason } => {
-                if matches!(cause, Cause::Refused | Cause::Replaced | Cause::Protocol) {
-                    self.refused = Some(reason.clone());
-                }
+                self.ended = match cause {
+                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(reason.clone())),
+                    Cause::Replaced => Some(Outcome::Replaced(reason.clone())),
+                    Cause::Stopping | Cause::Timeout | Cause::Unknown => None,
+                };
                 log::info!("the hub says goodbye: {reason}");
                 Err(Broken::Closed)
             }

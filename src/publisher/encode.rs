@@ -76,11 +76,11 @@ impl Encode {
                 }
                 Taken::Nothing => {
                     let demand = self.shared.lock().demand.clone();
-                    if demand.viewers > 0 {
-                        if let Some(frame) = kept.take() {
-                            self.frame(&frame, &demand);
-                            self.give_back(Some(frame));
-                        }
+                    if demand.viewers > 0
+                        && let Some(frame) = kept.take()
+                    {
+                        self.frame(&frame, &demand);
+                        self.give_back(Some(frame));
                     }
                 }
                 Taken::Closed => return,
@@ -221,6 +221,6 @@ fn quality_of(rung: Rung, own: u8) -> u8 {
 
 /// The size at this encoding's scale, in whole pairs of pixels, since colour is at half the resolution.
 fn scaled(size: Size, encoding: Encoding) -> Size {
-    let side = |n: u32| if encoding.eighths == 8 { n } else { (n * u32::from(encoding.eighths) / 8 & !1).max(16) };
+    let side = |n: u32| if encoding.eighths == 8 { n } else { ((n * u32::from(encoding.eighths) / 8) & !1).max(16) };
     Size::new(side(size.width), side(size.height))
 }

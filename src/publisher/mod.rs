@@ -109,10 +109,14 @@ impl Publisher {
         Ok(this)
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let watch = PanicWatch { name, shared: self.shared.clone() };
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(run)
+            .spawn(move || {
+                let _watch = watch;
+                run();
+            })
             .map_err(|e| Error::io("cannot start a thread", e))?;
         self.threads.push(thread);
         Ok(())
@@ -146,6 +150,20 @@ impl Drop for Publisher {
             let _ = thread.join();
         }
         drop(self.link.take());
+    }
+}
+
+/// Ends the publisher with a reason when a thread panics, as a user's own source may make it.
+struct PanicWatch {
+    name: &'static str,
+    shared: Arc<Shared>,
+}
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.end(Err(Error::Failed(format!("the {} thread panicked", self.name))));
+        }
     }
 }
 
