@@ -40,9 +40,9 @@ check: ## formatting and lints
 	@cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
 
-unit: ## unit, integration and doc tests
-	@cargo test --locked --all-targets
-	cargo test --locked --doc
+unit: ## unit, integration and doc tests, and each bench once
+	@cargo test --locked
+	cargo test --locked --bench '*'
 
 examples: ## runs the examples that end by themselves
 	@cargo run -q --locked --example loopback -- --for 2

@@ -1,24 +1,60 @@
-//! StreamFlow: a camera here, its picture there.
+//! StreamFlow: a camera here, its picture there, as young as physics allows.
+//!
+//! Three programs are thin over this library, and so can yours be:
+//!
+//! - a [`Publisher`] takes frames from a [`Source`], encodes them, and sends each newest one to a hub;
+//! - a [`Hub`] gives every viewer the newest picture it can take, and nobody an old one;
+//! - a [`Viewer`] receives, decodes, and hands over the newest picture with its honest age.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use streamflow::{Viewer, ViewerConfig};
+//!
+//! let viewer = Viewer::start(ViewerConfig::default())?;
+//! while let Some(shown) = viewer.next(Duration::from_secs(5)) {
+//!     println!("picture {} of {}", shown.picture.sequence, shown.bitmap.size);
+//!     viewer.was_shown(shown);
+//! }
+//! # Ok::<(), streamflow::Error>(())
+//! ```
+//!
+//! How the tree is cut, and why: `ARCHITECTURE.md`. What is on the wire: `docs/protocol.md`.
 
+// Nouns: what everything is about.
 pub mod buffer;
-#[doc(hidden)]
-pub mod cli;
-pub mod display;
 pub mod error;
 pub mod frame;
-pub mod home;
-pub mod hub;
+pub mod time;
+
+// Rules: no sockets, no threads, no clock.
+pub mod adapt;
+pub mod credit;
+pub mod room;
+pub mod session;
+pub mod stats;
+pub mod wire;
+
+// Hand-offs and edges: threads, cameras, codec, window, sockets.
+pub mod display;
 pub mod jpeg;
 pub mod mailbox;
 pub mod net;
-pub mod publisher;
-pub mod room;
-pub mod session;
 pub mod source;
-pub mod stats;
-pub mod time;
-pub mod viewer;
-pub mod wire;
 
+// Assemblies: threads and wiring.
+pub mod home;
+pub mod hub;
+pub mod publisher;
+pub mod viewer;
+
+#[doc(hidden)]
+pub mod cli;
+
+// The public interface is:
 pub use error::{Error, Result};
+pub use frame::{Frame, Picture, PixelFormat, Size};
+pub use home::Home;
+pub use hub::{Hub, HubConfig};
+pub use publisher::{Publisher, PublisherConfig};
 pub use source::Source;
+pub use viewer::{Viewer, ViewerConfig};

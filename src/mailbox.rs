@@ -96,6 +96,12 @@ impl<T> Receiver<T> {
         }
     }
 
+    /// Whether there is a value to take.
+    #[must_use]
+    pub fn has_value(&self) -> bool {
+        self.0.lock().value.is_some()
+    }
+
     /// The newest value if there is one now.
     #[must_use]
     pub fn try_take(&self) -> Option<T> {

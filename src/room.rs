@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::adapt::Rung;
 use crate::time::{Micros, micros};
-use crate::wire::control::{Cause, Control, Rung, StreamInfo, StreamState};
+use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
 
 /// Names one connection of a hub, for as long as the hub lives.
 pub type ConnectionId = u64;
@@ -216,6 +217,12 @@ impl Rooms {
             }
             _ => Vec::new(),
         }
+    }
+
+    /// The rungs that a stream's publisher is asked for.
+    #[must_use]
+    pub fn rungs(&self, key: &StreamKey) -> &[Rung] {
+        self.streams.get(key).map_or(&[], |stream| &stream.rungs)
     }
 
     /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.

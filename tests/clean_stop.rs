@@ -1,6 +1,7 @@
 //! Everything can be stopped at any moment, and leaves no thread behind. One test, since it counts the threads of its
 //! own process.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(target_os = "linux")]
 
 mod support;

@@ -1,5 +1,6 @@
 //! The three programs as a user and a script meet them: help, exit codes, JSON, and the whole way of a picture.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![cfg(unix)]
 
 mod support;
@@ -304,8 +305,7 @@ fn ctrl_c_and_terminate_end_every_program_at_once_and_well() {
             let (hub, host) = hub(&[]);
             let mut sender = sender(&host, "door");
             sender.says("publishes main/door");
-            let mut viewer =
-                Running::start(command(VIEW, ["--headless", "--host", &host, "--name", "nobody"]));
+            let mut viewer = Running::start(command(VIEW, ["--headless", "--host", &host, "--name", "nobody"]));
             viewer.says("waiting for main/nobody");
             for (name, program) in [("view", viewer), ("send", sender), ("hub", hub)] {
                 let begun = Instant::now();

@@ -1,7 +1,10 @@
 //! The wire format from outside: the test vectors of the protocol; and what the fuzz targets do, on seeds of `fuzz/seeds`
 //! and on what becomes of them when they are damaged, the same bytes in every run. `make fuzz` looks further.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "../fuzz/src/lib.rs"]
+#[allow(unreachable_pub, reason = "public for the fuzz targets")]
 mod bodies;
 
 use std::fs;

@@ -85,10 +85,10 @@ pub fn websocket(data: &[u8]) {
 
 /// Control packets: whatever is read can be written and read again.
 pub fn control(data: &[u8]) {
-    if let Ok(control) = Control::from_json(data) {
-        if control != Control::Unknown {
-            assert_eq!(Control::from_json(&control.to_json()), Ok(control));
-        }
+    if let Ok(control) = Control::from_json(data)
+        && control != Control::Unknown
+    {
+        assert_eq!(Control::from_json(&control.to_json()), Ok(control));
     }
 }
 

@@ -192,3 +192,28 @@ pub(super) fn stream_key(text: &str) -> Result<StreamKey> {
     }
     Ok(StreamKey::new(room, name))
 }
+
+/// Bits a second: `800k`, `2M`, `1.5M`, `64000`.
+pub(super) fn rate(text: &str) -> std::result::Result<u64, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1e3),
+        Some((at, 'm' | 'M')) => (&text[..at], 1e6),
+        Some((at, 'g' | 'G')) => (&text[..at], 1e9),
+        _ => (text, 1.0),
+    };
+    let bits = number.parse::<f64>().map(|n| n * unit).ok().filter(|n| (8e3..1e12).contains(n));
+    bits.map(|n| n as u64).ok_or_else(|| "write bits a second, 8k or more, such as 800k or 2M".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        assert_eq!(rate("2M"), Ok(2_000_000));
+        assert_eq!(rate("1.5m"), Ok(1_500_000));
+        assert_eq!(rate("800k"), Ok(800_000));
+        assert!(rate("").is_err() && rate("M").is_err() && rate("-1M").is_err() && rate("7").is_err());
+    }
+}

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions};
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, rate};
 use super::status::Status;
 use super::{Interrupt, exit, logging, machine_name};
 use crate::error::Error;
@@ -67,6 +67,18 @@ struct Options {
           value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
 
+    /// The least quality to which a slow link takes the pictures, before they get smaller
+    #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture", default_value_t = 25,
+          value_parser = clap::value_parser!(u8).range(1..=100))]
+    min_quality: u8,
+    /// Bits a second at most, such as 4M or 800k [default: what the link carries]
+    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Picture", value_parser = rate)]
+    max_rate: Option<u64>,
+    /// Make pictures smaller when a link is slow: on, or off for fewer pictures instead
+    #[arg(long, value_name = "on|off", env = "STREAMFLOW_ADAPT", help_heading = "Picture", default_value = "on",
+          value_parser = on_off)]
+    adapt: bool,
+
     /// The room
     #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
     room: String,
@@ -105,6 +117,14 @@ fn fps(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|n| (0.1..=240.0).contains(n)).ok_or_else(|| "write a number from 0.1 to 240".into())
 }
 
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write on or off".into()),
+    }
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -126,7 +146,8 @@ fn list(json: bool) -> anyhow::Result<()> {
     for camera in cameras {
         writeln!(out, "{}  {}  {}", camera.index, camera.name, camera.path)?;
         for format in &camera.formats {
-            let rates: Vec<String> = format.fps.iter().map(|fps| format!("{}", (fps * 100.0).round() / 100.0)).collect();
+            let rates: Vec<String> =
+                format.fps.iter().map(|fps| format!("{}", (fps * 100.0).round() / 100.0)).collect();
             writeln!(out, "   {:5} {:>9}  {} fps", format.format, format.size.to_string(), rates.join(", "))?;
         }
     }
@@ -140,6 +161,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
         home: options.home.home()?,
         wish: Wish { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
+        min_quality: options.min_quality.min(options.quality),
+        max_rate: options.max_rate,
+        adapt: options.adapt,
         replace: options.replace,
         retries: options.home.retries,
         exit_on_source_error: options.exit_on_source_error,

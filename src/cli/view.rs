@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions};
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, rate};
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
+use crate::wire::control::Want;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +35,14 @@ struct Options {
     /// The stream's name [default: the first there is in the room]
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
     name: Option<String>,
+
+    /// auto: as good as the link allows; or a fixed JPEG quality, 30 to 95
+    #[arg(long, value_name = "auto|30-95", env = "STREAMFLOW_QUALITY", help_heading = "Stream", default_value = "auto",
+          value_parser = quality)]
+    quality: Quality,
+    /// Bits a second at most, such as 2M or 800k [default: what the link carries]
+    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Stream", value_parser = rate)]
+    max_rate: Option<u64>,
 
     /// Where S puts snapshots
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
@@ -64,6 +73,17 @@ struct Options {
     log: LogOptions,
 }
 
+/// `None` is `auto`.
+type Quality = Option<u8>;
+
+fn quality(text: &str) -> Result<Quality, String> {
+    if text == "auto" {
+        return Ok(None);
+    }
+    let quality = text.parse().ok().filter(|q| (30..=95).contains(q));
+    quality.map(Some).ok_or_else(|| "write auto or 30 to 95".into())
+}
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let number = text.parse().ok().filter(|s: &f64| *s > 0.0 && *s < 1e9);
     number.map(Duration::from_secs_f64).ok_or_else(|| "write a number of seconds".into())
@@ -83,6 +103,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         room: options.room.clone(),
         name: options.name.clone(),
         home: options.home.home()?,
+        want: Want { quality: options.quality, max_rate: options.max_rate },
         retries: options.home.retries,
         ..ViewerConfig::default()
     };

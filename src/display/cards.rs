@@ -16,6 +16,8 @@ pub(super) const KEYS: [(&str, &str); 5] = [
 
 const PADDING: u32 = 14;
 const ROW: u32 = 22;
+/// Letters of a note, so that it has room beside the statistics at 640 pixels.
+const NOTE_WIDTH: u32 = 234;
 /// Between the camera and the reason.
 const ICON_GAP: u32 = 18;
 
@@ -26,7 +28,8 @@ pub(super) fn draw_placeholder(layer: &mut Layer, report: &ViewReport, window: S
     let room = window.width.saturating_sub(48).min(560);
     let message = if report.detail.is_empty() { state_word(report.state) } else { &report.detail };
     let mut lines = wrap(message, (room / font.advance()) as usize);
-    let stream = shorten(&report.stream, (room / SMALL.advance()) as usize);
+    let stream = if message.contains(&report.stream) { "" } else { &report.stream };
+    let stream = shorten(stream, (room / SMALL.advance()) as usize);
     let line = font.height() + 4;
     let below = 6 + SMALL.height();
     lines.truncate((window.height.saturating_sub(below) / line).min(6) as usize);
@@ -77,7 +80,7 @@ fn camera(layer: &mut Layer, middle: f32, height: f32, state: State) {
 
 /// A passing note: `saved …`.
 pub(super) fn draw_note(layer: &mut Layer, text: &str, window: Size) {
-    let room = window.width.saturating_sub(20 + 2 * PADDING).min(264);
+    let room = window.width.saturating_sub(20 + 2 * PADDING).min(NOTE_WIDTH);
     let mut lines = wrap(text, (room / SMALL.advance()) as usize);
     lines.truncate(4);
     let widest = lines.iter().map(|line| SMALL.width(line)).max().unwrap_or(0);

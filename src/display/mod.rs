@@ -4,15 +4,17 @@ mod cards;
 mod keys;
 mod layer;
 mod overlay;
+mod place;
+mod window;
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
-use minifb::{InputCallback, Key, Scale, ScaleMode, Window, WindowOptions};
+use minifb::{Key, Window};
 
 use self::keys::Keys;
 use self::layer::Layer;
+use self::place::{Covered, Place, fit, placed};
+use self::window::{Events, clean_title, open_window, screen_shape};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::jpeg::{Bitmap, Scaler};
@@ -86,29 +88,6 @@ pub struct Screen {
 
 /// The statistics, a note, the keys, the reason why there is no picture.
 const LAYERS: usize = 4;
-
-/// What a layer covers in a picture that will be drawn again; of size zero if nothing. Its memory is kept.
-#[derive(Default)]
-struct Covered {
-    x: u32,
-    y: u32,
-    size: Size,
-    pixels: Vec<u32>,
-}
-
-/// Key events as they come; polling would lose short presses.
-#[derive(Clone, Default)]
-struct Events(Rc<RefCell<Vec<(Key, bool)>>>);
-
-impl InputCallback for Events {
-    fn add_char(&mut self, _: u32) {}
-
-    fn set_key_state(&mut self, key: Key, is_down: bool) {
-        if let Ok(mut events) = self.0.try_borrow_mut() {
-            events.push((key, is_down));
-        }
-    }
-}
 
 impl Screen {
     /// Opens a window of `size`, at least 320x240.
@@ -209,7 +188,10 @@ impl Screen {
     }
 
     fn take_keys(&mut self, now: Micros) -> Result<()> {
-        let events = std::mem::take(&mut *self.events.0.borrow_mut());
+        let events = self.events.take();
+        if events.is_empty() {
+            return Ok(());
+        }
         for (key, is_down) in events {
             if !self.keys.event(key, is_down, now) {
                 continue;
@@ -220,10 +202,11 @@ impl Screen {
                 Key::S => self.actions.push(Action::Snapshot),
                 Key::T => self.shows_overlay = !self.shows_overlay,
                 Key::H => self.shows_help = !self.shows_help,
-                Key::F => return self.fill_or_restore(),
+                Key::F => self.fill_or_restore()?,
                 _ => {}
             }
         }
+        self.draw_layers();
         Ok(())
     }
 
@@ -269,11 +252,16 @@ impl Screen {
 
     fn draw_layers(&mut self) {
         let size = self.size();
-        overlay::draw(&mut self.overlay, &self.overlay_report, size);
-        cards::draw_help(&mut self.help, size);
-        cards::draw_note(&mut self.note, &self.note_text, size);
         if self.placeholder_shown {
             cards::draw_placeholder(&mut self.placeholder, &self.overlay_report, size);
+        } else if self.shows_overlay {
+            overlay::draw(&mut self.overlay, &self.overlay_report, size);
+        }
+        if self.shows_help {
+            cards::draw_help(&mut self.help, size);
+        }
+        if !self.note_text.is_empty() {
+            cards::draw_note(&mut self.note, &self.note_text, size);
         }
     }
 
@@ -296,7 +284,11 @@ impl Screen {
                 size,
                 [
                     (&self.placeholder, self.placeholder_shown, Place::Middle),
-                    (&self.overlay, self.shows_overlay && !self.placeholder_shown, Place::BottomLeft),
+                    (
+                        &self.overlay,
+                        self.shows_overlay && !self.placeholder_shown && !self.shows_help,
+                        Place::BottomLeft,
+                    ),
                     (&self.note, !self.note_text.is_empty(), Place::BottomRight),
                     (&self.help, self.shows_help, Place::Middle),
                 ],
@@ -334,155 +326,5 @@ impl Screen {
             cards::dim(&mut self.canvas);
         }
         Ok(())
-    }
-}
-
-impl Covered {
-    fn take(&mut self, pixels: &[u32], size: Size, x: u32, y: u32, part: Size) {
-        let width = part.width.min(size.width.saturating_sub(x));
-        let rows = pixels.chunks_exact(size.width.max(1) as usize).skip(y as usize).take(part.height as usize);
-        let (from, to) = (x as usize, (x + width) as usize);
-        (self.x, self.y, self.size) = (x, y, Size::new(width, part.height));
-        self.pixels.clear();
-        rows.filter_map(|row| row.get(from..to)).for_each(|row| self.pixels.extend_from_slice(row));
-    }
-
-    fn put_back(&mut self, picture: &mut Bitmap) {
-        let width = self.size.width.max(1) as usize;
-        let rows = picture.pixels.chunks_exact_mut(picture.size.width.max(1) as usize).skip(self.y as usize);
-        for (row, saved) in rows.zip(self.pixels.chunks_exact(width)) {
-            if let Some(part) = row.get_mut(self.x as usize..self.x as usize + width) {
-                part.copy_from_slice(saved);
-            }
-        }
-        self.forget();
-    }
-
-    fn forget(&mut self) {
-        self.size = Size::default();
-        self.pixels.clear();
-    }
-}
-
-enum Place {
-    Middle,
-    BottomLeft,
-    BottomRight,
-}
-
-/// The layers that are to be seen, each with its corner.
-fn placed<const N: usize>(
-    window: Size,
-    layers: [(&Layer, bool, Place); N],
-) -> impl Iterator<Item = (&Layer, u32, u32)> {
-    let visible = layers.into_iter().filter(|(layer, shown, _)| *shown && !layer.is_empty());
-    visible.map(move |(layer, _, place)| {
-        let (right, bottom) =
-            (window.width.saturating_sub(layer.size.width), window.height.saturating_sub(layer.size.height));
-        let margin = |room: u32| overlay::MARGIN.min(room);
-        let (x, y) = match place {
-            Place::Middle => (right / 2, bottom / 2),
-            Place::BottomLeft => (margin(right), bottom - margin(bottom)),
-            Place::BottomRight => (right - margin(right), bottom - margin(bottom)),
-        };
-        (layer, x, y)
-    })
-}
-
-/// Where a picture lies in a window when its aspect is kept: corner and size.
-fn fit(picture: Size, window: Size) -> (u32, u32, Size) {
-    let (pw, ph) = (u64::from(picture.width.max(1)), u64::from(picture.height.max(1)));
-    let (ww, wh) = (u64::from(window.width), u64::from(window.height));
-    let (width, height) = if pw * wh >= ww * ph {
-        (ww, ((ww * ph + pw / 2) / pw).clamp(1, wh.max(1)))
-    } else {
-        (((wh * pw + ph / 2) / ph).clamp(1, ww.max(1)), wh)
-    };
-    let (width, height) = (width.min(ww) as u32, height.min(wh) as u32);
-    ((window.width - width) / 2, (window.height - height) / 2, Size::new(width, height))
-}
-
-/// The smallest size in about the shape of a picture. minifb multiplies it until the screen is full.
-fn screen_shape(picture: Size) -> Size {
-    let shape = f64::from(picture.width) / f64::from(picture.height.max(1));
-    let error = |height: u32| {
-        let width = (shape * f64::from(height)).round().max(1.0);
-        (width / f64::from(height) / shape - 1.0).abs()
-    };
-    let height = (1..=16).find(|&height| error(height) < 0.01).unwrap_or(16);
-    Size::new((shape * f64::from(height)).round().clamp(1.0, 64.0) as u32, height)
-}
-
-fn open_window(title: &str, size: Size, fills_screen: bool) -> Result<(Window, Events)> {
-    let options = WindowOptions {
-        resize: !fills_screen,
-        borderless: fills_screen,
-        title: !fills_screen,
-        scale: if fills_screen { Scale::FitScreen } else { Scale::X1 },
-        // The canvas is always as large as the window; until it is, after a resize, nothing is stretched.
-        scale_mode: ScaleMode::UpperLeft,
-        ..WindowOptions::default()
-    };
-    let mut window = Window::new(title, size.width as usize, size.height as usize, options)
-        .map_err(|e| Error::Failed(format!("no display: set DISPLAY, or use --headless ({e})")))?;
-    // A new picture never waits for the window's own pace.
-    window.set_target_fps(0);
-    let events = Events::default();
-    window.set_input_callback(Box::new(events.clone()));
-    Ok((window, events))
-}
-
-/// A title that every window system takes.
-fn clean_title(title: &str) -> String {
-    title.chars().filter(|c| !c.is_control()).take(120).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_picture_keeps_its_aspect_in_any_window() {
-        let vga = Size::new(640, 480);
-        assert_eq!(fit(vga, vga), (0, 0, vga));
-        assert_eq!(fit(vga, Size::new(1280, 720)), (160, 0, Size::new(960, 720)));
-        assert_eq!(fit(vga, Size::new(320, 480)), (0, 120, Size::new(320, 240)));
-        assert_eq!(fit(Size::new(10_000, 1), Size::new(100, 100)).2, Size::new(100, 1));
-        assert_eq!(fit(vga, Size::new(0, 0)).2, Size::new(0, 0));
-        assert_eq!(fit(Size::new(0, 0), Size::new(5, 5)).2, Size::new(5, 5));
-    }
-
-    #[test]
-    fn a_full_screen_has_the_shape_of_the_picture() {
-        assert_eq!(screen_shape(Size::new(640, 480)), Size::new(4, 3));
-        assert_eq!(screen_shape(Size::new(1920, 1080)), Size::new(16, 9));
-        assert_eq!(screen_shape(Size::new(641, 479)), Size::new(4, 3));
-        assert_eq!(screen_shape(Size::new(60_000, 1)).width, 64);
-    }
-
-    #[test]
-    fn what_layers_covered_comes_back() {
-        let size = Size::new(10, 6);
-        let pristine = Bitmap { size, pixels: (0..60).collect() };
-        let mut picture = pristine.clone();
-        let places = [(0, 0), (8, 4), (3, 2), (2, 1)];
-        let mut covered: [Covered; 4] = Default::default();
-        for ((x, y), covered) in places.into_iter().zip(&mut covered) {
-            covered.take(&picture.pixels, size, x, y, Size::new(4, 3));
-            let (columns, rows) = (x..x + 4, y..y + 3);
-            let hit = (0..60).filter(|n| columns.contains(&(n % 10)) && rows.contains(&(n / 10)));
-            hit.for_each(|n| picture.pixels[n as usize] = 999);
-        }
-        assert!(picture != pristine);
-        covered.iter_mut().rev().for_each(|c| c.put_back(&mut picture));
-        assert!(picture == pristine);
-        covered.iter_mut().for_each(|c| c.put_back(&mut picture));
-        assert!(picture == pristine, "only once");
-    }
-
-    #[test]
-    fn a_title_has_no_control_characters_and_an_end() {
-        assert_eq!(clean_title("main/d\0oor\n - live"), "main/door - live");
-        assert_eq!(clean_title(&"x".repeat(1000)).len(), 120);
     }
 }

@@ -51,9 +51,8 @@ pub(super) fn state_word(state: State) -> &'static str {
 
 /// A panel: dark, translucent, with a fine rim.
 pub(super) fn panel(layer: &mut Layer, size: Size) {
-    layer.clear(size);
     let (width, height) = (size.width as f32, size.height as f32);
-    layer.fill(Rect::new(0.0, 0.0, width, height), 12.0, PAPER, PAPER_ALPHA);
+    layer.panel(size, 12, PAPER, PAPER_ALPHA);
     layer.outline(Rect::new(0.0, 0.0, width, height), 12.0, 1.0, RIM, 0.14);
 }
 

@@ -30,6 +30,8 @@ const PLAIN: Token = Token(1);
 const STOP: Token = Token(2);
 /// Text messages are not part of the native protocol over WebSocket, so they are kept short.
 const MAX_TEXT: usize = 4096;
+/// How long admission waits for those who gave way to be gone.
+const MAKE_ROOM: Duration = Duration::from_secs(1);
 /// A flood of connections writes this many lines a second at most.
 const MAX_LINES: u32 = 5;
 
@@ -111,6 +113,25 @@ impl Pending {
             self.waiting.push_back(one);
         }
     }
+
+    /// Takes a place for one more connection of an address; false: it has all it may have.
+    fn enter(&mut self, ip: IpAddr, most: usize) -> bool {
+        let inside = self.inside.entry(ip).or_default();
+        if *inside >= most && !ip.is_loopback() {
+            return false;
+        }
+        *inside += 1;
+        true
+    }
+
+    fn leave(&mut self, ip: IpAddr) {
+        if let Some(count) = self.inside.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.inside.remove(&ip);
+            }
+        }
+    }
 }
 
 impl Door {
@@ -127,13 +148,7 @@ struct Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut pending = self.door.pending();
-        if let Some(count) = pending.inside.get_mut(&self.ip) {
-            *count -= 1;
-            if *count == 0 {
-                pending.inside.remove(&self.ip);
-            }
-        }
+        self.door.pending().leave(self.ip);
     }
 }
 
@@ -217,16 +232,11 @@ fn welcome(
 ) -> std::result::Result<(), String> {
     let config = &door.shared.config;
     let ip = address.ip();
-    let place = {
-        let mut pending = door.pending();
-        let inside = pending.inside.entry(ip).or_default();
-        if *inside >= config.max_per_address && !ip.is_loopback() {
-            return Err(format!("refused: {} connections from this address already", config.max_per_address));
-        }
-        *inside += 1;
-        Place { door: door.clone(), ip }
-    };
-    sockopt::prepare(&socket);
+    if !door.pending().enter(ip, config.max_per_address) {
+        return Err(format!("refused: {} connections from this address already", config.max_per_address));
+    }
+    let place = Place { door: door.clone(), ip };
+    sockopt::prepare(&socket).map_err(|e| e.to_string())?;
     if plain {
         let key = config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
         let guest = Guest { address, wish: Wish::Watch(key), hello: None, first: None, framing: Framing::Plain };
@@ -243,7 +253,12 @@ fn welcome(
                 let _ = oldest.shutdown(Shutdown::Both);
             }
         }
-        if pending.threads >= 4 * config.max_pending.max(1) {
+        // Whoever gave way is gone as soon as its thread has run once more. In a flood that takes a moment, in which the
+        // newcomer waits in the kernel's queue rather than being sent away for the others' silence.
+        let most = 4 * config.max_pending.max(1);
+        let waited = door.left.wait_timeout_while(pending, MAKE_ROOM, |p| p.threads >= most);
+        pending = waited.unwrap_or_else(PoisonError::into_inner).0;
+        if pending.threads >= most {
             return Err("refused: too many connections at once".into());
         }
         pending.serial += 1;
@@ -466,5 +481,32 @@ fn say(mut socket: &TcpStream, control: &Control) {
         if !matches!(socket.read(&mut rest), Ok(1..)) {
             break;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let mut pending = Pending::default();
+        let (near, far): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        assert!(pending.enter(near, 2) && pending.enter(near, 2));
+        assert!(!pending.enter(near, 2), "one too many");
+        assert!(pending.enter(far, 2), "another address has its own");
+        pending.leave(near);
+        assert!(pending.enter(near, 2));
+        for _ in 0..100 {
+            assert!(pending.enter([127, 0, 0, 1].into(), 2), "this machine is not limited");
+        }
+        for _ in 0..2 {
+            pending.leave(near);
+        }
+        pending.leave(far);
+        for _ in 0..100 {
+            pending.leave([127, 0, 0, 1].into());
+        }
+        assert!(pending.inside.is_empty(), "nothing is kept about who has left");
     }
 }

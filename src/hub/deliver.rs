@@ -4,6 +4,7 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
+mod member;
 mod peer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +39,12 @@ pub(super) enum Command {
     Tell(ConnectionId, Control),
     Close(ConnectionId, Control),
     Watch(ConnectionId, Arc<Stream>),
+    /// A text for somebody in a room.
+    Text(ConnectionId, Arc<str>),
+    /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
+    View(ConnectionId, ConnectionId, Arc<str>),
+    /// And not any more.
+    Unview(ConnectionId, ConnectionId),
 }
 
 #[derive(Default)]
@@ -89,6 +96,8 @@ struct Audience {
     tokens: Vec<usize>,
     /// Who is served first; moves on with every picture, so that nobody is always last.
     first: usize,
+    /// Somebody came or went, or needs something else than before.
+    needs_changed: bool,
 }
 
 struct Loop {
@@ -131,11 +140,11 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
     let mut events = Events::with_capacity(1024);
     while !this.shared.stopping.load(Ordering::Acquire) {
         let wait = this.wait();
-        if let Err(error) = this.poll.poll(&mut events, wait) {
-            if error.kind() != io::ErrorKind::Interrupted {
-                log::error!("delivery: {error}");
-                break;
-            }
+        if let Err(error) = this.poll.poll(&mut events, wait)
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            log::error!("delivery: {error}");
+            break;
         }
         // Pictures first: they are what everybody waits for.
         this.take_inbox();
@@ -150,6 +159,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         }
         this.give_out();
         this.go_on_pacing();
+        this.sum_up_needs();
         this.tick();
     }
     this.stop();
@@ -181,6 +191,9 @@ impl Loop {
                 Command::Tell(id, control) => self.with(id, |peer| peer.tell(&control)),
                 Command::Close(id, control) => self.with(id, |peer| peer.say_bye(&control)),
                 Command::Watch(id, stream) => self.watch(id, &stream),
+                Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
+                Command::View(member, view, opening) => self.view(member, view, opening),
+                Command::Unview(member, view) => self.unview(member, view),
             }
         }
     }
@@ -236,8 +249,17 @@ impl Loop {
                 let stream = shared.stream(&key);
                 stream.begin();
                 log::info!("{}: publishes {key}", peer.address);
-                peer.publish(stream);
+                peer.publish(key.clone(), stream);
                 let _ = peer.welcome(&key, shared.config.max_picture);
+                shared.crowd_sees(&key);
+            }
+            Wish::Join { key, called } => {
+                log::debug!("{}: is in room {key}", peer.address);
+                peer.join(&key, &called);
+                if let Err(reason) = shared.crowd_join(id, &key, &called) {
+                    let bye = Control::Bye { cause: Cause::Refused, reason };
+                    let _ = peer.say_bye(&bye);
+                }
             }
             Wish::Watch(key) => {
                 let _ = peer.welcome(&key, shared.config.max_picture);
@@ -250,26 +272,66 @@ impl Loop {
 
     fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        self.unwatch(token);
+        if !self.peers.get(&token).is_some_and(Peer::is_member) {
+            self.unwatch(token);
+        }
         let Some(peer) = self.peers.get_mut(&token) else { return };
         stream.add_viewer(self.index);
-        peer.watch(stream);
-        self.audiences
-            .entry(stream.id)
-            .or_insert_with(|| Audience { stream: stream.clone(), tokens: Vec::new(), first: 0 })
-            .tokens
-            .push(token);
+        peer.watch(id, stream);
+        let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
+            stream: stream.clone(),
+            tokens: Vec::new(),
+            first: 0,
+            needs_changed: true,
+        });
+        audience.tokens.push(token);
+        audience.needs_changed = true;
         // The newest picture at once.
         self.fresh.push(stream.clone());
+    }
+
+    fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
+        let Some(&token) = self.tokens.get(&member) else { return };
+        if let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) {
+            member.add_view(view, opening);
+            self.tokens.insert(view, token);
+        }
+    }
+
+    fn unview(&mut self, member: ConnectionId, view: ConnectionId) {
+        let Some(&token) = self.tokens.get(&member) else { return };
+        self.tokens.remove(&view);
+        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        if let Some(stream) = member.remove_view(view) {
+            self.leave_audience(stream.id, token);
+        }
+    }
+
+    /// All that a member saw.
+    fn unview_all(&mut self, token: usize) {
+        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        let streams: Vec<_> = member.view_ids().into_iter().map(|id| (id, member.remove_view(id))).collect();
+        for (id, stream) in streams {
+            self.tokens.remove(&id);
+            if let Some(stream) = stream {
+                self.leave_audience(stream.id, token);
+            }
+        }
     }
 
     fn unwatch(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
         let Some(id) = peer.unwatch() else { return };
+        self.leave_audience(id, token);
+    }
+
+    fn leave_audience(&mut self, id: u64, token: usize) {
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);
+        audience.needs_changed = true;
         if audience.tokens.is_empty() {
+            self.shared.need(&audience.stream, self.index, Vec::new());
             self.audiences.remove(&id);
         }
     }
@@ -277,7 +339,7 @@ impl Loop {
     /// Gives every fresh picture to every viewer that can take one now.
     fn give_out(&mut self) {
         for stream in std::mem::take(&mut self.fresh) {
-            let Some(picture) = stream.newest(self.index) else { continue };
+            let newest = stream.newest(self.index);
             let Some(audience) = self.audiences.get_mut(&stream.id) else { continue };
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
@@ -285,9 +347,25 @@ impl Loop {
             for i in 0..count {
                 let token = audience.tokens[(audience.first + i) % count];
                 let Some(peer) = self.peers.get_mut(&token) else { continue };
-                match peer.offer(&picture, now()) {
-                    Ok(false) => {}
-                    Ok(true) => self.paced.push(token),
+                if peer.is_member() {
+                    match peer.offer_view(stream.id, &newest, now()) {
+                        Ok(()) if peer.paced_until().is_some() && !peer.listed => {
+                            peer.listed = true;
+                            self.paced.push(token);
+                        }
+                        Ok(()) => {}
+                        Err(why) => failed.push((token, why)),
+                    }
+                    continue;
+                }
+                match peer.offer(&newest, now()) {
+                    Ok(offered) => {
+                        if offered.paced && !peer.listed {
+                            peer.listed = true;
+                            self.paced.push(token);
+                        }
+                        audience.needs_changed |= offered.need_changed;
+                    }
                     Err(why) => failed.push((token, why)),
                 }
             }
@@ -314,15 +392,32 @@ impl Loop {
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
-        let Some(audience) = peer.watching().and_then(|id| self.audiences.get(&id)) else { return };
-        if !peer.wants_picture() {
-            return;
+        if let Role::Member(member) = &mut peer.role {
+            let mut seen = member.seen();
+            let done = seen.try_for_each(|stream| peer.offer_view(stream.id, &stream.newest(self.index), now()));
+            return match done {
+                Ok(()) => self.pace(token),
+                Err(why) => self.remove(token, &why),
+            };
         }
-        let Some(picture) = audience.stream.newest(self.index) else { return };
-        match peer.offer(&picture, now()) {
-            Ok(false) => {}
-            Ok(true) => self.paced.push(token),
+        let Some(audience) = peer.watching().and_then(|id| self.audiences.get_mut(&id)) else { return };
+        match peer.offer(&audience.stream.newest(self.index), now()) {
+            Ok(offered) => {
+                if offered.paced && !peer.listed {
+                    peer.listed = true;
+                    self.paced.push(token);
+                }
+                audience.needs_changed |= offered.need_changed;
+            }
             Err(why) => self.remove(token, &why),
+        }
+    }
+
+    /// Notes that somebody in a room waits until a point in time.
+    fn pace(&mut self, token: usize) {
+        if let Some(peer) = self.peers.get_mut(&token).filter(|p| p.paced_until().is_some() && !p.listed) {
+            peer.listed = true;
+            self.paced.push(token);
         }
     }
 
@@ -357,11 +452,24 @@ impl Loop {
         }
         let at = now();
         for token in std::mem::take(&mut self.paced) {
-            match self.peers.get(&token).and_then(Peer::paced_until) {
+            let Some(peer) = self.peers.get_mut(&token) else { continue };
+            match peer.paced_until() {
                 Some(until) if until > at => self.paced.push(token),
-                Some(_) => self.offer_newest(token),
-                None => {}
+                Some(_) => {
+                    peer.listed = false;
+                    self.offer_newest(token);
+                }
+                None => peer.listed = false,
             }
+        }
+    }
+
+    /// Tells the hub what the viewers need where that has changed.
+    fn sum_up_needs(&mut self) {
+        for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
+            audience.needs_changed = false;
+            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(token)).map(|peer| peer.need);
+            self.shared.need(&audience.stream, self.index, needs.collect());
         }
     }
 
@@ -405,6 +513,7 @@ impl Loop {
 
     fn remove(&mut self, token: usize, why: &Broken) {
         self.unwatch(token);
+        self.unview_all(token);
         let Some(mut peer) = self.peers.remove(&token) else { return };
         self.tokens.remove(&peer.id);
         // The socket closes in any case; a failure to deregister changes nothing.
@@ -412,10 +521,17 @@ impl Loop {
         self.handle().connections.fetch_sub(1, Ordering::Relaxed);
         self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
         peer.end(&self.shared, why, now());
-        let reason = if matches!(peer.role, Role::Publisher(_)) { "publisher gone" } else { "" };
+        let published = peer.published();
+        let reason = if published.is_some() { "publisher gone" } else { "" };
         let id = peer.id;
         // Leaving cannot be refused.
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
+        if let Some(key) = published.filter(|key| self.shared.is_free(key)) {
+            self.shared.crowd_misses(&key);
+        }
+        if let Role::Member(member) = &peer.role {
+            self.shared.crowd_leave(id, &member.key.room);
+        }
     }
 
     /// Says goodbye to everybody, without waiting for those who do not listen.

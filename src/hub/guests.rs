@@ -65,6 +65,7 @@ impl Shared {
             let stream = self.stream(key);
             stream.begin_stills();
             log::info!("{key}: published picture by picture");
+            self.crowd_sees(key);
             let guest = Guest { id, stream, called: called.into(), count: 0, last: at, patience };
             guests.0.insert(key.clone(), guest);
             // It looks after those who stop.

@@ -19,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
 use crate::time::{Micros, now};
@@ -110,12 +111,14 @@ impl Hub {
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
+                needs: HashMap::new(),
             }),
             loops: handles,
             serial: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             totals: Totals::default(),
             placeholders: Arc::default(),
+            crowd: Mutex::default(),
             guests: Default::default(),
             started: now(),
             config,
@@ -181,6 +184,8 @@ struct Shared {
     stopping: AtomicBool,
     totals: Totals,
     placeholders: Arc<placeholder::Placeholders>,
+    /// Who is in a room, and sees all others in it.
+    crowd: Mutex<edges::rooms::Crowd>,
     /// Who publishes without a connection, picture by picture.
     guests: Mutex<guests::Guests>,
     started: Micros,
@@ -200,6 +205,8 @@ struct Totals {
 struct Registry {
     rooms: Rooms,
     streams: HashMap<StreamKey, Arc<Stream>>,
+    /// What the viewers of each stream need, loop by loop.
+    needs: HashMap<u64, Vec<Vec<Need>>>,
 }
 
 impl Shared {
@@ -212,6 +219,11 @@ impl Shared {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let fewest = self.loops.iter().enumerate().min_by_key(|(_, h)| h.connections.load(Ordering::Relaxed));
         serial << 8 | fewest.map_or(0, |(index, _)| index) as u64
+    }
+
+    /// A name for something of a connection, on the same loop.
+    fn id_beside(&self, id: ConnectionId) -> ConnectionId {
+        self.serial.fetch_add(1, Ordering::Relaxed) << 8 | id & 0xff
     }
 
     fn loop_of(&self, id: ConnectionId) -> &Handle {
@@ -234,10 +246,29 @@ impl Shared {
                 }
                 Effect::Watched(key, true) => self.stream_in(&mut registry, &key).watched(now()),
                 Effect::Watched(_, false) => {}
-                Effect::Forget(key) => drop(registry.streams.remove(&key)),
+                Effect::Forget(key) => {
+                    if let Some(stream) = registry.streams.remove(&key) {
+                        registry.needs.remove(&stream.id);
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// What the viewers of a stream on one loop need now; the publisher is told when that changes what it encodes.
+    fn need(&self, stream: &Stream, index: usize, needs: Vec<Need>) {
+        let mut registry = self.registry();
+        let loops = registry.needs.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len()]);
+        loops[index] = needs;
+        let all: Vec<Need> = loops.iter().flatten().copied().collect();
+        let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
+        stream.set_rungs(&rungs);
+        for effect in registry.rooms.need(&stream.key, rungs) {
+            if let Effect::Tell(id, control) = effect {
+                self.loop_of(id).command(Command::Tell(id, control));
+            }
+        }
     }
 
     /// The stream for a publisher that the rules have let in.
@@ -263,7 +294,7 @@ impl Shared {
             return stream.clone();
         }
         let id = self.serial.fetch_add(1, Ordering::Relaxed);
-        let stream = Arc::new(Stream::new(id, self.loops.len()));
+        let stream = Arc::new(Stream::new(key.clone(), id, self.loops.len()));
         registry.streams.insert(key.clone(), stream.clone());
         stream
     }

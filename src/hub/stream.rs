@@ -1,22 +1,27 @@
-//! A stream on the hot path: its newest picture, and which loops have somebody to give it to.
+//! A stream on the hot path: its newest pictures, one a rung, and which loops have somebody to give them to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::numbers::StreamNumbers;
+use crate::adapt::{MOST_RUNGS, Need, Rung, rung_of};
 use crate::frame::Picture;
-use crate::room::Numbering;
+use crate::room::{Numbering, StreamKey};
 use crate::stats::{Quantiles, Recent};
-use crate::time::{Micros, millis};
+use crate::time::{Micros, micros, millis};
 
 /// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
 const STILL_FRESH: Duration = Duration::from_secs(1);
 
+/// A rung whose picture is so many frames behind the newest is encoded no more.
+const ABANDONED: u32 = 3;
+
 /// A stream as publishers and delivery loops share it.
 pub(super) struct Stream {
-    /// Tells streams apart more cheaply than a name.
+    pub(super) key: StreamKey,
+    /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
     slot: Mutex<Slot>,
     /// For each loop: how many of its viewers watch, and whether it has been told of a picture it has not looked at.
@@ -39,7 +44,7 @@ struct Interest {
 
 #[derive(Default)]
 struct Slot {
-    newest: Option<Arc<Picture>>,
+    newest: Newest,
     arrived: Micros,
     numbering: Numbering,
     /// Ages of pictures when they arrived, in milliseconds.
@@ -48,11 +53,43 @@ struct Slot {
     waiting: usize,
     /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
     stills: bool,
+    captured: Micros,
+}
+
+/// The newest pictures of a stream, for choosing from.
+#[derive(Clone)]
+pub(super) struct Newest {
+    pictures: [Option<Arc<Picture>>; MOST_RUNGS],
+    rungs: Arc<[Rung]>,
+    /// The time between pictures, as they come.
+    pub(super) interval: Duration,
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self { pictures: Default::default(), rungs: Arc::new([]), interval: Duration::from_millis(33) }
+    }
+}
+
+impl Newest {
+    /// The newest, and of those the best.
+    pub(super) fn best(&self) -> Option<&Arc<Picture>> {
+        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
+    }
+
+    /// The picture for a viewer with this need: of its rung, or of another while its own is not encoded yet.
+    pub(super) fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
+        let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?;
+        let own = rung_of(need, &self.rungs).and_then(|at| self.pictures.get(at)?.as_ref());
+        let behind = |p: &&Arc<Picture>| newest.sequence.wrapping_sub(p.sequence) < ABANDONED;
+        own.filter(behind).or(Some(newest))
+    }
 }
 
 impl Stream {
-    pub(super) fn new(id: u64, loops: usize) -> Self {
+    pub(super) fn new(key: StreamKey, id: u64, loops: usize) -> Self {
         Self {
+            key,
             id,
             slot: Mutex::default(),
             loops: (0..loops).map(|_| Interest::default()).collect(),
@@ -71,7 +108,7 @@ impl Stream {
     pub(super) fn begin(&self) {
         let mut slot = self.slot();
         slot.numbering.new_publisher();
-        slot.newest = None;
+        slot.newest.pictures = Default::default();
         slot.stills = false;
     }
 
@@ -86,8 +123,19 @@ impl Stream {
         let mut slot = self.slot();
         let (number, lost) = slot.numbering.number(picture.sequence);
         picture.sequence = number;
-        slot.ages.add(now, millis(now.since(picture.captured)));
-        slot.newest = Some(Arc::new(picture));
+        if slot.newest.best().is_none_or(|best| best.sequence != number) {
+            // The first of several rungs.
+            slot.ages.add(now, millis(now.since(picture.captured)));
+        }
+        let apart = picture.captured.since(slot.captured);
+        if (Duration::from_millis(1)..Duration::from_secs(2)).contains(&apart) {
+            // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed.
+            let mean = (7 * micros(slot.newest.interval) + micros(apart)) / 8;
+            slot.newest.interval = Duration::from_micros(mean);
+        }
+        slot.captured = picture.captured;
+        let rung = usize::from(picture.rung).min(MOST_RUNGS - 1);
+        slot.newest.pictures[rung] = Some(Arc::new(picture));
         slot.arrived = now;
         if slot.waiting > 0 {
             self.came.notify_all();
@@ -99,8 +147,8 @@ impl Stream {
         self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index)
     }
 
-    /// The newest picture; a loop that asks has looked.
-    pub(super) fn newest(&self, index: usize) -> Option<Arc<Picture>> {
+    /// The newest pictures; a loop that asks has looked.
+    pub(super) fn newest(&self, index: usize) -> Newest {
         self.loops[index].told.store(false, Ordering::Release);
         self.slot().newest.clone()
     }
@@ -110,13 +158,14 @@ impl Stream {
         let until = Instant::now() + patience;
         let mut slot = self.slot();
         if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
-            slot.newest = None;
+            slot.newest.pictures = Default::default();
         }
         slot.waiting += 1;
         let found = loop {
             let left = until.saturating_duration_since(Instant::now());
-            if slot.newest.is_some() || left.is_zero() {
-                break slot.newest.clone();
+            let best = slot.newest.best();
+            if best.is_some() || left.is_zero() {
+                break best.cloned();
             }
             slot = self.came.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
         };
@@ -127,7 +176,12 @@ impl Stream {
     /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
     pub(super) fn incoming(&self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
         let mut slot = self.slot();
-        (slot.newest.clone(), slot.ages.rate(now), slot.ages.quantiles(now))
+        (slot.newest.best().cloned(), slot.ages.rate(now), slot.ages.quantiles(now))
+    }
+
+    /// The rungs that the publisher is asked for from now on.
+    pub(super) fn set_rungs(&self, rungs: &[Rung]) {
+        self.slot().newest.rungs = rungs.into();
     }
 
     /// A viewer on this loop begins or ends to watch.
@@ -139,11 +193,11 @@ impl Stream {
         self.loops[index].viewers.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// The first viewer comes after nobody watched: forgets a picture from before.
+    /// The first viewer comes after nobody watched: forgets pictures from before.
     pub(super) fn watched(&self, now: Micros) {
         let mut slot = self.slot();
         if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
-            slot.newest = None;
+            slot.newest.pictures = Default::default();
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::frame::Picture;
 use crate::wire::WireError;
 use crate::wire::control::Control;
 use crate::wire::framing::{self, Deframer};
-use crate::wire::packet::{Packet, control_packet, picture_header};
+use crate::wire::packet::{HEADER, Packet, control_packet, picture_header};
 use crate::wire::websocket::{self, End, Message};
 
 /// Control messages that may wait behind a picture, in bytes. A peer that lets more pile up reads nothing.
@@ -53,7 +53,7 @@ impl Framing {
                 head.push(&std::mem::take(opening));
                 layout::part_head(head, picture);
             }
-            Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture),
+            Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
         }
     }
 
@@ -77,6 +77,7 @@ impl Framing {
             Self::Multipart(_) => "multipart",
             Self::Edge(_, Dialect::Jpeg) => "quality",
             Self::Edge(_, Dialect::Detection { .. }) => "detection",
+            Self::Edge(_, Dialect::Room { .. }) => "room",
             Self::Body(_) => "post",
         }
     }
@@ -265,6 +266,13 @@ impl Connection {
         self.enqueue(message)
     }
 
+    /// Changes what a WebSocket that does not speak the native protocol gets. Only while it [`is_idle`](Self::is_idle).
+    pub fn speak(&mut self, other: Dialect) {
+        if let Framing::Edge(_, dialect) = &mut self.framing {
+            *dialect = other;
+        }
+    }
+
     /// Sends a text message to a WebSocket that does not speak the native protocol.
     ///
     /// # Errors
@@ -293,6 +301,12 @@ impl Connection {
             }
             _ => Ok(()),
         }
+    }
+
+    /// How many bytes a picture is on this wire, to within the few of a mask.
+    #[must_use]
+    pub fn length_of(&self, picture: &Picture) -> usize {
+        self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + framing::PREFIX + HEADER
     }
 
     /// Begins to send a picture. Only for a connection that [`is_idle`](Self::is_idle).

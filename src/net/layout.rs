@@ -2,6 +2,7 @@
 //! viewers share. Nothing of a picture is copied for a viewer.
 
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use crate::frame::Picture;
@@ -27,6 +28,13 @@ pub enum Dialect {
     Detection {
         /// See above.
         opening: Box<str>,
+    },
+    /// The pictures of somebody in a room.
+    Room {
+        /// Whose it is, as a JSON string; 1024 bytes at most.
+        opening: Arc<str>,
+        /// As a binary packet whose metadata say whose it is, or as JSON text with the picture in base64.
+        binary: bool,
     },
 }
 
@@ -98,6 +106,11 @@ pub(super) fn dialect<'a>(dialect: &Dialect, picture: &'a Picture) -> Pieces<'a>
             let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
             [metadata, br#","frame":"data:image/jpeg;base64,"#, picture.base64(), br#""}"#]
         }
+        Dialect::Room { binary: true, .. } => {
+            let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
+            [metadata, b"}", &picture.data, &[]]
+        }
+        Dialect::Room { binary: false, .. } => [picture.base64(), br#""}"#, &[], &[]],
     }
 }
 
@@ -132,7 +145,7 @@ pub(super) fn part_head(head: &mut Head, picture: &Picture) {
 }
 
 /// The head of a message of a dialect.
-pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture) {
+pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture, hub: Duration) {
     let pieces = total(self::dialect(dialect, picture));
     match dialect {
         Dialect::Jpeg => {
@@ -146,6 +159,28 @@ pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture
             let (bytes, n) = websocket::server_header(text.length + pieces, true);
             head.push(&bytes[..n]);
             head.push(text.bytes());
+        }
+        Dialect::Room { opening, binary: false } => {
+            let taken = unix_time().saturating_sub(now().since(picture.captured)).as_millis();
+            let mut text = Head::new();
+            let _ = write!(
+                text,
+                r#"{{"type":"video_frame","user_name":{opening},"timestamp":{taken},"data":"data:image/jpeg;base64,"#
+            );
+            let (bytes, n) = websocket::server_header(text.length + pieces, true);
+            head.push(&bytes[..n]);
+            head.push(text.bytes());
+        }
+        Dialect::Room { opening, binary: true } => {
+            let mut whose = Head::new();
+            let _ = write!(whose, r#"{{"user_name":{opening},"metadata":"#);
+            let (bytes, n) = websocket::server_header(HEADER + whose.length + pieces, false);
+            head.push(&bytes[..n]);
+            let mut header = picture_header(picture, hub);
+            let metadata = u32::try_from(whose.length + pieces - picture.data.len()).unwrap_or(0);
+            header[28..].copy_from_slice(&metadata.to_le_bytes());
+            head.push(&header);
+            head.push(whose.bytes());
         }
     }
 }

@@ -15,6 +15,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use super::address::{HubAddress, PORT};
 use super::connection::{Broken, Connection, Drained, Framing};
 use super::sockopt;
+use crate::adapt::Ladder;
+use crate::credit::{Credit, Verdict};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::session::{Backoff, DEAD_AFTER, Due, Session, capture_time, in_words};
@@ -67,6 +69,12 @@ pub trait LinkUser: Send + 'static {
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
     /// Control messages to send now; asked after every [`Link::wake`].
     fn messages(&mut self) -> Vec<Control>;
+    /// Whether there is a picture to send.
+    fn has_picture(&self) -> bool;
+    /// The time between pictures.
+    fn interval(&self) -> Duration;
+    /// The link carries so many bytes in one interval ([`crate::adapt::ANY`]: more than was ever sent).
+    fn carries(&mut self, bytes: u32);
     /// The newest picture to send, if there is one; asked when the connection can take one.
     fn next_picture(&mut self) -> Option<Arc<Picture>>;
     /// The link ends for good, for this reason.
@@ -135,6 +143,8 @@ struct Runner<U> {
 enum Outcome {
     /// The program ends.
     Stopped,
+    /// Somebody else has our name now: two that take it from each other for ever help nobody.
+    Replaced(String),
     /// Try again; the text says what went wrong.
     Again(String),
     /// The hub says no.
@@ -166,6 +176,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let why = match end {
                 Outcome::Stopped => return,
+                Outcome::Replaced(why) => return self.user.over(Error::Refused(why)),
                 Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
                     return self.user.over(Error::Refused(why));
                 }
@@ -275,7 +286,7 @@ impl<U: LinkUser> Runner<U> {
             }
         }
         self.poll.registry().deregister(&mut socket).map_err(|e| failed(&e))?;
-        sockopt::prepare(&socket);
+        sockopt::prepare(&socket).map_err(|e| failed(&e))?;
         Ok(socket)
     }
 
@@ -327,7 +338,7 @@ impl<U: LinkUser> Runner<U> {
         if let Err(error) = self.poll.registry().register(&mut connection.socket, SOCKET, interest) {
             return Outcome::Again(error.to_string());
         }
-        let mut state = Open { session: Session::new(now()), welcomed: false, refused: None };
+        let mut state = Open::new(now());
         let end = match connection.send_control(&Control::Hello(self.user.hello())) {
             Ok(()) => self.turns(&mut connection, &mut state, welcomed),
             Err(broken) => broken.into(),
@@ -353,7 +364,7 @@ impl<U: LinkUser> Runner<U> {
             if !open.welcomed && at > greeted_by {
                 return Outcome::Again("something answers there that is no StreamFlow hub".into());
             }
-            let wake_at = match open.due(connection, at) {
+            let mut wake_at = match open.due(connection, at) {
                 Ok(next) => next,
                 Err(broken) => return broken.into(),
             };
@@ -364,34 +375,67 @@ impl<U: LinkUser> Runner<U> {
                         return broken.into();
                     }
                 }
-                while connection.is_idle() {
-                    let Some(picture) = self.user.next_picture() else { break };
-                    if let Err(broken) = connection.send_picture(&picture, Duration::ZERO) {
-                        return broken.into();
-                    }
+                match self.send_pictures(connection, open) {
+                    Ok(Some(later)) => wake_at = wake_at.min(later),
+                    Ok(None) => {}
+                    Err(broken) => return broken.into(),
                 }
             }
             let wait = if more { Duration::ZERO } else { wake_at.since(now()) };
-            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
-                if error.kind() != ErrorKind::Interrupted {
-                    return Outcome::Again(error.to_string());
-                }
+            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+                && error.kind() != ErrorKind::Interrupted
+            {
+                return Outcome::Again(error.to_string());
             }
             let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
-            if events.iter().any(|e| e.token() == SOCKET && e.is_writable()) {
-                if let Err(broken) = connection.flush() {
-                    return broken.into();
-                }
+            if events.iter().any(|e| e.token() == SOCKET && e.is_writable())
+                && let Err(broken) = connection.flush()
+            {
+                return broken.into();
             }
             if readable || more {
                 match self.read(connection, open) {
                     Ok(drained) => more = drained == Drained::No,
                     Err(broken) => {
-                        return open.refused.take().map_or_else(|| broken.into(), Outcome::Refused);
+                        return open.ended.take().unwrap_or_else(|| broken.into());
                     }
                 }
             }
         }
+    }
+
+    /// Sends pictures as long as the link's credit allows; says when to ask again.
+    fn send_pictures(
+        &mut self,
+        connection: &mut Connection,
+        open: &mut Open,
+    ) -> std::result::Result<Option<Micros>, Broken> {
+        let interval = self.user.interval();
+        while self.user.has_picture() {
+            let at = now();
+            let mut verdict = open.credit.ask(at, interval);
+            if verdict == Verdict::Measure {
+                open.credit.measured(sockopt::measure(&connection.socket), at);
+                if let Some(control) = open.credit.control(at) {
+                    sockopt::control(&connection.socket, control);
+                }
+                verdict = open.credit.ask(at, interval);
+            }
+            self.user.carries(open.ladder.update(at, open.credit.rate(at), interval, open.last_bytes));
+            if let Verdict::Later(until) = verdict {
+                return Ok(Some(until));
+            }
+            if !connection.is_idle() {
+                break;
+            }
+            let Some(picture) = self.user.next_picture() else { break };
+            let bytes = connection.length_of(&picture);
+            open.credit.given(picture.sequence, bytes, at);
+            open.last_bytes = if open.last_sequence == picture.sequence { open.last_bytes + bytes } else { bytes };
+            open.last_sequence = picture.sequence;
+            connection.send_picture(&picture, Duration::ZERO)?;
+        }
+        Ok(None)
     }
 
     fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, Broken> {
@@ -425,10 +469,28 @@ impl<U: LinkUser> Runner<U> {
 struct Open {
     session: Session,
     welcomed: bool,
-    refused: Option<String>,
+    /// What the hub's goodbye means.
+    ended: Option<Outcome>,
+    credit: Credit,
+    ladder: Ladder,
+    /// Bytes of the last frame sent, all its rungs together, and its number.
+    last_bytes: usize,
+    last_sequence: u32,
 }
 
 impl Open {
+    fn new(now: Micros) -> Self {
+        Self {
+            session: Session::new(now),
+            welcomed: false,
+            ended: None,
+            credit: Credit::new(),
+            ladder: Ladder::new(),
+            last_bytes: 0,
+            last_sequence: 0,
+        }
+    }
+
     /// Sends what is due, and says when to look again.
     fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
         loop {
@@ -450,7 +512,15 @@ impl Open {
     ) -> std::result::Result<Vec<Control>, Broken> {
         let answer = self.session.control(&control, at);
         match control {
+            Control::Pong { time, .. } if time <= at.0 => {
+                self.credit.round_trip(at.since(Micros(time)), at);
+                Ok(Vec::new())
+            }
             Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
+            Control::Ack { sequence, backlog } => {
+                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+                Ok(Vec::new())
+            }
             Control::Welcome { .. } if !self.welcomed => {
                 self.welcomed = true;
                 // The clocks are compared from now on.
@@ -459,9 +529,11 @@ impl Open {
                 Ok(user.control(control))
             }
             Control::Bye { cause, reason } => {
-                if matches!(cause, Cause::Refused | Cause::Replaced | Cause::Protocol) {
-                    self.refused = Some(reason.clone());
-                }
+                self.ended = match cause {
+                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(reason.clone())),
+                    Cause::Replaced => Some(Outcome::Replaced(reason.clone())),
+                    Cause::Stopping | Cause::Timeout | Cause::Unknown => None,
+                };
                 log::info!("the hub says goodbye: {reason}");
                 Err(Broken::Closed)
             }

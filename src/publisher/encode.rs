@@ -6,13 +6,12 @@ use std::time::Duration;
 use mio::Waker;
 
 use super::{Demand, Shared};
-use crate::buffer::Pool;
-use crate::error::Result;
+use crate::adapt::{ANY, Encoding, Fit, MOST_RUNGS, Rung, share};
+use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
 use crate::jpeg::Encoder;
 use crate::mailbox::{Receiver, Sender, Taken};
-use crate::time::{millis, now};
-use crate::wire::control::Rung;
+use crate::time::{Micros, millis, now};
 use crate::wire::jpeg;
 
 /// How long the thread sleeps at most before it looks whether the program ends, or a viewer came to a still picture.
@@ -30,6 +29,9 @@ pub(super) struct Encode {
     encoder: Encoder,
     pool: Pool,
     sequence: u32,
+    fits: [Fit; MOST_RUNGS],
+    /// Size of the best picture of the last frame.
+    shown_size: Size,
 }
 
 impl Encode {
@@ -39,9 +41,21 @@ impl Encode {
         spent: crossbeam_channel::Sender<Frame>,
         pictures: Sender<Pictures>,
         waker: Arc<Waker>,
-    ) -> Result<Self> {
+    ) -> crate::Result<Self> {
         let encoder = Encoder::new()?;
-        Ok(Self { shared, frames, spent, pictures, waker, encoder, pool: Pool::default(), sequence: 0 })
+        let fits = std::array::from_fn(|_| Fit::new(shared.config.min_quality));
+        Ok(Self {
+            shared,
+            frames,
+            spent,
+            pictures,
+            waker,
+            encoder,
+            pool: Pool::default(),
+            sequence: 0,
+            fits,
+            shown_size: Size::default(),
+        })
     }
 
     pub(super) fn run(mut self) {
@@ -62,11 +76,11 @@ impl Encode {
                 }
                 Taken::Nothing => {
                     let demand = self.shared.lock().demand.clone();
-                    if demand.viewers > 0 {
-                        if let Some(frame) = kept.take() {
-                            self.frame(&frame, &demand);
-                            self.give_back(Some(frame));
-                        }
+                    if demand.viewers > 0
+                        && let Some(frame) = kept.take()
+                    {
+                        self.frame(&frame, &demand);
+                        self.give_back(Some(frame));
                     }
                 }
                 Taken::Closed => return,
@@ -85,52 +99,33 @@ impl Encode {
         let config = &self.shared.config;
         let begun = now();
         self.sequence = self.sequence.wrapping_add(1);
-        let own = [Rung { rung: 0, quality: None, max_bytes: None }];
-        let rungs = if demand.rungs.is_empty() { &own[..] } else { &demand.rungs };
-        let mut pictures = Vec::with_capacity(rungs.len());
-        let (quality, size, pass) = {
-            let scale = self.shared.lock().opened.as_ref().is_none_or(|o| o.scale);
-            let pass = frame.format == PixelFormat::Jpeg && (!scale || self.fits(frame, config.wish.size));
-            (config.quality, if scale { config.wish.size } else { frame.size }, pass)
+        let (scale, carries) = {
+            let state = self.shared.lock();
+            (state.opened.as_ref().is_none_or(|o| o.scale), state.carries)
         };
-        for rung in rungs {
-            let mut data = self.pool.take();
-            let began = now();
-            let made = if pass {
-                jpeg::tidy(&frame.data, &mut data).map(|_| 0).map_err(|e| e.to_string())
-            } else {
-                let quality = rung.quality.unwrap_or(quality).min(quality);
-                self.encoder.encode(frame, size, quality, &mut data).map(|()| quality).map_err(|e| e.to_string())
-            };
-            let done = now();
-            match made {
-                Ok(quality) => pictures.push(Arc::new(Picture {
-                    quality,
-                    rung: rung.rung,
-                    sequence: self.sequence,
-                    captured: frame.captured,
-                    estimated: false,
-                    spans: Spans {
-                        capture: began.since(frame.captured),
-                        encode: done.since(began),
-                        ..Spans::default()
-                    },
-                    metadata: frame.metadata.clone(),
-                    data,
-                    ..Picture::default()
-                })),
-                Err(why) => {
-                    log::debug!("a broken frame: {why}");
-                    self.shared.lock().counts.broken += 1;
-                    return;
-                }
+        let size = if scale || frame.size.area() == 0 { config.wish.size } else { frame.size };
+        let pass = frame.format == PixelFormat::Jpeg && (!scale || self.fits_as_it_is(frame, size));
+        let made = if pass {
+            self.pass_on(frame, begun)
+        } else {
+            let own = [Rung::default()];
+            let rungs = if demand.rungs.is_empty() || !config.adapt { &own[..] } else { &demand.rungs };
+            self.encode(frame, size, rungs, carries, begun)
+        };
+        let pictures = match made {
+            Ok(pictures) => pictures,
+            Err(why) => {
+                log::debug!("a broken frame: {why}");
+                self.shared.lock().counts.broken += 1;
+                return;
             }
-        }
+        };
         let done = now();
         let mut state = self.shared.lock();
         state.encode.add(done, millis(done.since(begun)));
         state.counts.quality = pictures.first().map_or(0, |p| p.quality);
-        state.counts.size = if size.area() == 0 { String::new() } else { size.to_string() };
+        state.counts.size = self.shown_size.to_string();
+        state.wanted = self.wanted(pictures.len());
         drop(state);
         if self.pictures.put(pictures).is_some() {
             self.shared.lock().counts.skipped += 1;
@@ -139,8 +134,93 @@ impl Encode {
         let _ = self.waker.wake();
     }
 
-    /// Whether a camera's own JPEG has the wanted size.
-    fn fits(&self, frame: &Frame, wanted: Size) -> bool {
-        jpeg::inspect(&frame.data).is_ok_and(|layout| layout.header.size == wanted)
+    /// A camera's own JPEG, cut at its true end and with its tables.
+    fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Pictures, String> {
+        let mut data = self.pool.take();
+        self.shown_size = jpeg::tidy(&frame.data, &mut data).map_err(|e| e.to_string())?;
+        Ok(vec![Arc::new(self.picture(frame, data, (begun, now()), 0, 0))])
     }
+
+    /// The frame at every rung, each as good as its bytes allow.
+    fn encode(
+        &mut self,
+        frame: &Frame,
+        size: Size,
+        rungs: &[Rung],
+        carries: u32,
+        begun: Micros,
+    ) -> Result<Pictures, String> {
+        let best = self.shared.config.quality;
+        let mut sizes = [0; MOST_RUNGS];
+        for ((rung, fit), size) in rungs.iter().zip(&self.fits).zip(&mut sizes) {
+            *size = fit.expects(quality_of(*rung, best)).unwrap_or(0);
+        }
+        let shares = share(rungs, &sizes, carries);
+        self.encoder.load(frame, size).map_err(|e| e.to_string())?;
+        let mut pictures = Vec::with_capacity(rungs.len());
+        let mut began = begun;
+        for (at, (rung, bytes)) in rungs.iter().zip(shares).enumerate().filter(|(_, (_, bytes))| *bytes > 0) {
+            let mut data = self.pool.take();
+            // Once more if the scene changed at a stroke and the picture came out far too large.
+            let mut encoding = self.fits[at].choose(bytes, quality_of(*rung, best), began);
+            for _ in 0..2 {
+                data.clear();
+                self.encoder
+                    .compress(scaled(size, encoding), encoding.quality, &mut data)
+                    .map_err(|e| e.to_string())?;
+                if !self.fits[at].encoded(encoding, data.len(), bytes) {
+                    break;
+                }
+                encoding = self.fits[at].choose(bytes, quality_of(*rung, best), began);
+            }
+            if at == 0 {
+                self.shown_size = scaled(size, encoding);
+            }
+            let done = now();
+            let rung = u8::try_from(at).unwrap_or(0);
+            pictures.push(Arc::new(self.picture(frame, data, (began, done), rung, encoding.quality)));
+            began = done;
+        }
+        Ok(pictures)
+    }
+
+    fn picture(&self, frame: &Frame, data: Buffer, span: (Micros, Micros), rung: u8, quality: u8) -> Picture {
+        let (began, done) = span;
+        Picture {
+            quality,
+            rung,
+            sequence: self.sequence,
+            captured: frame.captured,
+            spans: Spans { capture: began.since(frame.captured), encode: done.since(began), ..Spans::default() },
+            metadata: frame.metadata.clone(),
+            data,
+            ..Picture::default()
+        }
+    }
+
+    /// Bytes that the last frame would have had at the asked quality, with so many rungs.
+    fn wanted(&self, rungs: usize) -> u32 {
+        let best = self.shared.config.quality;
+        self.fits.iter().take(rungs).filter_map(|fit| fit.expects(best)).fold(0, u32::saturating_add)
+    }
+
+    /// Whether a camera's own JPEG has the wanted size, and nobody needs it smaller.
+    fn fits_as_it_is(&self, frame: &Frame, wanted: Size) -> bool {
+        let state = self.shared.lock();
+        let smaller = self.shared.config.adapt
+            && (state.carries != ANY || state.demand.rungs.iter().any(|rung| *rung != Rung::default()));
+        drop(state);
+        !smaller && jpeg::inspect(&frame.data).is_ok_and(|layout| layout.header.size == wanted)
+    }
+}
+
+/// A viewer that insists on a quality gets it, above the publisher's own as well.
+fn quality_of(rung: Rung, own: u8) -> u8 {
+    if rung.quality == 0 { own } else { rung.quality }
+}
+
+/// The size at this encoding's scale, in whole pairs of pixels, since colour is at half the resolution.
+fn scaled(size: Size, encoding: Encoding) -> Size {
+    let side = |n: u32| if encoding.eighths == 8 { n } else { ((n * u32::from(encoding.eighths) / 8) & !1).max(16) };
+    Size::new(side(size.width), side(size.height))
 }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::adapt::{ANY, Asked, Limit, Load, Rung, limit};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::home::{Hearth, Home};
@@ -20,7 +21,6 @@ use crate::room::StreamKey;
 use crate::source::{Opened, Source, Wish};
 use crate::stats::{PublishReport, Recent};
 use crate::time::{Micros, now};
-use crate::wire::control::Rung;
 
 /// What a publisher is to do. `Default` is what `streamflow-send` does without options.
 #[derive(Clone, Debug)]
@@ -33,6 +33,14 @@ pub struct PublisherConfig {
     pub wish: Wish,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
     pub quality: u8,
+    /// The least quality to which a slow link takes the pictures before they get smaller, 1 to 100. Default 25: below,
+    /// blocks are all one sees.
+    pub min_quality: u8,
+    /// Bits a second at most; `None`, the default: what the link carries.
+    pub max_rate: Option<u64>,
+    /// Makes pictures smaller when a link is slow, and gives viewers the rungs they need. Default: yes; without, a slow
+    /// link gets fewer pictures.
+    pub adapt: bool,
     /// Takes the name over from another publisher. Default: no.
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
@@ -50,6 +58,9 @@ impl Default for PublisherConfig {
             home: Home::default(),
             wish: Wish::default(),
             quality: 80,
+            min_quality: 25,
+            max_rate: None,
+            adapt: true,
             replace: false,
             retries: None,
             exit_on_source_error: false,
@@ -78,6 +89,9 @@ impl Publisher {
         if !(1..=100).contains(&config.quality) {
             return Err(Error::Usage("the quality is 1 to 100".into()));
         }
+        if !(1..=100).contains(&config.min_quality) || config.min_quality > config.quality {
+            return Err(Error::Usage("the least quality is 1 to 100, and not above the quality".into()));
+        }
         let hearth = Hearth::new(config.home.clone())?;
         let shared = Arc::new(Shared::new(config));
         let (frames_in, frames_out) = mailbox::<Frame>();
@@ -95,10 +109,14 @@ impl Publisher {
         Ok(this)
     }
 
-    fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+    fn spawn(&mut self, name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<()> {
+        let watch = PanicWatch { name, shared: self.shared.clone() };
         let thread = std::thread::Builder::new()
             .name(name.into())
-            .spawn(run)
+            .spawn(move || {
+                let _watch = watch;
+                run();
+            })
             .map_err(|e| Error::io("cannot start a thread", e))?;
         self.threads.push(thread);
         Ok(())
@@ -135,6 +153,20 @@ impl Drop for Publisher {
     }
 }
 
+/// Ends the publisher with a reason when a thread panics, as a user's own source may make it.
+struct PanicWatch {
+    name: &'static str,
+    shared: Arc<Shared>,
+}
+
+impl Drop for PanicWatch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.shared.end(Err(Error::Failed(format!("the {} thread panicked", self.name))));
+        }
+    }
+}
+
 /// What the threads of a publisher tell each other beside pictures.
 struct Shared {
     config: PublisherConfig,
@@ -149,6 +181,10 @@ struct State {
     /// Something happened that a person wants to see now.
     fresh: bool,
     demand: Demand,
+    /// Bytes of pictures that the uplink carries in one interval.
+    carries: u32,
+    /// Bytes that a frame would have at the asked quality, all rungs together.
+    wanted: u32,
     opened: Option<Opened>,
     fault: String,
     asleep: bool,
@@ -170,11 +206,22 @@ struct Demand {
     unwatched_since: Option<Micros>,
 }
 
+impl PublisherConfig {
+    fn interval(&self) -> Duration {
+        Duration::from_secs_f64(1.0 / self.wish.fps.clamp(0.1, 240.0))
+    }
+
+    fn asked(&self) -> Asked {
+        Asked { quality: None, max_rate: self.max_rate, adapt: self.adapt }
+    }
+}
+
 impl Shared {
     fn new(config: PublisherConfig) -> Self {
         let mut state = State::default();
         state.counts.stream = config.stream.to_string();
         state.demand.unwatched_since = Some(now());
+        state.carries = ANY;
         Self { config, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -214,21 +261,24 @@ impl State {
         report.kbytes_per_second = (self.sent.sum_rate(now) / 10.0).round() / 100.0;
         report.age_ms = self.age.quantiles(now);
         report.encode_ms = self.encode.quantiles(now);
-        report.limit = self.limit(report.fps_in, report.fps_out);
+        report.limit = self.limit(&report).to_string();
         report
     }
 
-    fn limit(&self, fps_in: f64, fps_out: f64) -> String {
+    fn limit(&mut self, report: &PublishReport) -> Limit {
         let asked = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(0.0);
-        let limit = if self.demand.viewers == 0 {
-            "nothing"
-        } else if !self.fault.is_empty() || (asked > 0.0 && fps_in > 0.0 && fps_in < 0.9 * asked) {
-            "camera"
-        } else if fps_in > 0.0 && fps_out < 0.9 * fps_in {
-            "uplink"
-        } else {
-            "nothing"
-        };
-        limit.into()
+        if self.demand.viewers == 0 {
+            return Limit::Nothing;
+        }
+        if !self.fault.is_empty() {
+            return Limit::Camera;
+        }
+        let over = |a: f64, b: f64| if b > 0.0 { (a / b) as f32 } else { 0.0 };
+        limit(&Load {
+            camera: over(asked, report.fps_in),
+            encoder: over(report.encode_ms.p50 * asked, 1000.0),
+            uplink: if self.carries == ANY { 0.0 } else { over(f64::from(self.wanted), f64::from(self.carries)) },
+            ..Load::default()
+        })
     }
 }

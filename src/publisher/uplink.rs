@@ -132,6 +132,19 @@ impl LinkUser for Uplink {
         })]
     }
 
+    fn has_picture(&self) -> bool {
+        !self.rest.is_empty() || self.pictures.has_value()
+    }
+
+    fn interval(&self) -> Duration {
+        self.shared.config.interval()
+    }
+
+    fn carries(&mut self, bytes: u32) {
+        let config = &self.shared.config;
+        self.shared.lock().carries = config.asked().need(bytes, config.interval()).bytes;
+    }
+
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         if self.rest.is_empty() {
             self.rest.extend(self.pictures.try_take()?);

@@ -1,6 +1,7 @@
 //! What the viewer says and hears on its link.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Shared, ViewerConfig};
 use crate::error::{Error, Result};
@@ -95,6 +96,16 @@ impl LinkUser for Downlink {
     fn messages(&mut self) -> Vec<Control> {
         Vec::new()
     }
+
+    fn has_picture(&self) -> bool {
+        false
+    }
+
+    fn interval(&self) -> Duration {
+        Duration::from_millis(33)
+    }
+
+    fn carries(&mut self, _bytes: u32) {}
 
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         None

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
+use crate::adapt::Rung;
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -72,22 +73,9 @@ pub struct Want {
     /// JPEG quality 1 to 100; absent: as good as the link allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
-    /// Bytes a second at most; absent: as many as the link carries.
+    /// Bits a second at most; absent: as many as the link carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<u64>,
-}
-
-/// One quality and size of a stream, as a hub asks a publisher for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rung {
-    /// The number that pictures of this rung carry.
-    pub rung: u8,
-    /// JPEG quality 1 to 100; absent: the publisher's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub quality: Option<u8>,
-    /// Bytes a picture at most: the publisher finds the quality, and then the size, that fits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_bytes: Option<u32>,
 }
 
 /// A stream as the hub lists it.
@@ -197,7 +185,7 @@ pub enum Control {
     Demand {
         /// How many watch.
         viewers: u32,
-        /// The rungs to encode, at most four.
+        /// The rungs to encode, at most four. Pictures carry the place of theirs in this list.
         rungs: Vec<Rung>,
     },
     /// Are you there, and what does your clock say?
@@ -306,7 +294,7 @@ mod tests {
             published: true,
             limit: String::new(),
         };
-        let rung = Rung { rung: 1, quality: Some(40), max_bytes: Some(9000) };
+        let rung = Rung { quality: 40, bytes: 9000 };
         for control in [
             Control::List,
             Control::Ack { sequence: 7, backlog: 1 },

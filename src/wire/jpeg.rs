@@ -4,6 +4,12 @@
 //! Sources: ITU-T T.81 (the JPEG standard): markers in B.1.1.3, the order of segments in B.2, restart intervals in
 //! B.2.4.4, the usual Huffman tables in Annex K.3.3.
 
+mod join;
+mod tables;
+
+pub use join::join;
+use tables::USUAL_TABLES;
+
 use crate::frame::Size;
 
 /// Why bytes are no JPEG picture that can be passed on.
@@ -93,7 +99,6 @@ const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
-const DRI: u8 = 0xDD;
 
 impl Walk {
     /// Goes on where the last call stopped. `input` begins as it did then and may have grown. `None`: more is needed.
@@ -122,7 +127,8 @@ impl Walk {
             }
             let Some(segment) = segment(input, body)? else { return Ok(None) };
             match marker {
-                DHT => self.has_tables = true,
+                // Tables that come after the first scan are too late for it.
+                DHT => self.has_tables |= self.scan.is_none(),
                 0xC0..=0xC2 if self.header.is_none() => {
                     self.header = Some(header_from(marker, segment)?);
                 }
@@ -248,91 +254,6 @@ pub fn size(input: &[u8]) -> Option<Size> {
     header(input).map(|header| header.size)
 }
 
-/// Sews strips of one picture, each a baseline JPEG of its own made with the same tables, into one picture of
-/// `height` rows, top strip first, and appends it to `out`. All but the last must have the same number of whole block
-/// rows. The seams are restart markers (T.81 B.2.4.4), which every decoder of baseline JPEG understands.
-///
-/// # Errors
-/// [`Broken::Strips`] where they do not belong together, or what is wrong with a strip. Then `out` is as it was.
-pub fn join<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
-    let start = out.len();
-    let joined = join_onto(strips, height, out);
-    if joined.is_err() {
-        out.truncate(start);
-    }
-    joined
-}
-
-fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
-    let first = strips.first().ok_or(Broken::Strips)?.as_ref();
-    let model = inspect(first)?;
-    let height = u16::try_from(height).map_err(|_| Broken::Strips)?;
-    let (block_width, block_height) = match model.header.subsampling {
-        Subsampling::Gray | Subsampling::Full => (8, 8),
-        Subsampling::Half => (16, 8),
-        Subsampling::Quarter => (16, 16),
-        Subsampling::Other => return Err(Broken::Strips),
-    };
-    let Size { width, height: strip_height } = model.header.size;
-    let blocks = width.div_ceil(block_width) * strip_height.div_ceil(block_height);
-    let interval = u16::try_from(blocks).map_err(|_| Broken::Strips)?;
-
-    out.reserve(strips.iter().map(|strip| strip.as_ref().len()).sum());
-    out.extend_from_slice(&first[..model.scan]);
-    let sof = frame_header_at(first).ok_or(Broken::Header)?;
-    let patch = out.len() - model.scan + sof + 5;
-    out.get_mut(patch..patch + 2).ok_or(Broken::Header)?.copy_from_slice(&height.to_be_bytes());
-    out.extend_from_slice(&[0xFF, DRI, 0, 4]);
-    out.extend_from_slice(&interval.to_be_bytes());
-
-    let mut rows = 0;
-    for (number, strip) in strips.iter().enumerate() {
-        let strip = strip.as_ref();
-        let layout = inspect(strip)?;
-        let scan = segment(strip, layout.scan + 2)?.ok_or(Broken::CutOff)?;
-        let data = layout.scan + 4 + scan.len();
-        let is_last = number + 1 == strips.len();
-        let fits = layout.header.size.width == width
-            && !layout.header.progressive
-            && (layout.header.size.height == strip_height && strip_height % block_height == 0
-                || is_last && layout.header.size.height <= strip_height)
-            && same_but_height(first, strip, layout.scan, sof);
-        if !fits {
-            return Err(Broken::Strips);
-        }
-        rows += layout.header.size.height;
-        if number == 0 {
-            out.extend_from_slice(&strip[layout.scan..data]);
-        } else {
-            out.extend_from_slice(&[0xFF, 0xD0 + ((number - 1) % 8) as u8]);
-        }
-        out.extend_from_slice(&strip[data..layout.end - 2]);
-    }
-    out.extend_from_slice(&[0xFF, EOI]);
-    if rows == u32::from(height) { Ok(()) } else { Err(Broken::Strips) }
-}
-
-/// Whether two strips have the same headers, tables included, but for the height in the frame header at `sof`.
-fn same_but_height(a: &[u8], b: &[u8], headers: usize, sof: usize) -> bool {
-    let (before, after) = (..sof + 5, sof + 7..headers);
-    match (a.get(before), b.get(before), a.get(after.clone()), b.get(after)) {
-        (Some(a0), Some(b0), Some(a1), Some(b1)) => a0 == b0 && a1 == b1,
-        _ => false,
-    }
-}
-
-/// Where the marker of the frame header stands.
-fn frame_header_at(input: &[u8]) -> Option<usize> {
-    let mut walk = Walk { at: 2, ..Walk::default() };
-    loop {
-        let (marker, body) = walk.marker(input).ok()??;
-        if matches!(marker, 0xC0..=0xC2) {
-            return Some(body - 2);
-        }
-        walk.at = body + 2 + segment(input, body).ok()??.len();
-    }
-}
-
 /// The contents of the segment whose length stands at `at`; `None` when it is not all there.
 fn segment(input: &[u8], at: usize) -> Result<Option<&[u8]>, Broken> {
     let Some(&[high, low]) = input.get(at..at + 2) else { return Ok(None) };
@@ -380,65 +301,12 @@ fn find_ff(input: &[u8], from: usize) -> usize {
     input.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xFF)).map_or(input.len(), |n| at + n)
 }
 
-/// The Huffman tables of T.81 Annex K.3.3 as one DHT segment: what is meant where a picture brings none.
-const USUAL_TABLES: [u8; 420] = usual_tables();
-
-const fn usual_tables() -> [u8; 420] {
-    const DC_VALUES: [u8; 12] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
-    let mut out = [0; 420];
-    let mut at = put(&mut out, 0, &[0xFF, DHT, 0x01, 0xA2]);
-    at = put(&mut out, at, &[0x00, 0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
-    at = put(&mut out, at, &DC_VALUES);
-    at = put(&mut out, at, &[0x10, 0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D]);
-    at = put(&mut out, at, &AC_LUMINANCE);
-    at = put(&mut out, at, &[0x01, 0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
-    at = put(&mut out, at, &DC_VALUES);
-    at = put(&mut out, at, &[0x11, 0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 0x77]);
-    put(&mut out, at, &AC_CHROMINANCE);
-    out
-}
-
-const fn put(out: &mut [u8; 420], at: usize, bytes: &[u8]) -> usize {
-    let mut n = 0;
-    while n < bytes.len() {
-        out[at + n] = bytes[n];
-        n += 1;
-    }
-    at + n
-}
-
-#[rustfmt::skip]
-const AC_LUMINANCE: [u8; 162] = [
-    0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22, 0x71,
-    0x14, 0x32, 0x81, 0x91, 0xA1, 0x08, 0x23, 0x42, 0xB1, 0xC1, 0x15, 0x52, 0xD1, 0xF0, 0x24, 0x33, 0x62, 0x72,
-    0x82, 0x09, 0x0A, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x34, 0x35, 0x36, 0x37,
-    0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59,
-    0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A, 0x83,
-    0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A, 0xA2, 0xA3,
-    0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA, 0xC2, 0xC3,
-    0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA, 0xE1, 0xE2,
-    0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA,
-];
-
-#[rustfmt::skip]
-const AC_CHROMINANCE: [u8; 162] = [
-    0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71, 0x13, 0x22,
-    0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xA1, 0xB1, 0xC1, 0x09, 0x23, 0x33, 0x52, 0xF0, 0x15, 0x62, 0x72, 0xD1,
-    0x0A, 0x16, 0x24, 0x34, 0xE1, 0x25, 0xF1, 0x17, 0x18, 0x19, 0x1A, 0x26, 0x27, 0x28, 0x29, 0x2A, 0x35, 0x36,
-    0x37, 0x38, 0x39, 0x3A, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4A, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58,
-    0x59, 0x5A, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6A, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7A,
-    0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8A, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9A,
-    0xA2, 0xA3, 0xA4, 0xA5, 0xA6, 0xA7, 0xA8, 0xA9, 0xAA, 0xB2, 0xB3, 0xB4, 0xB5, 0xB6, 0xB7, 0xB8, 0xB9, 0xBA,
-    0xC2, 0xC3, 0xC4, 0xC5, 0xC6, 0xC7, 0xC8, 0xC9, 0xCA, 0xD2, 0xD3, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8, 0xD9, 0xDA,
-    0xE2, 0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9, 0xEA, 0xF2, 0xF3, 0xF4, 0xF5, 0xF6, 0xF7, 0xF8, 0xF9, 0xFA,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     /// A picture of markers alone: what decoders would say to it does not matter here.
-    fn picture(tables: bool, sof: u8) -> Vec<u8> {
+    pub(super) fn picture(tables: bool, sof: u8) -> Vec<u8> {
         let mut p = vec![0xFF, SOI];
         // An APP1 segment that holds a whole thumbnail, end marker included.
         p.extend([0xFF, 0xE1, 0, 8, 0xFF, SOI, 0xFF, EOI, 1, 2]);
@@ -519,19 +387,35 @@ mod tests {
         assert_eq!(inspect(&flat), Err(Broken::Header));
     }
 
-    #[test]
-    fn strips_that_do_not_belong_together_are_refused() {
-        let strip = picture(true, 0xC0);
-        let mut out = vec![1];
-        assert_eq!(join(&[&strip, &strip], 96, &mut out), Ok(()));
-        assert_eq!(size(&out[1..]), Some(Size::new(64, 96)));
-        out.truncate(1);
-        let mut other = strip.clone();
-        let last_table_byte = USUAL_TABLES.len() + 30;
-        other[last_table_byte] ^= 1;
-        assert_eq!(join(&[&strip, &other], 96, &mut out), Err(Broken::Strips));
-        assert_eq!(join(&[&strip, &strip], 97, &mut out), Err(Broken::Strips));
-        assert_eq!(join::<&[u8]>(&[], 0, &mut out), Err(Broken::Strips));
-        assert_eq!(out, [1]);
+    proptest::proptest! {
+        #[test]
+        fn damage_anywhere_gives_a_picture_or_a_reason_and_the_same_at_every_split(
+            damage in proptest::collection::vec((0usize..800, 0u8..), 0..6),
+            tables: bool,
+            progressive: bool,
+            split in 0usize..800,
+        ) {
+            let mut bytes = picture(tables, if progressive { 0xC2 } else { 0xC0 });
+            for (at, byte) in damage {
+                if let Some(place) = bytes.get_mut(at) {
+                    *place = byte;
+                }
+            }
+            let mut walk = Walk::default();
+            let early = walk.resume(&bytes[..split.min(bytes.len())]);
+            let late = if early == Ok(None) { walk.resume(&bytes) } else { early };
+            proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(Broken::CutOff)), inspect(&bytes));
+            let mut out = Vec::new();
+            match tidy(&bytes, &mut out) {
+                // What was put in order is in order.
+                Ok(size) => {
+                    let layout = inspect(&out).unwrap();
+                    proptest::prop_assert!(layout.has_tables && layout.end == out.len() && layout.header.size == size);
+                    proptest::prop_assert_eq!(header(&out), Some(layout.header));
+                    let _ = join(&[&out, &out], 2 * size.height, &mut Vec::new());
+                }
+                Err(_) => proptest::prop_assert!(out.is_empty()),
+            }
+        }
     }
 }

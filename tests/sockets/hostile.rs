@@ -60,10 +60,11 @@ fn an_oversized_picture_ends_its_publisher_alone() {
         let (cause, _) = publisher.bye();
         assert_eq!(cause, Cause::Protocol);
         let lost = loop {
-            if let Control::State(state) = viewer.control() {
-                if !state.live && !state.published {
-                    break state;
-                }
+            if let Control::State(state) = viewer.control()
+                && !state.live
+                && !state.published
+            {
+                break state;
             }
         };
         assert_eq!(lost.reason, "publisher gone");
@@ -94,7 +95,8 @@ fn whoever_dawdles_is_shown_out() {
         // Silence, a byte now and then of a hello, of an HTTP head and of a WebSocket upgrade.
         let hello = control_packet(&Control::Hello(views("door")));
         let native = [&prefix(hello.len())[..], &hello].concat();
-        let http = b"GET /ws HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
+        let http =
+            b"GET /ws HTTP/1.1\r\nX: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy";
         for bytes in [&[][..], &native, &http[..]] {
             let mut peer = Peer::connect(hub.address());
             let begun = Instant::now();
@@ -102,10 +104,10 @@ fn whoever_dawdles_is_shown_out() {
             let mut rest = bytes.iter();
             loop {
                 assert!(begun.elapsed() < LONG, "a slow peer stays");
-                if let Some(byte) = rest.next() {
-                    if peer.socket.write_all(&[*byte]).is_err() {
-                        break;
-                    }
+                if let Some(byte) = rest.next()
+                    && peer.socket.write_all(&[*byte]).is_err()
+                {
+                    break;
                 }
                 match peer.socket.read(&mut [0; 64]) {
                     Ok(0) => break,

@@ -1,5 +1,7 @@
 //! What users can rely on, tried on real sockets. One program, so that it is linked once.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

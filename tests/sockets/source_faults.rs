@@ -108,8 +108,7 @@ fn a_source_that_nobody_watches_is_closed_and_wakes_for_the_first_viewer() {
     limited(|| {
         let hub = hub();
         let (source, remote) = test_source();
-        let config =
-            PublisherConfig { idle_after: Duration::from_millis(300), ..publisher_config(at(&hub), "door") };
+        let config = PublisherConfig { idle_after: Duration::from_millis(300), ..publisher_config(at(&hub), "door") };
         let publisher = Publisher::start(config, Box::new(source)).unwrap();
         until("the source rests", || publisher.report().asleep && !remote.told().open);
         assert_eq!(publisher.report().sent, 0, "nothing is sent to nobody");

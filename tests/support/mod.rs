@@ -1,7 +1,7 @@
 //! What the tests share: limits, so that a hang is a failure; a peer that says anything it likes, byte by byte; and a
 //! source that does what a test tells it.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod http;
 

@@ -7,19 +7,23 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use super::member::Member;
+use crate::adapt::{ANY, Asked, Ladder, Need};
+use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::edges::beat::{Beat, Stroke};
 use crate::hub::numbers::ViewerNumbers;
 use crate::hub::placeholder::StandIn;
-use crate::hub::stream::Stream;
+use crate::hub::stream::{Newest, Stream};
 use crate::hub::{PROGRAM, Shared};
-use crate::net::connection::{Broken, Connection, Drained, Framing, Sent};
+use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::net::layout::Dialect;
+use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, capture_time, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Ability, Cause, Control, Hello, check_name};
+use crate::wire::control::{Cause, Control, Hello, Want, check_name};
 use crate::wire::packet::Packet;
 
 /// How often a connection's metrics are logged at `debug`.
@@ -33,6 +37,8 @@ const BARE_SILENCE: Duration = Duration::from_secs(60);
 pub(in crate::hub) enum Wish {
     Publish { key: StreamKey, replace: bool, instance: u64 },
     Watch(StreamKey),
+    /// Into a room, under a name of ours that was made of how somebody is called.
+    Join { key: StreamKey, called: String },
 }
 
 /// A connection fresh from admission.
@@ -59,13 +65,26 @@ pub(super) enum Role {
     None,
     Publisher(Arc<Stream>),
     Viewer(Viewer),
+    Member(Box<Member>),
 }
 
 pub(super) struct Viewer {
     stream: Arc<Stream>,
     /// Number of the last picture it was given.
     given: Option<u32>,
-    acknowledges: bool,
+    /// Bytes of that picture.
+    bytes: usize,
+    /// Until when its credit says no.
+    paced: Option<Micros>,
+}
+
+/// What came of offering a viewer the newest picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    /// Offer again at [`Peer::paced_until`].
+    pub(super) paced: bool,
+    /// What it needs has changed.
+    pub(super) need_changed: bool,
 }
 
 #[derive(Default)]
@@ -93,8 +112,16 @@ pub(super) struct Peer {
     since: Micros,
     metrics: Metrics,
     reported: (Micros, u64),
-    acknowledges: bool,
+    credit: Credit,
+    ladder: Ladder,
+    asked: Asked,
+    /// What its link and its wishes ask of the stream now.
+    pub(super) need: Need,
+    /// It is on the loop's list of those who wait until a point in time.
+    pub(super) listed: bool,
     first: Option<Packet>,
+    /// What is published, for a publisher.
+    key: Option<StreamKey>,
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
@@ -111,10 +138,11 @@ impl Peer {
         let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(now));
-        let can = newcomer.hello.map(|hello| hello.can).unwrap_or_default();
+        let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
             Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
+            Wish::Join { key, .. } => (format!("member {key}"), key.room.clone()),
         };
         let peer = Self {
             id: newcomer.id,
@@ -130,8 +158,13 @@ impl Peer {
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
-            acknowledges: can.contains(&Ability::Ack),
+            credit: Credit::new(),
+            ladder: Ladder::new(),
+            asked: asked(want),
+            need: asked(want).need(ANY, Duration::from_millis(33)),
+            listed: false,
             first: newcomer.first,
+            key: None,
             stand_in: newcomer.stand_in,
             numbers,
             beat,
@@ -146,13 +179,69 @@ impl Peer {
         self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })
     }
 
-    pub(super) fn publish(&mut self, stream: Arc<Stream>) {
+    pub(super) fn publish(&mut self, key: StreamKey, stream: Arc<Stream>) {
+        self.key = Some(key);
         self.role = Role::Publisher(stream);
     }
 
-    pub(super) fn watch(&mut self, stream: &Arc<Stream>) {
+    /// Is in a room from now on.
+    pub(super) fn join(&mut self, key: &StreamKey, called: &str) {
+        self.role = Role::Member(Box::new(Member::new(key.clone(), called.into(), now())));
+    }
+
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.role, Role::Member(_))
+    }
+
+    /// What it publishes.
+    pub(super) fn published(&self) -> Option<StreamKey> {
+        match &self.role {
+            Role::Publisher(_) => self.key.clone(),
+            Role::Member(member) if member.publishes() => Some(member.key.clone()),
+            _ => None,
+        }
+    }
+
+    /// Passes a text on.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Broken> {
+        if self.closing.is_some() { Ok(()) } else { self.connection.send_text(text) }
+    }
+
+    pub(super) fn wants_picture(&self) -> bool {
+        self.connection.is_idle() && self.closing.is_none()
+    }
+
+    /// A picture is on its way to somebody in a room.
+    pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += now.since(picture.captured);
+        self.progress = now;
+    }
+
+    /// What the connection's credit says to a picture now.
+    pub(super) fn ask_credit(&mut self, now: Micros, interval: Duration) -> Verdict {
+        let verdict = self.credit.ask(now, interval);
+        if verdict != Verdict::Measure {
+            return verdict;
+        }
+        self.credit.measured(sockopt::measure(&self.connection.socket), now);
+        if let Some(control) = self.credit.control(now) {
+            sockopt::control(&self.connection.socket, control);
+        }
+        self.credit.ask(now, interval)
+    }
+
+    /// A picture of so many bytes is given to the connection.
+    pub(super) fn spend_credit(&mut self, sequence: u32, bytes: usize, now: Micros) {
+        self.credit.given(sequence, bytes, now);
+    }
+
+    pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
+        if let Role::Member(member) = &mut self.role {
+            return member.watch(id, stream);
+        }
         stream.numbers.join(self.numbers.clone());
-        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, acknowledges: self.acknowledges });
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None });
     }
 
     /// Ends watching, and says what was watched.
@@ -167,7 +256,7 @@ impl Peer {
     pub(super) fn watching(&self) -> Option<u64> {
         match &self.role {
             Role::Viewer(viewer) => Some(viewer.stream.id),
-            Role::None | Role::Publisher(_) => None,
+            Role::None | Role::Publisher(_) | Role::Member(_) => None,
         }
     }
 
@@ -190,36 +279,57 @@ impl Peer {
         self.connection.send_close()
     }
 
-    pub(super) fn wants_picture(&self) -> bool {
-        self.connection.is_idle() && self.closing.is_none()
-    }
-
     /// Until when the viewer's credit says no.
     pub(super) fn paced_until(&self) -> Option<Micros> {
-        None
+        match &self.role {
+            Role::Viewer(viewer) => viewer.paced,
+            Role::Member(member) => member.paced,
+            Role::None | Role::Publisher(_) => None,
+        }
     }
 
-    /// Gives a viewer the picture if it has not had it and can take one now. True: ask again at `paced_until`.
-    pub(super) fn offer(&mut self, picture: &Arc<Picture>, now: Micros) -> Result<bool, Broken> {
-        let wants = self.wants_picture();
-        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
-        if viewer.given == Some(picture.sequence) || !wants {
-            return Ok(false);
+    /// Gives a viewer the newest picture for it, if it has not had it and can take one now.
+    pub(super) fn offer(&mut self, newest: &Newest, now: Micros) -> Result<Offered, Broken> {
+        let idle = self.connection.is_idle() && self.closing.is_none();
+        let Role::Viewer(viewer) = &mut self.role else { return Ok(Offered::default()) };
+        let Some(picture) = newest.choose(self.need) else { return Ok(Offered::default()) };
+        if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
+            return Ok(Offered::default());
         }
+        let mut verdict = self.credit.ask(now, newest.interval);
+        if verdict == Verdict::Measure {
+            self.credit.measured(sockopt::measure(&self.connection.socket), now);
+            if let Some(control) = self.credit.control(now) {
+                sockopt::control(&self.connection.socket, control);
+            }
+            verdict = self.credit.ask(now, newest.interval);
+        }
+        let before = self.need;
+        let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
+        self.need = self.asked.need(fits, newest.interval);
+        let need_changed = self.need != before;
+        viewer.paced = match verdict {
+            Verdict::Later(until) => Some(until),
+            Verdict::Now | Verdict::Measure => None,
+        };
+        if viewer.paced.is_some() || !idle {
+            return Ok(Offered { paced: viewer.paced.is_some(), need_changed });
+        }
+        let bytes = self.connection.length_of(picture);
+        self.credit.given(picture.sequence, bytes, now);
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
-        let sent = self.connection.send_picture(picture, now.since(arrived))?;
+        self.connection.send_picture(picture, now.since(arrived))?;
         let gap = |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
         let skipped = viewer.given.map_or(0, gap);
         self.metrics.skipped += skipped;
         viewer.stream.numbers.sent(&self.numbers, picture, skipped, now);
         viewer.given = Some(picture.sequence);
+        viewer.bytes = bytes;
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
-        if sent == Sent::Whole || self.connection.is_idle() {
-            self.progress = now;
-        }
-        Ok(false)
+        self.progress = now;
+        Ok(Offered { paced: false, need_changed })
     }
 
     /// Goes on with what was partly written.
@@ -240,11 +350,14 @@ impl Peer {
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<(), Broken> {
         let first = self.first.take();
-        self.split(|this, connection| {
-            let mut take = |packet| this.packet(packet, shared, fresh);
+        let mut said = Vec::new();
+        let done = self.split(|this, connection| {
+            let mut take = |packet| this.packet(packet, shared, fresh, &mut said);
             first.map_or(Ok(()), &mut take)?;
             connection.feed(early, &mut take)
-        })
+        });
+        self.hear_member(said, shared, fresh)?;
+        done
     }
 
     /// Reads what there is.
@@ -254,7 +367,22 @@ impl Peer {
         scratch: &mut [u8],
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<Drained, Broken> {
-        self.split(|this, connection| connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh)))
+        let mut said = Vec::new();
+        let done = self.split(|this, connection| {
+            connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh, &mut said))
+        });
+        self.hear_member(said, shared, fresh)?;
+        done
+    }
+
+    /// What somebody in a room said.
+    fn hear_member(
+        &mut self,
+        said: Vec<Packet>,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        said.into_iter().try_for_each(|packet| self.member_said(packet, shared, fresh))
     }
 
     /// Lends out the connection beside everything else, and sends what was answered meanwhile.
@@ -267,6 +395,8 @@ impl Peer {
             role: &self.role,
             session: self.session.as_mut(),
             metrics: &mut self.metrics,
+            credit: &mut self.credit,
+            asked: &mut self.asked,
             room: &mut self.room,
             bare: self.bare,
             answers: Vec::new(),
@@ -342,6 +472,11 @@ impl Peer {
         {
             self.connection.send_picture(&picture, Duration::ZERO)?;
         }
+        if let Role::Member(member) = &mut self.role
+            && member.due(now)
+        {
+            self.connection.send_text(r#"{"type":"ping"}"#)?;
+        }
         let Some(beat) = &mut self.beat else { return Ok(()) };
         beat.heard(self.connection.bytes_in, now);
         match beat.due(now) {
@@ -398,6 +533,8 @@ struct Hearing<'a> {
     role: &'a Role,
     session: Option<&'a mut Session>,
     metrics: &'a mut Metrics,
+    credit: &'a mut Credit,
+    asked: &'a mut Asked,
     room: &'a mut String,
     bare: bool,
     answers: Vec<Control>,
@@ -413,6 +550,7 @@ impl Hearing<'_> {
         packet: Packet,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
+        said: &mut Vec<Packet>,
     ) -> Result<(), Broken> {
         let at = now();
         self.heard = true;
@@ -420,6 +558,11 @@ impl Hearing<'_> {
             session.heard(at);
         }
         if self.closing {
+            return Ok(());
+        }
+        if let Role::Member(_) = self.role {
+            self.said |= matches!(packet, Packet::Text(_));
+            said.push(packet);
             return Ok(());
         }
         match packet {
@@ -483,14 +626,23 @@ impl Hearing<'_> {
             self.answers.extend(session.control(&control, at));
         }
         match control {
-            Control::Subscribe { room, name, .. } if !matches!(self.role, Role::Publisher(_)) => {
+            Control::Ack { sequence, backlog } => {
+                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+            }
+            Control::Pong { time, .. } if time <= at.0 => {
+                self.credit.round_trip(at.since(Micros(time)), at);
+            }
+            Control::Subscribe { room, name, want } if !matches!(self.role, Role::Publisher(_)) => {
                 let check = check_name(&room).and_then(|()| if name.is_empty() { Ok(()) } else { check_name(&name) });
                 let watched = check.and_then(|()| {
                     let key = StreamKey::new(&room, &name);
                     shared.decide(|rooms| rooms.watch(self.id, &key, at)).map_err(|e| e.to_string())
                 });
                 match watched {
-                    Ok(()) => *self.room = room,
+                    Ok(()) => {
+                        *self.room = room;
+                        *self.asked = asked(want);
+                    }
                     Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
                 }
             }
@@ -507,6 +659,12 @@ impl Hearing<'_> {
         }
         Ok(())
     }
+}
+
+/// What a viewer wants, as adaptation takes it.
+fn asked(want: Want) -> Asked {
+    let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
+    Asked { quality, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
 }
 
 /// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.

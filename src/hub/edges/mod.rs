@@ -3,3 +3,4 @@
 pub(super) mod beat;
 pub(super) mod detection;
 pub(super) mod quality;
+pub(super) mod rooms;

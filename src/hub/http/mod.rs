@@ -61,7 +61,11 @@ pub(super) fn serve(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
         ([] | ["index.html"], _) => page::index(exchange),
         (["stream" | "stream.mjpg"], _) => stream::serve(exchange, None),
         (["stream", room, name], _) => stream::serve(exchange, Some((room, name))),
-        (["rooms", room, "video_feed", name], _) => stream::serve(exchange, Some((room, name))),
+        (["rooms", room, "video_feed", name], _) => {
+            // Rooms and people may be called anything.
+            let (room, name) = (names::fitting(room), names::fitting(name));
+            stream::serve(exchange, Some((&room, &name)))
+        }
         (["snapshot" | "snapshot.jpg"], _) => snapshot::serve(exchange, None),
         (["snapshot", room, name], _) => snapshot::serve(exchange, Some((room, name))),
         (["api", "streams"], _) => api::all(exchange),
@@ -73,6 +77,7 @@ pub(super) fn serve(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
         (["metrics"], _) => metrics::serve(exchange),
         (["ws"], _) => sockets::native(exchange),
         (["ws", "viewer", "detection"], _) => super::edges::detection::viewer(exchange),
+        (["ws", room, user], _) => super::edges::rooms::member(exchange, room, user),
         (["websocket", quality], _) => super::edges::quality::viewer(exchange, quality),
         ([file], _) if page::has(file) => page::file(exchange, file),
         _ => exchange.refuse(404, &format!("nothing at {path}; see / for what is live, /api/streams for programs")),

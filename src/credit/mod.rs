@@ -1,0 +1,384 @@
+//! When may a viewer be given a picture? The rule that keeps latency from growing.
+//!
+//! A `send` that returns says nothing about where the bytes are: the kernel, the bottleneck and the viewer's machine can
+//! hold seconds of video between them. So before each picture the question is asked how much of what was given has
+//! *not arrived*, and the answer is taken from whoever knows:
+//!
+//! - **The viewer**, where it acknowledges pictures. When everything is acknowledged the answer is yes, at the cost of
+//!   one comparison; that is every picture on a link that is not congested and shorter than the interval.
+//! - **The kernel** ([`Kernel`]), in bytes instead of pictures, so that a picture that is half through counts half, and
+//!   with selective acknowledgements, so that one lost segment does not look like a standing queue. It is asked only
+//!   while something is under way.
+//!
+//! From both, [`Credit`] learns two numbers: the *base*, the round trip of the path when it is empty, and the *rate* at
+//! which bytes drain ([`drain`]). A path holds `rate × base` bytes in flight without any queue; what is outstanding
+//! beyond that waits in a queue somewhere and would be waited for by the next picture too. So the next picture is given
+//! when the queue is about empty: early enough that the link never idles, late enough that the picture waits for nothing
+//! but itself. That is a window of `1 + round trip / interval` pictures where pictures fit, one picture and the bytes in
+//! the air where they do not, and no number of pictures is fixed anywhere.
+//!
+//! The rule is pure: sequence numbers, bytes and `now` in, a [`Verdict`] out.
+
+mod drain;
+mod loss;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::time::{Micros, micros};
+use drain::Drain;
+pub use loss::Control;
+use loss::Loss;
+
+/// Bytes that may be missing without meaning anything: two full segments. The last segment of a picture is acknowledged
+/// late (delayed acknowledgements, RFC 1122 4.2.3.2), and a lost one is a hole and no queue.
+const GRACE: f64 = 3_000.0;
+
+/// How far ahead of the moment when the queue is empty a picture is given, in microseconds: timers of event loops are
+/// a millisecond coarse, and a link that idles for that long is lost capacity.
+const EAGER: f64 = 2_000.0;
+
+/// The longest that a verdict waits before it asks again, if no event comes first.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
+
+/// Silence after which a viewer that acknowledges is given one picture although its acknowledgements are missing, so that
+/// one that lost track is not left for ever. Whether it is dead is for the heartbeat to say.
+const TRICKLE: Duration = Duration::from_secs(1);
+
+/// For how long the least round trip is remembered: this long at least, twice this at most.
+const MEMORY: Duration = Duration::from_secs(150);
+
+/// Pictures that can be under way at all: a bound for memory, not for pacing. 240 pictures a second over a round trip
+/// of two seconds come near it.
+const MOST: usize = 512;
+
+/// What the kernel says of a connection; see [`crate::net::sockopt::measure`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Bytes written that the other machine does not have: unsent, in flight or lost. What arrived behind a gap
+    /// (selectively acknowledged) is not among them.
+    pub outstanding: u32,
+    /// Data waits at the other end for a lost segment.
+    pub stalled: bool,
+    /// The least round trip of a segment in the last minutes.
+    pub min_round_trip: Option<Duration>,
+    /// Segments sent since the connection began, and how many were sent again; zero where nothing was asked.
+    pub segments: (u32, u32),
+}
+
+/// The answer of [`Credit::ask`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Give the newest picture, whole, now.
+    Now,
+    /// Ask the kernel, tell [`Credit::measured`], and ask again at the same `now`.
+    Measure,
+    /// Not before this time, unless an acknowledgement comes earlier; then ask again. By then a newer picture may be
+    /// there, which is the point.
+    Later(Micros),
+}
+
+/// One picture under way.
+#[derive(Clone, Copy, Debug)]
+struct Given {
+    sequence: u32,
+    /// Pictures with this number: one, or one for each rung.
+    parts: u8,
+    start: Micros,
+    /// All bytes given before this picture, and until its end.
+    before: u64,
+    end: u64,
+}
+
+/// The least of the values of the last two spans of [`MEMORY`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Least {
+    now: Option<u64>,
+    before: Option<u64>,
+    turned: Micros,
+}
+
+impl Least {
+    fn add(&mut self, value: u64, now: Micros) {
+        if now.since(self.turned) > MEMORY {
+            self.before = self.now.take();
+            self.turned = now;
+        }
+        self.now = Some(self.now.map_or(value, |least| least.min(value)));
+    }
+
+    fn less(&mut self, by: u64) {
+        for value in [&mut self.now, &mut self.before].into_iter().flatten() {
+            *value = value.saturating_sub(by);
+        }
+    }
+
+    fn get(&self) -> Option<u64> {
+        match (self.now, self.before) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+}
+
+/// The credit of one connection that is given pictures: a viewer at the hub, or the hub at a publisher's uplink.
+///
+/// Some 250 bytes, and 32 for each picture under way.
+#[derive(Debug, Default)]
+pub struct Credit {
+    given: VecDeque<Given>,
+    written: u64,
+    drain: Drain,
+    last_given: Micros,
+    acknowledges: bool,
+    /// Since when nothing was acknowledged although something was under way.
+    last_ack: Micros,
+    kernel_absent: bool,
+    measured_at: Option<Micros>,
+    kernel_least: Option<u64>,
+    stalled_until: Micros,
+    /// End-to-end round trips beyond the kernel's.
+    extra: Least,
+    /// Mean and mean deviation of the time until a picture is acknowledged, in microseconds.
+    delay: f64,
+    jitter: f64,
+    /// The least time between pictures that the viewer's decoder keeps up with, in microseconds; 0 is no bound.
+    spacing: f64,
+    loss: Loss,
+    /// The stream's, as last told to [`Self::ask`].
+    interval: f64,
+}
+
+impl Credit {
+    /// The credit of a new connection. Whether the other side acknowledges is learned from its first acknowledgement.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// May a picture be given now? `interval` is the time between pictures of the stream.
+    ///
+    /// Ask when there is a picture that this viewer has not got, all of the one before has been written, and either
+    /// that picture is new, or an acknowledgement came, or the time of [`Verdict::Later`] has come.
+    pub fn ask(&mut self, now: Micros, interval: Duration) -> Verdict {
+        self.interval = micros(interval) as f64;
+        let since_last = micros(now.since(self.last_given)) as f64;
+        // A tenth early is in time: pictures come when the camera gives them.
+        if since_last < self.spacing * 0.9 {
+            return self.later(now, self.spacing * 0.9 - since_last);
+        }
+        if self.given.is_empty() {
+            return Verdict::Now;
+        }
+        if !self.kernel_absent && self.measured_at != Some(now) {
+            return Verdict::Measure;
+        }
+        if self.kernel_absent && !self.acknowledges {
+            // Nobody can tell; that the socket takes bytes is all there is.
+            return Verdict::Now;
+        }
+        let base = self.base_micros() as f64;
+        let outstanding = self.written.saturating_sub(self.drain.delivered()) as f64;
+        let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
+        if let Some(rate) = rate {
+            let queue = outstanding - rate * base - GRACE - rate * EAGER;
+            if queue > 0.0 {
+                return self.later(now, queue / rate);
+            }
+        }
+        let counted = self.acknowledges || rate.is_none();
+        if self.given.len() >= MOST || (counted && self.given.len() >= self.window(now, interval)) {
+            // It has arrived, and nobody took it: the viewer's machine is slow, or its acknowledgements are.
+            if now.since(self.last_given.max(self.last_ack)) > TRICKLE + 2 * self.base() {
+                return Verdict::Now;
+            }
+            return self.later(now, micros(interval) as f64 / 2.0);
+        }
+        Verdict::Now
+    }
+
+    /// A picture is being given: tell when its first bytes are written, with its whole length on the wire. Pictures of
+    /// one frame (rungs) share a number and are told one after the other.
+    pub fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
+        if self.given.is_empty() {
+            self.last_ack = now;
+        }
+        let before = self.written;
+        self.written += bytes as u64;
+        self.last_given = now;
+        match self.given.back_mut().filter(|last| last.sequence == sequence) {
+            Some(last) => {
+                last.parts = last.parts.saturating_add(1);
+                last.end = self.written;
+            }
+            None => self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written }),
+        }
+        while self.given.len() > MOST {
+            self.given.pop_front();
+        }
+    }
+
+    /// The other side has the picture of this number, and so all before it. `backlog` is how many earlier pictures still
+    /// wait for its decoder; the one being decoded does not count. Numbers that are not under way are ignored.
+    pub fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
+        self.acknowledges = true;
+        let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };
+        self.last_ack = now;
+        let due = self.first_byte_due();
+        let picture = self.given[at];
+        let whole = picture.parts <= 1;
+        let arrived = if whole { at + 1 } else { at };
+        if whole {
+            let delay = micros(now.since(picture.start));
+            if self.kernel_least.is_none() {
+                // The time the picture itself took is in it; better than nothing, until a ping tells.
+                self.extra.add(delay, now);
+            }
+            self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
+            self.delay += (delay as f64 - self.delay) / 8.0;
+            let late = self.late(picture.end, now) > GRACE;
+            let length = picture.end - picture.before;
+            self.drain.arrived(picture.end, length, due, now, late);
+        } else {
+            self.given[at].parts -= 1;
+        }
+        self.given.drain(..arrived);
+        self.heed(backlog);
+    }
+
+    /// What the kernel says now; `None` where it cannot. Answer to [`Verdict::Measure`].
+    pub fn measured(&mut self, kernel: Option<Kernel>, now: Micros) {
+        self.measured_at = Some(now);
+        let Some(kernel) = kernel else {
+            self.kernel_absent = true;
+            return;
+        };
+        if let Some(least) = kernel.min_round_trip {
+            let least = micros(least);
+            if self.kernel_least.is_none() {
+                // What was taken for the two ends' share so far had the path in it.
+                self.extra.less(least);
+            }
+            self.kernel_least = Some(least);
+        }
+        if kernel.segments.0 > 0 {
+            self.loss.counted(kernel.segments.0, kernel.segments.1, now);
+        }
+        if kernel.stalled {
+            let grace = Duration::from_micros(self.base_micros()) * 2;
+            self.stalled_until = now + grace;
+        }
+        let arrived = self.written.saturating_sub(kernel.outstanding.into());
+        let late = self.late(arrived, now) > GRACE;
+        self.drain.seen(arrived, self.first_byte_due(), now, late);
+        if !self.acknowledges {
+            while self.given.front().is_some_and(|g| g.end <= arrived) {
+                self.given.pop_front();
+            }
+        }
+    }
+
+    /// Whether the congestion control of this connection should be changed now; do it with
+    /// [`crate::net::sockopt::control`]. Worth asking after [`Self::measured`].
+    pub fn control(&mut self, now: Micros) -> Option<Control> {
+        self.loss.control(now)
+    }
+
+    /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
+    /// Send pings when nothing is under way, if there is a choice.
+    pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
+        self.extra.add(micros(round_trip).saturating_sub(self.kernel_least.unwrap_or(0)), now);
+    }
+
+    /// Bytes a second that the link drains, from the last pictures; `None` before the first arrived. What it could carry,
+    /// not what it did: the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
+    #[must_use]
+    pub fn rate(&self, now: Micros) -> Option<f64> {
+        self.drain.rate(now, self.first_byte_due(), self.overdue(now)).map(|r| r * 1e6)
+    }
+
+    /// The round trip of the path when it is empty.
+    #[must_use]
+    pub fn base(&self) -> Duration {
+        Duration::from_micros(self.base_micros())
+    }
+
+    /// Bytes given that are not known to have arrived.
+    #[must_use]
+    pub fn outstanding(&self) -> u64 {
+        self.written.saturating_sub(self.drain.delivered())
+    }
+
+    /// Pictures given that are not known to have arrived.
+    #[must_use]
+    pub fn under_way(&self) -> usize {
+        self.given.len()
+    }
+
+    /// Whether the other side acknowledges.
+    #[must_use]
+    pub fn acknowledges(&self) -> bool {
+        self.acknowledges
+    }
+
+    /// The time between pictures that the viewer's decoder keeps up with; zero while it keeps up with all.
+    #[must_use]
+    pub fn decoder_interval(&self) -> Duration {
+        Duration::from_micros(self.spacing as u64)
+    }
+
+    /// `1 + (round trip + what a picture that fits takes) / interval`, and more while a lost segment holds up what has
+    /// arrived behind it.
+    fn window(&self, now: Micros, interval: Duration) -> usize {
+        let interval = (micros(interval) as f64).max(1_000.0);
+        let base = self.base_micros() as f64;
+        let mut span = base + interval + 2.0 * self.jitter;
+        if now < self.stalled_until {
+            span += 3.0 * base + 50_000.0;
+        }
+        (1.0 + span / interval) as usize
+    }
+
+    /// Bytes given more than one base ago that have not arrived although only a queue can hold them.
+    fn late(&self, arrived: u64, now: Micros) -> f64 {
+        let then = now - Duration::from_micros(self.base_micros());
+        let due = self.given.iter().rev().find(|g| g.start <= then).map_or(0, |g| g.end);
+        due.saturating_sub(arrived) as f64
+    }
+
+    /// When the first byte that has not arrived would be known to have arrived on an empty path.
+    fn first_byte_due(&self) -> Micros {
+        let arrived = self.drain.delivered();
+        let start = self.given.iter().find(|g| g.end > arrived).map_or(self.last_given, |g| g.start);
+        start + Duration::from_micros(self.base_micros())
+    }
+
+    /// Bytes still missing of the first picture that has not arrived, if they are overdue. Where the kernel can tell it is
+    /// believed only when it was asked just now.
+    fn overdue(&self, now: Micros) -> Option<f64> {
+        let arrived = self.drain.delivered();
+        if (!self.kernel_absent && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
+            return None;
+        }
+        self.given.iter().find(|g| g.end > arrived).map(|g| (g.end - arrived) as f64)
+    }
+
+    fn base_micros(&self) -> u64 {
+        self.kernel_least.unwrap_or(0) + self.extra.get().unwrap_or(0)
+    }
+
+    /// Keeps pictures as far apart as the decoder needs: apart by a quarter more whenever one waits, and closer by a
+    /// fiftieth whenever none does, until nothing is held back.
+    fn heed(&mut self, backlog: u16) {
+        if backlog > 0 {
+            self.spacing = (self.spacing.max(self.interval) * 1.25).min(1e6);
+        } else {
+            self.spacing = if self.spacing * 0.98 < self.interval { 0.0 } else { self.spacing * 0.98 };
+        }
+    }
+
+    fn later(&self, now: Micros, wait: f64) -> Verdict {
+        let most = micros(ASK_AGAIN) as f64;
+        Verdict::Later(now + Duration::from_micros(wait.clamp(1_000.0, most) as u64))
+    }
+}

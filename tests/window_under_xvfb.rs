@@ -1,0 +1,232 @@
+//! The window on a real X server without a screen: what a person would see, and the keys that a person would press.
+//!
+//! Skipped, and said so, where there is no `Xvfb`; the keys too where there is no `xdotool`.
+
+// The helpers of tests are tests too.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use streamflow::display::{Action, Screen};
+use streamflow::frame::Size;
+use streamflow::jpeg::Bitmap;
+use streamflow::stats::{State, ViewReport};
+use streamflow::time::now;
+
+const PICTURE: u32 = 0x0030_A060;
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The program with the window: this test started again, with a display. It does what it is told on its input.
+#[test]
+#[ignore = "started by the other tests, with a display"]
+fn the_window_itself() {
+    let size = Size::new(640, 480);
+    let mut screen = match Screen::open("test", size) {
+        Ok(screen) => screen,
+        Err(error) => {
+            println!("error: {error}");
+            return;
+        }
+    };
+    let (sender, orders) = channel();
+    std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    let mut report = ViewReport { stream: "main/door".into(), ..ViewReport::default() };
+    let (mut spare, mut comes) = (Bitmap::default(), false);
+    loop {
+        match orders.try_recv().as_deref() {
+            Ok("picture") => (report.state, comes) = (State::Live, true),
+            Ok("note") => screen.note("saved", now()),
+            Ok(why) => (report.state, report.detail, comes) = (State::Lost, why.into(), false),
+            Err(_) => {}
+        }
+        if comes {
+            spare.size = size;
+            spare.pixels.clear();
+            spare.pixels.resize(size.area(), PICTURE);
+            spare = screen.present(spare, &report, now()).unwrap();
+        }
+        for action in screen.tick(&report, now()).unwrap() {
+            println!("{action:?}");
+            if action == Action::Quit {
+                return;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn child(display: Option<&str>) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "the_window_itself", "--ignored", "--nocapture", "--test-threads=1"]);
+    command.env_remove("WAYLAND_DISPLAY").env_remove("DISPLAY").envs(display.map(|d| ("DISPLAY", d)));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command
+}
+
+/// An X server, the window on it, and what it said.
+struct Desk {
+    server: Child,
+    window: Child,
+    said: Receiver<String>,
+    display: String,
+    folder: PathBuf,
+}
+
+impl Desk {
+    // Both processes are waited for in `drop`.
+    #[allow(clippy::zombie_processes)]
+    fn open(name: &str) -> Option<Self> {
+        let folder = std::env::temp_dir().join(format!("streamflow-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-fbdir"])
+            .arg(&folder)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let Ok(mut server) = server else {
+            eprintln!("SKIPPED: {name}: there is no Xvfb here");
+            return None;
+        };
+        let mut number = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut number).unwrap();
+        let display = format!(":{}", number.trim());
+        let mut window = child(Some(&display)).spawn().unwrap();
+        let (sender, said) = channel();
+        let lines = BufReader::new(window.stdout.take().unwrap()).lines();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Some(Self { server, window, said, display, folder })
+    }
+
+    fn order(&mut self, order: &str) {
+        writeln!(self.window.stdin.as_mut().unwrap(), "{order}").unwrap();
+    }
+
+    /// Presses a key and lets it go at once; false where nobody can.
+    fn press(&self, key: &str) -> bool {
+        let pressed = Command::new("xdotool").args(["key", "--delay", "0", key]).env("DISPLAY", &self.display).status();
+        if pressed.is_err() {
+            eprintln!("SKIPPED: the keys: there is no xdotool here");
+        }
+        pressed.is_ok_and(|status| status.success())
+    }
+
+    fn wait_for_word(&self, word: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while let Ok(line) = self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(word) {
+                return;
+            }
+        }
+        panic!("nobody said {word}");
+    }
+
+    fn wait_for_sight(&self, what: &str, is_there: impl Fn(&Sight) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let sight = Sight::take(&self.folder.join("Xvfb_screen0"));
+            if sight.as_ref().is_some_and(&is_there) {
+                return;
+            }
+            if Instant::now() > deadline {
+                panic!(
+                    "never seen: {what}; colours {:x?}",
+                    sight.map(|s| [s.at(5, 5), s.at(200, 150), s.at(300, 500)])
+                );
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        for process in [&mut self.window, &mut self.server] {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The pixels of the screen, from the file in which the server keeps them (X window dump, XWDFile.h).
+struct Sight {
+    width: usize,
+    bytes: Vec<u8>,
+    start: usize,
+    pitch: usize,
+}
+
+impl Sight {
+    fn take(file: &Path) -> Option<Self> {
+        let bytes = std::fs::read(file).ok()?;
+        let word = |n: usize| Some(u32::from_be_bytes(*bytes.get(4 * n..)?.first_chunk()?) as usize);
+        let (header, width, pitch, colours) = (word(0)?, word(4)?, word(12)?, word(19)?);
+        let start = header + 12 * colours;
+        Some(Self { width, start, pitch, bytes })
+    }
+
+    fn at(&self, x: usize, y: usize) -> u32 {
+        let at = self.start + y * self.pitch + 4 * x.min(self.width - 1);
+        self.bytes.get(at..at + 4).map_or(0, |b| u32::from_le_bytes([b[0], b[1], b[2], 0]))
+    }
+
+    /// Pixels of the colour among those of a rectangle, in percent.
+    fn share(&self, colour: u32, [x, y, width, height]: [usize; 4]) -> usize {
+        let all = (0..height).flat_map(|dy| (0..width).map(move |dx| (x + dx, y + dy)));
+        100 * all.filter(|&(x, y)| self.at(x, y) == colour).count() / (width * height)
+    }
+}
+
+/// Where the window of 640x480 is on the screen of 1024x768, its upper rows, and where its box of statistics lies.
+const UPPER: [usize; 4] = [192, 144, 640, 40];
+const BOX: [usize; 4] = [210, 420, 300, 180];
+const MIDDLE: [usize; 4] = [462, 334, 100, 30];
+
+#[test]
+fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_short_press_counts() {
+    let Some(mut desk) = Desk::open("window") else { return };
+    desk.wait_for_sight("a calm dark with a reason", |s| s.at(200, 150) & 0xFF > 0x20 && s.at(200, 150) != PICTURE);
+    desk.order("picture");
+    desk.wait_for_sight("the picture, all of its stamp, and a box", |s| {
+        s.share(PICTURE, UPPER) == 100 && s.share(PICTURE, BOX) == 0 && s.share(PICTURE, MIDDLE) == 100
+    });
+    desk.order("note");
+    desk.wait_for_sight("a note in the other corner", |s| s.share(PICTURE, [760, 580, 60, 20]) < 50);
+    desk.wait_for_sight("the note is gone", |s| s.share(PICTURE, [760, 580, 60, 20]) == 100);
+    desk.order("camera unplugged");
+    desk.wait_for_sight("the last picture, dimmed", |s| {
+        let [_, r, g, b] = s.at(200, 150).to_be_bytes();
+        g > r && g > b && g < 0x60 && s.share(s.at(200, 150), MIDDLE) < 90
+    });
+    desk.order("picture");
+    desk.wait_for_sight("the picture again", |s| s.share(PICTURE, MIDDLE) == 100);
+    if !desk.press("t") {
+        return;
+    }
+    desk.wait_for_sight("no box after T", |s| s.share(PICTURE, BOX) == 100);
+    assert!(desk.press("h"));
+    desk.wait_for_sight("the keys after H", |s| s.share(PICTURE, MIDDLE) == 0);
+    assert!(desk.press("h"));
+    for _ in 0..5 {
+        assert!(desk.press("s"));
+        desk.wait_for_word("Snapshot");
+    }
+    assert!(desk.press("f"));
+    desk.wait_for_sight("a full screen after F", |s| [5, 500, 1018].map(|n| s.at(n, 5)) == [PICTURE; 3]);
+    assert!(desk.press("f"));
+    desk.wait_for_sight("the window again", |s| s.at(5, 5) == 0 && s.share(PICTURE, UPPER) == 100);
+    assert!(desk.press("q"));
+    desk.wait_for_word("Quit");
+}
+
+#[test]
+fn without_a_display_it_is_said_what_to_do() {
+    let output = child(None).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(said.contains("no display: set DISPLAY, or use --headless"), "{said}");
+}
