@@ -84,6 +84,11 @@ fn damaged_chunks_are_read_the_same_at_every_split() {
 }
 
 #[test]
+fn damaged_messages_of_a_room_are_refused_or_passed_on_as_right_json() {
+    try_all("rooms", bodies::rooms);
+}
+
+#[test]
 fn damaged_http_heads_are_read_or_refused() {
     try_all("http", bodies::http);
 }

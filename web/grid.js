@@ -5,6 +5,9 @@ import { Screen } from "./screen.js";
  * @typedef {{room: string, name: string, live: boolean, reason?: string, viewers: number}} StreamInfo
  */
 
+/** The room of whoever named none; its streams come first, and it goes without saying. */
+const MAIN = "main";
+
 /** One stream among the others. */
 class Tile {
   near = false;
@@ -22,6 +25,7 @@ class Tile {
     const caption = add(this.element, "div", "caption");
     add(caption, "span", "dot");
     add(caption, "strong", "").textContent = info.name;
+    if (info.room !== MAIN) add(caption, "span", "room").textContent = info.room;
     this.numbers = add(caption, "span", "numbers");
     this.screen = new Screen({ room: info.room, name: info.name, report: (report) => this.#show(report) });
     frame.append(this.screen.canvas);
@@ -76,7 +80,9 @@ export class Grid {
 
   /** @param {StreamInfo[]} streams */
   show(streams) {
-    const sorted = [...streams].sort((a, b) => a.room.localeCompare(b.room) || a.name.localeCompare(b.name));
+    const away = (/** @type {StreamInfo} */ s) => Number(s.room !== MAIN);
+    const sorted = [...streams].sort((a, b) =>
+      away(a) - away(b) || a.room.localeCompare(b.room) || a.name.localeCompare(b.name));
     const order = sorted.map((s) => `${s.room}/${s.name}`).join("\n");
     if (order === this.#order) return;
     this.#order = order;
@@ -89,16 +95,7 @@ export class Grid {
       tile.element.remove();
       this.#tiles.delete(key);
     }
-    const rooms = [...new Set(sorted.map((s) => s.room))];
-    const sections = rooms.map((room) => {
-      const section = document.createElement("section");
-      section.className = "room";
-      add(section, "h2", "").textContent = room;
-      const tiles = add(section, "div", "tiles");
-      for (const info of sorted.filter((s) => s.room === room)) tiles.append(this.#tile(info).element);
-      return section;
-    });
-    this.#element.replaceChildren(...sections);
+    this.#element.replaceChildren(...sorted.map((info) => this.#tile(info).element));
     this.#update();
   }
 

@@ -164,3 +164,17 @@ pub fn http(data: &[u8]) {
         assert!(!matches!(parse_head(&data[..length - 1]), Ok(Some((_, n))) if n > length - 1));
     }
 }
+
+/// Messages of a room: what is read is passed on as right JSON, whatever it was.
+pub fn rooms(data: &[u8]) {
+    use streamflow::wire::rooms::{RoomMessage, chat, read, relay};
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let passed_on = match read(text) {
+        Ok(RoomMessage::Chat { text, color }) => chat("\"who\"", 1, &text, &color, std::time::Duration::ZERO),
+        Ok(RoomMessage::Relay(kind, object)) => relay(kind, "\"who\"", object),
+        _ => return,
+    };
+    assert!(passed_on.len() < 32 * 1024);
+    let value: serde_json::Value = serde_json::from_str(&passed_on).unwrap();
+    assert_eq!(value["user_name"], "\"who\"");
+}

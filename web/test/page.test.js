@@ -1,0 +1,197 @@
+// The page in a real Chromium, against real programs. Needs `cargo build --bins`, chromium, and `npm ci`.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const built = ["release", "debug"].map((p) => `${root}target/${p}/`).filter((p) => existsSync(`${p}streamflow-hub`));
+const bin = process.env.STREAMFLOW_BIN ?? built[0];
+const port = Number(process.env.STREAMFLOW_TEST_PORT ?? 18377);
+const address = `http://127.0.0.1:${port}/`;
+const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
+
+/** @type {import("node:child_process").ChildProcess[]} */
+const running = [];
+let hub, browser;
+
+function start(program, ...args) {
+  const child = spawn(`${bin}${program}`, args, { stdio: "ignore" });
+  running.push(child);
+  return child;
+}
+
+async function stop(child) {
+  child.kill();
+  if (child.exitCode === null) await once(child, "exit");
+}
+
+async function startHub() {
+  hub = start("streamflow-hub", "--port", String(port));
+  for (let i = 0; i < 200; i++) {
+    if (await fetch(`${address}health`).then((a) => a.ok, () => false)) return;
+    await sleep(50);
+  }
+  throw new Error("the hub does not answer");
+}
+
+async function until(what, is, limit = 20_000) {
+  const end = Date.now() + limit;
+  while (!(await is())) {
+    if (Date.now() > end) throw new Error(`never happened: ${what}`);
+    await sleep(50);
+  }
+}
+
+async function open(hash, options = {}) {
+  const page = await browser.newPage({ viewport: { width: 1100, height: 720 }, ...options });
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(error.message));
+  await page.goto(address + hash);
+  return { page, errors };
+}
+
+/** The number painted into the picture that the canvas shows, and how old the picture is, by the same machine's clock. */
+function stamp(page, offset) {
+  return page.evaluate((offset) => {
+    const canvas = document.querySelector("#picture canvas");
+    const copy = new OffscreenCanvas(640, 32).getContext("2d", { willReadFrequently: true });
+    copy.drawImage(canvas, 0, 0);
+    const now = performance.timeOrigin + performance.now() - offset;
+    const { data } = copy.getImageData(0, 0, 640, 32);
+    const bit = (i) => BigInt(data[((Math.floor(i / 40) * 16 + 8) * 640 + (i % 40) * 16 + 8) * 4] > 127 ? 1 : 0);
+    const bits = (from, to) => {
+      let value = 0n;
+      for (let i = from; i < to; i++) value = (value << 1n) | bit(i);
+      return value;
+    };
+    const words = [0, 16, 32, 48].map((at) => bits(at, at + 16));
+    const check = (words.reduce((a, b) => a + b) & 0xffffn) ^ 0x5afen;
+    if (bits(64, 80) !== check) return null;
+    return { number: Number(words[3]), age: now - Number(bits(0, 48)) / 1000 };
+  }, offset);
+}
+
+/** How far the wall clock is ahead of the monotonic one, in milliseconds. */
+const offset = performance.timeOrigin + performance.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
+
+before(async () => {
+  assert.ok(bin, "build the programs first");
+  await startHub();
+  start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "door", "--quiet");
+  start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "gate", "--quiet");
+  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+});
+
+after(async () => {
+  await browser?.close();
+  for (const child of running) child.kill();
+});
+
+test("all streams are a grid, and a click makes one large", async () => {
+  const { page, errors } = await open("");
+  await page.locator('.tile[data-stream="main/gate"].live').waitFor();
+  await page.click('.tile[data-stream="main/door"]');
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 10));
+  const first = await stamp(page, offset);
+  await until("the painted number advances", async () => (await stamp(page, offset))?.number !== first?.number);
+  await until("the tiles are not watched any more", async () => {
+    const { streams } = await (await fetch(`${address}api/streams`)).json();
+    return streams.find((s) => s.name === "gate").viewers === 0;
+  });
+  await page.keyboard.press("q");
+  await page.locator('.tile[data-stream="main/gate"].live').waitFor();
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the keys are those of the window", async () => {
+  const { page, errors } = await open("#/main/door");
+  await until("a picture", () => page.evaluate(() => globalThis.streamflow.report?.size === "640x480"));
+  const seen = page.locator("#overlay");
+  assert.equal(await seen.isVisible(), true);
+  await page.keyboard.press("t");
+  assert.equal(await seen.isVisible(), false);
+  await page.keyboard.press("h");
+  assert.equal(await page.locator("#keys").isVisible(), true);
+  await page.keyboard.press("h");
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("s")]);
+  assert.match(download.suggestedFilename(), /^door-\d{8}-\d{6}\.jpg$/);
+  await page.keyboard.press("f");
+  await until("full screen", () => page.evaluate(() => document.fullscreenElement !== null));
+  await page.keyboard.press("q");
+  await until("the grid", () => page.evaluate(() => location.hash === "#/"));
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("a hidden page watches nothing, and shows the newest picture at once when it is seen again", async () => {
+  const { page } = await open("#/main/door");
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 10));
+  const hide = (hidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "visibilityState", { value: hidden ? "hidden" : "visible", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+  await hide(true);
+  await until("nobody watches", async () => (await (await fetch(`${address}api/streams`)).json()).viewers === 0);
+  await sleep(1500);
+  const before = await stamp(page, offset);
+  await hide(false);
+  const shown = performance.now();
+  await until("a new picture", async () => (await stamp(page, offset))?.number !== before.number, 5000);
+  console.log(`# shown again after ${(performance.now() - shown).toFixed(0)} ms`);
+  assert.ok((await stamp(page, offset)).age < 1000);
+  await page.close();
+});
+
+test("a hub that restarts is found again, and meanwhile the page says so", async () => {
+  const { page } = await open("#/main/door");
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"));
+  await stop(hub);
+  await until("it says so", () => page.locator("#notice").isVisible());
+  await startHub();
+  await until("pictures again", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"
+    && globalThis.streamflow.report.fps > 5), 30_000);
+  await page.close();
+});
+
+test("a phone has room for all of it", async () => {
+  const { page } = await open("", { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
+  await page.locator('.tile[data-stream="main/door"].live').waitFor();
+  const wide = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+  assert.equal(await wide(), false);
+  await page.tap('.tile[data-stream="main/door"]');
+  for (const id of ["back", "quality", "statistics", "snapshot", "fullscreen"]) {
+    const box = await page.locator(`#${id}`).boundingBox();
+    assert.ok(box && box.x >= 0 && box.x + box.width <= 360 && box.width >= 40 && box.height >= 40, id);
+  }
+  assert.equal(await wide(), false);
+  await page.close();
+});
+
+test("pictures are young when they are on the canvas", async () => {
+  const { page } = await open("#/main/door");
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 10));
+  const ages = [];
+  let last = -1;
+  for (let i = 0; i < 400 && ages.length < 100; i++) {
+    const read = await stamp(page, offset);
+    if (read && read.number !== last) {
+      last = read.number;
+      ages.push(read.age);
+    }
+    await sleep(1);
+  }
+  ages.sort((a, b) => a - b);
+  const at = (share) => ages[Math.floor((ages.length - 1) * share)]?.toFixed(1);
+  console.log(`# age on the canvas over ${ages.length} pictures: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
+  const told = await page.evaluate(() => globalThis.streamflow.report.age);
+  console.log(`# the overlay says ${told.toFixed(1)} ms`);
+  assert.ok(ages.length > 20 && ages[Math.floor(ages.length / 2)] < 1000);
+  await page.close();
+});
