@@ -45,6 +45,9 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// one that lost track is not left for ever. Whether it is dead is for the heartbeat to say.
 const TRICKLE: Duration = Duration::from_secs(1);
 
+/// How much later than the kernel's other end a viewer may have a picture and still be there itself.
+const VEIL: Duration = Duration::from_millis(15);
+
 /// For how long the least round trip is remembered: this long at least, twice this at most.
 const MEMORY: Duration = Duration::from_secs(150);
 
@@ -78,6 +81,15 @@ pub enum Verdict {
     Later(Micros),
 }
 
+/// What a link carries, in bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// On the whole, jitter and other delays taken for work.
+    pub sure: f64,
+    /// When nothing came between: the fastest picture of the last second. At least `sure`.
+    pub best: f64,
+}
+
 /// One picture under way.
 #[derive(Clone, Copy, Debug)]
 struct Given {
@@ -88,6 +100,8 @@ struct Given {
     /// All bytes given before this picture, and until its end.
     before: u64,
     end: u64,
+    /// When the kernel said that all of it is there.
+    there: Option<Micros>,
 }
 
 /// The least of the values of the last two spans of [`MEMORY`].
@@ -131,8 +145,8 @@ pub struct Credit {
     drain: Drain,
     last_given: Micros,
     acknowledges: bool,
-    /// Since when nothing was acknowledged although something was under way.
-    last_ack: Micros,
+    /// When the last acknowledgement came.
+    acked: Micros,
     kernel_absent: bool,
     measured_at: Option<Micros>,
     kernel_least: Option<u64>,
@@ -144,7 +158,12 @@ pub struct Credit {
     jitter: f64,
     /// The least time between pictures that the viewer's decoder keeps up with, in microseconds; 0 is no bound.
     spacing: f64,
+    /// How often a picture waited for the decoder of late, 0 to 1.
+    pressure: f64,
     loss: Loss,
+    /// How often, of late, a picture was long with the kernel's other end before the viewer had it, 0 to 1: then there is
+    /// something between, a proxy or a viewer that does not read, and the kernel's word is worth nothing.
+    veiled: f64,
     /// The stream's, as last told to [`Self::ask`].
     interval: f64,
 }
@@ -173,7 +192,7 @@ impl Credit {
         if !self.kernel_absent && self.measured_at != Some(now) {
             return Verdict::Measure;
         }
-        if self.kernel_absent && !self.acknowledges {
+        if self.kernel_absent && !self.acknowledges && self.given.len() < MOST {
             // Nobody can tell; that the socket takes bytes is all there is.
             return Verdict::Now;
         }
@@ -188,8 +207,8 @@ impl Credit {
         }
         let counted = self.acknowledges || rate.is_none();
         if self.given.len() >= MOST || (counted && self.given.len() >= self.window(now, interval)) {
-            // It has arrived, and nobody took it: the viewer's machine is slow, or its acknowledgements are.
-            if now.since(self.last_given.max(self.last_ack)) > TRICKLE + 2 * self.base() {
+            // The viewer's machine is slow, or its acknowledgements are.
+            if now.since(self.last_given.max(self.acked)) > TRICKLE + 2 * self.base() {
                 return Verdict::Now;
             }
             return self.later(now, micros(interval) as f64 / 2.0);
@@ -200,9 +219,6 @@ impl Credit {
     /// A picture is being given: tell when its first bytes are written, with its whole length on the wire. Pictures of
     /// one frame (rungs) share a number and are told one after the other.
     pub fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
-        if self.given.is_empty() {
-            self.last_ack = now;
-        }
         let before = self.written;
         self.written += bytes as u64;
         self.last_given = now;
@@ -211,7 +227,7 @@ impl Credit {
                 last.parts = last.parts.saturating_add(1);
                 last.end = self.written;
             }
-            None => self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written }),
+            None => self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written, there: None }),
         }
         while self.given.len() > MOST {
             self.given.pop_front();
@@ -223,7 +239,8 @@ impl Credit {
     pub fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
         self.acknowledges = true;
         let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };
-        self.last_ack = now;
+        let apart = micros(now.since(self.acked)) as f64;
+        self.acked = now;
         let due = self.first_byte_due();
         let picture = self.given[at];
         let whole = picture.parts <= 1;
@@ -236,14 +253,19 @@ impl Credit {
             }
             self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
             self.delay += (delay as f64 - self.delay) / 8.0;
-            let late = self.late(picture.end, now) > GRACE;
+            if let Some(there) = picture.there {
+                let lag = now.since(there) > Duration::from_micros(self.base_micros() / 2) + VEIL;
+                let veiled = lag && now >= self.stalled_until;
+                self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
+            }
+            let late = self.late(self.drain.delivered().max(picture.end), now) > GRACE;
             let length = picture.end - picture.before;
             self.drain.arrived(picture.end, length, due, now, late);
         } else {
             self.given[at].parts -= 1;
         }
         self.given.drain(..arrived);
-        self.heed(backlog);
+        self.heed(backlog, apart);
     }
 
     /// What the kernel says now; `None` where it cannot. Answer to [`Verdict::Measure`].
@@ -269,8 +291,13 @@ impl Credit {
             self.stalled_until = now + grace;
         }
         let arrived = self.written.saturating_sub(kernel.outstanding.into());
-        let late = self.late(arrived, now) > GRACE;
-        self.drain.seen(arrived, self.first_byte_due(), now, late);
+        for picture in self.given.iter_mut().filter(|g| g.end <= arrived) {
+            picture.there.get_or_insert(now);
+        }
+        if self.trusts_kernel() {
+            let late = self.late(arrived, now) > GRACE;
+            self.drain.seen(arrived, self.first_byte_due(), now, late);
+        }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
                 self.given.pop_front();
@@ -290,11 +317,14 @@ impl Credit {
         self.extra.add(micros(round_trip).saturating_sub(self.kernel_least.unwrap_or(0)), now);
     }
 
-    /// Bytes a second that the link drains, from the last pictures; `None` before the first arrived. What it could carry,
-    /// not what it did: the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
+    /// What the link carries, from the last pictures; `None` before the first arrived. What it could carry, not what it did:
+    /// the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
     #[must_use]
-    pub fn rate(&self, now: Micros) -> Option<f64> {
-        self.drain.rate(now, self.first_byte_due(), self.overdue(now)).map(|r| r * 1e6)
+    pub fn rate(&self, now: Micros) -> Option<Rate> {
+        // Where segments get lost, room for a second try is part of what a picture needs.
+        let share = if self.loss.is_lossy(now) { 0.75e6 } else { 1e6 };
+        let sure = self.drain.rate(now, self.first_byte_due(), self.overdue(now))?;
+        Some(Rate { sure: sure * share, best: self.drain.best_rate().max(sure) * share })
     }
 
     /// The round trip of the path when it is empty.
@@ -327,16 +357,24 @@ impl Credit {
         Duration::from_micros(self.spacing as u64)
     }
 
-    /// `1 + (round trip + what a picture that fits takes) / interval`, and more while a lost segment holds up what has
-    /// arrived behind it.
+    /// `1 + (round trip + what a picture that fits takes) / interval` pictures, where acknowledgements alone bound what is
+    /// under way. Where the kernel bounds the bytes it is twice that and more, for a lost segment holds up what has
+    /// arrived behind it, and acknowledgements go missing too.
     fn window(&self, now: Micros, interval: Duration) -> usize {
         let interval = (micros(interval) as f64).max(1_000.0);
         let base = self.base_micros() as f64;
         let mut span = base + interval + 2.0 * self.jitter;
-        if now < self.stalled_until {
-            span += 3.0 * base + 50_000.0;
+        if self.trusts_kernel() {
+            span = 2.0 * span + interval;
+            if now < self.stalled_until {
+                span += 3.0 * base + 50_000.0;
+            }
         }
         (1.0 + span / interval) as usize
+    }
+
+    fn trusts_kernel(&self) -> bool {
+        !self.kernel_absent && self.veiled < 0.5
     }
 
     /// Bytes given more than one base ago that have not arrived although only a queue can hold them.
@@ -357,7 +395,7 @@ impl Credit {
     /// believed only when it was asked just now.
     fn overdue(&self, now: Micros) -> Option<f64> {
         let arrived = self.drain.delivered();
-        if (!self.kernel_absent && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
+        if (self.trusts_kernel() && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
             return None;
         }
         self.given.iter().find(|g| g.end > arrived).map(|g| (g.end - arrived) as f64)
@@ -367,13 +405,18 @@ impl Credit {
         self.kernel_least.unwrap_or(0) + self.extra.get().unwrap_or(0)
     }
 
-    /// Keeps pictures as far apart as the decoder needs: apart by a quarter more whenever one waits, and closer by a
-    /// fiftieth whenever none does, until nothing is held back.
-    fn heed(&mut self, backlog: u16) {
-        if backlog > 0 {
-            self.spacing = (self.spacing.max(self.interval) * 1.25).min(1e6);
-        } else {
-            self.spacing = if self.spacing * 0.98 < self.interval { 0.0 } else { self.spacing * 0.98 };
+    /// Keeps pictures as far apart as the decoder needs: apart by an eighth more when one waits and another did lately, and
+    /// closer by a hundredth when none does, until nothing is held back. Pictures that a lost segment held up come all at
+    /// once and wait for each other; that says nothing about the decoder.
+    fn heed(&mut self, backlog: u16, apart: f64) {
+        if backlog == 0 {
+            self.pressure -= self.pressure / 16.0;
+            self.spacing = if self.spacing * 0.99 < self.interval { 0.0 } else { self.spacing * 0.99 };
+        } else if apart > 0.7 * self.interval.max(self.spacing) {
+            self.pressure += (1.0 - self.pressure) / 16.0;
+            if self.pressure > 0.1 {
+                self.spacing = (self.spacing.max(self.interval) * 1.125).min(1e6);
+            }
         }
     }
 
