@@ -98,9 +98,9 @@ impl Fit {
         let Some(at) = SCALES.iter().position(|&e| e == encoding.eighths) else { return false };
         let content = (came_out as f64 - TABLES).max(64.0);
         let factor = factor(f64::from(encoding.quality));
-        if let Some((_, before, had)) = self.last.filter(|&(scale, before, _)| {
-            scale == at && (before / factor).ln().abs() > 0.15
-        }) {
+        if let Some((_, before, had)) =
+            self.last.filter(|&(scale, before, _)| scale == at && (before / factor).ln().abs() > 0.15)
+        {
             let slope = (content / had).ln() / (before / factor).ln();
             self.exponent += (slope.clamp(0.35, 0.95) - self.exponent) * 0.1;
         }
@@ -155,7 +155,8 @@ mod tests {
 
     /// Bytes of street footage at 640x480, measured with libjpeg-turbo: three quarters of the size at each quality.
     fn street(e: Encoding, times: f64) -> usize {
-        let curve = [(10, 3278), (25, 5673), (35, 7015), (50, 8883), (60, 10347), (70, 12818), (80, 16977), (90, 27141)];
+        let curve =
+            [(10, 3278), (25, 5673), (35, 7015), (50, 8883), (60, 10347), (70, 12818), (80, 16977), (90, 27141)];
         let q = i32::from(e.quality);
         let at = curve.windows(2).position(|w| q <= w[1].0).unwrap_or(curve.len() - 2);
         let ((q0, b0), (q1, b1)) = (curve[at], curve[at + 1]);

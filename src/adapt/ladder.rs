@@ -51,7 +51,15 @@ pub struct Ladder {
 
 impl Default for Ladder {
     fn default() -> Self {
-        Self { level: None, low_since: None, room_since: None, hold: HOLD, raised: None, changed: Micros(0), changes: 0 }
+        Self {
+            level: None,
+            low_since: None,
+            room_since: None,
+            hold: HOLD,
+            raised: None,
+            changed: Micros(0),
+            changes: 0,
+        }
     }
 }
 

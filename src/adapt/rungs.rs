@@ -21,9 +21,8 @@ const PATIENCE: f64 = 0.08;
 pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
     let mut classes = classes(needs);
     while classes.len() > MOST_RUNGS {
-        let Some((at, _)) = (1..classes.len())
-            .map(|i| (i, merge_cost(classes[i - 1], classes[i])))
-            .min_by(|a, b| a.1.total_cmp(&b.1))
+        let Some((at, _)) =
+            (1..classes.len()).map(|i| (i, merge_cost(classes[i - 1], classes[i]))).min_by(|a, b| a.1.total_cmp(&b.1))
         else {
             break;
         };

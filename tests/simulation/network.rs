@@ -133,6 +133,11 @@ impl Pipe {
         }
     }
 
+    /// Nothing leaves the bottleneck for so many microseconds.
+    pub(crate) fn stall(&mut self, span: u64) {
+        self.head = self.head.map(|at| at + span);
+    }
+
     /// Lets everything happen that happens until `now`.
     pub(crate) fn advance(&mut self, now: u64) {
         loop {

@@ -7,7 +7,8 @@ use crate::world::{Viewer, World};
 
 const STREET: f64 = 36_000.0;
 
-/// Bad Wi-Fi: fast as a rule, slow when somebody walks by, with jitter, losses and now and then half a second of nothing.
+/// Bad Wi-Fi: anything from 1 to 48 Mbit/s, a third more or less from one second to the next, with jitter and losses, and a
+/// tenth of a second of nothing a few times a minute.
 fn wifi(random: &mut Random, link: &mut Link) {
     link.rate = (link.rate * (0.35 * random.normal()).exp()).clamp(125_000.0, 6_000_000.0);
     link.jitter = random.between(0.0, 8_000.0) as u64;
@@ -36,13 +37,16 @@ struct Run {
     most_under_way: usize,
 }
 
-fn run(seconds: u32, seed: u64, start: Link, change: fn(&mut Random, &mut Link)) -> Run {
+fn run(seconds: u32, seed: u64, start: Link, stalls: bool, change: fn(&mut Random, &mut Link)) -> Run {
     let mut random = Random::new(seed + 77);
     let mut world = World::new(vec![Viewer::new(start, true, seed)], STREET, seed);
     let mut possible = 0.0;
-    for _ in 0..seconds {
+    for second in 0..seconds {
         possible += (world.viewers[0].lane.pipe.link.rate / 30.0).min(STREET) / f64::from(seconds);
         world.run(1.0);
+        if stalls && second % 20 == 7 {
+            world.viewers[0].lane.pipe.stall(100_000);
+        }
         change(&mut random, &mut world.viewers[0].lane.pipe.link);
     }
     let viewer = &world.viewers[0];
@@ -57,29 +61,38 @@ fn run(seconds: u32, seed: u64, start: Link, change: fn(&mut Random, &mut Link))
 
 #[test]
 fn an_hour_of_bad_wifi_keeps_pictures_young_and_the_memory_small() {
-    let run = run(3_600, 1, Link::new(20.0, 3.0), wifi);
+    let run = run(3_600, 1, Link::new(20.0, 3.0), true, wifi);
     println!("{:.2} {:?} {} {}", run.used, run.seen, run.changes_a_minute, run.most_under_way);
     assert!(run.seen.slope.abs() < 5.0, "{:?}", run.seen);
-    assert!(run.seen.p50 < 60.0 && run.seen.p99 < 250.0 && run.seen.fps > 27.0, "{:?}", run.seen);
+    assert!(run.seen.p50 < 40.0 && run.seen.p99 < 150.0 && run.seen.fps > 28.0, "{:?}", run.seen);
+    assert!(run.used > 0.35, "the link lies idle: {} {:?}", run.used, run.seen);
     assert!(run.most_under_way <= 32, "{}", run.most_under_way);
 }
 
 #[test]
 fn bad_wifi_of_any_seed_is_lived_with() {
     for seed in 0..12 {
-        let run = run(300, seed, Link::new(20.0, 3.0), wifi);
+        let run = run(300, seed, Link::new(20.0, 3.0), true, wifi);
         println!("{seed} {:.2} {:?} {} {}", run.used, run.seen, run.changes_a_minute, run.most_under_way);
-        assert!(run.seen.p50 < 60.0 && run.seen.p99 < 300.0 && run.seen.fps > 26.0, "{seed} {:?}", run.seen);
-        assert!(run.changes_a_minute < 60.0, "{seed} {}", run.changes_a_minute);
+        assert!(
+            run.seen.p50 < 40.0 && run.seen.p99 < 150.0 && run.seen.fps > 28.0 && run.used > 0.3,
+            "{seed} {:?}",
+            run.seen
+        );
+        assert!(run.changes_a_minute < 45.0, "{seed} {}", run.changes_a_minute);
     }
 }
 
 #[test]
 fn a_phone_on_the_move_is_lived_with() {
     for seed in 0..12 {
-        let run = run(300, seed, Link::new(8.0, 35.0), mobile);
+        let run = run(300, seed, Link::new(8.0, 35.0), false, mobile);
         println!("{seed} {:.2} {:?} {} {}", run.used, run.seen, run.changes_a_minute, run.most_under_way);
-        assert!(run.seen.p50 < 120.0 && run.seen.fps > 20.0, "{seed} {:?}", run.seen);
-        assert!(run.changes_a_minute < 60.0 && run.most_under_way <= 64, "{seed} {}", run.changes_a_minute);
+        assert!(
+            run.seen.p50 < 80.0 && run.seen.p99 < 400.0 && run.seen.fps > 24.0 && run.used > 0.1,
+            "{seed} {:?}",
+            run.seen
+        );
+        assert!(run.changes_a_minute < 45.0 && run.most_under_way <= 64, "{seed} {}", run.changes_a_minute);
     }
 }

@@ -41,7 +41,8 @@ impl Scene {
         let q = f64::from(e.quality);
         let factor = if q < 50.0 { 50.0 / q } else { 2.0 - q / 50.0 }.max(0.02);
         let noise = 1.0 + 0.03 * self.random.normal();
-        (600.0 + self.bytes * self.wander * noise * (factor / 0.4).powf(-0.67) * (f64::from(e.eighths) / 8.0).powf(1.55))
+        (600.0
+            + self.bytes * self.wander * noise * (factor / 0.4).powf(-0.67) * (f64::from(e.eighths) / 8.0).powf(1.55))
             as usize
     }
 }
@@ -152,7 +153,6 @@ impl Lane {
         if std::mem::take(&mut self.fresh) {
             self.ladder.update(at, self.credit.rate(at), interval, self.last_bytes);
         }
-        if std::env::var("DBG").is_ok() { println!("{:9.1} seq {} {:?} k {:?} rate {:?} base {:?} way {} out {} lvl {}", now as f64/1e3, first.sequence, verdict, self.pipe.kernel(), self.credit.rate(at), self.credit.base(), self.credit.under_way(), self.credit.outstanding(), self.ladder.bytes()); }
         match verdict {
             Verdict::Now => {
                 self.last_sequence = first.sequence;
@@ -301,8 +301,8 @@ impl World {
     }
 
     fn publisher(&mut self) {
-        while let Some((_, rungs)) = self.demanded.pop_front_if(|d| d.0 <= self.now) {
-            self.demand = rungs;
+        while self.demanded.front().is_some_and(|d| d.0 <= self.now) {
+            self.demand = self.demanded.pop_front().map(|d| d.1).unwrap_or_default();
         }
         if self.now >= self.next_frame {
             self.next_frame += self.interval.as_micros() as u64;
