@@ -277,6 +277,12 @@ impl Rooms {
         self.streams.get(key).is_some_and(|s| s.publisher.is_some())
     }
 
+    /// How many watch a stream.
+    #[must_use]
+    pub fn viewers_of(&self, key: &StreamKey) -> usize {
+        self.streams.get(key).map_or(0, |s| s.viewers.len())
+    }
+
     /// How many publish and how many watch.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {

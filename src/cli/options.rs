@@ -133,6 +133,15 @@ pub(super) struct HubOptions {
         default_value_t = 10
     )]
     pub(super) stuck_after: u64,
+    /// Let web pages from there use this hub, as https://example.org; * is all; may be given more than once
+    #[arg(
+        long,
+        value_name = "ORIGIN",
+        env = "STREAMFLOW_ALLOW_ORIGIN",
+        help_heading = "Hub in this program",
+        value_delimiter = ','
+    )]
+    pub(super) allow_origin: Vec<String>,
 }
 
 impl HubOptions {
@@ -161,6 +170,7 @@ impl HubOptions {
             max_pending: self.max_pending,
             max_per_address: self.max_per_address,
             stuck_after: Duration::from_secs(self.stuck_after.max(1)),
+            allow_origin: self.allow_origin.clone(),
             ..HubConfig::default()
         })
     }

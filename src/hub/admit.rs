@@ -13,6 +13,8 @@ use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::Shared;
 use super::deliver::{Command, Newcomer, Wish};
+use super::http::{Exchange, Patient, Served};
+use super::placeholder::StandIn;
 use crate::error::{Error, Result};
 use crate::net::connection::Framing;
 use crate::net::http;
@@ -103,6 +105,15 @@ struct Pending {
 }
 
 impl Pending {
+    /// Makes one of those who wait the newest.
+    fn refresh(&mut self, serial: u64) {
+        if let Some(at) = self.waiting.iter().position(|(s, _)| *s == serial)
+            && let Some(one) = self.waiting.remove(at)
+        {
+            self.waiting.push_back(one);
+        }
+    }
+
     /// Takes a place for one more connection of an address; false: it has all it may have.
     fn enter(&mut self, ip: IpAddr, most: usize) -> bool {
         let inside = self.inside.entry(ip).or_default();
@@ -258,7 +269,7 @@ fn welcome(
     };
     let here = door.clone();
     let started = std::thread::Builder::new().name("greet".into()).stack_size(256 * 1024).spawn(move || {
-        let heard = hear(&socket, address, &here);
+        let heard = hear(&socket, address, &here, serial);
         let mut pending = here.pending();
         pending.waiting.retain(|(s, _)| *s != serial);
         drop(pending);
@@ -309,35 +320,19 @@ fn hand_over(door: &Door, socket: mio::net::TcpStream, guest: Guest, early: Vec<
     let shared = &door.shared;
     let id = shared.new_id();
     let Guest { address, framing, wish, hello, first } = guest;
-    let newcomer = Newcomer { id, address, socket, framing, wish, hello, first, early, place };
+    let stand_in = matches!(framing, Framing::Multipart(_)).then(|| StandIn::new(shared.placeholders.clone()));
+    let newcomer = Newcomer { id, address, socket, framing, wish, hello, first, early, stand_in, place };
     shared.loop_of(id).command(Command::Adopt(Box::new(newcomer)));
-}
-
-/// A socket that is read with a deadline for all of it together.
-struct Patient<'a> {
-    socket: &'a TcpStream,
-    until: Instant,
-}
-
-impl Read for Patient<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::Error::new(ErrorKind::TimedOut, "took too long to say what it wants"));
-        }
-        self.socket.set_read_timeout(Some(left))?;
-        self.socket.read(buffer)
-    }
 }
 
 type Heard = io::Result<Option<(Guest, Vec<u8>)>>;
 
 /// Hears what a newcomer wants. `None`: it has got its answer and is done.
-fn hear(socket: &TcpStream, address: SocketAddr, door: &Door) -> Heard {
+fn hear(socket: &TcpStream, address: SocketAddr, door: &Door, serial: u64) -> Heard {
     let config = &door.shared.config;
     socket.set_nonblocking(false)?;
     socket.set_write_timeout(Some(config.handshake))?;
-    let mut patient = Patient { socket, until: Instant::now() + config.handshake };
+    let mut patient = Patient::new(socket, config.handshake);
     let mut bytes = Vec::new();
     while bytes.len() < 8 {
         let mut piece = [0; 8];
@@ -350,7 +345,7 @@ fn hear(socket: &TcpStream, address: SocketAddr, door: &Door) -> Heard {
     match bytes[..] {
         // The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
         [22, 3, ..] => Err(io::Error::new(ErrorKind::Unsupported, "TLS is not served here")),
-        _ if http::looks_like_http(&bytes) => hear_http(patient, bytes, address, door),
+        _ if http::looks_like_http(&bytes) => hear_http(patient, bytes, address, door, serial),
         _ => hear_native(patient, bytes, address, door),
     }
 }
@@ -384,34 +379,33 @@ fn hear_native(mut patient: Patient<'_>, mut bytes: Vec<u8>, address: SocketAddr
     }
 }
 
-fn hear_http(mut patient: Patient<'_>, mut bytes: Vec<u8>, address: SocketAddr, door: &Door) -> Heard {
-    let mut socket = patient.socket;
-    let (request, length) = match http::read_head(&mut patient, &mut bytes) {
-        Ok(found) => found,
-        Err(error) => {
-            if error.kind() == ErrorKind::InvalidData {
-                http::answer(&mut socket, 400, "Bad Request", &format!("{error}\n"))?;
+fn hear_http(mut patient: Patient<'_>, mut bytes: Vec<u8>, address: SocketAddr, door: &Door, serial: u64) -> Heard {
+    loop {
+        let exchange = match Exchange::read(patient, bytes, &door.shared) {
+            Ok(Some(exchange)) => exchange,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match super::http::serve(exchange)? {
+            Served::Over => return Ok(None),
+            Served::Again(again, rest) => {
+                (patient, bytes) = (again, rest);
+                patient.extend(door.shared.config.handshake);
+                // Whoever has just been served is not the oldest any more.
+                door.pending().refresh(serial);
             }
-            return Err(error);
-        }
-    };
-    if request.path != "/ws" || !request.field_has("connection", "upgrade") {
-        http::answer(
-            &mut socket,
-            404,
-            "Not Found",
-            "A StreamFlow hub. The native protocol is also spoken over WebSocket at /ws.\n",
-        )?;
-        return Ok(None);
-    }
-    match http::upgrade(&request) {
-        Ok(answer) => socket.write_all(&answer)?,
-        Err(why) => {
-            http::answer(&mut socket, 400, "Bad Request", &format!("{why}\n"))?;
-            return Ok(None);
+            Served::Guest(guest) => {
+                let super::http::Guest { framing, wish, hello, early } = *guest;
+                return Ok(Some((Guest { address, framing, wish, hello, first: None }, early)));
+            }
+            Served::Native(patient, early) => return hear_websocket(patient, early, address, door),
         }
     }
-    let mut bytes = bytes.split_off(length);
+}
+
+/// The native protocol over a WebSocket that is open.
+fn hear_websocket(mut patient: Patient<'_>, mut bytes: Vec<u8>, address: SocketAddr, door: &Door) -> Heard {
+    let mut socket = patient.socket;
     let mut reader = websocket::Reader::new(End::Server, door.shared.config.max_picture, MAX_TEXT);
     let mut piece = vec![0; 16 * 1024];
     loop {
@@ -461,7 +455,7 @@ fn guest(packet: Packet, framing: Framing, address: SocketAddr, door: &Door) -> 
             let wish = Wish::Publish { key, replace: false, instance: 0 };
             Ok(Guest { address, framing, wish, hello: None, first: Some(Packet::Bare(data)) })
         }
-        Packet::Control(_) | Packet::Picture(_) => wrong("the first packet must be a hello or a bare JPEG".into()),
+        Packet::Control(_) | Packet::Picture(_) | Packet::Text(_) => wrong("the first packet must be a hello or a bare JPEG".into()),
     }
 }
 

@@ -4,6 +4,7 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
+mod member;
 mod peer;
 
 use std::collections::{BTreeMap, HashMap};
@@ -38,6 +39,12 @@ pub(super) enum Command {
     Tell(ConnectionId, Control),
     Close(ConnectionId, Control),
     Watch(ConnectionId, Arc<Stream>),
+    /// A text for somebody in a room.
+    Text(ConnectionId, Arc<str>),
+    /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
+    View(ConnectionId, ConnectionId, Arc<str>),
+    /// And not any more.
+    Unview(ConnectionId, ConnectionId),
 }
 
 #[derive(Default)]
@@ -77,7 +84,7 @@ impl Handle {
         self.wake();
     }
 
-    fn fresh(&self, stream: Arc<Stream>) {
+    pub(super) fn fresh(&self, stream: Arc<Stream>) {
         self.inbox().fresh.push(stream);
         self.wake();
     }
@@ -168,7 +175,7 @@ impl Loop {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
-            return None;
+            return (self.index == 0 && self.shared.has_guests()).then_some(Duration::from_secs(1));
         }
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(t)?.paced_until()).min();
@@ -184,6 +191,9 @@ impl Loop {
                 Command::Tell(id, control) => self.with(id, |peer| peer.tell(&control)),
                 Command::Close(id, control) => self.with(id, |peer| peer.say_bye(&control)),
                 Command::Watch(id, stream) => self.watch(id, &stream),
+                Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
+                Command::View(member, view, opening) => self.view(member, view, opening),
+                Command::Unview(member, view) => self.unview(member, view),
             }
         }
     }
@@ -239,8 +249,17 @@ impl Loop {
                 let stream = shared.stream(&key);
                 stream.begin();
                 log::info!("{}: publishes {key}", peer.address);
-                peer.publish(stream);
+                peer.publish(key.clone(), stream);
                 let _ = peer.welcome(&key, shared.config.max_picture);
+                shared.crowd_sees(&key);
+            }
+            Wish::Join { key, called } => {
+                log::debug!("{}: is in room {key}", peer.address);
+                peer.join(&key, &called);
+                if let Err(reason) = shared.crowd_join(id, &key, &called) {
+                    let bye = Control::Bye { cause: Cause::Refused, reason };
+                    let _ = peer.say_bye(&bye);
+                }
             }
             Wish::Watch(key) => {
                 let _ = peer.welcome(&key, shared.config.max_picture);
@@ -253,10 +272,12 @@ impl Loop {
 
     fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        self.unwatch(token);
+        if !self.peers.get(&token).is_some_and(Peer::is_member) {
+            self.unwatch(token);
+        }
         let Some(peer) = self.peers.get_mut(&token) else { return };
         stream.add_viewer(self.index);
-        peer.watch(stream.id);
+        peer.watch(id, stream);
         let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
             stream: stream.clone(),
             tokens: Vec::new(),
@@ -269,8 +290,42 @@ impl Loop {
         self.fresh.push(stream.clone());
     }
 
+    fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
+        let Some(&token) = self.tokens.get(&member) else { return };
+        if let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) {
+            member.add_view(view, opening);
+            self.tokens.insert(view, token);
+        }
+    }
+
+    fn unview(&mut self, member: ConnectionId, view: ConnectionId) {
+        let Some(&token) = self.tokens.get(&member) else { return };
+        self.tokens.remove(&view);
+        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        if let Some(stream) = member.remove_view(view) {
+            self.leave_audience(stream.id, token);
+        }
+    }
+
+    /// All that a member saw.
+    fn unview_all(&mut self, token: usize) {
+        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        let streams: Vec<_> = member.view_ids().into_iter().map(|id| (id, member.remove_view(id))).collect();
+        for (id, stream) in streams {
+            self.tokens.remove(&id);
+            if let Some(stream) = stream {
+                self.leave_audience(stream.id, token);
+            }
+        }
+    }
+
     fn unwatch(&mut self, token: usize) {
-        let Some(id) = self.peers.get_mut(&token).and_then(Peer::unwatch) else { return };
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(id) = peer.unwatch() else { return };
+        self.leave_audience(id, token);
+    }
+
+    fn leave_audience(&mut self, id: u64, token: usize) {
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);
@@ -292,6 +347,17 @@ impl Loop {
             for i in 0..count {
                 let token = audience.tokens[(audience.first + i) % count];
                 let Some(peer) = self.peers.get_mut(&token) else { continue };
+                if peer.is_member() {
+                    match peer.offer_view(stream.id, &newest, now()) {
+                        Ok(()) if peer.paced_until().is_some() && !peer.listed => {
+                            peer.listed = true;
+                            self.paced.push(token);
+                        }
+                        Ok(()) => {}
+                        Err(why) => failed.push((token, why)),
+                    }
+                    continue;
+                }
                 match peer.offer(&newest, now()) {
                     Ok(offered) => {
                         if offered.paced && !peer.listed {
@@ -326,6 +392,14 @@ impl Loop {
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
+        if let Role::Member(member) = &mut peer.role {
+            let mut seen = member.seen();
+            let done = seen.try_for_each(|stream| peer.offer_view(stream.id, &stream.newest(self.index), now()));
+            return match done {
+                Ok(()) => self.pace(token),
+                Err(why) => self.remove(token, &why),
+            };
+        }
         let Some(audience) = peer.watching().and_then(|id| self.audiences.get_mut(&id)) else { return };
         match peer.offer(&audience.stream.newest(self.index), now()) {
             Ok(offered) => {
@@ -336,6 +410,14 @@ impl Loop {
                 audience.needs_changed |= offered.need_changed;
             }
             Err(why) => self.remove(token, &why),
+        }
+    }
+
+    /// Notes that somebody in a room waits until a point in time.
+    fn pace(&mut self, token: usize) {
+        if let Some(peer) = self.peers.get_mut(&token).filter(|p| p.paced_until().is_some() && !p.listed) {
+            peer.listed = true;
+            self.paced.push(token);
         }
     }
 
@@ -406,6 +488,9 @@ impl Loop {
         for (token, why) in over {
             self.remove(token, &why);
         }
+        if self.index == 0 {
+            self.shared.sweep_guests(at);
+        }
         if self.index == 0 && at >= self.next_summary {
             self.next_summary = at + SUMMARY;
             self.summary();
@@ -428,6 +513,7 @@ impl Loop {
 
     fn remove(&mut self, token: usize, why: &Broken) {
         self.unwatch(token);
+        self.unview_all(token);
         let Some(mut peer) = self.peers.remove(&token) else { return };
         self.tokens.remove(&peer.id);
         // The socket closes in any case; a failure to deregister changes nothing.
@@ -435,10 +521,17 @@ impl Loop {
         self.handle().connections.fetch_sub(1, Ordering::Relaxed);
         self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
         peer.end(&self.shared, why, now());
-        let reason = if matches!(peer.role, Role::Publisher(_)) { "publisher gone" } else { "" };
+        let published = peer.published();
+        let reason = if published.is_some() { "publisher gone" } else { "" };
         let id = peer.id;
         // Leaving cannot be refused.
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
+        if let Some(key) = published.filter(|key| self.shared.is_free(key)) {
+            self.shared.crowd_misses(&key);
+        }
+        if let Role::Member(member) = &peer.role {
+            self.shared.crowd_leave(id, &member.key.room);
+        }
     }
 
     /// Says goodbye to everybody, without waiting for those who do not listen.

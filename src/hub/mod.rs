@@ -5,6 +5,11 @@
 
 mod admit;
 mod deliver;
+mod edges;
+mod guests;
+mod http;
+mod numbers;
+mod placeholder;
 mod stream;
 
 use std::collections::HashMap;
@@ -17,7 +22,7 @@ use std::time::Duration;
 use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
-use crate::time::now;
+use crate::time::{Micros, now};
 use crate::wire::control::StreamInfo;
 use crate::wire::packet;
 use deliver::{Command, Handle};
@@ -49,6 +54,9 @@ pub struct HubConfig {
     pub handshake: Duration,
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
     pub stuck_after: Duration,
+    /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
+    /// but the hub's own and those of this machine.
+    pub allow_origin: Vec<String>,
     /// Delivery threads; 0, the default: one a core, four at most.
     pub threads: usize,
 }
@@ -66,6 +74,7 @@ impl Default for HubConfig {
             max_per_address: 256,
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
+            allow_origin: Vec::new(),
             threads: 0,
         }
     }
@@ -108,6 +117,10 @@ impl Hub {
             serial: AtomicU64::new(1),
             stopping: AtomicBool::new(false),
             totals: Totals::default(),
+            placeholders: Arc::default(),
+            crowd: Mutex::default(),
+            guests: Default::default(),
+            started: now(),
             config,
         });
         let admission = admit::Admission::start(shared.clone())?;
@@ -170,6 +183,12 @@ struct Shared {
     serial: AtomicU64,
     stopping: AtomicBool,
     totals: Totals,
+    placeholders: Arc<placeholder::Placeholders>,
+    /// Who is in a room, and sees all others in it.
+    crowd: Mutex<edges::rooms::Crowd>,
+    /// Who publishes without a connection, picture by picture.
+    guests: Mutex<guests::Guests>,
+    started: Micros,
 }
 
 /// Sums over all connections, for the log.
@@ -200,6 +219,11 @@ impl Shared {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         let fewest = self.loops.iter().enumerate().min_by_key(|(_, h)| h.connections.load(Ordering::Relaxed));
         serial << 8 | fewest.map_or(0, |(index, _)| index) as u64
+    }
+
+    /// A name for something of a connection, on the same loop.
+    fn id_beside(&self, id: ConnectionId) -> ConnectionId {
+        self.serial.fetch_add(1, Ordering::Relaxed) << 8 | id & 0xff
     }
 
     fn loop_of(&self, id: ConnectionId) -> &Handle {

@@ -1,13 +1,15 @@
 //! A stream on the hot path: its newest pictures, one a rung, and which loops have somebody to give them to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
+use super::numbers::StreamNumbers;
 use crate::adapt::{MOST_RUNGS, Need, Rung, rung_of};
 use crate::frame::Picture;
 use crate::room::{Numbering, StreamKey};
-use crate::time::{Micros, micros};
+use crate::stats::{Quantiles, Recent};
+use crate::time::{Micros, micros, millis};
 
 /// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
@@ -28,6 +30,10 @@ pub(super) struct Stream {
     pub(super) pictures: AtomicU64,
     /// Pictures that the publisher left out.
     pub(super) lost: AtomicU64,
+    /// What its viewers were given.
+    pub(super) numbers: StreamNumbers,
+    /// A picture has come, for those who wait for just one.
+    came: Condvar,
 }
 
 #[derive(Default)]
@@ -41,6 +47,12 @@ struct Slot {
     newest: Newest,
     arrived: Micros,
     numbering: Numbering,
+    /// Ages of pictures when they arrived, in milliseconds.
+    ages: Recent,
+    /// Who waits for just one picture.
+    waiting: usize,
+    /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
+    stills: bool,
     captured: Micros,
 }
 
@@ -60,6 +72,11 @@ impl Default for Newest {
 }
 
 impl Newest {
+    /// The newest, and of those the best.
+    pub(super) fn best(&self) -> Option<&Arc<Picture>> {
+        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
+    }
+
     /// The picture for a viewer with this need: of its rung, or of another while its own is not encoded yet.
     pub(super) fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
         let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?;
@@ -78,6 +95,8 @@ impl Stream {
             loops: (0..loops).map(|_| Interest::default()).collect(),
             pictures: AtomicU64::new(0),
             lost: AtomicU64::new(0),
+            numbers: StreamNumbers::default(),
+            came: Condvar::new(),
         }
     }
 
@@ -90,6 +109,13 @@ impl Stream {
         let mut slot = self.slot();
         slot.numbering.new_publisher();
         slot.newest.pictures = Default::default();
+        slot.stills = false;
+    }
+
+    /// As [`begin`](Self::begin), for a publisher that does not know whether anybody watches.
+    pub(super) fn begin_stills(&self) {
+        self.begin();
+        self.slot().stills = true;
     }
 
     /// Puts a picture in, numbers it, and returns the loops that must be told.
@@ -97,6 +123,10 @@ impl Stream {
         let mut slot = self.slot();
         let (number, lost) = slot.numbering.number(picture.sequence);
         picture.sequence = number;
+        if slot.newest.best().is_none_or(|best| best.sequence != number) {
+            // The first of several rungs.
+            slot.ages.add(now, millis(now.since(picture.captured)));
+        }
         let apart = picture.captured.since(slot.captured);
         if (Duration::from_millis(1)..Duration::from_secs(2)).contains(&apart) {
             // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed.
@@ -107,6 +137,9 @@ impl Stream {
         let rung = usize::from(picture.rung).min(MOST_RUNGS - 1);
         slot.newest.pictures[rung] = Some(Arc::new(picture));
         slot.arrived = now;
+        if slot.waiting > 0 {
+            self.came.notify_all();
+        }
         drop(slot);
         self.pictures.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
@@ -118,6 +151,32 @@ impl Stream {
     pub(super) fn newest(&self, index: usize) -> Newest {
         self.loops[index].told.store(false, Ordering::Release);
         self.slot().newest.clone()
+    }
+
+    /// The newest picture if it came in the last second, or the next one, waiting for it `patience` at most.
+    pub(super) fn fresh_within(&self, patience: Duration, now: Micros) -> Option<Arc<Picture>> {
+        let until = Instant::now() + patience;
+        let mut slot = self.slot();
+        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
+            slot.newest.pictures = Default::default();
+        }
+        slot.waiting += 1;
+        let found = loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let best = slot.newest.best();
+            if best.is_some() || left.is_zero() {
+                break best.cloned();
+            }
+            slot = self.came.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        slot.waiting -= 1;
+        found
+    }
+
+    /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
+    pub(super) fn incoming(&self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
+        let mut slot = self.slot();
+        (slot.newest.best().cloned(), slot.ages.rate(now), slot.ages.quantiles(now))
     }
 
     /// The rungs that the publisher is asked for from now on.
@@ -137,7 +196,7 @@ impl Stream {
     /// The first viewer comes after nobody watched: forgets pictures from before.
     pub(super) fn watched(&self, now: Micros) {
         let mut slot = self.slot();
-        if now.since(slot.arrived) > STILL_FRESH {
+        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest.pictures = Default::default();
         }
     }

@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use super::body::PictureBody;
+use super::http;
+use super::layout::{self, Dialect, Head, Pieces};
 use crate::frame::Picture;
 use crate::wire::WireError;
 use crate::wire::control::Control;
@@ -21,8 +24,6 @@ use crate::wire::websocket::{self, End, Message};
 const MAX_WAITING: usize = 256 * 1024;
 /// What is read from one connection before the others get a turn.
 const TURN: usize = 1 << 20;
-/// Longest head before a picture: length or WebSocket header, and packet header.
-const MAX_HEAD: usize = 64;
 
 /// How messages are told apart on the wire.
 pub enum Framing {
@@ -32,6 +33,54 @@ pub enum Framing {
     WebSocket(Box<websocket::Reader>, End),
     /// Outward only: a length and a JPEG, nothing else. What comes in is thrown away.
     Plain,
+    /// Outward only: an endless multipart answer to an HTTP request. The bytes are the answer's head, 1024 at most,
+    /// which goes out with the first picture, since until then the answer may still become a refusal.
+    Multipart(Vec<u8>),
+    /// A WebSocket that speaks something else: what the dialect says goes out, text and pictures come in.
+    Edge(Box<websocket::Reader>, Dialect),
+    /// Inward only: the body of an HTTP request, with pictures in it. Answered when it is over.
+    Body(Box<PictureBody>),
+}
+
+impl Framing {
+    /// The end of the head, which only this viewer gets, for a picture that comes behind `head`.
+    fn finish_head(&mut self, head: &mut Head, picture: &Picture, hub: Duration) {
+        match self {
+            Self::Native(_) => layout::native_head(head, picture, hub),
+            Self::WebSocket(..) => layout::websocket_head(head, picture, hub),
+            Self::Plain | Self::Body(_) => head.push(&framing::prefix(picture.data.len())),
+            Self::Multipart(opening) => {
+                head.push(&std::mem::take(opening));
+                layout::part_head(head, picture);
+            }
+            Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
+        }
+    }
+
+    /// The rest of a picture's message.
+    fn pieces<'a>(&self, picture: &'a Picture) -> Pieces<'a> {
+        match self {
+            Self::Native(_) | Self::WebSocket(..) => layout::native(picture),
+            Self::Plain | Self::Body(_) => layout::bare(picture),
+            Self::Multipart(_) => layout::part(picture),
+            Self::Edge(_, dialect) => layout::dialect(dialect, picture),
+        }
+    }
+
+    /// The name of it, for people.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Native(_) => "native",
+            Self::WebSocket(..) => "websocket",
+            Self::Plain => "plain",
+            Self::Multipart(_) => "multipart",
+            Self::Edge(_, Dialect::Jpeg) => "quality",
+            Self::Edge(_, Dialect::Detection { .. }) => "detection",
+            Self::Edge(_, Dialect::Room { .. }) => "room",
+            Self::Body(_) => "post",
+        }
+    }
 }
 
 /// Why a connection cannot go on.
@@ -110,7 +159,13 @@ impl Connection {
     /// Whether control messages can be sent and heard at all.
     #[must_use]
     pub fn speaks(&self) -> bool {
-        !matches!(self.framing, Framing::Plain)
+        matches!(self.framing, Framing::Native(_) | Framing::WebSocket(..))
+    }
+
+    /// How messages are told apart on the wire.
+    #[must_use]
+    pub fn framing(&self) -> &Framing {
+        &self.framing
     }
 
     /// Reads what is there and gives every packet to `take`. `scratch` is overwritten.
@@ -152,15 +207,22 @@ impl Connection {
     ) -> Result<(), Broken> {
         while !bytes.is_empty() {
             let used = match &mut self.framing {
-                Framing::Plain => return Ok(()),
+                Framing::Plain | Framing::Multipart(_) => return Ok(()),
+                Framing::Body(body) => {
+                    if let Some(answer) = body.feed(bytes, take)? {
+                        let _ = self.enqueue(answer);
+                        return Err(Broken::Closed);
+                    }
+                    return Ok(());
+                }
                 Framing::Native(deframer) => {
                     let (used, packet) = deframer.decode(bytes)?;
                     packet.map_or(Ok(()), &mut *take)?;
                     used
                 }
-                Framing::WebSocket(reader, end) => {
+                Framing::WebSocket(reader, _) | Framing::Edge(reader, _) => {
                     let (used, message) = reader.decode(bytes)?;
-                    let end = *end;
+                    let end = reader.end();
                     match message {
                         Some(Message::Packet(packet)) => take(packet)?,
                         Some(Message::Ping(content)) => {
@@ -170,6 +232,7 @@ impl Connection {
                             let _ = self.enqueue(websocket::close(end, 1000, ""));
                             return Err(Broken::Closed);
                         }
+                        Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text))?,
                         Some(Message::Text(_) | Message::Pong) | None => {}
                     }
                     used
@@ -180,18 +243,50 @@ impl Connection {
         Ok(())
     }
 
-    /// Sends a control message, behind the picture that is on its way. A plain connection swallows it.
+    /// Sends a control message, behind the picture that is on its way. A connection that does not speak the native
+    /// protocol swallows it, but for a refusal, which it gets in its own words.
     ///
     /// # Errors
     /// Why the connection is over.
     pub fn send_control(&mut self, control: &Control) -> Result<(), Broken> {
-        let packet = control_packet(control);
-        let message = match &self.framing {
-            Framing::Plain => return Ok(()),
-            Framing::Native(_) => [&framing::prefix(packet.len())[..], &packet].concat(),
-            Framing::WebSocket(_, end) => websocket::binary(*end, &[&packet]),
+        let message = match (&mut self.framing, control) {
+            (Framing::Native(_), _) => {
+                let packet = control_packet(control);
+                [&framing::prefix(packet.len())[..], &packet].concat()
+            }
+            (Framing::WebSocket(_, end), _) => websocket::binary(*end, &[&control_packet(control)]),
+            (Framing::Multipart(opening), Control::Bye { reason, .. }) if !opening.is_empty() => {
+                opening.clear();
+                http::short_answer(503, reason)
+            }
+            (Framing::Body(body), Control::Bye { reason, .. }) => body.refusal(reason),
+            (Framing::Edge(..), Control::Bye { reason, .. }) => websocket::close(End::Server, 1013, reason),
+            _ => return Ok(()),
         };
         self.enqueue(message)
+    }
+
+    /// Changes what a WebSocket that does not speak the native protocol gets. Only while it [`is_idle`](Self::is_idle).
+    pub fn speak(&mut self, other: Dialect) {
+        if let Framing::Edge(_, dialect) = &mut self.framing {
+            *dialect = other;
+        }
+    }
+
+    /// Sends a text message to a WebSocket that does not speak the native protocol.
+    ///
+    /// # Errors
+    /// Why the connection is over.
+    pub fn send_text(&mut self, text: &str) -> Result<(), Broken> {
+        self.enqueue(websocket::text(End::Server, text))
+    }
+
+    /// Sends a WebSocket ping.
+    ///
+    /// # Errors
+    /// Why the connection is over.
+    pub fn send_ping(&mut self) -> Result<(), Broken> {
+        self.enqueue(websocket::ping(End::Server))
     }
 
     /// Says the last thing that this framing says before the connection is shut down.
@@ -204,19 +299,14 @@ impl Connection {
                 let message = websocket::close(*end, 1000, "");
                 self.enqueue(message)
             }
-            Framing::Native(_) | Framing::Plain => Ok(()),
+            _ => Ok(()),
         }
     }
 
     /// How many bytes a picture is on this wire, to within the few of a mask.
     #[must_use]
     pub fn length_of(&self, picture: &Picture) -> usize {
-        match self.framing {
-            Framing::Plain => framing::PREFIX + picture.data.len(),
-            Framing::Native(_) | Framing::WebSocket(..) => {
-                framing::PREFIX + HEADER + metadata(picture).len() + picture.data.len()
-            }
-        }
+        self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + framing::PREFIX + HEADER
     }
 
     /// Begins to send a picture. Only for a connection that [`is_idle`](Self::is_idle).
@@ -225,40 +315,21 @@ impl Connection {
     /// Why the connection is over.
     pub fn send_picture(&mut self, picture: &Arc<Picture>, hub: Duration) -> Result<Sent, Broken> {
         debug_assert!(self.is_idle(), "a picture is offered only when nothing waits");
-        let mut head = [0; MAX_HEAD];
-        let n = match &self.framing {
-            Framing::WebSocket(_, End::Client) => {
-                // What a client sends is masked, so it must be copied (RFC 6455, section 5.3).
-                let parts = [&picture_header(picture, hub)[..], metadata(picture), &picture.data];
-                let head = websocket::binary(End::Client, &parts);
-                self.outgoing = Some(Outgoing { head, body: Body::Bytes, written: 0 });
-                return self.flush();
-            }
-            Framing::Native(_) => {
-                let length = HEADER + metadata(picture).len() + picture.data.len();
-                head[..8].copy_from_slice(&framing::prefix(length));
-                head[8..8 + HEADER].copy_from_slice(&picture_header(picture, hub));
-                8 + HEADER
-            }
-            Framing::WebSocket(_, End::Server) => {
-                let length = HEADER + metadata(picture).len() + picture.data.len();
-                let (bytes, n) = websocket::server_header(length, false);
-                head[..n].copy_from_slice(&bytes[..n]);
-                head[n..n + HEADER].copy_from_slice(&picture_header(picture, hub));
-                n + HEADER
-            }
-            Framing::Plain => {
-                head[..8].copy_from_slice(&framing::prefix(picture.data.len()));
-                8
-            }
-        };
-        let metadata = if matches!(self.framing, Framing::Plain) { &[] } else { metadata(picture) };
-        let parts = [&head[..n], metadata, &picture.data];
+        if let Framing::WebSocket(_, End::Client) = &self.framing {
+            // What a client sends is masked, so it must be copied (RFC 6455, section 5.3).
+            let [metadata, data, ..] = layout::native(picture);
+            let head = websocket::binary(End::Client, &[&picture_header(picture, hub), metadata, data]);
+            self.outgoing = Some(Outgoing { head, body: Body::Bytes, written: 0 });
+            return self.flush();
+        }
+        let mut head = Head::new();
+        self.framing.finish_head(&mut head, picture, hub);
         let mut written = 0;
-        let sent = write(&mut self.socket, parts, &mut written)?;
+        let sent = write(&mut self.socket, head.bytes(), self.framing.pieces(picture), &mut written)?;
         self.bytes_out += written as u64;
         if sent == Sent::Partly {
-            self.outgoing = Some(Outgoing { head: head[..n].to_vec(), body: Body::Picture(picture.clone()), written });
+            self.outgoing =
+                Some(Outgoing { head: head.bytes().to_vec(), body: Body::Picture(picture.clone()), written });
         }
         Ok(sent)
     }
@@ -270,15 +341,12 @@ impl Connection {
     pub fn flush(&mut self) -> Result<Sent, Broken> {
         loop {
             if let Some(outgoing) = &mut self.outgoing {
-                let parts: [&[u8]; 3] = match &outgoing.body {
-                    Body::Bytes => [&outgoing.head, &[], &[]],
-                    Body::Picture(picture) if matches!(self.framing, Framing::Plain) => {
-                        [&outgoing.head, &[], &picture.data]
-                    }
-                    Body::Picture(picture) => [&outgoing.head, metadata(picture), &picture.data],
+                let pieces = match &outgoing.body {
+                    Body::Bytes => Pieces::default(),
+                    Body::Picture(picture) => self.framing.pieces(picture),
                 };
                 let before = outgoing.written;
-                let sent = write(&mut self.socket, parts, &mut outgoing.written);
+                let sent = write(&mut self.socket, &outgoing.head, pieces, &mut outgoing.written);
                 self.bytes_out += (outgoing.written - before) as u64;
                 if sent? == Sent::Partly {
                     return Ok(Sent::Partly);
@@ -301,12 +369,10 @@ impl Connection {
     }
 }
 
-fn metadata(picture: &Picture) -> &[u8] {
-    picture.metadata.as_ref().map_or(&[], |text| text.as_bytes())
-}
-
-/// Writes the parts from `*written` on, as far as the socket takes them.
-fn write(socket: &mut TcpStream, parts: [&[u8]; 3], written: &mut usize) -> Result<Sent, Broken> {
+/// Writes a message from `*written` on, as far as the socket takes it.
+fn write(socket: &mut TcpStream, head: &[u8], pieces: Pieces<'_>, written: &mut usize) -> Result<Sent, Broken> {
+    let [a, b, c, d] = pieces;
+    let parts = [head, a, b, c, d];
     let total: usize = parts.iter().map(|p| p.len()).sum();
     while *written < total {
         let mut skip = *written;

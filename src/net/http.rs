@@ -1,6 +1,6 @@
 //! The head of an HTTP/1.1 request, by httparse, and short answers. What becomes a stream of pictures leaves here.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 
 /// The longest head of a request, in bytes (RFC 9110 leaves it to the server; browsers stay far below).
 pub const MAX_HEAD: usize = 16 * 1024;
@@ -87,17 +87,39 @@ pub fn looks_like_http(first: &[u8]) -> bool {
     METHODS.iter().any(|m| first.starts_with(&m[..m.len().min(first.len())]))
 }
 
-/// Writes a short answer and says that the connection ends with it.
-///
-/// # Errors
-/// What the socket says.
-pub fn answer(out: &mut impl Write, status: u16, reason: &str, body: &str) -> io::Result<()> {
-    write!(
-        out,
-        "HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+/// What a status code is called (RFC 9110, section 15).
+#[must_use]
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        200 => "OK",
+        204 => "No Content",
+        400 => "Bad Request",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        415 => "Unsupported Media Type",
+        417 => "Expectation Failed",
+        431 => "Request Header Fields Too Large",
+        503 => "Service Unavailable",
+        _ => "Error",
+    }
+}
+
+/// A short answer in words, with which the connection ends.
+#[must_use]
+pub fn short_answer(status: u16, text: &str) -> Vec<u8> {
+    let body = format!("{text}\n");
+    format!(
+        "HTTP/1.1 {status} {}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
          Cache-Control: no-store\r\nConnection: close\r\n\r\n{body}",
+        reason(status),
         body.len()
     )
+    .into_bytes()
 }
 
 /// Answers the upgrade to a WebSocket (RFC 6455, section 4.2), by tungstenite.

@@ -454,7 +454,7 @@ impl<U: LinkUser> Runner<U> {
                     answers.extend(user.picture(picture, at));
                 }
                 Packet::Control(control) => answers.extend(open.control(user, control, at)?),
-                Packet::Bare(_) => {}
+                Packet::Bare(_) | Packet::Text(_) => {}
             }
             Ok(())
         });

@@ -7,6 +7,7 @@ pub mod jpeg;
 pub mod jpeg_split;
 pub mod multipart;
 pub mod packet;
+pub mod rooms;
 pub mod websocket;
 
 /// What a peer did against the protocol. The connection ends with it.

@@ -43,6 +43,8 @@ pub enum Packet {
     Bare(Buffer),
     /// A control message.
     Control(Control),
+    /// A text message of a WebSocket that does not speak the native protocol.
+    Text(String),
 }
 
 /// The header of a picture, with the time it spent in the hub if it comes from one.
@@ -221,7 +223,7 @@ impl Assembler {
             estimated: self.head[5] & FLAG_ESTIMATED != 0,
             spans: Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
             metadata,
-            data: Buffer::default(),
+            ..Picture::default()
         }))
     }
 }

@@ -77,6 +77,12 @@ impl Reader {
         }
     }
 
+    /// Which end this is.
+    #[must_use]
+    pub fn end(&self) -> End {
+        self.end
+    }
+
     /// Changes the limit on pictures, as when a peer has been admitted.
     pub fn set_max_picture(&mut self, max_picture: usize) {
         self.assembler.set_max_picture(max_picture);

@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use super::member::Member;
 use crate::adapt::{ANY, Asked, Ladder, Need};
 use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
+use crate::hub::edges::beat::{Beat, Stroke};
+use crate::hub::numbers::ViewerNumbers;
+use crate::hub::placeholder::StandIn;
 use crate::hub::stream::{Newest, Stream};
 use crate::hub::{PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
+use crate::net::layout::Dialect;
 use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, capture_time, in_words};
@@ -32,6 +37,8 @@ const BARE_SILENCE: Duration = Duration::from_secs(60);
 pub(in crate::hub) enum Wish {
     Publish { key: StreamKey, replace: bool, instance: u64 },
     Watch(StreamKey),
+    /// Into a room, under a name of ours that was made of how somebody is called.
+    Join { key: StreamKey, called: String },
 }
 
 /// A connection fresh from admission.
@@ -47,6 +54,8 @@ pub(in crate::hub) struct Newcomer {
     pub(in crate::hub) first: Option<Packet>,
     /// What was read beyond the hello.
     pub(in crate::hub) early: Vec<u8>,
+    /// What shows a viewer who sees nothing but pictures why there is none.
+    pub(in crate::hub) stand_in: Option<StandIn>,
     /// Given back when the connection ends: its place among those of its address.
     pub(in crate::hub) place: Box<dyn Send>,
 }
@@ -56,11 +65,11 @@ pub(super) enum Role {
     None,
     Publisher(Arc<Stream>),
     Viewer(Viewer),
+    Member(Box<Member>),
 }
 
-#[derive(Default)]
 pub(super) struct Viewer {
-    stream: u64,
+    stream: Arc<Stream>,
     /// Number of the last picture it was given.
     given: Option<u32>,
     /// Bytes of that picture.
@@ -111,6 +120,13 @@ pub(super) struct Peer {
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
     first: Option<Packet>,
+    /// What is published, for a publisher.
+    key: Option<StreamKey>,
+    stand_in: Option<StandIn>,
+    numbers: Arc<ViewerNumbers>,
+    beat: Option<Beat>,
+    /// When the pictures a second were last worked out, and how many there were.
+    fps_at: (Micros, u64),
     _place: Box<dyn Send>,
 }
 
@@ -118,11 +134,15 @@ impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
         let connection = Connection::new(newcomer.socket, newcomer.framing);
-        let bare = newcomer.first.is_some();
+        let framing = connection.framing();
+        let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
+        let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
+        let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(now));
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
             Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
+            Wish::Join { key, .. } => (format!("member {key}"), key.room.clone()),
         };
         let peer = Self {
             id: newcomer.id,
@@ -144,6 +164,11 @@ impl Peer {
             need: asked(want).need(ANY, Duration::from_millis(33)),
             listed: false,
             first: newcomer.first,
+            key: None,
+            stand_in: newcomer.stand_in,
+            numbers,
+            beat,
+            fps_at: (now, 0),
             _place: newcomer.place,
         };
         (peer, newcomer.wish, newcomer.early)
@@ -154,31 +179,94 @@ impl Peer {
         self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })
     }
 
-    pub(super) fn publish(&mut self, stream: Arc<Stream>) {
+    pub(super) fn publish(&mut self, key: StreamKey, stream: Arc<Stream>) {
+        self.key = Some(key);
         self.role = Role::Publisher(stream);
     }
 
-    pub(super) fn watch(&mut self, stream: u64) {
-        self.role = Role::Viewer(Viewer { stream, ..Viewer::default() });
+    /// Is in a room from now on.
+    pub(super) fn join(&mut self, key: &StreamKey, called: &str) {
+        self.role = Role::Member(Box::new(Member::new(key.clone(), called.into(), now())));
+    }
+
+    pub(super) fn is_member(&self) -> bool {
+        matches!(self.role, Role::Member(_))
+    }
+
+    /// What it publishes.
+    pub(super) fn published(&self) -> Option<StreamKey> {
+        match &self.role {
+            Role::Publisher(_) => self.key.clone(),
+            Role::Member(member) if member.publishes() => Some(member.key.clone()),
+            _ => None,
+        }
+    }
+
+    /// Passes a text on.
+    pub(super) fn text(&mut self, text: &str) -> Result<(), Broken> {
+        if self.closing.is_some() { Ok(()) } else { self.connection.send_text(text) }
+    }
+
+    pub(super) fn wants_picture(&self) -> bool {
+        self.connection.is_idle() && self.closing.is_none()
+    }
+
+    /// A picture is on its way to somebody in a room.
+    pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += now.since(picture.captured);
+        self.progress = now;
+    }
+
+    /// What the connection's credit says to a picture now.
+    pub(super) fn ask_credit(&mut self, now: Micros, interval: Duration) -> Verdict {
+        let verdict = self.credit.ask(now, interval);
+        if verdict != Verdict::Measure {
+            return verdict;
+        }
+        self.credit.measured(sockopt::measure(&self.connection.socket), now);
+        if let Some(control) = self.credit.control(now) {
+            sockopt::control(&self.connection.socket, control);
+        }
+        self.credit.ask(now, interval)
+    }
+
+    /// A picture of so many bytes is given to the connection.
+    pub(super) fn spend_credit(&mut self, sequence: u32, bytes: usize, now: Micros) {
+        self.credit.given(sequence, bytes, now);
+    }
+
+    pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
+        if let Role::Member(member) = &mut self.role {
+            return member.watch(id, stream);
+        }
+        stream.numbers.join(self.numbers.clone());
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None });
     }
 
     /// Ends watching, and says what was watched.
     pub(super) fn unwatch(&mut self) -> Option<u64> {
-        let id = self.watching()?;
+        let Role::Viewer(viewer) = &self.role else { return None };
+        let id = viewer.stream.id;
+        viewer.stream.numbers.leave(&self.numbers);
         self.role = Role::None;
         Some(id)
     }
 
     pub(super) fn watching(&self) -> Option<u64> {
         match &self.role {
-            Role::Viewer(viewer) => Some(viewer.stream),
-            Role::None | Role::Publisher(_) => None,
+            Role::Viewer(viewer) => Some(viewer.stream.id),
+            Role::None | Role::Publisher(_) | Role::Member(_) => None,
         }
     }
 
     /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
     pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
-        if self.bare || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
+        if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
+            stand_in.told(state, now());
+        }
+        let deaf = self.bare && !matches!(control, Control::Bye { .. });
+        if deaf || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
     }
 
     /// Says the last thing; the connection closes when it is read, or a second later.
@@ -195,6 +283,7 @@ impl Peer {
     pub(super) fn paced_until(&self) -> Option<Micros> {
         match &self.role {
             Role::Viewer(viewer) => viewer.paced,
+            Role::Member(member) => member.paced,
             Role::None | Role::Publisher(_) => None,
         }
     }
@@ -236,9 +325,10 @@ impl Peer {
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
         self.connection.send_picture(picture, now.since(arrived))?;
-        if let Some(given) = viewer.given {
-            self.metrics.skipped += u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
-        }
+        let gap = |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
+        let skipped = viewer.given.map_or(0, gap);
+        self.metrics.skipped += skipped;
+        viewer.stream.numbers.sent(&self.numbers, picture, skipped, now);
         viewer.given = Some(picture.sequence);
         viewer.bytes = bytes;
         self.metrics.pictures += 1;
@@ -265,11 +355,14 @@ impl Peer {
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<(), Broken> {
         let first = self.first.take();
-        self.split(|this, connection| {
-            let mut take = |packet| this.packet(packet, shared, fresh);
+        let mut said = Vec::new();
+        let done = self.split(|this, connection| {
+            let mut take = |packet| this.packet(packet, shared, fresh, &mut said);
             first.map_or(Ok(()), &mut take)?;
             connection.feed(early, &mut take)
-        })
+        });
+        self.hear_member(said, shared, fresh)?;
+        done
     }
 
     /// Reads what there is.
@@ -279,7 +372,22 @@ impl Peer {
         scratch: &mut [u8],
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<Drained, Broken> {
-        self.split(|this, connection| connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh)))
+        let mut said = Vec::new();
+        let done = self.split(|this, connection| {
+            connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh, &mut said))
+        });
+        self.hear_member(said, shared, fresh)?;
+        done
+    }
+
+    /// What somebody in a room said.
+    fn hear_member(
+        &mut self,
+        said: Vec<Packet>,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        said.into_iter().try_for_each(|packet| self.member_said(packet, shared, fresh))
     }
 
     /// Lends out the connection beside everything else, and sends what was answered meanwhile.
@@ -297,17 +405,25 @@ impl Peer {
             room: &mut self.room,
             bare: self.bare,
             answers: Vec::new(),
+            texts: Vec::new(),
+            said: false,
             closing: self.closing.is_some(),
             heard: false,
         };
         let done = act(&mut hearing, &mut self.connection);
         let heard = hearing.heard;
-        let answers = hearing.answers;
+        let (answers, texts, said) = (hearing.answers, hearing.texts, hearing.said);
+        if let (true, Some(beat)) = (said, &mut self.beat) {
+            beat.spoke(now());
+        }
         if heard && self.bare {
             self.progress = now();
         }
         for control in answers {
             self.tell(&control)?;
+        }
+        for text in texts {
+            self.connection.send_text(text)?;
         }
         done
     }
@@ -340,11 +456,43 @@ impl Peer {
                 }
             }
         }
+        self.keep_company(now)?;
+        let since = now.since(self.fps_at.0);
+        if since >= Duration::from_secs(1) {
+            let millihertz = (self.metrics.pictures - self.fps_at.1) as f64 * 1000.0 / since.as_secs_f64();
+            self.numbers.fps.store(millihertz as u32, Ordering::Relaxed);
+            self.fps_at = (now, self.metrics.pictures);
+        }
         if now.since(self.reported.0) >= METRICS {
             log::debug!("{}", self.line(now));
             self.reported = (now, self.metrics.pictures);
         }
         Ok(())
+    }
+
+    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
+    fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
+        if self.wants_picture()
+            && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
+        {
+            self.connection.send_picture(&picture, Duration::ZERO)?;
+        }
+        if let Role::Member(member) = &mut self.role
+            && member.due(now)
+        {
+            self.connection.send_text(r#"{"type":"ping"}"#)?;
+        }
+        let Some(beat) = &mut self.beat else { return Ok(()) };
+        beat.heard(self.connection.bytes_in, now);
+        match beat.due(now) {
+            Stroke::None => Ok(()),
+            Stroke::Ping => self.connection.send_ping(),
+            Stroke::KeepAlive if matches!(self.connection.framing(), Framing::Edge(_, Dialect::Detection { .. })) => {
+                self.connection.send_text("keepalive")
+            }
+            Stroke::KeepAlive => Ok(()),
+            Stroke::Dead => Err(Broken::Stuck),
+        }
     }
 
     /// The connection is over: sums, and the line about it.
@@ -395,6 +543,8 @@ struct Hearing<'a> {
     room: &'a mut String,
     bare: bool,
     answers: Vec<Control>,
+    texts: Vec<&'static str>,
+    said: bool,
     closing: bool,
     heard: bool,
 }
@@ -405,6 +555,7 @@ impl Hearing<'_> {
         packet: Packet,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
+        said: &mut Vec<Packet>,
     ) -> Result<(), Broken> {
         let at = now();
         self.heard = true;
@@ -412,6 +563,11 @@ impl Hearing<'_> {
             session.heard(at);
         }
         if self.closing {
+            return Ok(());
+        }
+        if let Role::Member(_) = self.role {
+            self.said |= matches!(packet, Packet::Text(_));
+            said.push(packet);
             return Ok(());
         }
         match packet {
@@ -428,6 +584,13 @@ impl Hearing<'_> {
                 self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0 });
                 self.publish(picture, at, shared, fresh)
             }
+            Packet::Text(text) => {
+                self.said = true;
+                if text.trim() == "ping" {
+                    self.texts.push("pong");
+                }
+                Ok(())
+            }
             Packet::Bare(data) if self.bare => {
                 let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
                 let picture = Picture { sequence, captured: at, estimated: true, data, ..Picture::default() };
@@ -439,7 +602,7 @@ impl Hearing<'_> {
 
     fn publish(
         &mut self,
-        picture: Picture,
+        mut picture: Picture,
         at: Micros,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
@@ -451,6 +614,11 @@ impl Hearing<'_> {
             // It must not end the stream, and no viewer must get it.
             self.metrics.errors += 1;
             return Ok(());
+        }
+        if picture.metadata.as_deref().is_some_and(|m| serde_json::from_str::<serde::de::IgnoredAny>(m).is_err()) {
+            // It is put into other people's JSON as it is.
+            self.metrics.errors += 1;
+            picture.metadata = None;
         }
         self.metrics.pictures += 1;
         self.metrics.age_sum += at.since(picture.captured);

@@ -1,0 +1,228 @@
+//! Somebody in a room: one connection that publishes one stream and sees several.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::peer::{Peer, Role};
+use crate::credit::Verdict;
+use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::hub::http::decode_base64;
+use crate::hub::stream::{Newest, Stream};
+use crate::net::connection::Broken;
+use crate::net::layout::{Dialect, unix_time};
+use crate::room::{ConnectionId, StreamKey};
+use crate::time::{Micros, now};
+use crate::wire::jpeg;
+use crate::wire::packet::Packet;
+use crate::wire::rooms::{self, RoomMessage};
+
+/// How often a client is asked in its own words whether it is there.
+const PING_EVERY: Duration = Duration::from_secs(5);
+/// Messages to others in a second at most; more are dropped.
+const MOST_SAID: u32 = 30;
+
+/// What makes a member.
+pub(super) struct Member {
+    pub(super) key: StreamKey,
+    called: String,
+    binary: bool,
+    publishes: Option<Arc<Stream>>,
+    views: Vec<View>,
+    /// Which view is served first, so that none is always last.
+    turn: usize,
+    sequence: u32,
+    said: (Micros, u32),
+    messages: u64,
+    next_ping: Micros,
+    /// Until when its credit says no.
+    pub(super) paced: Option<Micros>,
+}
+
+struct View {
+    id: ConnectionId,
+    /// Whose it is, as JSON.
+    opening: Arc<str>,
+    stream: Option<Arc<Stream>>,
+    given: Option<u32>,
+}
+
+impl Member {
+    pub(super) fn new(key: StreamKey, called: String, now: Micros) -> Self {
+        Self {
+            key,
+            called,
+            binary: false,
+            publishes: None,
+            views: Vec::new(),
+            turn: 0,
+            sequence: 0,
+            said: (now, 0),
+            messages: 0,
+            next_ping: now + PING_EVERY,
+            paced: None,
+        }
+    }
+
+    /// Whether it publishes a stream.
+    pub(super) fn publishes(&self) -> bool {
+        self.publishes.is_some()
+    }
+
+    pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>) {
+        self.views.push(View { id, opening, stream: None, given: None });
+    }
+
+    /// Ends a view, and says which stream it was of.
+    pub(super) fn remove_view(&mut self, id: ConnectionId) -> Option<Arc<Stream>> {
+        let at = self.views.iter().position(|v| v.id == id)?;
+        self.views.remove(at).stream
+    }
+
+    /// A view shows this stream now.
+    pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
+        if let Some(view) = self.views.iter_mut().find(|v| v.id == id) {
+            view.stream = Some(stream.clone());
+        }
+    }
+
+    /// All that it sees, beginning with whose turn it is.
+    pub(super) fn seen(&mut self) -> std::vec::IntoIter<Arc<Stream>> {
+        self.turn = (self.turn + 1) % self.views.len().max(1);
+        let (before, from) = self.views.split_at(self.turn.min(self.views.len()));
+        from.iter().chain(before).filter_map(|v| v.stream.clone()).collect::<Vec<_>>().into_iter()
+    }
+
+    /// The views' identities.
+    pub(super) fn view_ids(&self) -> Vec<ConnectionId> {
+        self.views.iter().map(|v| v.id).collect()
+    }
+
+    /// What is to be said in the client's own words.
+    pub(super) fn due(&mut self, now: Micros) -> bool {
+        let due = now >= self.next_ping;
+        if due {
+            self.next_ping = now + PING_EVERY;
+        }
+        due
+    }
+
+    /// Whether it may say one more thing to the others now.
+    fn may_speak(&mut self, now: Micros) -> bool {
+        if now.since(self.said.0) >= Duration::from_secs(1) {
+            self.said = (now, 0);
+        }
+        self.said.1 += 1;
+        self.said.1 <= MOST_SAID
+    }
+}
+
+impl Peer {
+    /// Gives a member the newest picture of one of the streams that it sees, if it can take one now.
+    pub(super) fn offer_view(&mut self, stream: u64, newest: &Newest, now: Micros) -> Result<(), Broken> {
+        let wants = self.wants_picture();
+        let need = self.need;
+        let Role::Member(member) = &self.role else { return Ok(()) };
+        let mine = |v: &View| v.stream.as_ref().is_some_and(|s| s.id == stream);
+        let (Some(at), Some(picture)) = (member.views.iter().position(mine), newest.choose(need)) else {
+            return Ok(());
+        };
+        if !wants || member.views[at].given == Some(picture.sequence) {
+            return Ok(());
+        }
+        let verdict = self.ask_credit(now, newest.interval);
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        member.paced = match verdict {
+            Verdict::Later(until) => Some(until),
+            Verdict::Now | Verdict::Measure => None,
+        };
+        if member.paced.is_some() {
+            return Ok(());
+        }
+        let view = &mut member.views[at];
+        view.given = Some(picture.sequence);
+        self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
+        let bytes = self.connection.length_of(picture);
+        self.spend_credit(picture.sequence, bytes, now);
+        let spans = picture.spans;
+        let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
+        self.connection.send_picture(picture, now.since(arrived))?;
+        self.note_sent(picture, now);
+        Ok(())
+    }
+
+    /// What a member said.
+    pub(super) fn member_said(
+        &mut self,
+        packet: Packet,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let at = now();
+        let id = self.id;
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        let mut data = match packet {
+            Packet::Picture(picture) => picture.data,
+            Packet::Bare(data) => data,
+            Packet::Control(_) => return Ok(()),
+            Packet::Text(text) => match rooms::read(&text) {
+                Ok(RoomMessage::VideoFrame(data)) => match decode_base64(&data) {
+                    Some(bytes) => bytes.into(),
+                    None => return self.complain("data is not base64"),
+                },
+                Ok(RoomMessage::Chat { text, color }) if member.may_speak(at) => {
+                    member.messages += 1;
+                    let message = id << 16 | member.messages & 0xffff;
+                    let said = rooms::chat(&member.called, message, &text, &color, unix_time());
+                    shared.crowd_say(&member.key.room, None, &said);
+                    return Ok(());
+                }
+                Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
+                    let said = rooms::relay(kind, &member.called, object);
+                    shared.crowd_say(&member.key.room, Some(id), &said);
+                    return Ok(());
+                }
+                Ok(RoomMessage::Hello { binary }) => {
+                    member.binary = binary;
+                    let answer = format!(r#"{{"type":"hello","binary":{binary}}}"#);
+                    return self.connection.send_text(&answer);
+                }
+                Ok(RoomMessage::Ping) => return self.connection.send_text(r#"{"type":"pong"}"#),
+                Ok(_) => return Ok(()),
+                Err(why) => return self.complain(&why),
+            },
+        };
+        let mut tidy = Vec::with_capacity(data.len());
+        match jpeg::tidy(&data, &mut tidy) {
+            Ok(_) => data = tidy.into(),
+            Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
+        }
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        if member.publishes.is_none() {
+            let key = member.key.clone();
+            if let Err(refusal) = shared.decide(|rooms| rooms.publish(id, &key, false, 0, at)) {
+                return self.complain(&refusal.to_string());
+            }
+            let stream = shared.stream(&key);
+            stream.begin_stills();
+            member.publishes = Some(stream);
+            shared.crowd_sees(&key);
+        }
+        let Some(stream) = &member.publishes else { return Ok(()) };
+        member.sequence = member.sequence.wrapping_add(1);
+        let picture = Picture { sequence: member.sequence, captured: at, estimated: true, data, ..Picture::default() };
+        fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
+        Ok(())
+    }
+
+    /// Says what was wrong, to help whoever writes a client; but not without end.
+    fn complain(&mut self, why: &str) -> Result<(), Broken> {
+        let at = now();
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        if !member.may_speak(at) {
+            return Ok(());
+        }
+        let text = serde_json::json!({ "type": "error", "message": why }).to_string();
+        self.connection.send_text(&text)
+    }
+}

@@ -1,0 +1,88 @@
+//! Signs of life on WebSockets that do not speak the native protocol.
+
+use std::time::Duration;
+
+use crate::time::Micros;
+
+/// How often a WebSocket ping asks whether the other side is there.
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Without a message from the client for so long, it is told that the connection lives.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Silence for so long means that the other side is dead: it did not even answer three pings.
+const DEAD_AFTER: Duration = Duration::from_secs(65);
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hub) enum Stroke {
+    None,
+    /// A WebSocket ping.
+    Ping,
+    /// Nothing was said for half a minute.
+    KeepAlive,
+    /// The other side is gone.
+    Dead,
+}
+
+/// A pulse.
+#[derive(Debug)]
+pub(in crate::hub) struct Beat {
+    bytes: u64,
+    heard: Micros,
+    spoke: Micros,
+    next_ping: Micros,
+}
+
+impl Beat {
+    pub(in crate::hub) fn new(now: Micros) -> Self {
+        Self { bytes: 0, heard: now, spoke: now, next_ping: now + PING_EVERY }
+    }
+
+    /// So many bytes have come since the beginning, the answers to pings included.
+    pub(in crate::hub) fn heard(&mut self, bytes: u64, now: Micros) {
+        if bytes != self.bytes {
+            self.bytes = bytes;
+            self.heard = now;
+        }
+    }
+
+    /// The client said something, or was told that the connection lives.
+    pub(in crate::hub) fn spoke(&mut self, now: Micros) {
+        self.spoke = now;
+    }
+
+    /// What is to be done now.
+    pub(in crate::hub) fn due(&mut self, now: Micros) -> Stroke {
+        if now.since(self.heard) >= DEAD_AFTER {
+            Stroke::Dead
+        } else if now >= self.next_ping {
+            self.next_ping = now + PING_EVERY;
+            Stroke::Ping
+        } else if now.since(self.spoke) >= KEEP_ALIVE {
+            self.spoke = now;
+            Stroke::KeepAlive
+        } else {
+            Stroke::None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_silent_client_is_pinged_then_told_and_then_given_up() {
+        let at = |s: u64| Micros(s * 1_000_000);
+        let mut beat = Beat::new(at(0));
+        assert_eq!(beat.due(at(19)), Stroke::None);
+        assert_eq!(beat.due(at(20)), Stroke::Ping);
+        assert_eq!(beat.due(at(30)), Stroke::KeepAlive);
+        assert_eq!(beat.due(at(31)), Stroke::None);
+        beat.spoke(at(45));
+        assert_eq!(beat.due(at(45)), Stroke::Ping);
+        assert_eq!(beat.due(at(61)), Stroke::None);
+        assert_eq!(beat.due(at(65)), Stroke::Dead);
+        beat.heard(6, at(65));
+        assert_eq!(beat.due(at(66)), Stroke::Ping);
+    }
+}

@@ -1,0 +1,6 @@
+//! Systems that already exist, spoken to in their own words: each a thin translation over the same rooms and streams.
+
+pub(super) mod beat;
+pub(super) mod detection;
+pub(super) mod quality;
+pub(super) mod rooms;

@@ -1,0 +1,167 @@
+//! Rooms: WebSocket `/ws/{room_id}/{user_name}`. Who is in a room hears and sees all others in it, over one connection:
+//! each sees the streams of the room as views of its own, beside the one that it publishes itself.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::io;
+use std::sync::{Arc, MutexGuard, PoisonError};
+
+use serde_json::json;
+
+use crate::hub::Shared;
+use crate::hub::deliver::{Command, Wish};
+use crate::hub::http::{Exchange, Guest, MAX_NAME, Served, fitting};
+use crate::net::connection::Framing;
+use crate::net::layout::Dialect;
+use crate::room::{ConnectionId, StreamKey};
+use crate::time::now;
+use crate::wire::rooms::{user, user_list};
+use crate::wire::websocket::{self, End};
+
+/// People in a room at most: each sees all others, so the work grows with the square.
+const MAX_MEMBERS: usize = 32;
+
+/// Who is in which room.
+#[derive(Default)]
+pub(in crate::hub) struct Crowd(HashMap<String, Vec<Member>>);
+
+struct Member {
+    id: ConnectionId,
+    called: String,
+    /// The name of the stream that it publishes, if it does.
+    name: String,
+    /// What it sees: the stream's name, and the view's own identity.
+    views: HashMap<String, ConnectionId>,
+}
+
+/// WebSocket `/ws/{room_id}/{user_name}`.
+pub(in crate::hub) fn member<'a>(exchange: Exchange<'a>, room: &str, called: &str) -> io::Result<Served<'a>> {
+    let (room, called) = (room.to_string(), called.to_string());
+    let (shared, mut patient, early) = match exchange.upgrade()? {
+        Ok(opened) => opened,
+        Err(served) => return Ok(served),
+    };
+    if room.len().max(called.len()) > MAX_NAME || called.trim().is_empty() {
+        let close = websocket::close(End::Server, 1008, "a room and a user have names of 200 bytes at most");
+        io::Write::write_all(&mut patient, &close)?;
+        return Ok(Served::Over);
+    }
+    let text = shared.config.max_picture / 3 * 4 + 4096;
+    let reader = websocket::Reader::new(End::Server, shared.config.max_picture, text);
+    let guest = Guest {
+        framing: Framing::Edge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false }),
+        wish: Wish::Join { key: StreamKey::new(fitting(&room), fitting(&called)), called },
+        hello: None,
+        early,
+    };
+    Ok(Served::Guest(Box::new(guest)))
+}
+
+impl Shared {
+    fn crowd(&self) -> MutexGuard<'_, Crowd> {
+        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody comes into a room. Whoever has the name there already gives way: it is the same person, come back.
+    pub(in crate::hub) fn crowd_join(&self, id: ConnectionId, key: &StreamKey, called: &str) -> Result<(), String> {
+        let mut crowd = self.crowd();
+        let members = crowd.0.entry(key.room.clone()).or_default();
+        if let Some(old) = members.iter().position(|m| m.name == key.name) {
+            let old = members.remove(old);
+            self.drop_views(&old);
+            let reason = "somebody of the same name came in".into();
+            let bye = crate::wire::control::Control::Bye { cause: crate::wire::control::Cause::Replaced, reason };
+            let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(old.id, "publisher gone", now())));
+            self.loop_of(old.id).command(Command::Close(old.id, bye));
+            tell(self, members, None, &user("user_left", old.id, &old.called));
+        }
+        if members.len() >= MAX_MEMBERS {
+            return Err(format!("a room takes {MAX_MEMBERS} people"));
+        }
+        let member = Member { id, called: called.into(), name: key.name.clone(), views: HashMap::new() };
+        members.push(member);
+        let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
+        self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
+        tell(self, members, Some(id), &user("user_joined", id, called));
+        let names: Vec<String> = self.list(&key.room).into_iter().map(|s| s.name).collect();
+        for name in names {
+            let stream = StreamKey::new(&key.room, &name);
+            if self.registry().rooms.is_published(&stream) {
+                self.show(members, &stream);
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody left, or was thrown out.
+    pub(in crate::hub) fn crowd_leave(&self, id: ConnectionId, room: &str) {
+        let mut crowd = self.crowd();
+        let Some(members) = crowd.0.get_mut(room) else { return };
+        if let Some(at) = members.iter().position(|m| m.id == id) {
+            let member = members.remove(at);
+            self.drop_views(&member);
+            tell(self, members, None, &user("user_left", id, &member.called));
+        }
+        if members.is_empty() {
+            crowd.0.remove(room);
+        }
+    }
+
+    /// Passes a message on to everybody in the room, or to all but one.
+    pub(in crate::hub) fn crowd_say(&self, room: &str, but: Option<ConnectionId>, text: &str) {
+        if let Some(members) = self.crowd().0.get(room) {
+            tell(self, members, but, text);
+        }
+    }
+
+    /// A stream is published: whoever is in its room sees it.
+    pub(in crate::hub) fn crowd_sees(&self, key: &StreamKey) {
+        if let Some(members) = self.crowd().0.get_mut(&key.room) {
+            self.show(members, key);
+        }
+    }
+
+    /// A stream is no longer published: nobody in its room waits for it.
+    pub(in crate::hub) fn crowd_misses(&self, key: &StreamKey) {
+        let mut crowd = self.crowd();
+        for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
+            if let Some(view) = member.views.remove(&key.name) {
+                self.drop_view(member.id, view);
+            }
+        }
+    }
+
+    /// Gives every member a view of a stream that is not its own and that it does not have yet.
+    fn show(&self, members: &mut [Member], key: &StreamKey) {
+        let called = members.iter().find(|m| m.name == key.name).map_or(&key.name, |m| &m.called).clone();
+        let opening: Arc<str> = json!(called).to_string().into();
+        for member in members.iter_mut().filter(|m| m.name != key.name && !m.views.contains_key(&key.name)) {
+            let view = self.id_beside(member.id);
+            self.loop_of(member.id).command(Command::View(member.id, view, opening.clone()));
+            // A hub that is full shows less.
+            if self.decide(|rooms| rooms.watch(view, key, now())).is_ok() {
+                member.views.insert(key.name.clone(), view);
+            } else {
+                self.loop_of(member.id).command(Command::Unview(member.id, view));
+            }
+        }
+    }
+
+    fn drop_views(&self, member: &Member) {
+        for view in member.views.values() {
+            self.drop_view(member.id, *view);
+        }
+    }
+
+    fn drop_view(&self, member: ConnectionId, view: ConnectionId) {
+        self.loop_of(member).command(Command::Unview(member, view));
+        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(view, "", now())));
+    }
+}
+
+fn tell(shared: &Shared, members: &[Member], but: Option<ConnectionId>, text: &str) {
+    let text: Arc<str> = text.into();
+    for member in members.iter().filter(|m| Some(m.id) != but) {
+        shared.loop_of(member.id).command(Command::Text(member.id, text.clone()));
+    }
+}

@@ -1,0 +1,122 @@
+//! `/api/streams`: what is live and how it is doing, as JSON; `/health`.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::names::stream_key;
+use super::{Exchange, Served};
+use crate::hub::stream::Stream;
+use crate::hub::{PROGRAM, Shared};
+use crate::room::StreamKey;
+use crate::time::{Micros, now};
+use crate::wire::control::{Control, StreamInfo};
+use crate::wire::jpeg;
+
+pub(super) fn health(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+    if exchange.is("GET") { exchange.refuse(200, "ok") } else { exchange.wrong_method("GET, HEAD") }
+}
+
+pub(super) fn all(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+    if !exchange.is("GET") {
+        return exchange.wrong_method("GET, HEAD");
+    }
+    let shared = exchange.shared.clone();
+    let room = exchange.parameter("room");
+    let streams: Vec<Value> =
+        known(&shared, room.as_deref()).iter().map(|(info, stream)| summary(&shared, info, stream.as_ref())).collect();
+    let (publishers, viewers) = shared.counts();
+    let seconds = now().since(shared.started).as_secs();
+    let value = json!({
+        "program": PROGRAM, "uptime_s": seconds, "publishers": publishers, "viewers": viewers, "streams": streams,
+    });
+    exchange.json(200, &value)
+}
+
+pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
+    if !exchange.is("GET") {
+        return exchange.wrong_method("GET, HEAD");
+    }
+    let key = match stream_key(room, name) {
+        Ok(key) => key,
+        Err(why) => return exchange.refuse(404, &why),
+    };
+    let shared = exchange.shared.clone();
+    let found = known(&shared, Some(room)).into_iter().find(|(info, _)| info.name == name);
+    let Some((info, stream)) = found else { return exchange.refuse(404, &format!("no stream {key}")) };
+    let mut value = summary(&shared, &info, stream.as_ref());
+    let at = now();
+    let viewers = stream.iter().flat_map(|s| s.numbers.viewers());
+    value["per_viewer"] = viewers
+        .map(|v| {
+            let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
+            let rung = v.rung.load(Ordering::Relaxed);
+            json!({
+                "address": v.address.to_string(), "speaks": v.speaks, "seconds": at.since(v.since).as_secs(),
+                "pictures": get(&v.pictures), "bytes": get(&v.bytes), "skipped": get(&v.skipped),
+                "fps": f64::from(v.fps.load(Ordering::Relaxed)) / 1000.0,
+                "age_ms": get(&v.age) as f64 / 1000.0, "rung": rung & 0xff, "quality": rung >> 8,
+            })
+        })
+        .collect();
+    exchange.json(200, &value)
+}
+
+/// All streams with a name, and what is shared about each.
+pub(super) fn known(shared: &Arc<Shared>, room: Option<&str>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
+    let registry = shared.registry();
+    let infos = registry.rooms.list(room);
+    infos
+        .into_iter()
+        .map(|info| {
+            let stream = registry.streams.get(&StreamKey::new(&info.room, &info.name)).cloned();
+            (info, stream)
+        })
+        .collect()
+}
+
+fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> Value {
+    let at = now();
+    let key = StreamKey::new(&info.room, &info.name);
+    let mut value = json!({
+        "room": info.room, "name": info.name, "live": info.live, "viewers": info.viewers,
+    });
+    let state = shared.registry().rooms.state(&key, at);
+    if let Some(Control::State(state)) = state {
+        value["published"] = state.published.into();
+        value["reason"] = state.reason.into();
+        value["since_ms"] = state.since_ms.into();
+        value["limit"] = state.limit.into();
+    }
+    let Some(stream) = stream else { return value };
+    let (newest, fps, ages) = stream.incoming(at);
+    value["fps_in"] = round(fps);
+    value["age_ms"] = json!({ "p50": ages.p50, "p99": ages.p99, "max": ages.max });
+    value["pictures"] = stream.pictures.load(Ordering::Relaxed).into();
+    value["lost"] = stream.lost.load(Ordering::Relaxed).into();
+    value["sent"] = stream.numbers.sent.load(Ordering::Relaxed).into();
+    value["skipped"] = stream.numbers.skipped.load(Ordering::Relaxed).into();
+    if let Some(picture) = newest {
+        value["size"] = jpeg::size(&picture.data).map_or(Value::Null, |s| s.to_string().into());
+        value["bytes"] = picture.data.len().into();
+        value["newest_age_ms"] = round(crate::time::millis(at.since(picture.captured)));
+        value["age_estimated"] = picture.estimated.into();
+    }
+    let sent = |v: &Arc<crate::hub::numbers::ViewerNumbers>| v.pictures.load(Ordering::Relaxed) > 0;
+    let viewers = stream.numbers.viewers();
+    let rungs: BTreeSet<u32> = viewers.iter().filter(|v| sent(v)).map(|v| v.rung.load(Ordering::Relaxed)).collect();
+    value["rungs"] = rungs.into_iter().map(|r| json!({ "rung": r & 0xff, "quality": r >> 8 })).collect();
+    value
+}
+
+fn round(value: f64) -> Value {
+    ((value * 1000.0).round() / 1000.0).into()
+}
+
+/// How long ago, in seconds since 1970.
+pub(in crate::hub) fn unix_seconds(at: Micros) -> f64 {
+    crate::net::layout::unix_time().saturating_sub(now().since(at)).as_secs_f64()
+}

@@ -1,0 +1,429 @@
+//! One request and its answer, on a socket that is read and written with a deadline.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Served, unreadable};
+use crate::hub::Shared;
+use crate::net::body::Length;
+use crate::net::http::{self, BadHead, Request, reason};
+use crate::wire::chunked::Chunked;
+
+/// How long a body of one request may take to come, and an answer to go.
+const BODY: Duration = Duration::from_secs(30);
+
+/// A socket with a deadline for everything together.
+pub(in crate::hub) struct Patient<'a> {
+    pub(in crate::hub) socket: &'a TcpStream,
+    until: Instant,
+}
+
+impl<'a> Patient<'a> {
+    /// From now on.
+    pub(in crate::hub) fn new(socket: &'a TcpStream, patience: Duration) -> Self {
+        Self { socket, until: Instant::now() + patience }
+    }
+
+    /// Has so much time from now on.
+    pub(in crate::hub) fn extend(&mut self, patience: Duration) {
+        self.until = Instant::now() + patience;
+    }
+
+    fn left(&self) -> io::Result<Duration> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::Error::new(ErrorKind::TimedOut, "took too long")) } else { Ok(left) }
+    }
+}
+
+impl Read for Patient<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.socket.set_read_timeout(Some(self.left()?))?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Patient<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.set_write_timeout(Some(self.left()?))?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// One request.
+pub(in crate::hub) struct Exchange<'a> {
+    pub(in crate::hub) request: Request,
+    pub(in crate::hub) shared: Arc<Shared>,
+    patient: Patient<'a>,
+    /// What was read behind the head.
+    rest: Vec<u8>,
+    /// The body has been read, or there is none: the connection may be used again.
+    drained: bool,
+}
+
+/// Why a request is not served: the status, and words.
+pub(in crate::hub) type Refused = (u16, String);
+
+impl<'a> Exchange<'a> {
+    /// Reads a head; `bytes` of it are here already. `None`: the other side has said all, or nonsense that has been
+    /// answered.
+    pub(in crate::hub) fn read(
+        mut patient: Patient<'a>,
+        mut bytes: Vec<u8>,
+        shared: &Arc<Shared>,
+    ) -> io::Result<Option<Self>> {
+        match http::read_head(&mut patient, &mut bytes) {
+            Ok((request, length)) => {
+                let rest = bytes.split_off(length);
+                let drained = matches!(body_length(&request), Ok(None));
+                Ok(Some(Self { request, shared: shared.clone(), patient, rest, drained }))
+            }
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && bytes.is_empty() => Ok(None),
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {
+                patient.extend(Duration::from_secs(1));
+                if !bytes.is_empty() {
+                    patient.write_all(&http::short_answer(408, "the request took too long"))?;
+                }
+                Ok(None)
+            }
+            Err(error) => {
+                let bad = error.get_ref().and_then(|e| e.downcast_ref::<BadHead>()).map(unreadable);
+                if let Some((status, text)) = bad {
+                    patient.write_all(&http::short_answer(status, &text))?;
+                    linger(&mut patient);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// What is wrong with any request, whatever its path.
+    pub(in crate::hub) fn check(&self) -> Result<(), Refused> {
+        let request = &self.request;
+        if request.http11 && request.field("host").is_none() {
+            return Err((400, "a request of HTTP/1.1 needs a Host field".into()));
+        }
+        body_length(request)?;
+        let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        if (!harmless || request.field("upgrade").is_some()) && !self.origin_may() {
+            return Err((403, "pages of this origin may not use this hub; its --allow-origin would let them".into()));
+        }
+        Ok(())
+    }
+
+    /// Whether the page that asks, if it is one, may: this hub's own, one of this machine, or one that was allowed.
+    fn origin_may(&self) -> bool {
+        let Some(origin) = self.request.field("origin") else { return true };
+        if self.allowed_origin().is_some() {
+            return true;
+        }
+        let Some(host) = host_of(origin.split_once("://").map_or("", |(_, rest)| rest)) else { return false };
+        let ours = self.request.field("host").and_then(host_of);
+        let loopback = host == "localhost"
+            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        loopback || ours.is_some_and(|ours| ours.eq_ignore_ascii_case(host))
+    }
+
+    /// The origin of the request, if it is one that `--allow-origin` names.
+    fn allowed_origin(&self) -> Option<&str> {
+        let origin = self.request.field("origin")?;
+        let allowed = &self.shared.config.allow_origin;
+        allowed.iter().any(|a| a == "*" || a.trim_end_matches('/').eq_ignore_ascii_case(origin)).then_some(origin)
+    }
+
+    /// A parameter behind the `?`, decoded.
+    pub(in crate::hub) fn parameter(&self, name: &str) -> Option<String> {
+        let pairs = self.request.query.split('&').filter_map(|p| p.split_once('='));
+        let (_, value) = pairs.into_iter().find(|(n, _)| *n == name)?;
+        super::names::decode(&value.replace('+', " "))
+    }
+
+    /// Whether the method is one of these; `GET` brings `HEAD` along.
+    pub(in crate::hub) fn is(&self, method: &str) -> bool {
+        self.request.method == method || method == "GET" && self.request.method == "HEAD"
+    }
+
+    /// Answers that the method is not served here.
+    pub(in crate::hub) fn wrong_method(self, allowed: &str) -> io::Result<Served<'a>> {
+        let text = format!("{} is not served here, only {allowed}\n", self.request.method);
+        self.answer(405, "text/plain; charset=utf-8", &format!("Allow: {allowed}, OPTIONS\r\n"), text.as_bytes())
+    }
+
+    /// Answers with words.
+    pub(in crate::hub) fn refuse(self, status: u16, text: &str) -> io::Result<Served<'a>> {
+        self.answer(status, "text/plain; charset=utf-8", "", format!("{text}\n").as_bytes())
+    }
+
+    /// Answers that there is nothing now, and that trying again may help.
+    pub(in crate::hub) fn unavailable(self, text: &str) -> io::Result<Served<'a>> {
+        self.answer(503, "text/plain; charset=utf-8", "Retry-After: 1\r\n", format!("{text}\n").as_bytes())
+    }
+
+    /// Answers with JSON.
+    pub(in crate::hub) fn json(self, status: u16, value: &serde_json::Value) -> io::Result<Served<'a>> {
+        let text = format!("{value}\n");
+        self.answer(status, "application/json", "", text.as_bytes())
+    }
+
+    /// Answers the question of a browser what pages from elsewhere may do.
+    pub(in crate::hub) fn preflight(self) -> io::Result<Served<'a>> {
+        let fields = "Allow: GET, HEAD, POST, OPTIONS\r\n";
+        self.answer(204, "", fields, b"")
+    }
+
+    /// The fields that all answers have.
+    pub(in crate::hub) fn common_fields(&self) -> String {
+        let mut fields = String::from("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+        if let Some(origin) = self.allowed_origin().filter(|o| !o.contains(['\r', '\n'])) {
+            fields += &format!(
+                "Access-Control-Allow-Origin: {origin}\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n\
+                 Access-Control-Allow-Headers: Content-Type\r\nAccess-Control-Max-Age: 600\r\nVary: Origin\r\n"
+            );
+        }
+        fields
+    }
+
+    /// Answers.
+    pub(in crate::hub) fn answer(
+        mut self,
+        status: u16,
+        kind: &str,
+        fields: &str,
+        body: &[u8],
+    ) -> io::Result<Served<'a>> {
+        let request = &self.request;
+        let keep = self.drained
+            && if request.http11 {
+                !request.field_has("connection", "close")
+            } else {
+                request.field_has("connection", "keep-alive")
+            };
+        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+        if !kind.is_empty() {
+            head += &format!("Content-Type: {kind}\r\n");
+        }
+        if status != 204 {
+            head += &format!("Content-Length: {}\r\n", body.len());
+        }
+        let connection = if keep { "keep-alive" } else { "close" };
+        head += &format!("{}{fields}Connection: {connection}\r\n\r\n", self.common_fields());
+        let is_head = request.method == "HEAD";
+        let mut bytes = head.into_bytes();
+        if !is_head {
+            bytes.extend_from_slice(body);
+        }
+        self.patient.extend(BODY);
+        self.patient.write_all(&bytes)?;
+        if keep {
+            Ok(Served::Again(self.patient, self.rest))
+        } else {
+            linger(&mut self.patient);
+            Ok(Served::Over)
+        }
+    }
+
+    /// Reads the body of a request, `limit` bytes at most.
+    pub(in crate::hub) fn body(&mut self, limit: usize) -> io::Result<Result<Vec<u8>, Refused>> {
+        let too_long = || Ok(Err((413, format!("a body has {limit} bytes at most here"))));
+        let length = match body_length(&self.request) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Ok(Err((411, "say the body's Content-Length, or send it in chunks".into()))),
+            Err(refused) => return Ok(Err(refused)),
+        };
+        if matches!(length, Length::Bytes(n) if n > limit as u64) {
+            return too_long();
+        }
+        self.go_on()?;
+        self.patient.extend(BODY);
+        let mut raw = std::mem::take(&mut self.rest);
+        let mut body = Vec::new();
+        match length {
+            Length::Bytes(n) => {
+                let n = usize::try_from(n).unwrap_or(usize::MAX);
+                while raw.len() < n {
+                    more(&mut self.patient, &mut raw)?;
+                }
+                self.rest = raw.split_off(n);
+                body = raw;
+            }
+            Length::Chunked(mut chunked) => {
+                while !chunked.is_over() {
+                    if chunked.decode(&raw, &mut body).is_err() {
+                        return Ok(Err((400, "a malformed chunk".into())));
+                    }
+                    if body.len() > limit {
+                        return too_long();
+                    }
+                    raw.clear();
+                    if !chunked.is_over() {
+                        more(&mut self.patient, &mut raw)?;
+                    }
+                }
+            }
+            Length::Open => {}
+        }
+        // What came behind the last chunk is lost, so nothing may follow there.
+        self.drained = !matches!(length_kind(&self.request), Kind::Chunked);
+        Ok(Ok(body))
+    }
+
+    /// Whether a body in chunks begins like a multipart body: ffmpeg sends one without saying so.
+    pub(in crate::hub) fn looks_multipart(&mut self) -> io::Result<bool> {
+        if !matches!(body_length(&self.request), Ok(Some(Length::Chunked(_)))) {
+            return Ok(false);
+        }
+        self.go_on()?;
+        self.patient.extend(BODY);
+        loop {
+            let (mut chunked, mut start) = (Chunked::default(), Vec::new());
+            if chunked.decode(&self.rest, &mut start).is_err() || chunked.is_over() {
+                return Ok(false);
+            }
+            if start.len() >= 4 {
+                return Ok(start.starts_with(b"--") || start.starts_with(b"\r\n--"));
+            }
+            if self.rest.len() > 16 * 1024 {
+                return Ok(false);
+            }
+            more(&mut self.patient, &mut self.rest)?;
+        }
+    }
+
+    /// Says that the body may come, to a client that waits for it (RFC 9110, section 10.1.1).
+    fn go_on(&mut self) -> io::Result<()> {
+        if self.request.field_has("expect", "100-continue") && self.rest.is_empty() {
+            self.patient.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
+        Ok(())
+    }
+
+    /// What is to come of the body, for someone who takes it elsewhere; and what has come of it.
+    pub(in crate::hub) fn into_body(mut self) -> io::Result<(Length, Vec<u8>)> {
+        self.go_on()?;
+        let length = match body_length(&self.request) {
+            Ok(Some(length)) => length,
+            _ => Length::Open,
+        };
+        Ok((length, self.rest))
+    }
+
+    /// Opens the WebSocket that was asked for.
+    pub(in crate::hub) fn upgrade(mut self) -> io::Result<Result<(Arc<Shared>, Patient<'a>, Vec<u8>), Served<'a>>> {
+        if !self.is("GET") {
+            return self.wrong_method("GET").map(Err);
+        }
+        match http::upgrade(&self.request) {
+            Ok(answer) => {
+                self.patient.write_all(&answer)?;
+                Ok(Ok((self.shared, self.patient, self.rest)))
+            }
+            Err(why) => {
+                let text = format!("this is a WebSocket: {why}\n");
+                self.answer(400, "text/plain; charset=utf-8", "", text.as_bytes()).map(Err)
+            }
+        }
+    }
+
+    /// What was read behind the head, for someone who goes on elsewhere.
+    pub(in crate::hub) fn into_rest(self) -> Vec<u8> {
+        self.rest
+    }
+}
+
+enum Kind {
+    Chunked,
+    Other,
+}
+
+fn length_kind(request: &Request) -> Kind {
+    if request.field("transfer-encoding").is_some() { Kind::Chunked } else { Kind::Other }
+}
+
+/// How long a request's body is (RFC 9112, section 6.3); `None`: there is none.
+fn body_length(request: &Request) -> Result<Option<Length>, Refused> {
+    let all = |name: &str| request.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
+    let (codings, lengths) = (all("transfer-encoding"), all("content-length"));
+    match (codings.as_slice(), lengths.as_slice()) {
+        ([], []) => Ok(None),
+        ([], [first, rest @ ..]) => {
+            if rest.iter().any(|l| l != first) || !first.bytes().all(|b| b.is_ascii_digit()) {
+                return Err((400, "a Content-Length that makes no sense".into()));
+            }
+            let length = first.parse().map_err(|_| (413, "a body of that length is not taken".to_string()))?;
+            Ok(if length == 0 { None } else { Some(Length::Bytes(length)) })
+        }
+        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => {
+            Ok(Some(Length::Chunked(Box::new(Chunked::default()))))
+        }
+        (_, []) => Err((400, "of the transfer codings only chunked is taken".into())),
+        // Two lengths are what request smuggling lives from.
+        _ => Err((400, "a body has a Content-Length or a Transfer-Encoding, not both".into())),
+    }
+}
+
+/// The host of an authority, without its port.
+fn host_of(authority: &str) -> Option<&str> {
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => &authority[..rest.find(']')? + 2],
+        None => authority.split(':').next()?,
+    };
+    (!host.is_empty()).then_some(host)
+}
+
+fn more(patient: &mut Patient<'_>, into: &mut Vec<u8>) -> io::Result<()> {
+    let start = into.len();
+    into.resize(start + 16 * 1024, 0);
+    let n = patient.read(&mut into[start..])?;
+    into.truncate(start + n);
+    if n == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+}
+
+/// Reads on for a moment before the socket is closed: closing over unread bytes would destroy the answer on its way.
+fn linger(patient: &mut Patient<'_>) {
+    let _ = patient.socket.shutdown(std::net::Shutdown::Write);
+    patient.extend(Duration::from_millis(500));
+    let mut rest = [0; 4096];
+    for _ in 0..256 {
+        if !matches!(patient.read(&mut rest), Ok(1..)) {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(fields: &[(&str, &str)]) -> Request {
+        let fields = fields.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
+        Request { fields, ..Request::default() }
+    }
+
+    #[test]
+    fn a_body_has_one_length_and_one_only() {
+        assert!(matches!(body_length(&request(&[])), Ok(None)));
+        assert!(matches!(body_length(&request(&[("content-length", "7")])), Ok(Some(Length::Bytes(7)))));
+        let chunked = ("transfer-encoding", "Chunked");
+        assert!(matches!(body_length(&request(&[chunked])), Ok(Some(Length::Chunked(_)))));
+        assert_eq!(body_length(&request(&[chunked, ("content-length", "7")])).unwrap_err().0, 400);
+        for bad in ["-1", "+1", "1,1", "x", ""] {
+            assert_eq!(body_length(&request(&[("content-length", bad)])).unwrap_err().0, 400, "{bad}");
+        }
+        assert_eq!(body_length(&request(&[("content-length", "1"), ("content-length", "2")])).unwrap_err().0, 400);
+        assert_eq!(body_length(&request(&[("content-length", "99999999999999999999")])).unwrap_err().0, 413);
+        assert_eq!(body_length(&request(&[("transfer-encoding", "gzip")])).unwrap_err().0, 400);
+    }
+
+    #[test]
+    fn a_host_is_found_beside_its_port() {
+        assert_eq!(host_of("hub.local:8002"), Some("hub.local"));
+        assert_eq!(host_of("[::1]:8002"), Some("[::1]"));
+        assert_eq!(host_of("[::1"), None);
+        assert_eq!(host_of(""), None);
+    }
+}

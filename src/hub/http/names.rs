@@ -1,0 +1,94 @@
+//! Names in paths: percent-decoding, and making a name that others chose fit one of ours.
+
+use crate::room::StreamKey;
+use crate::wire::control::check_name;
+
+/// The longest name that others may choose, in bytes.
+pub(in crate::hub) const MAX_NAME: usize = 200;
+
+/// The parts of a path between slashes, decoded; `None` if it is no UTF-8.
+pub(super) fn segments(path: &str) -> Option<Vec<String>> {
+    path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
+}
+
+/// Undoes percent-encoding (RFC 3986, section 2.1); `None` if no UTF-8 comes out.
+pub(in crate::hub) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
+        rest = match (byte, hex(after.first()), hex(after.get(1))) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high << 4 | low) as u8);
+                &after[2..]
+            }
+            _ => {
+                bytes.push(byte);
+                after
+            }
+        };
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// A stream's address from the two parts of a path.
+pub(in crate::hub) fn stream_key(room: &str, name: &str) -> Result<StreamKey, String> {
+    check_name(room).and_then(|()| check_name(name)).map(|()| StreamKey::new(room, name))
+}
+
+/// A name of ours for one that others chose: the same where it fits; otherwise what fits of it and a number made from
+/// all of it, so that two names stay two.
+pub(in crate::hub) fn fitting(name: &str) -> String {
+    if check_name(name).is_ok() {
+        return name.into();
+    }
+    let kept: String = name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_.@".contains(c) { c } else { '_' })
+        .take(48)
+        .collect();
+    // FNV-1a: short, and the same in every process.
+    let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
+    format!("{}-{hash:08x}", kept.trim_start_matches('.'))
+}
+
+/// The bytes of base64 text, with or without the beginning of a `data:` URL before it, padded or not.
+pub(in crate::hub) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    let text = match text.strip_prefix("data:") {
+        Some(url) => url.split_once(";base64,")?.1,
+        None => text,
+    };
+    let text = text.trim_end().trim_end_matches('=');
+    data_encoding::BASE64_NOPAD.decode(text.as_bytes()).ok().filter(|bytes| !bytes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_taken_apart_and_decoded() {
+        assert_eq!(segments("/stream/a%20b/c%C3%BC%").unwrap(), ["stream", "a b", "cü%"]);
+        assert_eq!(segments("//").unwrap(), [""; 0]);
+        assert_eq!(segments("/%ff"), None);
+    }
+
+    #[test]
+    fn base64_is_read_as_others_write_it() {
+        for good in ["AAEC", "AAECAw==", "AAECAw", "data:image/jpeg;base64,AAEC", "AAEC\n"] {
+            assert!(decode_base64(good).unwrap().starts_with(&[0, 1, 2]), "{good}");
+        }
+        for bad in ["", "A", "AA=C", "data:image/jpeg,AAEC", "ä"] {
+            assert_eq!(decode_base64(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn names_of_others_fit_and_stay_apart() {
+        assert_eq!(fitting("CAM1"), "CAM1");
+        for odd in ["Lot A 1", "Lot/A/1", "", "..", &"x".repeat(MAX_NAME), "\u{1F600}"] {
+            assert_eq!(check_name(&fitting(odd)), Ok(()), "{odd}");
+        }
+        assert_ne!(fitting("Lot A 1"), fitting("Lot/A/1"));
+    }
+}

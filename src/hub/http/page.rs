@@ -1,0 +1,50 @@
+//! The web page, out of the program itself: nothing of it comes from anywhere else.
+
+use std::io;
+
+use super::{Exchange, Served};
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const FILES: &[(&str, &str, &str)] = &[
+    ("style.css", "text/css; charset=utf-8", include_str!("../../../web/style.css")),
+    ("icon.svg", "image/svg+xml", include_str!("../../../web/icon.svg")),
+    ("main.js", SCRIPT, include_str!("../../../web/main.js")),
+    ("grid.js", SCRIPT, include_str!("../../../web/grid.js")),
+    ("stage.js", SCRIPT, include_str!("../../../web/stage.js")),
+    ("screen.js", SCRIPT, include_str!("../../../web/screen.js")),
+    ("viewer.js", SCRIPT, include_str!("../../../web/viewer.js")),
+    ("worker.js", SCRIPT, include_str!("../../../web/worker.js")),
+    ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
+    ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
+    ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
+    ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
+    ("elements.js", SCRIPT, include_str!("../../../web/elements.js")),
+];
+
+const INDEX: &str = include_str!("../../../web/index.html");
+/// The page may talk to its own hub and load its own files, and nothing else.
+const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
+     img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
+     frame-ancestors *\r\nReferrer-Policy: no-referrer\r\n";
+
+pub(super) fn index(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+    if !exchange.is("GET") {
+        return exchange.wrong_method("GET, HEAD");
+    }
+    exchange.answer(200, "text/html; charset=utf-8", POLICY, INDEX.as_bytes())
+}
+
+/// Whether there is such a file.
+pub(super) fn has(name: &str) -> bool {
+    FILES.iter().any(|(n, ..)| *n == name)
+}
+
+pub(super) fn file<'a>(exchange: Exchange<'a>, name: &str) -> io::Result<Served<'a>> {
+    if !exchange.is("GET") {
+        return exchange.wrong_method("GET, HEAD");
+    }
+    match FILES.iter().find(|(n, ..)| *n == name) {
+        Some((_, kind, text)) => exchange.answer(200, kind, POLICY, text.as_bytes()),
+        None => exchange.refuse(404, "no such file"),
+    }
+}

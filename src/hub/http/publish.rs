@@ -1,0 +1,57 @@
+//! `POST /api/publish/ROOM/NAME`: one JPEG in the body, or an endless multipart body.
+
+use std::io;
+use std::time::Duration;
+
+use super::names::stream_key;
+use super::{Exchange, Guest, Served};
+use crate::frame::Picture;
+use crate::hub::deliver::Wish;
+use crate::hub::guests::Patience;
+use crate::net::body::PictureBody;
+use crate::net::connection::Framing;
+use crate::time::now;
+use crate::wire::jpeg;
+use crate::wire::multipart::boundary_of;
+
+/// A script that posts now and then: its stream counts as lost after a few seconds, and its name is free after a
+/// minute.
+const PATIENCE: Patience = Patience { lost: Duration::from_secs(10), forgotten: Duration::from_secs(60) };
+
+pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
+    if exchange.request.method != "POST" && exchange.request.method != "PUT" {
+        return exchange.wrong_method("POST, PUT");
+    }
+    let key = match stream_key(room, name) {
+        Ok(key) => key,
+        Err(why) => return exchange.refuse(400, &why),
+    };
+    let kind = exchange.request.field("content-type").unwrap_or_default().to_string();
+    let mut boundary = boundary_of(&kind);
+    if boundary.is_none() && !kind.starts_with("image/") && exchange.looks_multipart()? {
+        boundary = Some(String::new());
+    }
+    if let Some(boundary) = boundary {
+        if !exchange.shared.is_free(&key) {
+            return exchange.refuse(409, &format!("the name {key} is taken by a live publisher"));
+        }
+        let (length, early) = exchange.into_body()?;
+        let framing = Framing::Body(Box::new(PictureBody::new(length, &boundary)));
+        let wish = Wish::Publish { key, replace: false, instance: 0 };
+        return Ok(Served::Guest(Box::new(Guest { framing, wish, hello: None, early })));
+    }
+    let limit = exchange.shared.config.max_picture;
+    let body = match exchange.body(limit)? {
+        Ok(body) => body,
+        Err((status, why)) => return exchange.refuse(status, &why),
+    };
+    let mut data = Vec::with_capacity(body.len());
+    if let Err(why) = jpeg::tidy(&body, &mut data) {
+        return exchange.refuse(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
+    }
+    let picture = Picture { captured: now(), estimated: true, data: data.into(), ..Picture::default() };
+    match exchange.shared.publish_one(&key, name, PATIENCE, picture) {
+        Ok(viewers) => exchange.json(200, &serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
+        Err(refusal) => exchange.refuse(409, &refusal.to_string()),
+    }
+}

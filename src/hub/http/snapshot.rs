@@ -1,0 +1,61 @@
+//! `/snapshot`: the newest picture. If nobody watches, the publisher sleeps, so this watches until a picture comes.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::names::stream_key;
+use super::{Exchange, Served};
+use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::room::StreamKey;
+use crate::time::{millis, now};
+use crate::wire::control::Control;
+
+/// How long a sleeping camera may take to open.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers with a picture of a stream, or of the first there is in room `main`.
+pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> io::Result<Served<'a>> {
+    if !exchange.is("GET") {
+        return exchange.wrong_method("GET, HEAD");
+    }
+    let key = match which.map(|(room, name)| stream_key(room, name)).transpose() {
+        Ok(key) => key,
+        Err(why) => return exchange.refuse(404, &why),
+    };
+    let Some(key) = key.or_else(|| exchange.shared.registry().rooms.first("main")) else {
+        return exchange.unavailable("nobody publishes in room main");
+    };
+    let picture = match picture(&exchange.shared, &key) {
+        Ok(picture) => picture,
+        Err(why) => return exchange.unavailable(&why),
+    };
+    let age = now().since(picture.captured);
+    let taken = crate::net::layout::unix_time().saturating_sub(age);
+    let fields = format!(
+        "X-Timestamp: {}.{:06}\r\nX-Age-Ms: {:.3}\r\nX-Sequence: {}\r\n",
+        taken.as_secs(),
+        taken.subsec_micros(),
+        millis(age),
+        picture.sequence
+    );
+    exchange.answer(200, "image/jpeg", &fields, &picture.data)
+}
+
+/// The newest picture, or why there is none.
+fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String> {
+    let state = shared.registry().rooms.state(key, now());
+    match state {
+        Some(Control::State(state)) if state.live => {}
+        Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
+        _ => return Err(format!("{key}: nobody publishes this")),
+    }
+    let stream = shared.stream(key);
+    // A viewer without a connection: what is told to it falls on the floor.
+    let id = shared.new_id();
+    shared.decide(|rooms| rooms.watch(id, key, now())).map_err(|refusal| refusal.to_string())?;
+    let picture = stream.fresh_within(PATIENCE, now());
+    let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, "", now())));
+    picture.ok_or_else(|| format!("{key}: no picture came within {} s", PATIENCE.as_secs()))
+}

@@ -1,0 +1,111 @@
+//! What is counted for every viewer and stream on the way of a picture: atomics, so that asking costs the pictures
+//! nothing.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::frame::Picture;
+use crate::time::{Micros, micros};
+
+/// Upper bounds of the age histogram's buckets, in milliseconds; one more without bound follows.
+pub(super) const AGE_BUCKETS: [u64; 12] = [1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 5000];
+
+/// One viewer.
+#[derive(Debug)]
+pub(super) struct ViewerNumbers {
+    pub(super) address: SocketAddr,
+    pub(super) speaks: &'static str,
+    pub(super) since: Micros,
+    pub(super) pictures: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    /// Age of the last picture when its first byte was given to the kernel, in microseconds.
+    pub(super) age: AtomicU64,
+    /// Quality and rung of the last picture: `quality << 8 | rung`.
+    pub(super) rung: AtomicU32,
+    /// Pictures in a thousand seconds, over the last second.
+    pub(super) fps: AtomicU32,
+}
+
+impl ViewerNumbers {
+    pub(super) fn new(address: SocketAddr, speaks: &'static str, since: Micros) -> Self {
+        Self {
+            address,
+            speaks,
+            since,
+            pictures: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            skipped: AtomicU64::new(0),
+            age: AtomicU64::new(0),
+            rung: AtomicU32::new(0),
+            fps: AtomicU32::new(0),
+        }
+    }
+}
+
+/// All viewers of a stream, those that have gone included.
+#[derive(Debug, Default)]
+pub(super) struct StreamNumbers {
+    pub(super) sent: AtomicU64,
+    pub(super) bytes: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) ages: [AtomicU64; AGE_BUCKETS.len() + 1],
+    pub(super) age_sum: AtomicU64,
+    viewers: Mutex<Vec<Arc<ViewerNumbers>>>,
+}
+
+impl StreamNumbers {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<ViewerNumbers>>> {
+        self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn viewers(&self) -> Vec<Arc<ViewerNumbers>> {
+        self.lock().clone()
+    }
+
+    pub(super) fn join(&self, viewer: Arc<ViewerNumbers>) {
+        self.lock().push(viewer);
+    }
+
+    pub(super) fn leave(&self, viewer: &Arc<ViewerNumbers>) {
+        self.lock().retain(|v| !Arc::ptr_eq(v, viewer));
+    }
+
+    /// A viewer was given a picture, and `skipped` were left out before it.
+    pub(super) fn sent(&self, viewer: &ViewerNumbers, picture: &Picture, skipped: u64, now: Micros) {
+        let add = |n: &AtomicU64, by: u64| n.fetch_add(by, Ordering::Relaxed);
+        let age = micros(now.since(picture.captured));
+        let bytes = picture.data.len() as u64;
+        add(&self.sent, 1);
+        add(&self.bytes, bytes);
+        add(&self.age_sum, age);
+        let bucket = AGE_BUCKETS.iter().position(|limit| age <= limit * 1000).unwrap_or(AGE_BUCKETS.len());
+        add(&self.ages[bucket], 1);
+        add(&viewer.pictures, 1);
+        add(&viewer.bytes, bytes);
+        if skipped > 0 {
+            add(&self.skipped, skipped);
+            add(&viewer.skipped, skipped);
+        }
+        viewer.age.store(age, Ordering::Relaxed);
+        viewer.rung.store(u32::from(picture.quality) << 8 | u32::from(picture.rung), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_age_has_its_bucket() {
+        let numbers = StreamNumbers::default();
+        let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "native", Micros(0));
+        for age in [0, 1000, 1001, 4_000_000, 60_000_000] {
+            numbers.sent(&viewer, &Picture::default(), 1, Micros(age));
+        }
+        let counts = numbers.ages.each_ref().map(|n| n.load(Ordering::Relaxed));
+        assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);
+        assert_eq!(numbers.skipped.load(Ordering::Relaxed), 5);
+    }
+}

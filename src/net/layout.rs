@@ -1,0 +1,191 @@
+//! How a picture looks on the wire to each kind of client: a small head made for this one viewer, and pieces that all
+//! viewers share. Nothing of a picture is copied for a viewer.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::frame::Picture;
+use crate::time::{millis, now};
+use crate::wire::framing;
+use crate::wire::packet::{HEADER, picture_header};
+use crate::wire::websocket;
+
+/// Longest head before a picture.
+pub(super) const MAX_HEAD: usize = 2048;
+/// What separates the parts of a multipart stream.
+pub const BOUNDARY: &str = "streamflow-next-picture";
+/// Ends a part. It follows its picture at once: browsers show a part only when they have seen where it ends.
+const PART_END: &[u8] = b"\r\n--streamflow-next-picture\r\n";
+
+/// What a WebSocket that does not speak the native protocol gets.
+#[derive(Debug)]
+pub enum Dialect {
+    /// Binary messages, each a JPEG and nothing else.
+    Jpeg,
+    /// JSON text with the picture in base64 and its metadata. `opening` begins the object, with the members that are
+    /// the same in all messages, as in `{"type":"frame","camera_id":"CAM1"`; 1024 bytes at most.
+    Detection {
+        /// See above.
+        opening: Box<str>,
+    },
+    /// The pictures of somebody in a room.
+    Room {
+        /// Whose it is, as a JSON string; 1024 bytes at most.
+        opening: Arc<str>,
+        /// As a binary packet whose metadata say whose it is, or as JSON text with the picture in base64.
+        binary: bool,
+    },
+}
+
+/// The pieces of a message that are the same for all viewers of one kind, in order.
+pub(super) type Pieces<'a> = [&'a [u8]; 4];
+
+/// A head under construction.
+pub(super) struct Head {
+    bytes: [u8; MAX_HEAD],
+    length: usize,
+}
+
+impl Head {
+    pub(super) fn new() -> Self {
+        Self { bytes: [0; MAX_HEAD], length: 0 }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.length]
+    }
+
+    /// Appends what fits; the limits of its parts see to it that all does.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        let n = bytes.len().min(MAX_HEAD - self.length);
+        self.bytes[self.length..self.length + n].copy_from_slice(&bytes[..n]);
+        self.length += n;
+    }
+}
+
+impl Write for Head {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.push(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn metadata(picture: &Picture) -> &[u8] {
+    picture.metadata.as_ref().map_or(&[], |text| text.as_bytes())
+}
+
+fn total(pieces: Pieces<'_>) -> usize {
+    pieces.iter().map(|p| p.len()).sum()
+}
+
+/// The pieces of a native packet behind its header.
+pub(super) fn native(picture: &Picture) -> Pieces<'_> {
+    [metadata(picture), &picture.data, &[], &[]]
+}
+
+/// The picture alone.
+pub(super) fn bare(picture: &Picture) -> Pieces<'_> {
+    [&picture.data, &[], &[], &[]]
+}
+
+/// A part of a multipart stream, behind its head.
+pub(super) fn part(picture: &Picture) -> Pieces<'_> {
+    [&picture.data, PART_END, &[], &[]]
+}
+
+/// A message of a dialect, behind its head.
+pub(super) fn dialect<'a>(dialect: &Dialect, picture: &'a Picture) -> Pieces<'a> {
+    match dialect {
+        Dialect::Jpeg => bare(picture),
+        Dialect::Detection { .. } => {
+            let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
+            [metadata, br#","frame":"data:image/jpeg;base64,"#, picture.base64(), br#""}"#]
+        }
+        Dialect::Room { binary: true, .. } => {
+            let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
+            [metadata, b"}", &picture.data, &[]]
+        }
+        Dialect::Room { binary: false, .. } => [picture.base64(), br#""}"#, &[], &[]],
+    }
+}
+
+/// The head of a native packet on plain TCP.
+pub(super) fn native_head(head: &mut Head, picture: &Picture, hub: Duration) {
+    head.push(&framing::prefix(HEADER + total(native(picture))));
+    head.push(&picture_header(picture, hub));
+}
+
+/// The head of a native packet in a server's WebSocket message.
+pub(super) fn websocket_head(head: &mut Head, picture: &Picture, hub: Duration) {
+    let (bytes, n) = websocket::server_header(HEADER + total(native(picture)), false);
+    head.push(&bytes[..n]);
+    head.push(&picture_header(picture, hub));
+}
+
+/// The head of a part: what it is, how long, and how old.
+pub(super) fn part_head(head: &mut Head, picture: &Picture) {
+    let age = now().since(picture.captured);
+    let taken = unix_time().saturating_sub(age);
+    // Writing to a head cannot fail.
+    let _ = write!(
+        head,
+        "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}.{:06}\r\nX-Age-Ms: {:.3}\r\n\
+         X-Sequence: {}\r\n\r\n",
+        picture.data.len(),
+        taken.as_secs(),
+        taken.subsec_micros(),
+        millis(age),
+        picture.sequence,
+    );
+}
+
+/// The head of a message of a dialect.
+pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture, hub: Duration) {
+    let pieces = total(self::dialect(dialect, picture));
+    match dialect {
+        Dialect::Jpeg => {
+            let (bytes, n) = websocket::server_header(pieces, false);
+            head.push(&bytes[..n]);
+        }
+        Dialect::Detection { opening } => {
+            let taken = unix_time().saturating_sub(now().since(picture.captured)).as_secs_f64();
+            let mut text = Head::new();
+            let _ = write!(text, r#"{opening},"frame_count":{},"timestamp":{taken:.6},"metadata":"#, picture.sequence);
+            let (bytes, n) = websocket::server_header(text.length + pieces, true);
+            head.push(&bytes[..n]);
+            head.push(text.bytes());
+        }
+        Dialect::Room { opening, binary: false } => {
+            let taken = unix_time().saturating_sub(now().since(picture.captured)).as_millis();
+            let mut text = Head::new();
+            let _ = write!(
+                text,
+                r#"{{"type":"video_frame","user_name":{opening},"timestamp":{taken},"data":"data:image/jpeg;base64,"#
+            );
+            let (bytes, n) = websocket::server_header(text.length + pieces, true);
+            head.push(&bytes[..n]);
+            head.push(text.bytes());
+        }
+        Dialect::Room { opening, binary: true } => {
+            let mut whose = Head::new();
+            let _ = write!(whose, r#"{{"user_name":{opening},"metadata":"#);
+            let (bytes, n) = websocket::server_header(HEADER + whose.length + pieces, false);
+            head.push(&bytes[..n]);
+            let mut header = picture_header(picture, hub);
+            let metadata = u32::try_from(whose.length + pieces - picture.data.len()).unwrap_or(0);
+            header[28..].copy_from_slice(&metadata.to_le_bytes());
+            head.push(&header);
+            head.push(whose.bytes());
+        }
+    }
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}

@@ -1,0 +1,168 @@
+//! The JSON messages of a room in a browser: pictures, chat, who is there. `docs/edges.md` has them all.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// The longest chat text, in characters; the rest is cut off.
+const MAX_CHAT: usize = 2000;
+/// The longest message that is passed on as it is, in bytes.
+const MAX_RELAY: usize = 4096;
+
+/// What a client says.
+#[derive(Debug, PartialEq)]
+pub enum RoomMessage<'a> {
+    /// A picture, as base64 with or without the beginning of a `data:` URL.
+    VideoFrame(Cow<'a, str>),
+    /// Something said, with its colour.
+    Chat {
+        /// One line or more.
+        text: String,
+        /// As the client chose it; empty if it did not.
+        color: String,
+    },
+    /// Something to be passed on under this type, with who said it.
+    Relay(&'static str, Map<String, Value>),
+    /// Pictures are to come as binary packets from now on, or as base64 again.
+    Hello {
+        /// Which of the two.
+        binary: bool,
+    },
+    /// To be answered with `pong`.
+    Ping,
+    /// Nothing that is to be done anything about, as a `pong` or a message of another version.
+    Other,
+}
+
+/// Reads a message.
+///
+/// # Errors
+/// It is no JSON object with a `type`, or too long; in words.
+pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(rename = "type", borrow)]
+        kind: Cow<'a, str>,
+        #[serde(borrow)]
+        data: Option<Cow<'a, str>>,
+    }
+    if !text.contains("video_frame") && text.len() > 4 * MAX_RELAY {
+        return Err("a message is too long".into());
+    }
+    // Only a picture's `data` must be text; what others call so may be anything.
+    let picture: Result<Head<'_>, _> = serde_json::from_str(text);
+    if let Ok(Head { kind, data: Some(data) }) = picture
+        && kind == "video_frame"
+    {
+        return Ok(RoomMessage::VideoFrame(data));
+    }
+    if text.len() > 4 * MAX_RELAY {
+        return Err("a message is too long".into());
+    }
+    let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
+    let kind = object.remove("type");
+    let word = |object: &Map<String, Value>, name: &str, most: usize| -> String {
+        let text = object.get(name).and_then(Value::as_str).unwrap_or_default();
+        text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
+    };
+    Ok(match kind.as_ref().and_then(Value::as_str) {
+        None => return Err("a message has a type".into()),
+        Some("video_frame") => return Err("a video_frame has its picture in data".into()),
+        Some("chat") => {
+            RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) }
+        }
+        Some("media_toggle") if text.len() <= MAX_RELAY => RoomMessage::Relay("media_state", object),
+        Some("audio_activity") if text.len() <= MAX_RELAY => RoomMessage::Relay("audio_activity", object),
+        Some("hello") => RoomMessage::Hello { binary: object.get("binary") == Some(&Value::Bool(true)) },
+        Some("ping") => RoomMessage::Ping,
+        Some(_) => RoomMessage::Other,
+    })
+}
+
+/// Something said, for everybody in the room.
+#[must_use]
+pub fn chat(user: &str, id: u64, text: &str, color: &str, since_1970: Duration) -> String {
+    let (id, created_at) = (id.to_string(), iso_time(since_1970));
+    json!({ "type": "chat", "user_name": user, "id": id, "text": text, "color": color, "created_at": created_at })
+        .to_string()
+}
+
+/// What is passed on, with who said it.
+#[must_use]
+pub fn relay(kind: &str, user: &str, mut object: Map<String, Value>) -> String {
+    object.insert("type".into(), kind.into());
+    object.insert("user_name".into(), user.into());
+    Value::Object(object).to_string()
+}
+
+/// Who is there, for who has just come: identities and names.
+#[must_use]
+pub fn user_list(users: &[(u64, &str)]) -> String {
+    let users: Vec<_> = users.iter().map(|(id, name)| json!({ "id": id.to_string(), "name": name })).collect();
+    json!({ "type": "user_list", "users": users }).to_string()
+}
+
+/// `user_joined` or `user_left`, for the others.
+#[must_use]
+pub fn user(kind: &str, id: u64, name: &str) -> String {
+    json!({ "type": kind, "id": id.to_string(), "name": name, "user_name": name }).to_string()
+}
+
+/// A point in time as ISO 8601 in UTC, to the millisecond.
+fn iso_time(since_1970: Duration) -> String {
+    let seconds = since_1970.as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Days since 1 March of the year 0, in years that begin in March, so that the leap day is the last of one.
+    let day = days + 719_468;
+    let era = day / 146_097;
+    let day_of_era = day % 146_097;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let date = day_of_year - (153 * shifted + 2) / 5 + 1;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    let (second, milli) = (second % 60, since_1970.subsec_millis());
+    format!("{year:04}-{month:02}-{date:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_read_and_nonsense_is_refused() {
+        assert_eq!(
+            read(r#"{"type":"video_frame","data":"data:image/jpeg;base64,AA","timestamp":1}"#),
+            Ok(RoomMessage::VideoFrame("data:image/jpeg;base64,AA".into()))
+        );
+        let chat = RoomMessage::Chat { text: "hé\n".into(), color: "#fff".into() };
+        assert_eq!(read("{\"type\":\"chat\",\"text\":\"hé\\n\\u0007\",\"color\":\"#fff\"}"), Ok(chat));
+        let Ok(RoomMessage::Relay("media_state", object)) = read(r#"{"type":"media_toggle","data":1,"audio":false}"#)
+        else {
+            panic!("not read")
+        };
+        assert_eq!(relay("media_state", "ann", object), {
+            r#"{"audio":false,"data":1,"type":"media_state","user_name":"ann"}"#
+        });
+        assert_eq!(read(r#"{"type":"hello","binary":true}"#), Ok(RoomMessage::Hello { binary: true }));
+        assert_eq!(read(r#"{"type":"pong"}"#), Ok(RoomMessage::Other));
+        for bad in ["", "[]", "{}", "1", r#"{"type":"video_frame"}"#, r#"{"type":7}"#] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+        let long = format!(r#"{{"type":"chat","text":"{}"}}"#, "x".repeat(5000));
+        assert!(matches!(read(&long), Ok(RoomMessage::Chat { text, .. }) if text.len() == MAX_CHAT));
+        assert!(read(&format!(r#"{{"type":"chat","text":"{}"}}"#, "x".repeat(50_000))).is_err());
+    }
+
+    #[test]
+    fn times_are_those_of_the_calendar() {
+        let at = |s, ms| iso_time(Duration::from_millis(s * 1000 + ms));
+        assert_eq!(at(0, 0), "1970-01-01T00:00:00.000Z");
+        assert_eq!(at(951_782_400, 7), "2000-02-29T00:00:00.007Z");
+        assert_eq!(at(1_795_259_745, 0), "2026-11-21T11:15:45.000Z");
+    }
+}

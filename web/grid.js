@@ -1,0 +1,130 @@
+// @ts-check
+import { Screen } from "./screen.js";
+
+/**
+ * @typedef {{room: string, name: string, live: boolean, reason?: string, viewers: number}} StreamInfo
+ */
+
+/** One stream among the others. */
+class Tile {
+  near = false;
+
+  /** @param {StreamInfo} info */
+  constructor(info) {
+    this.element = document.createElement("button");
+    this.element.className = "tile";
+    this.element.type = "button";
+    this.element.dataset.stream = `${info.room}/${info.name}`;
+    this.element.setAttribute("aria-label", `Open ${info.name} of room ${info.room}`);
+    this.element.onclick = () => (location.hash = `#/${encodeURIComponent(info.room)}/${encodeURIComponent(info.name)}`);
+    const frame = add(this.element, "div", "frame");
+    this.reason = add(this.element, "p", "reason");
+    const caption = add(this.element, "div", "caption");
+    add(caption, "span", "dot");
+    add(caption, "strong", "").textContent = info.name;
+    this.numbers = add(caption, "span", "numbers");
+    this.screen = new Screen({ room: info.room, name: info.name, report: (report) => this.#show(report) });
+    frame.append(this.screen.canvas);
+  }
+
+  /** @param {import("./meter.js").Report} report */
+  #show(report) {
+    this.element.classList.toggle("live", report.state === "live");
+    this.element.classList.toggle("lost", report.state === "lost" || report.state === "refused");
+    this.reason.textContent = report.detail;
+    const age = `${report.estimated ? "~" : ""}${report.age.toFixed(0)} ms`;
+    this.numbers.textContent = report.state === "live" && report.fps > 0 ? `${age} · ${report.fps.toFixed(0)} fps` : "";
+  }
+}
+
+/** All streams, by room; those that can be seen are watched. */
+export class Grid {
+  #element;
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map();
+  /** @type {Map<Element, Tile>} */
+  #byElement = new Map();
+  #on = false;
+  #order = "";
+  #observer = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      const tile = this.#byElement.get(entry.target);
+      if (tile) tile.near = entry.isIntersecting;
+    }
+    this.#update();
+  }, { rootMargin: "120px" });
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+  }
+
+  /** Addresses in the order of the page. */
+  get streams() {
+    return [...this.#element.querySelectorAll(".tile")].map((e) => /** @type {HTMLElement} */ (e).dataset.stream ?? "");
+  }
+
+  /** @param {boolean} on  whether anybody sees it */
+  turn(on) {
+    this.#on = on;
+    this.#update();
+  }
+
+  #update() {
+    for (const tile of this.#tiles.values()) tile.screen.watch(this.#on && tile.near);
+  }
+
+  /** @param {StreamInfo[]} streams */
+  show(streams) {
+    const sorted = [...streams].sort((a, b) => a.room.localeCompare(b.room) || a.name.localeCompare(b.name));
+    const order = sorted.map((s) => `${s.room}/${s.name}`).join("\n");
+    if (order === this.#order) return;
+    this.#order = order;
+    const keys = new Set(order.split("\n"));
+    for (const [key, tile] of this.#tiles) {
+      if (keys.has(key)) continue;
+      tile.screen.close();
+      this.#observer.unobserve(tile.element);
+      this.#byElement.delete(tile.element);
+      tile.element.remove();
+      this.#tiles.delete(key);
+    }
+    const rooms = [...new Set(sorted.map((s) => s.room))];
+    const sections = rooms.map((room) => {
+      const section = document.createElement("section");
+      section.className = "room";
+      add(section, "h2", "").textContent = room;
+      const tiles = add(section, "div", "tiles");
+      for (const info of sorted.filter((s) => s.room === room)) tiles.append(this.#tile(info).element);
+      return section;
+    });
+    this.#element.replaceChildren(...sections);
+    this.#update();
+  }
+
+  /** @param {StreamInfo} info */
+  #tile(info) {
+    const key = `${info.room}/${info.name}`;
+    let tile = this.#tiles.get(key);
+    if (!tile) {
+      tile = new Tile(info);
+      this.#tiles.set(key, tile);
+      this.#byElement.set(tile.element, tile);
+      this.#observer.observe(tile.element);
+    }
+    return tile;
+  }
+}
+
+/**
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {Element} parent
+ * @param {T} tag
+ * @param {string} className
+ */
+function add(parent, tag, className) {
+  const element = document.createElement(tag);
+  element.className = className;
+  parent.append(element);
+  return element;
+}

@@ -1,0 +1,82 @@
+// @ts-check
+// Packets of the native protocol, as docs/protocol.md has them.
+
+/** The length of a packet's header, in bytes. */
+const HEADER = 32;
+const MAGIC = 0x4653;
+const VERSION = 1;
+const PICTURE = 1;
+const CONTROL = 2;
+/** What one unit of a span is, in milliseconds. */
+const SPAN_UNIT = 0.016;
+
+/**
+ * @typedef {object} Picture
+ * @property {"picture"} kind
+ * @property {number} sequence
+ * @property {number} captured  in the hub's clock, milliseconds
+ * @property {boolean} estimated
+ * @property {number} quality  0: unknown
+ * @property {number} rung
+ * @property {{capture: number, encode: number, uplink: number, hub: number}} spans  milliseconds
+ * @property {string} metadata  JSON, or empty
+ * @property {Uint8Array<ArrayBuffer>} data  the JPEG
+ */
+
+/**
+ * A control message: an object with a `type`, and more that depends on it.
+ * @typedef {{type: string} & Record<string, unknown>} Control
+ */
+
+/**
+ * Reads a packet; null if it is none that this page knows.
+ * @param {ArrayBuffer} buffer
+ * @returns {Picture | {kind: "control", control: Control} | null}
+ */
+export function read(buffer) {
+  if (buffer.byteLength < HEADER) return null;
+  const view = new DataView(buffer);
+  if (view.getUint16(0, true) !== MAGIC || view.getUint8(2) !== VERSION) return null;
+  const metadataLength = view.getUint32(28, true);
+  const start = HEADER + metadataLength;
+  if (start > buffer.byteLength) return null;
+  switch (view.getUint8(3)) {
+    case CONTROL: {
+      const control = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEADER)));
+      return { kind: "control", control };
+    }
+    case PICTURE: {
+      /** @param {number} at */
+      const span = (at) => view.getUint16(at, true) * SPAN_UNIT;
+      return {
+        kind: "picture",
+        sequence: view.getUint32(16, true),
+        captured: Number(view.getBigUint64(8, true)) / 1000,
+        estimated: (view.getUint8(5) & 1) !== 0,
+        quality: view.getUint8(6),
+        rung: view.getUint8(7),
+        spans: { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
+        metadata: metadataLength ? new TextDecoder().decode(new Uint8Array(buffer, HEADER, metadataLength)) : "",
+        data: new Uint8Array(buffer, start),
+      };
+    }
+    default:
+      return null;
+  }
+}
+
+/**
+ * A control packet.
+ * @param {Control} control
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function write(control) {
+  const text = new TextEncoder().encode(JSON.stringify(control));
+  const packet = new Uint8Array(HEADER + text.length);
+  const view = new DataView(packet.buffer);
+  view.setUint16(0, MAGIC, true);
+  view.setUint8(2, VERSION);
+  view.setUint8(3, CONTROL);
+  packet.set(text, HEADER);
+  return packet;
+}

@@ -1,0 +1,170 @@
+// @ts-check
+import { by, icon } from "./elements.js";
+import { Screen } from "./screen.js";
+
+/** After so long without a touch only the picture stays, in milliseconds. */
+const QUIET_AFTER = 4000;
+
+/** One stream, as large as the window. */
+export class Stage {
+  #element = by("stage");
+  #overlay = by("overlay");
+  /** @type {Screen | null} */
+  #screen = null;
+  #stream = { room: "", name: "" };
+  #on = true;
+  #quality = /** @type {HTMLSelectElement} */ (by("quality"));
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #quiet;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #toasting;
+  /** The last report, for whoever looks from outside: tests, and people with a console. */
+  report = /** @type {import("./meter.js").Report | null} */ (null);
+
+  constructor() {
+    icon(by("back"), "M15 5l-7 7 7 7");
+    icon(by("statistics"), "M4 20V10M10 20V4M16 20v-7M22 20H2");
+    icon(by("snapshot"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
+    icon(by("fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
+    by("back").onclick = () => (location.hash = "#/");
+    by("statistics").onclick = () => this.toggleOverlay();
+    by("snapshot").onclick = () => void this.snapshot();
+    by("fullscreen").onclick = () => void this.toggleFullscreen();
+    this.#quality.onchange = () => this.#screen?.choose(this.#chosen);
+    for (const event of ["pointermove", "pointerdown", "keydown"]) {
+      addEventListener(event, () => this.#stir(), { passive: true });
+    }
+  }
+
+  get isOpen() {
+    return this.#screen !== null;
+  }
+
+  get #chosen() {
+    return Number(this.#quality.value) || null;
+  }
+
+  /**
+   * @param {string} room
+   * @param {string} name
+   */
+  open(room, name) {
+    if (this.#screen && this.#stream.room === room && this.#stream.name === name) return;
+    this.close();
+    this.#stream = { room, name };
+    by("name").textContent = name;
+    by("room").textContent = room;
+    document.title = `${name} · StreamFlow`;
+    const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
+    this.#screen = new Screen({ room, name, quality: this.#chosen, report });
+    by("picture").replaceChildren(this.#screen.canvas);
+    this.#element.hidden = false;
+    this.#screen.watch(this.#on);
+    this.#stir();
+  }
+
+  close() {
+    this.#screen?.close();
+    this.#screen = null;
+    this.report = null;
+    this.#element.hidden = true;
+    document.title = "StreamFlow";
+    if (document.fullscreenElement) void document.exitFullscreen();
+  }
+
+  /** @param {boolean} on  whether anybody sees it */
+  turn(on) {
+    this.#on = on;
+    this.#screen?.watch(on);
+  }
+
+  toggleOverlay() {
+    this.#overlay.hidden = !this.#overlay.hidden;
+    by("statistics").setAttribute("aria-pressed", String(!this.#overlay.hidden));
+  }
+
+  async toggleFullscreen() {
+    try {
+      await (document.fullscreenElement ? document.exitFullscreen() : this.#element.requestFullscreen());
+    } catch {
+      this.#say("This browser has no full screen");
+    }
+  }
+
+  /** Saves the newest picture, exactly as the camera's program made it. */
+  async snapshot() {
+    const picture = await this.#screen?.picture();
+    if (!picture) return this.#say("There is no picture yet");
+    const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(picture);
+    link.download = `${this.#stream.name}-${time}.jpg`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+    this.#say(`Saved ${link.download}`);
+  }
+
+  /** @param {string} text */
+  #say(text) {
+    const toast = by("toast");
+    toast.textContent = text;
+    toast.classList.add("shown");
+    clearTimeout(this.#toasting);
+    this.#toasting = setTimeout(() => toast.classList.remove("shown"), 2200);
+  }
+
+  #stir() {
+    this.#element.classList.remove("quiet");
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => this.#element.classList.add("quiet"), QUIET_AFTER);
+  }
+
+  /** @param {import("./meter.js").Report} report */
+  #show(report) {
+    this.report = report;
+    const bad = report.state === "lost" || report.state === "refused" || report.state === "connecting";
+    this.#element.classList.toggle("live", report.state === "live");
+    this.#element.classList.toggle("lost", bad);
+    const about = report.estimated ? "~" : "";
+    by("state").textContent = report.state === "live" ? `${about}${report.age.toFixed(0)} ms` : report.state;
+    by("notice").textContent = report.detail;
+    by("notice").hidden = !report.detail;
+    if (this.#overlay.hidden) return;
+    /** @type {[string, string, string?][]} */
+    const rows = [
+      ["age", `${about}${report.age.toFixed(1)} ms`, "age"],
+      ["99 %", `${report.age99.toFixed(1)} ms`],
+      ["rate", `${report.fps.toFixed(1)} fps · ${report.kbytes.toFixed(0)} kB/s`],
+      ["picture", `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`],
+      ["left out", `${report.skipped}${report.reconnects ? ` · ${report.reconnects} reconnects` : ""}`],
+      ["limit", report.limit],
+      .../** @type {[string, string][]} */ (report.metadata),
+    ];
+    this.#overlay.replaceChildren(...rows.flatMap(([name, value, kind]) => {
+      const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
+      dt.textContent = name;
+      dd.textContent = value;
+      if (kind) dd.className = kind;
+      return [dt, dd];
+    }), ...budget(report.budget));
+  }
+}
+
+/**
+ * Where the age was spent: a bar and its words.
+ * @param {[string, number][]} spans
+ */
+function budget(spans) {
+  const sum = spans.reduce((s, [, ms]) => s + ms, 0) || 1;
+  const bar = document.createElement("div");
+  bar.className = "budget";
+  for (const [, ms] of spans) {
+    const part = document.createElement("i");
+    part.style.width = `${(100 * ms) / sum}%`;
+    bar.append(part);
+  }
+  const legend = document.createElement("dd");
+  legend.className = "legend";
+  legend.textContent = spans.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(" · ");
+  return [bar, legend];
+}

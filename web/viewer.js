@@ -1,0 +1,286 @@
+// @ts-check
+import { Clock } from "./clock.js";
+import { Meter } from "./meter.js";
+import { Painter } from "./painter.js";
+import { read, write } from "./packet.js";
+
+/** How often the hub is asked for its clock: quickly at first, so that the first ages are right. */
+const PINGS = [0, 100, 200, 400, 1000];
+const PING_EVERY = 5000;
+/** Silence for so long means that the connection is dead. */
+const DEAD_AFTER = 10_000;
+const REPORT_EVERY = 250;
+/** Waits between tries to connect, in milliseconds. */
+const WAITS = [0, 250, 500, 1000, 2000, 4000];
+/** A hub that said no is asked again after this. */
+const REFUSED_WAIT = 5000;
+
+/**
+ * Watches one stream: connects and reconnects, acknowledges, keeps the clock, paints, reports. Runs in a worker where
+ * there can be one.
+ */
+export class Viewer {
+  #url;
+  #room;
+  #name;
+  #quality;
+  #report;
+  #painter;
+  #clock = new Clock();
+  #meter = new Meter();
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #open = false;
+  #wanted = false;
+  #tries = 0;
+  /** @type {ReturnType<typeof setTimeout>[]} */
+  #timers = [];
+  #heard = 0;
+  #refused = "";
+  /** @type {{live: boolean, reason: string, since: number, limit: string, room: string, name: string} | null} */
+  #state = null;
+  /** @type {import("./packet.js").Picture | null} */
+  #newest = null;
+  #arrived = 0;
+  #canvas;
+  #reporting;
+
+  /**
+   * @param {object} options
+   * @param {string} options.url  of the hub's WebSocket
+   * @param {string} options.room
+   * @param {string} options.name
+   * @param {number | null} options.quality
+   * @param {HTMLCanvasElement | OffscreenCanvas} options.canvas
+   * @param {(report: import("./meter.js").Report) => void} options.report
+   */
+  constructor({ url, room, name, quality, canvas, report }) {
+    this.#url = url;
+    this.#room = room;
+    this.#name = name;
+    this.#quality = quality;
+    this.#canvas = canvas;
+    this.#report = report;
+    this.#painter = new Painter(canvas, (picture) => this.#shown(picture), () => this.#meter.skipped++);
+    this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
+  }
+
+  /**
+   * Watches, or stops it: the hub then sends nothing and nothing piles up.
+   * @param {boolean} wanted
+   */
+  watch(wanted) {
+    if (wanted === this.#wanted) return;
+    this.#wanted = wanted;
+    this.#tries = 0;
+    if (wanted) this.#connect();
+    else this.#disconnect();
+  }
+
+  /** @param {number | null} quality  null: as good as the link allows */
+  choose(quality) {
+    this.#quality = quality;
+    this.#say({ type: "subscribe", room: this.#room, name: this.#name, ...this.#want });
+  }
+
+  /** The newest picture as it came, or null. */
+  get picture() {
+    return this.#newest?.data ?? null;
+  }
+
+  close() {
+    this.watch(false);
+    clearInterval(this.#reporting);
+    this.#painter.close();
+  }
+
+  get #want() {
+    return this.#quality ? { quality: this.#quality } : {};
+  }
+
+  /** @param {import("./packet.js").Control} control */
+  #say(control) {
+    if (this.#open) this.#socket?.send(write(control));
+  }
+
+  #connect() {
+    this.#disconnect();
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    this.#heard = performance.now();
+    socket.onopen = () => {
+      this.#open = true;
+      const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack"] };
+      this.#say({ type: "hello", ...hello, ...this.#want });
+      for (const wait of PINGS) this.#after(wait, () => this.#ping());
+      this.#after(PING_EVERY, () => this.#keepUp());
+    };
+    socket.onmessage = ({ data }) => {
+      if (data instanceof ArrayBuffer) this.#take(data);
+    };
+    socket.onclose = () => {
+      if (this.#socket === socket) this.#lost();
+    };
+    // A connection that never opens, as through a proxy that hangs.
+    this.#after(DEAD_AFTER, () => this.#open || this.#lost());
+  }
+
+  /**
+   * @param {number} wait
+   * @param {() => void} act
+   */
+  #after(wait, act) {
+    this.#timers.push(setTimeout(act, wait));
+  }
+
+  #disconnect() {
+    for (const timer of this.#timers) clearTimeout(timer);
+    this.#timers = [];
+    this.#open = false;
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+  }
+
+  #lost() {
+    this.#disconnect();
+    this.#state = null;
+    if (!this.#wanted) return;
+    const wait = this.#refused ? REFUSED_WAIT : WAITS[Math.min(this.#tries, WAITS.length - 1)];
+    this.#tries++;
+    this.#after(wait * (1 - Math.random() / 4), () => {
+      this.#refused = "";
+      this.#connect();
+    });
+  }
+
+  #ping() {
+    this.#say({ type: "ping", time: Math.round(performance.now() * 1000) });
+  }
+
+  #keepUp() {
+    if (performance.now() - this.#heard > DEAD_AFTER) return this.#lost();
+    this.#ping();
+    this.#after(PING_EVERY, () => this.#keepUp());
+  }
+
+  /** @param {ArrayBuffer} buffer */
+  #take(buffer) {
+    const at = performance.now();
+    this.#heard = at;
+    const packet = read(buffer);
+    if (packet?.kind === "picture") {
+      this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
+      this.#tries = 0;
+      this.#meter.received(packet, at);
+      this.#newest = packet;
+      this.#arrived = at;
+      this.#painter.offer(packet);
+    } else if (packet) {
+      this.#control(packet.control, at);
+    }
+  }
+
+  /**
+   * @param {import("./packet.js").Control} control
+   * @param {number} at
+   */
+  #control(control, at) {
+    switch (control.type) {
+      case "welcome":
+        if (this.#state === null && this.#newest) this.#meter.reconnects++;
+        this.#meter.anew();
+        break;
+      case "ping":
+        this.#say({ type: "pong", time: control.time, now: Math.round(at * 1000) });
+        break;
+      case "pong":
+        this.#clock.answer(Number(control.time) / 1000, Number(control.now) / 1000, at);
+        break;
+      case "state":
+        this.#state = {
+          live: control.live === true,
+          reason: String(control.reason ?? ""),
+          since: at - Number(control.since_ms ?? 0),
+          limit: String(control.limit ?? ""),
+          room: String(control.room ?? this.#room),
+          name: String(control.name ?? this.#name),
+        };
+        this.#tell();
+        break;
+      case "bye":
+        this.#refused = control.cause === "refused" ? String(control.reason ?? "refused") : "";
+        break;
+    }
+  }
+
+  /** @param {import("./packet.js").Picture} picture */
+  #shown(picture) {
+    const at = performance.now();
+    this.#meter.shown(picture, at, this.#clock.hub(at), at - this.#arrived);
+  }
+
+  #tell() {
+    const now = performance.now();
+    const numbers = this.#meter.numbers(now);
+    const [state, detail] = this.#inWords(now);
+    const interval = numbers.fps > 0 ? 1000 / numbers.fps : 0;
+    const spent = Object.fromEntries(numbers.budget);
+    let limit = this.#state?.limit || "nothing";
+    if (limit === "nothing" && interval) {
+      if (spent.encode > interval) limit = "encoder";
+      else if (spent.decode > interval) limit = "decoder";
+      else if (spent.uplink > 2 * interval) limit = "uplink";
+      else if (spent.downlink + spent.hub > 2 * interval) limit = "downlink";
+    }
+    this.#report({
+      ...numbers,
+      state,
+      detail,
+      limit,
+      stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
+      estimated: this.#meter.estimated || !this.#clock.sure,
+      size: this.#newest ? `${this.#canvas.width}x${this.#canvas.height}` : "",
+      quality: this.#newest?.quality ?? 0,
+      metadata: flat(this.#newest?.metadata ?? ""),
+    });
+  }
+
+  /**
+   * @param {number} now
+   * @returns {[import("./meter.js").Report["state"], string]}
+   */
+  #inWords(now) {
+    const name = `${this.#room}/${this.#name}`;
+    if (this.#refused) return ["refused", this.#refused];
+    if (!this.#open) return ["connecting", this.#tries > 1 ? "hub unreachable, trying again" : "connecting"];
+    if (!this.#state) return ["waiting", `waiting for ${name}`];
+    if (this.#state.live) return ["live", ""];
+    if (!this.#state.reason) return ["waiting", `waiting for ${name}`];
+    return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];
+  }
+}
+
+/** @param {number} ms */
+function span(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  return s < 120 ? `${s} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}
+
+/**
+ * The lines of metadata, where it is an object of plain values.
+ * @param {string} text
+ * @returns {[string, string][]}
+ */
+function flat(text) {
+  if (!text) return [];
+  try {
+    const value = JSON.parse(text);
+    const entries = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
+    if (entries.length > 16 || entries.some(([, v]) => v !== null && typeof v === "object")) return [];
+    return entries.map(([k, v]) => [k.slice(0, 24), String(v).slice(0, 40)]);
+  } catch {
+    return [];
+  }
+}
