@@ -455,7 +455,9 @@ fn guest(packet: Packet, framing: Framing, address: SocketAddr, door: &Door) -> 
             let wish = Wish::Publish { key, replace: false, instance: 0 };
             Ok(Guest { address, framing, wish, hello: None, first: Some(Packet::Bare(data)) })
         }
-        Packet::Control(_) | Packet::Picture(_) | Packet::Text(_) => wrong("the first packet must be a hello or a bare JPEG".into()),
+        Packet::Control(_) | Packet::Picture(_) | Packet::Text(_) => {
+            wrong("the first packet must be a hello or a bare JPEG".into())
+        }
     }
 }
 

@@ -70,9 +70,7 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
     Ok(match kind.as_ref().and_then(Value::as_str) {
         None => return Err("a message has a type".into()),
         Some("video_frame") => return Err("a video_frame has its picture in data".into()),
-        Some("chat") => {
-            RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) }
-        }
+        Some("chat") => RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) },
         Some("media_toggle") if text.len() <= MAX_RELAY => RoomMessage::Relay("media_state", object),
         Some("audio_activity") if text.len() <= MAX_RELAY => RoomMessage::Relay("audio_activity", object),
         Some("hello") => RoomMessage::Hello { binary: object.get("binary") == Some(&Value::Bool(true)) },
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn times_are_those_of_the_calendar() {
-        let at = |s, ms| iso_time(Duration::from_millis(s * 1000 + ms));
+        let at = |s: u64, ms: u64| iso_time(Duration::from_millis(s * 1000 + ms));
         assert_eq!(at(0, 0), "1970-01-01T00:00:00.000Z");
         assert_eq!(at(951_782_400, 7), "2000-02-29T00:00:00.007Z");
         assert_eq!(at(1_795_259_745, 0), "2026-11-21T11:15:45.000Z");

@@ -35,10 +35,17 @@ const BARE_SILENCE: Duration = Duration::from_secs(60);
 
 /// What a connection was admitted for.
 pub(in crate::hub) enum Wish {
-    Publish { key: StreamKey, replace: bool, instance: u64 },
+    Publish {
+        key: StreamKey,
+        replace: bool,
+        instance: u64,
+    },
     Watch(StreamKey),
     /// Into a room, under a name of ours that was made of how somebody is called.
-    Join { key: StreamKey, called: String },
+    Join {
+        key: StreamKey,
+        called: String,
+    },
 }
 
 /// A connection fresh from admission.

@@ -42,15 +42,11 @@ fn text(exchange: &Exchange<'_>) -> String {
     family("stream_live", "gauge", "1 while pictures come.", &|i| f64::from(u8::from(streams[i].0.live)));
     family("stream_viewers", "gauge", "Viewers of the stream.", &|i| f64::from(streams[i].0.viewers));
     family("stream_fps", "gauge", "Pictures a second from the publisher.", &|i| streams[i].1.incoming(at).1);
-    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| {
-        get(&streams[i].1.pictures) as f64
-    });
+    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| get(&streams[i].1.pictures) as f64);
     family("stream_lost_total", "counter", "Pictures that the publisher left out.", &|i| {
         get(&streams[i].1.lost) as f64
     });
-    family("sent_pictures_total", "counter", "Pictures given to viewers.", &|i| {
-        get(&streams[i].1.numbers.sent) as f64
-    });
+    family("sent_pictures_total", "counter", "Pictures given to viewers.", &|i| get(&streams[i].1.numbers.sent) as f64);
     family("sent_bytes_total", "counter", "Bytes of pictures given to viewers.", &|i| {
         get(&streams[i].1.numbers.bytes) as f64
     });
@@ -74,8 +70,6 @@ fn text(exchange: &Exchange<'_>) -> String {
 }
 
 fn one(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {
-    let _ = writeln!(
-        out,
-        "# HELP streamflow_{name} {help}\n# TYPE streamflow_{name} {kind}\nstreamflow_{name} {value}"
-    );
+    let _ =
+        writeln!(out, "# HELP streamflow_{name} {help}\n# TYPE streamflow_{name} {kind}\nstreamflow_{name} {value}");
 }

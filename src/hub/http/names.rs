@@ -42,11 +42,8 @@ pub(in crate::hub) fn fitting(name: &str) -> String {
     if check_name(name).is_ok() {
         return name.into();
     }
-    let kept: String = name
-        .chars()
-        .map(|c| if c.is_alphanumeric() || "-_.@".contains(c) { c } else { '_' })
-        .take(48)
-        .collect();
+    let kept: String =
+        name.chars().map(|c| if c.is_alphanumeric() || "-_.@".contains(c) { c } else { '_' }).take(48).collect();
     // FNV-1a: short, and the same in every process.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
     format!("{}-{hash:08x}", kept.trim_start_matches('.'))
