@@ -1,4 +1,5 @@
 //! What anybody who speaks HTTP can rely on: streams, snapshots, numbers, publishing; and the manners.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod support;
 

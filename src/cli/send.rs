@@ -76,7 +76,7 @@ struct Options {
     max_rate: Option<u64>,
     /// Make pictures smaller when a link is slow: on, or off for fewer pictures instead
     #[arg(long, value_name = "on|off", env = "STREAMFLOW_ADAPT", help_heading = "Picture", default_value = "on",
-          value_parser = on_off)]
+          action = clap::ArgAction::Set, value_parser = on_off)]
     adapt: bool,
 
     /// The room

@@ -1,5 +1,7 @@
 //! How fast a link drains, learned from what arrives while something waits for it.
 
+use std::time::Duration;
+
 use crate::time::{Micros, micros};
 
 /// Busy time that the rate remembers, in microseconds: long enough for some pictures, short enough that a link that fell
@@ -8,6 +10,9 @@ const MEMORY: f64 = 300_000.0;
 
 /// How much faster a link is taken to be each time that everything due had arrived before anyone looked.
 const CURIOSITY: f64 = 1.02;
+
+/// How long the best rate of a picture is remembered: once to twice this.
+const BEST: Duration = Duration::from_millis(700);
 
 /// A mean over bytes and the time they took: the rate of a link that was busy all that time.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,6 +41,9 @@ pub(super) struct Drain {
     mean: Mean,
     /// The same, since the link is busy without a break.
     run: Mean,
+    /// The best rate of a picture that found the link empty, in this span of [`BEST`] and the one before.
+    best: [f64; 2],
+    turned: Micros,
 }
 
 impl Drain {
@@ -49,6 +57,14 @@ impl Drain {
     pub(super) fn arrived(&mut self, upto: u64, length: u64, due: Micros, now: Micros, late: bool) {
         // If most of it was there long ago, the rest was held up by a lost segment and tells nothing.
         let news = upto.saturating_sub(self.delivered) * 2 > length;
+        if now.since(self.turned) > BEST {
+            self.best = [0.0, if now.since(self.turned) > 2 * BEST { 0.0 } else { self.best[0] }];
+            self.turned = now;
+        }
+        if news && self.progress <= due {
+            let time = (micros(now.since(due)) as f64).max(50.0);
+            self.best[0] = self.best[0].max(upto.saturating_sub(self.delivered) as f64 / time);
+        }
         self.add(upto, due, now, late, news);
     }
 
@@ -91,6 +107,12 @@ impl Drain {
         let mut certain = self.mean;
         certain.add(rest, open, 1.0);
         Some(mean.min(certain.bytes / certain.time))
+    }
+
+    /// The rate of the picture that crossed fastest in the last second: what varies from picture to picture (jitter, a
+    /// viewer that looked late) is not in it. 0 where nobody told.
+    pub(super) fn best_rate(&self) -> f64 {
+        self.best[0].max(self.best[1])
     }
 
     /// The rate to plan the next picture with: no more than what the link shows since it is busy without a break.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use crate::time::Micros;
 
-/// Segments over which losses are judged; a second of pictures.
-const ENOUGH: u32 = 300;
+/// Segments over which losses are judged.
+const ENOUGH: u32 = 150;
 
 /// Losses in a thousand from which they are a property of the link: cubic's window for this is about 20 segments, less
 /// than a picture.
@@ -49,14 +49,20 @@ impl Loss {
         if more < ENOUGH {
             return;
         }
-        if u64::from(resent.wrapping_sub(self.resent)) * 1_000 >= u64::from(more) * u64::from(LOSSY) {
+        let again = resent.wrapping_sub(self.resent);
+        if again > 1 && u64::from(again) * 1_000 >= u64::from(more) * u64::from(LOSSY) {
             self.lossy_at = Some(now);
         }
         (self.sent, self.resent) = (sent, resent);
     }
 
+    /// Whether the link lost segments lately, and not just one.
+    pub(super) fn is_lossy(&self, now: Micros) -> bool {
+        self.lossy_at.is_some_and(|at| now.since(at) < WARY)
+    }
+
     pub(super) fn control(&mut self, now: Micros) -> Option<Control> {
-        let lossy = self.lossy_at.is_some_and(|at| now.since(at) < WARY);
+        let lossy = self.is_lossy(now);
         match self.started {
             None if lossy => {}
             Some(at) if lossy && now.since(at) >= AFRESH => {}
@@ -99,7 +105,7 @@ mod tests {
     fn a_lost_segment_now_and_then_changes_nothing() {
         let mut loss = Loss::default();
         for second in 0..100_u32 {
-            loss.counted(second * 800, second * 2, Micros(u64::from(second) * 1_000_000));
+            loss.counted(second * 800, second, Micros(u64::from(second) * 1_000_000));
             assert_eq!(loss.control(Micros(u64::from(second) * 1_000_000)), None);
         }
     }

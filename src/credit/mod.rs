@@ -19,6 +19,8 @@
 //!
 //! The rule is pure: sequence numbers, bytes and `now` in, a [`Verdict`] out.
 
+mod base;
+mod decoder;
 mod drain;
 mod loss;
 
@@ -26,6 +28,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::time::{Micros, micros};
+use base::Base;
+use decoder::Decoder;
 use drain::Drain;
 pub use loss::Control;
 use loss::Loss;
@@ -45,8 +49,8 @@ const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// one that lost track is not left for ever. Whether it is dead is for the heartbeat to say.
 const TRICKLE: Duration = Duration::from_secs(1);
 
-/// For how long the least round trip is remembered: this long at least, twice this at most.
-const MEMORY: Duration = Duration::from_secs(150);
+/// How much later than the kernel's other end a viewer may have a picture and still be there itself.
+const VEIL: Duration = Duration::from_millis(15);
 
 /// Pictures that can be under way at all: a bound for memory, not for pacing. 240 pictures a second over a round trip
 /// of two seconds come near it.
@@ -78,6 +82,15 @@ pub enum Verdict {
     Later(Micros),
 }
 
+/// What a link carries, in bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rate {
+    /// On the whole, jitter and other delays taken for work.
+    pub sure: f64,
+    /// When nothing came between: the fastest picture of the last second. At least `sure`.
+    pub best: f64,
+}
+
 /// One picture under way.
 #[derive(Clone, Copy, Debug)]
 struct Given {
@@ -88,42 +101,13 @@ struct Given {
     /// All bytes given before this picture, and until its end.
     before: u64,
     end: u64,
-}
-
-/// The least of the values of the last two spans of [`MEMORY`].
-#[derive(Clone, Copy, Debug, Default)]
-struct Least {
-    now: Option<u64>,
-    before: Option<u64>,
-    turned: Micros,
-}
-
-impl Least {
-    fn add(&mut self, value: u64, now: Micros) {
-        if now.since(self.turned) > MEMORY {
-            self.before = self.now.take();
-            self.turned = now;
-        }
-        self.now = Some(self.now.map_or(value, |least| least.min(value)));
-    }
-
-    fn less(&mut self, by: u64) {
-        for value in [&mut self.now, &mut self.before].into_iter().flatten() {
-            *value = value.saturating_sub(by);
-        }
-    }
-
-    fn get(&self) -> Option<u64> {
-        match (self.now, self.before) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
-    }
+    /// When the kernel said that all of it is there.
+    there: Option<Micros>,
 }
 
 /// The credit of one connection that is given pictures: a viewer at the hub, or the hub at a publisher's uplink.
 ///
-/// Some 250 bytes, and 32 for each picture under way.
+/// Some 300 bytes, and 48 for each picture under way.
 #[derive(Debug, Default)]
 pub struct Credit {
     given: VecDeque<Given>,
@@ -131,22 +115,20 @@ pub struct Credit {
     drain: Drain,
     last_given: Micros,
     acknowledges: bool,
-    /// Since when nothing was acknowledged although something was under way.
-    last_ack: Micros,
     kernel_absent: bool,
     measured_at: Option<Micros>,
-    kernel_least: Option<u64>,
+    base: Base,
+    decoder: Decoder,
     stalled_until: Micros,
-    /// End-to-end round trips beyond the kernel's.
-    extra: Least,
     /// Mean and mean deviation of the time until a picture is acknowledged, in microseconds.
     delay: f64,
     jitter: f64,
-    /// The least time between pictures that the viewer's decoder keeps up with, in microseconds; 0 is no bound.
-    spacing: f64,
     loss: Loss,
+    /// How often, of late, a picture was long with the kernel's other end before the viewer had it, 0 to 1: then there is
+    /// something between, a proxy or a viewer that does not read, and the kernel's word is worth nothing.
+    veiled: f64,
     /// The stream's, as last told to [`Self::ask`].
-    interval: f64,
+    interval: Duration,
 }
 
 impl Credit {
@@ -161,11 +143,11 @@ impl Credit {
     /// Ask when there is a picture that this viewer has not got, all of the one before has been written, and either
     /// that picture is new, or an acknowledgement came, or the time of [`Verdict::Later`] has come.
     pub fn ask(&mut self, now: Micros, interval: Duration) -> Verdict {
-        self.interval = micros(interval) as f64;
-        let since_last = micros(now.since(self.last_given)) as f64;
+        self.interval = interval;
         // A tenth early is in time: pictures come when the camera gives them.
-        if since_last < self.spacing * 0.9 {
-            return self.later(now, self.spacing * 0.9 - since_last);
+        let due = self.last_given + self.decoder.spacing().mul_f64(0.9);
+        if now < due {
+            return later(now, micros(due.since(now)) as f64);
         }
         if self.given.is_empty() {
             return Verdict::Now;
@@ -175,24 +157,25 @@ impl Credit {
         }
         if self.kernel_absent && !self.acknowledges {
             // Nobody can tell; that the socket takes bytes is all there is.
+            self.given.clear();
             return Verdict::Now;
         }
-        let base = self.base_micros() as f64;
+        let base = self.base.get() as f64;
         let outstanding = self.written.saturating_sub(self.drain.delivered()) as f64;
         let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
             let queue = outstanding - rate * base - GRACE - rate * EAGER;
             if queue > 0.0 {
-                return self.later(now, queue / rate);
+                return later(now, queue / rate);
             }
         }
         let counted = self.acknowledges || rate.is_none();
         if self.given.len() >= MOST || (counted && self.given.len() >= self.window(now, interval)) {
-            // It has arrived, and nobody took it: the viewer's machine is slow, or its acknowledgements are.
-            if now.since(self.last_given.max(self.last_ack)) > TRICKLE + 2 * self.base() {
+            // The viewer's machine is slow, or its acknowledgements are.
+            if now.since(self.last_given.max(self.decoder.last_heard())) > TRICKLE + 2 * self.base() {
                 return Verdict::Now;
             }
-            return self.later(now, micros(interval) as f64 / 2.0);
+            return later(now, micros(interval) as f64 / 2.0);
         }
         Verdict::Now
     }
@@ -200,9 +183,6 @@ impl Credit {
     /// A picture is being given: tell when its first bytes are written, with its whole length on the wire. Pictures of
     /// one frame (rungs) share a number and are told one after the other.
     pub fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
-        if self.given.is_empty() {
-            self.last_ack = now;
-        }
         let before = self.written;
         self.written += bytes as u64;
         self.last_given = now;
@@ -211,7 +191,9 @@ impl Credit {
                 last.parts = last.parts.saturating_add(1);
                 last.end = self.written;
             }
-            None => self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written }),
+            None => {
+                self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written, there: None })
+            }
         }
         while self.given.len() > MOST {
             self.given.pop_front();
@@ -223,27 +205,28 @@ impl Credit {
     pub fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
         self.acknowledges = true;
         let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };
-        self.last_ack = now;
+        self.decoder.heard(backlog, self.interval, now);
         let due = self.first_byte_due();
         let picture = self.given[at];
         let whole = picture.parts <= 1;
         let arrived = if whole { at + 1 } else { at };
         if whole {
             let delay = micros(now.since(picture.start));
-            if self.kernel_least.is_none() {
-                // The time the picture itself took is in it; better than nothing, until a ping tells.
-                self.extra.add(delay, now);
-            }
+            self.base.acknowledged(Duration::from_micros(delay), now);
             self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
             self.delay += (delay as f64 - self.delay) / 8.0;
-            let late = self.late(picture.end, now) > GRACE;
+            if let Some(there) = picture.there {
+                let lag = now.since(there) > Duration::from_micros(self.base.get() / 2) + VEIL;
+                let veiled = lag && now >= self.stalled_until;
+                self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
+            }
+            let late = self.late(self.drain.delivered().max(picture.end), now) > GRACE;
             let length = picture.end - picture.before;
             self.drain.arrived(picture.end, length, due, now, late);
         } else {
             self.given[at].parts -= 1;
         }
         self.given.drain(..arrived);
-        self.heed(backlog);
     }
 
     /// What the kernel says now; `None` where it cannot. Answer to [`Verdict::Measure`].
@@ -254,23 +237,23 @@ impl Credit {
             return;
         };
         if let Some(least) = kernel.min_round_trip {
-            let least = micros(least);
-            if self.kernel_least.is_none() {
-                // What was taken for the two ends' share so far had the path in it.
-                self.extra.less(least);
-            }
-            self.kernel_least = Some(least);
+            self.base.kernel(least);
         }
         if kernel.segments.0 > 0 {
             self.loss.counted(kernel.segments.0, kernel.segments.1, now);
         }
         if kernel.stalled {
-            let grace = Duration::from_micros(self.base_micros()) * 2;
+            let grace = Duration::from_micros(self.base.get()) * 2;
             self.stalled_until = now + grace;
         }
         let arrived = self.written.saturating_sub(kernel.outstanding.into());
-        let late = self.late(arrived, now) > GRACE;
-        self.drain.seen(arrived, self.first_byte_due(), now, late);
+        for picture in self.given.iter_mut().filter(|g| g.end <= arrived) {
+            picture.there.get_or_insert(now);
+        }
+        if self.trusts_kernel() {
+            let late = self.late(arrived, now) > GRACE;
+            self.drain.seen(arrived, self.first_byte_due(), now, late);
+        }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
                 self.given.pop_front();
@@ -287,20 +270,23 @@ impl Credit {
     /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
     /// Send pings when nothing is under way, if there is a choice.
     pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
-        self.extra.add(micros(round_trip).saturating_sub(self.kernel_least.unwrap_or(0)), now);
+        self.base.ping(round_trip, now);
     }
 
-    /// Bytes a second that the link drains, from the last pictures; `None` before the first arrived. What it could carry,
-    /// not what it did: the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
+    /// What the link carries, from the last pictures; `None` before the first arrived. What it could carry, not what it did:
+    /// the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
     #[must_use]
-    pub fn rate(&self, now: Micros) -> Option<f64> {
-        self.drain.rate(now, self.first_byte_due(), self.overdue(now)).map(|r| r * 1e6)
+    pub fn rate(&self, now: Micros) -> Option<Rate> {
+        // Where segments get lost, room for a second try is part of what a picture needs.
+        let share = if self.loss.is_lossy(now) { 0.75e6 } else { 1e6 };
+        let sure = self.drain.rate(now, self.first_byte_due(), self.overdue(now))?;
+        Some(Rate { sure: sure * share, best: self.drain.best_rate().max(sure) * share })
     }
 
     /// The round trip of the path when it is empty.
     #[must_use]
     pub fn base(&self) -> Duration {
-        Duration::from_micros(self.base_micros())
+        Duration::from_micros(self.base.get())
     }
 
     /// Bytes given that are not known to have arrived.
@@ -324,24 +310,32 @@ impl Credit {
     /// The time between pictures that the viewer's decoder keeps up with; zero while it keeps up with all.
     #[must_use]
     pub fn decoder_interval(&self) -> Duration {
-        Duration::from_micros(self.spacing as u64)
+        self.decoder.spacing()
     }
 
-    /// `1 + (round trip + what a picture that fits takes) / interval`, and more while a lost segment holds up what has
-    /// arrived behind it.
+    /// `1 + (round trip + what a picture that fits takes) / interval` pictures, where acknowledgements alone bound what is
+    /// under way. Where the kernel bounds the bytes it is twice that and more, for a lost segment holds up what has
+    /// arrived behind it, and acknowledgements go missing too.
     fn window(&self, now: Micros, interval: Duration) -> usize {
         let interval = (micros(interval) as f64).max(1_000.0);
-        let base = self.base_micros() as f64;
+        let base = self.base.get() as f64;
         let mut span = base + interval + 2.0 * self.jitter;
-        if now < self.stalled_until {
-            span += 3.0 * base + 50_000.0;
+        if self.trusts_kernel() {
+            span = 2.0 * span + interval;
+            if now < self.stalled_until {
+                span += 3.0 * base + 50_000.0;
+            }
         }
         (1.0 + span / interval) as usize
     }
 
+    fn trusts_kernel(&self) -> bool {
+        !self.kernel_absent && self.veiled < 0.5
+    }
+
     /// Bytes given more than one base ago that have not arrived although only a queue can hold them.
     fn late(&self, arrived: u64, now: Micros) -> f64 {
-        let then = now - Duration::from_micros(self.base_micros());
+        let then = now - Duration::from_micros(self.base.get());
         let due = self.given.iter().rev().find(|g| g.start <= then).map_or(0, |g| g.end);
         due.saturating_sub(arrived) as f64
     }
@@ -350,35 +344,183 @@ impl Credit {
     fn first_byte_due(&self) -> Micros {
         let arrived = self.drain.delivered();
         let start = self.given.iter().find(|g| g.end > arrived).map_or(self.last_given, |g| g.start);
-        start + Duration::from_micros(self.base_micros())
+        start + Duration::from_micros(self.base.get())
     }
 
     /// Bytes still missing of the first picture that has not arrived, if they are overdue. Where the kernel can tell it is
     /// believed only when it was asked just now.
     fn overdue(&self, now: Micros) -> Option<f64> {
         let arrived = self.drain.delivered();
-        if (!self.kernel_absent && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
+        if (self.trusts_kernel() && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
             return None;
         }
         self.given.iter().find(|g| g.end > arrived).map(|g| (g.end - arrived) as f64)
     }
+}
 
-    fn base_micros(&self) -> u64 {
-        self.kernel_least.unwrap_or(0) + self.extra.get().unwrap_or(0)
+fn later(now: Micros, wait: f64) -> Verdict {
+    let most = micros(ASK_AGAIN) as f64;
+    Verdict::Later(now + Duration::from_micros(wait.clamp(1_000.0, most) as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(33);
+
+    fn at(ms: u64) -> Micros {
+        Micros(1_000_000 + ms * 1_000)
     }
 
-    /// Keeps pictures as far apart as the decoder needs: apart by a quarter more whenever one waits, and closer by a
-    /// fiftieth whenever none does, until nothing is held back.
-    fn heed(&mut self, backlog: u16) {
-        if backlog > 0 {
-            self.spacing = (self.spacing.max(self.interval) * 1.25).min(1e6);
-        } else {
-            self.spacing = if self.spacing * 0.98 < self.interval { 0.0 } else { self.spacing * 0.98 };
+    fn holds(outstanding: u32) -> Option<Kernel> {
+        Some(Kernel { outstanding, min_round_trip: Some(Duration::from_millis(40)), ..Kernel::default() })
+    }
+
+    /// Asks with a kernel that holds so many bytes.
+    fn ask(credit: &mut Credit, outstanding: u32, ms: u64) -> Verdict {
+        match credit.ask(at(ms), INTERVAL) {
+            Verdict::Measure => {
+                credit.measured(holds(outstanding), at(ms));
+                credit.ask(at(ms), INTERVAL)
+            }
+            verdict => verdict,
         }
     }
 
-    fn later(&self, now: Micros, wait: f64) -> Verdict {
-        let most = micros(ASK_AGAIN) as f64;
-        Verdict::Later(now + Duration::from_micros(wait.clamp(1_000.0, most) as u64))
+    #[test]
+    fn a_viewer_that_has_everything_is_given_the_next_and_the_kernel_is_not_asked() {
+        let mut credit = Credit::new();
+        for i in 0..100_u32 {
+            let ms = u64::from(i) * 33;
+            assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
+            credit.given(i, 40_000, at(ms));
+            credit.acknowledged(i, 0, at(ms + 2));
+        }
+    }
+
+    #[test]
+    fn a_slow_link_is_given_the_next_picture_when_its_queue_is_about_empty() {
+        // 4 Mbit/s and 40 ms: a picture of 37 kB takes 74 ms, and 20 kB are in the air.
+        let mut credit = Credit::new();
+        let (mut given, mut free, mut waits) = (Vec::new(), 0.0_f64, Vec::new());
+        for ms in 0..20_000 {
+            let outstanding: f64 =
+                given.iter().map(|&(_, end): &(u64, f64)| (end + 40.0 - ms as f64).clamp(0.0, 74.0) * 500.0).sum();
+            if ms % 33 != 0 && ms % 4 != 0 {
+                continue;
+            }
+            if ask(&mut credit, outstanding as u32, ms) == Verdict::Now {
+                waits.push((free - ms as f64).max(0.0));
+                free = free.max(ms as f64) + 74.0;
+                given.push((ms, free));
+                credit.given(given.len() as u32, 37_000, at(ms));
+            }
+        }
+        let late = &waits[waits.len() / 2..];
+        assert!(late.iter().all(|&w| w < 20.0), "a picture waited for the one before: {late:?}");
+        assert!(given.len() > 250, "the link idled: {} pictures of 270", given.len());
+    }
+
+    #[test]
+    fn several_pictures_are_under_way_where_the_round_trip_is_longer_than_the_interval() {
+        let mut credit = Credit::new();
+        let mut most = 0;
+        for i in 0..60_u32 {
+            let ms = u64::from(i) * 33;
+            // 200 ms there and back, and no queue.
+            if i >= 7 {
+                credit.acknowledged(i - 7, 0, at(ms - 30));
+            }
+            let kernel = Kernel {
+                outstanding: 10_000 * i.min(6),
+                min_round_trip: Some(Duration::from_millis(200)),
+                ..Kernel::default()
+            };
+            if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
+                credit.measured(Some(kernel), at(ms));
+            }
+            assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now, "picture {i}");
+            credit.given(i, 10_000, at(ms));
+            most = most.max(credit.under_way());
+        }
+        assert_eq!(most, 7);
+    }
+
+    #[test]
+    fn one_acknowledgement_stands_for_all_before_it_and_unknown_ones_for_nothing() {
+        let mut credit = Credit::new();
+        for i in 0..4 {
+            credit.given(i, 10_000, at(u64::from(i)));
+        }
+        credit.acknowledged(77, 0, at(9));
+        assert_eq!(credit.under_way(), 4);
+        credit.acknowledged(2, 0, at(10));
+        assert_eq!(credit.under_way(), 1);
+        credit.acknowledged(1, 0, at(11));
+        assert_eq!(credit.under_way(), 1);
+    }
+
+    #[test]
+    fn rungs_of_one_frame_are_under_way_until_each_is_acknowledged() {
+        let mut credit = Credit::new();
+        credit.given(5, 30_000, at(0));
+        credit.given(5, 10_000, at(0));
+        credit.acknowledged(5, 0, at(3));
+        assert_eq!(credit.under_way(), 1);
+        credit.acknowledged(5, 0, at(4));
+        assert_eq!((credit.under_way(), credit.outstanding()), (0, 0));
+    }
+
+    #[test]
+    fn a_viewer_that_falls_silent_is_given_a_picture_a_second_at_most_and_memory_stays_small() {
+        let mut credit = Credit::new();
+        credit.given(0, 10_000, at(0));
+        credit.acknowledged(0, 0, at(2));
+        let mut times = Vec::new();
+        for ms in (10..60_000).step_by(10) {
+            if ask(&mut credit, 0, ms) == Verdict::Now {
+                times.push(ms);
+                credit.given(times.len() as u32, 10_000, at(ms));
+            }
+        }
+        assert!((40..80).contains(&times.len()), "{}", times.len());
+        assert!(credit.under_way() <= MOST);
+    }
+
+    #[test]
+    fn behind_a_proxy_the_viewer_is_believed_and_not_the_kernel() {
+        // The proxy takes everything at once; the viewer behind it gets a picture each 100 ms.
+        let mut credit = Credit::new();
+        let (mut queue, mut served, mut most) = (VecDeque::new(), 0_u64, 0);
+        for ms in 0..30_000_u64 {
+            while queue.front().is_some_and(|&(_, done)| done <= ms) {
+                let (sequence, _) = queue.pop_front().unwrap();
+                credit.acknowledged(sequence, 0, at(ms));
+            }
+            if ms % 33 == 0 && ask(&mut credit, 0, ms) == Verdict::Now {
+                served = served.max(ms) + 100;
+                queue.push_back((ms as u32, served));
+                credit.given(ms as u32, 40_000, at(ms));
+            }
+            if ms > 5_000 {
+                most = most.max(queue.len());
+            }
+        }
+        assert!(most <= 3, "{most} pictures wait in the proxy");
+    }
+
+    #[test]
+    fn where_nobody_tells_anything_only_the_socket_paces() {
+        let mut credit = Credit::new();
+        for i in 0..1_000_u32 {
+            let ms = u64::from(i) * 33;
+            if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
+                credit.measured(None, at(ms));
+            }
+            assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
+            credit.given(i, 10_000, at(ms));
+        }
+        assert!(credit.under_way() <= 1);
     }
 }

@@ -69,7 +69,7 @@ pub fn prepare(socket: &impl std::os::windows::io::AsSocket) -> io::Result<()> {
 
 /// What the kernel knows about a connection, for [`crate::credit::Credit::measured`]. `None` where it cannot tell.
 ///
-/// One system call (0.2 µs) when nothing is under way, two when something is.
+/// One system call (0.2 µs) when nothing is under way, two (0.7 µs) when something is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Kernel> {
     if unacknowledged(socket)? == 0 {
@@ -195,7 +195,8 @@ mod linux {
     }
 }
 
-#[cfg(all(test, any(target_os = "linux", target_os = "android")))]
+#[cfg(test)]
+#[cfg(any(target_os = "linux", target_os = "android"))]
 mod tests {
     use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream};

@@ -61,10 +61,13 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
+        state.carries = None;
     }
 
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::State(stream) = control {
+        if let Control::Link { bytes } = control {
+            self.shared.lock().carries = bytes;
+        } else if let Control::State(stream) = control {
             let mut state = self.shared.lock();
             let other = state.stream.as_ref().is_some_and(|s| (&s.room, &s.name) != (&stream.room, &stream.name));
             if other {

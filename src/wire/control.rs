@@ -188,6 +188,13 @@ pub enum Control {
         /// The rungs to encode, at most four. Pictures carry the place of theirs in this list.
         rungs: Vec<Rung>,
     },
+    /// Hub to viewer: what its connection carries now.
+    Link {
+        /// Bytes a picture may have so that it crosses within the time between pictures; absent: more than the
+        /// pictures have.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bytes: Option<u32>,
+    },
     /// Are you there, and what does your clock say?
     Ping {
         /// The asker's clock in microseconds.
@@ -240,8 +247,8 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 11] =
-    ["hello", "welcome", "subscribe", "list", "streams", "ack", "demand", "ping", "pong", "state", "bye"];
+const KNOWN: [&str; 12] =
+    ["hello", "welcome", "subscribe", "list", "streams", "ack", "demand", "link", "ping", "pong", "state", "bye"];
 
 /// Checks a room's or a stream's name: 1 to 64 letters, digits and `-_.@`, so that it fits a path, a log line and a
 /// title everywhere.
@@ -299,6 +306,7 @@ mod tests {
             Control::List,
             Control::Ack { sequence: 7, backlog: 1 },
             Control::Demand { viewers: 2, rungs: vec![rung] },
+            Control::Link { bytes: Some(9000) },
             Control::Ping { time: 1 },
             Control::Pong { time: 1, now: 2 },
             Control::State(state),

@@ -315,6 +315,11 @@ impl Peer {
         let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
         self.need = self.asked.need(fits, newest.interval);
         let need_changed = self.need != before;
+        if need_changed && (self.need.bytes == ANY || self.need.bytes != before.bytes) {
+            let bytes = Some(self.need.bytes).filter(|bytes| *bytes != ANY);
+            self.connection.send_control(&Control::Link { bytes })?;
+        }
+        let idle = idle && self.connection.is_idle();
         viewer.paced = match verdict {
             Verdict::Later(until) => Some(until),
             Verdict::Now | Verdict::Measure => None,

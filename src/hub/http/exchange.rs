@@ -55,6 +55,9 @@ impl Write for Patient<'_> {
     }
 }
 
+/// An opened WebSocket: the hub, the socket, and what was read of it already.
+pub(in crate::hub) type Upgraded<'a> = (Arc<Shared>, Patient<'a>, Vec<u8>);
+
 /// One request.
 pub(in crate::hub) struct Exchange<'a> {
     pub(in crate::hub) request: Request,
@@ -313,7 +316,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// Opens the WebSocket that was asked for.
-    pub(in crate::hub) fn upgrade(mut self) -> io::Result<Result<(Arc<Shared>, Patient<'a>, Vec<u8>), Served<'a>>> {
+    pub(in crate::hub) fn upgrade(mut self) -> io::Result<Result<Upgraded<'a>, Served<'a>>> {
         if !self.is("GET") {
             return self.wrong_method("GET").map(Err);
         }
@@ -357,9 +360,7 @@ fn body_length(request: &Request) -> Result<Option<Length>, Refused> {
             let length = first.parse().map_err(|_| (413, "a body of that length is not taken".to_string()))?;
             Ok(if length == 0 { None } else { Some(Length::Bytes(length)) })
         }
-        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => {
-            Ok(Some(Length::Chunked(Box::new(Chunked::default()))))
-        }
+        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => Ok(Some(Length::Chunked(Box::default()))),
         (_, []) => Err((400, "of the transfer codings only chunked is taken".into())),
         // Two lengths are what request smuggling lives from.
         _ => Err((400, "a body has a Content-Length or a Transfer-Encoding, not both".into())),

@@ -1,0 +1,380 @@
+//! A publisher, a hub and viewers, made of the crate's own rules, over virtual connections, stepped a millisecond at a time.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use streamflow::adapt::{ANY, Asked, Encoding, Fit, Ladder, Need, Rung, rung_of, rungs_for, share};
+use streamflow::credit::{Credit, Verdict};
+use streamflow::time::Micros;
+
+use crate::network::{Link, Pipe};
+use crate::random::Random;
+
+pub(crate) const MS: u64 = 1_000;
+
+/// What the camera sees: how many bytes a picture of it takes, over time.
+pub(crate) struct Scene {
+    random: Random,
+    /// Bytes at quality 80 and full size.
+    bytes: f64,
+    wander: f64,
+    pub(crate) changing: bool,
+}
+
+impl Scene {
+    pub(crate) fn new(bytes: f64, seed: u64) -> Self {
+        Self { random: Random::new(seed), bytes, wander: 1.0, changing: true }
+    }
+
+    /// The scene at the next frame: noise, slow change, and every 20 s or so something else entirely.
+    fn next(&mut self) {
+        if self.changing {
+            self.wander = (self.wander * (1.0 + 0.01 * self.random.normal())).clamp(0.6, 1.6);
+            if self.random.chance(1.0 / 600.0) {
+                self.wander = self.random.between(0.6, 1.6);
+            }
+        }
+    }
+
+    /// Street footage's curve: bytes fall with libjpeg's table factor to the power of 0.67, and with the side to 1.55.
+    fn jpeg(&mut self, e: Encoding) -> usize {
+        let q = f64::from(e.quality);
+        let factor = if q < 50.0 { 50.0 / q } else { 2.0 - q / 50.0 }.max(0.02);
+        let noise = 1.0 + 0.03 * self.random.normal();
+        (600.0
+            + self.bytes * self.wander * noise * (factor / 0.4).powf(-0.67) * (f64::from(e.eighths) / 8.0).powf(1.55))
+            as usize
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Picture {
+    sequence: u32,
+    captured: u64,
+    bytes: usize,
+    rung: usize,
+    encoding: Encoding,
+}
+
+/// One end of a connection that is given pictures, and the connection.
+pub(crate) struct Lane {
+    pub(crate) pipe: Pipe,
+    pub(crate) credit: Credit,
+    pub(crate) ladder: Ladder,
+    pub(crate) asked: Asked,
+    /// Pictures on their way, with where they end in the stream.
+    under_way: VecDeque<(u64, Picture)>,
+    /// Acknowledgements on their way back: when they arrive, of what, with which backlog.
+    acks: VecDeque<(u64, u32, u16)>,
+    acknowledges: bool,
+    /// Of acknowledgements, never sent.
+    pub(crate) ack_loss: f64,
+    random: Random,
+    ask_at: u64,
+    ping_at: u64,
+    last_sequence: u32,
+    last_bytes: usize,
+    fresh: bool,
+    pub(crate) most_under_way: usize,
+}
+
+impl Lane {
+    fn new(link: Link, acknowledges: bool, asked: Asked, seed: u64) -> Self {
+        Self {
+            pipe: Pipe::new(link, seed),
+            credit: Credit::new(),
+            ladder: Ladder::new(),
+            asked,
+            under_way: VecDeque::new(),
+            acks: VecDeque::new(),
+            acknowledges,
+            ack_loss: 0.0,
+            random: Random::new(seed ^ 0xACC),
+            ask_at: 0,
+            ping_at: 0,
+            last_sequence: 0,
+            last_bytes: 0,
+            fresh: false,
+            most_under_way: 0,
+        }
+    }
+
+    /// The network until `now`, and acknowledgements that came back. Returns the pictures that arrived.
+    fn step(&mut self, now: u64) -> Vec<Picture> {
+        self.pipe.advance(now);
+        while let Some(&(at, sequence, backlog)) = self.acks.front().filter(|a| a.0 <= now) {
+            self.acks.pop_front();
+            self.credit.acknowledged(sequence, backlog, Micros(at));
+            self.ask_at = now;
+        }
+        if self.acknowledges && now >= self.ping_at && self.credit.under_way() == 0 {
+            self.ping_at = now + 5_000 * MS;
+            self.credit.round_trip(Duration::from_micros(self.pipe.round_trip() + 500), Micros(now));
+        }
+        let mut arrived = Vec::new();
+        while self.under_way.front().is_some_and(|(end, _)| *end <= self.pipe.received()) {
+            arrived.extend(self.under_way.pop_front().map(|(_, picture)| picture));
+        }
+        arrived
+    }
+
+    /// The receiver has this picture.
+    fn acknowledge(&mut self, picture: Picture, backlog: u16, now: u64) {
+        if !self.acknowledges || self.random.chance(self.ack_loss) {
+            return;
+        }
+        let jitter = (self.random.unit() * self.pipe.link.jitter as f64) as u64;
+        // A lost segment on the way back holds up the acknowledgements behind it.
+        let lost = if self.random.chance(self.pipe.link.loss) { self.pipe.round_trip() * 3 / 2 } else { 0 };
+        let at = (now + self.pipe.link.delay + jitter + lost).max(self.acks.back().map_or(0, |a| a.0));
+        self.acks.push_back((at, picture.sequence, backlog));
+    }
+
+    /// The delivery loop: gives these pictures (a frame's rungs, or the one of a viewer) if the credit says so.
+    fn offer(&mut self, pictures: &[Picture], interval: Duration, now: u64) -> bool {
+        let Some(first) = pictures.first() else { return false };
+        if first.sequence <= self.last_sequence || now < self.ask_at {
+            return false;
+        }
+        let at = Micros(now);
+        let verdict = loop {
+            match self.credit.ask(at, interval) {
+                Verdict::Measure => {
+                    self.credit.measured(Some(self.pipe.kernel()), at);
+                    match self.credit.control(at) {
+                        Some(streamflow::credit::Control::Bbr) => self.pipe.bbr = true,
+                        Some(streamflow::credit::Control::Usual) => self.pipe.bbr = false,
+                        None => {}
+                    }
+                }
+                verdict => break verdict,
+            }
+        };
+        if std::mem::take(&mut self.fresh) {
+            self.ladder.update(at, self.credit.rate(at), interval, self.last_bytes);
+        }
+        match verdict {
+            Verdict::Now => {
+                self.last_sequence = first.sequence;
+                self.last_bytes = 0;
+                for picture in pictures {
+                    self.last_bytes += picture.bytes;
+                    self.credit.given(picture.sequence, picture.bytes, at);
+                    let end = self.pipe.write(picture.bytes as u64, now);
+                    self.under_way.push_back((end, *picture));
+                }
+                self.most_under_way = self.most_under_way.max(self.credit.under_way());
+                true
+            }
+            Verdict::Later(at) => {
+                self.ask_at = at.0;
+                false
+            }
+            Verdict::Measure => false,
+        }
+    }
+
+    fn need(&self, interval: Duration) -> Need {
+        self.asked.need(self.ladder.bytes(), interval)
+    }
+}
+
+/// What a viewer saw of one picture.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) at: u64,
+    pub(crate) age: u64,
+    pub(crate) bytes: usize,
+    pub(crate) quality: u8,
+    pub(crate) eighths: u8,
+}
+
+impl Seen {
+    fn new(picture: Picture, at: u64) -> Self {
+        Self {
+            at,
+            age: at - picture.captured,
+            bytes: picture.bytes,
+            quality: picture.encoding.quality,
+            eighths: picture.encoding.eighths,
+        }
+    }
+}
+
+pub(crate) struct Viewer {
+    pub(crate) lane: Lane,
+    /// How long decoding takes, in microseconds.
+    pub(crate) decode: u64,
+    decoder: (Option<Picture>, Option<(Picture, u64)>),
+    /// Pictures that arrived, and those of them that were decoded and shown.
+    pub(crate) seen: Vec<Seen>,
+    pub(crate) shown: Vec<Seen>,
+    pub(crate) replaced: u64,
+}
+
+impl Viewer {
+    pub(crate) fn new(link: Link, acknowledges: bool, seed: u64) -> Self {
+        Self {
+            lane: Lane::new(link, acknowledges, Asked::default(), seed),
+            decode: 0,
+            decoder: (None, None),
+            seen: Vec::new(),
+            shown: Vec::new(),
+            replaced: 0,
+        }
+    }
+
+    fn step(&mut self, now: u64) {
+        for picture in self.lane.step(now) {
+            let backlog = u16::from(self.decoder.0.is_some());
+            self.replaced += u64::from(backlog);
+            self.decoder.0 = Some(picture);
+            self.seen.push(Seen::new(picture, now));
+            self.lane.acknowledge(picture, backlog, now);
+        }
+        if let Some((picture, done)) = self.decoder.1.filter(|(_, done)| *done <= now) {
+            self.decoder.1 = None;
+            self.shown.push(Seen::new(picture, done));
+        }
+        if self.decoder.1.is_none() {
+            self.decoder.1 = self.decoder.0.take().map(|picture| (picture, now + self.decode));
+        }
+    }
+}
+
+/// Everything.
+pub(crate) struct World {
+    pub(crate) now: u64,
+    pub(crate) scene: Scene,
+    pub(crate) interval: Duration,
+    /// The publisher's `--quality`.
+    pub(crate) quality: u8,
+    pub(crate) uplink: Lane,
+    pub(crate) viewers: Vec<Viewer>,
+    next_frame: u64,
+    sequence: u32,
+    fits: Vec<Fit>,
+    /// Encoded and not yet given to the uplink.
+    encoded: Vec<Picture>,
+    /// The demand as the publisher knows it, and as it is on its way.
+    demand: Vec<Rung>,
+    demanded: VecDeque<(u64, Vec<Rung>)>,
+    rungs: Vec<Rung>,
+    /// The newest picture of each rung, at the hub.
+    newest: Vec<Picture>,
+    pub(crate) rung_changes: u64,
+}
+
+impl World {
+    /// A publisher beside its hub, and these viewers.
+    pub(crate) fn new(viewers: Vec<Viewer>, bytes: f64, seed: u64) -> Self {
+        let beside = Link::new(1_000.0, 0.1);
+        Self {
+            now: 0,
+            scene: Scene::new(bytes, seed),
+            interval: Duration::from_micros(33_333),
+            quality: 80,
+            uplink: Lane::new(beside, true, Asked::default(), seed + 1),
+            viewers,
+            next_frame: MS,
+            sequence: 0,
+            fits: Vec::new(),
+            encoded: Vec::new(),
+            demand: vec![Rung::default()],
+            demanded: VecDeque::new(),
+            rungs: vec![Rung::default()],
+            newest: Vec::new(),
+            rung_changes: 0,
+        }
+    }
+
+    pub(crate) fn run(&mut self, seconds: f64) {
+        let end = self.now + (seconds * 1e6) as u64;
+        while self.now < end {
+            self.now += MS;
+            self.publisher();
+            self.hub();
+            for viewer in &mut self.viewers {
+                viewer.step(self.now);
+            }
+        }
+    }
+
+    fn publisher(&mut self) {
+        while self.demanded.front().is_some_and(|d| d.0 <= self.now) {
+            self.demand = self.demanded.pop_front().map(|d| d.1).unwrap_or_default();
+        }
+        if self.now >= self.next_frame {
+            self.next_frame += self.interval.as_micros() as u64;
+            self.sequence += 1;
+            self.scene.next();
+            self.encode();
+            self.uplink.fresh = true;
+            self.uplink.ask_at = self.now;
+        }
+        self.uplink.offer(&self.encoded, self.interval, self.now);
+    }
+
+    fn encode(&mut self) {
+        let carries = self.uplink.need(self.interval).bytes;
+        let fits = &mut self.fits;
+        fits.resize_with(self.demand.len(), || Fit::new(25));
+        let best = |rung: &Rung| if rung.quality == 0 { self.quality } else { rung.quality };
+        let sizes: Vec<u32> =
+            self.demand.iter().zip(fits.iter()).map(|(r, f)| f.expects(best(r)).unwrap_or(0)).collect();
+        let shares = share(&self.demand, &sizes, carries);
+        self.encoded.clear();
+        for (at, rung) in self.demand.iter().enumerate().filter(|(at, _)| shares[*at] > 0) {
+            let fit = &mut fits[at];
+            let mut encoding = fit.choose(shares[at], best(rung), Micros(self.now));
+            let mut bytes = self.scene.jpeg(encoding);
+            if fit.encoded(encoding, bytes, shares[at]) {
+                encoding = fit.choose(shares[at], best(rung), Micros(self.now));
+                bytes = self.scene.jpeg(encoding);
+                fit.encoded(encoding, bytes, shares[at]);
+            }
+            let captured = self.now;
+            self.encoded.push(Picture { sequence: self.sequence, captured, bytes, rung: at, encoding });
+        }
+    }
+
+    fn hub(&mut self) {
+        for picture in self.uplink.step(self.now) {
+            self.uplink.acknowledge(picture, 0, self.now);
+            if picture.rung >= self.newest.len() {
+                self.newest.resize(picture.rung + 1, picture);
+            }
+            self.newest[picture.rung] = picture;
+            for viewer in &mut self.viewers {
+                if rung_of(viewer.lane.need(self.interval), &self.rungs) == Some(picture.rung) {
+                    viewer.lane.fresh = true;
+                    viewer.lane.ask_at = self.now;
+                }
+            }
+        }
+        for viewer in &mut self.viewers {
+            let need = viewer.lane.need(self.interval);
+            let Some(at) = rung_of(need, &self.rungs) else { continue };
+            let Some(newest) = self.newest.get(at).copied() else { continue };
+            viewer.lane.offer(&[newest], self.interval, self.now);
+        }
+        let needs: Vec<Need> = self.viewers.iter().map(|v| v.lane.need(self.interval)).collect();
+        let rungs = rungs_for(&needs, &self.rungs);
+        if rungs != self.rungs {
+            self.rung_changes += 1;
+            self.newest.truncate(rungs.len());
+            self.demanded.push_back((self.now + self.uplink.pipe.link.delay, rungs.clone()));
+            self.rungs = rungs;
+        }
+    }
+}
+
+/// No adaptation.
+pub(crate) fn fixed() -> Asked {
+    Asked { adapt: false, ..Asked::default() }
+}
+
+/// Whether a need is bounded.
+pub(crate) fn bounded(lane: &Lane) -> bool {
+    lane.ladder.bytes() != ANY
+}
