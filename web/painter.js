@@ -1,30 +1,29 @@
 // @ts-check
 
 /**
- * Decodes JPEG pictures and puts them on a canvas, one at a time: while one is being decoded, only the newest of those
- * that came meanwhile waits.
+ * Decodes JPEG pictures and has them shown, one at a time: while one is on its way, only the newest of those that came
+ * meanwhile waits. Browsers decode on a thread of their own.
  */
 export class Painter {
-  #canvas;
-  #context;
+  #show;
+  #shown;
+  #broken;
   #busy = false;
   /** @type {import("./packet.js").Picture | null} */
   #next = null;
   #closed = false;
+  /** Of the last picture, as `640x480`; empty before the first. */
+  size = "";
 
   /**
-   * @param {HTMLCanvasElement | OffscreenCanvas} canvas
-   * @param {(picture: import("./packet.js").Picture) => void} shown
+   * @param {(bitmap: ImageBitmap) => void | Promise<void>} show  puts a picture on the canvas, and owns it
+   * @param {(picture: import("./packet.js").Picture) => void} shown  it is there
    * @param {() => void} broken  a picture could not be decoded
    */
-  constructor(canvas, shown, broken) {
-    this.#canvas = canvas;
-    // Not shown in step with the rest of the page: the picture is on the screen earlier where a browser can do that.
-    this.#context = /** @type {CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null} */ (
-      canvas.getContext("2d", { alpha: false, desynchronized: true })
-    );
-    this.shown = shown;
-    this.broken = broken;
+  constructor(show, shown, broken) {
+    this.#show = show;
+    this.#shown = shown;
+    this.#broken = broken;
   }
 
   /** How many pictures wait: 0 or 1. */
@@ -50,15 +49,11 @@ export class Painter {
     for (let picture = /** @type {typeof first | null} */ (first); picture && !this.#closed; picture = this.#take()) {
       try {
         const bitmap = await createImageBitmap(new Blob([picture.data], { type: "image/jpeg" }));
-        if (this.#canvas.width !== bitmap.width || this.#canvas.height !== bitmap.height) {
-          this.#canvas.width = bitmap.width;
-          this.#canvas.height = bitmap.height;
-        }
-        this.#context?.drawImage(bitmap, 0, 0);
-        bitmap.close();
-        this.shown(picture);
+        this.size = `${bitmap.width}x${bitmap.height}`;
+        await this.#show(bitmap);
+        this.#shown(picture);
       } catch {
-        this.broken();
+        this.#broken();
       }
     }
     this.#busy = false;

@@ -1,7 +1,7 @@
 // @ts-check
 import { Viewer } from "./viewer.js";
 
-const canWork = typeof Worker === "function" && "transferControlToOffscreen" in HTMLCanvasElement.prototype;
+const canWork = typeof Worker === "function";
 
 /** @type {Worker | null} */
 let worker = null;
@@ -18,7 +18,10 @@ function shared() {
   return worker;
 }
 
-/** A canvas with a stream on it. Painted by a worker where the browser can, else here. */
+/**
+ * A canvas with a stream on it. All but the drawing is a worker's, where there can be one. Drawing here and not there is
+ * what makes the picture be on the canvas at once, and not with the worker's next frame.
+ */
 export class Screen {
   #id = ++ids;
   /** @type {Viewer | null} */
@@ -26,6 +29,7 @@ export class Screen {
   /** @type {((picture: Blob | null) => void)[]} */
   #asked = [];
   #report;
+  #draw;
 
   /**
    * @param {object} options
@@ -38,16 +42,21 @@ export class Screen {
     this.canvas = document.createElement("canvas");
     this.canvas.width = 640;
     this.canvas.height = 480;
+    const context = this.canvas.getContext("bitmaprenderer", { alpha: false });
+    this.#draw = (/** @type {ImageBitmap} */ bitmap) => {
+      if (this.canvas.width !== bitmap.width) this.canvas.width = bitmap.width;
+      if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
+      context?.transferFromImageBitmap(bitmap);
+    };
     this.#report = report;
     const url = new URL("ws", location.href.split("#")[0]);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const options = { url: url.href, room, name, quality };
     if (canWork) {
       screens.set(this.#id, this);
-      const canvas = this.canvas.transferControlToOffscreen();
-      shared().postMessage({ id: this.#id, do: "open", canvas, ...options }, [canvas]);
+      shared().postMessage({ id: this.#id, do: "open", ...options });
     } else {
-      this.#viewer = new Viewer({ canvas: this.canvas, report, ...options });
+      this.#viewer = new Viewer({ show: this.#draw, report, ...options });
     }
   }
 
@@ -83,9 +92,12 @@ export class Screen {
     screens.delete(this.#id);
   }
 
-  /** @param {{report?: import("./meter.js").Report, picture?: Blob | null}} message */
-  hear({ report, picture }) {
-    if (report) this.#report(report);
+  /** @param {{report?: import("./meter.js").Report, picture?: Blob | null, bitmap?: ImageBitmap}} message */
+  hear({ report, picture, bitmap }) {
+    if (bitmap) {
+      this.#draw(bitmap);
+      shared().postMessage({ id: this.#id, do: "drawn" });
+    } else if (report) this.#report(report);
     else this.#asked.shift()?.(picture ?? null);
   }
 }

@@ -16,7 +16,7 @@ const WAITS = [0, 250, 500, 1000, 2000, 4000];
 const REFUSED_WAIT = 5000;
 
 /**
- * Watches one stream: connects and reconnects, acknowledges, keeps the clock, paints, reports. Runs in a worker where
+ * Watches one stream: connects and reconnects, acknowledges, keeps the clock, decodes, reports. Runs in a worker where
  * there can be one.
  */
 export class Viewer {
@@ -42,7 +42,6 @@ export class Viewer {
   /** @type {import("./packet.js").Picture | null} */
   #newest = null;
   #arrived = 0;
-  #canvas;
   #reporting;
 
   /**
@@ -51,17 +50,16 @@ export class Viewer {
    * @param {string} options.room
    * @param {string} options.name
    * @param {number | null} options.quality
-   * @param {HTMLCanvasElement | OffscreenCanvas} options.canvas
+   * @param {(bitmap: ImageBitmap) => void | Promise<void>} options.show  puts a picture on the canvas
    * @param {(report: import("./meter.js").Report) => void} options.report
    */
-  constructor({ url, room, name, quality, canvas, report }) {
+  constructor({ url, room, name, quality, show, report }) {
     this.#url = url;
     this.#room = room;
     this.#name = name;
     this.#quality = quality;
-    this.#canvas = canvas;
     this.#report = report;
-    this.#painter = new Painter(canvas, (picture) => this.#shown(picture), () => this.#meter.skipped++);
+    this.#painter = new Painter(show, (picture) => this.#shown(picture), () => this.#meter.skipped++);
     this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
   }
 
@@ -241,7 +239,7 @@ export class Viewer {
       limit,
       stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
       estimated: this.#meter.estimated || !this.#clock.sure,
-      size: this.#newest ? `${this.#canvas.width}x${this.#canvas.height}` : "",
+      size: this.#painter.size,
       quality: this.#newest?.quality ?? 0,
       metadata: flat(this.#newest?.metadata ?? ""),
     });
