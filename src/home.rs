@@ -109,7 +109,7 @@ impl Hearth {
 pub fn host(config: &HubConfig) -> Result<Hub> {
     let hub = Hub::start(config.clone()).map_err(|error| match error {
         Error::Io { what, cause } if cause.kind() == ErrorKind::AddrInUse => {
-            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), source }
+            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), cause }
         }
         other => other,
     })?;
