@@ -36,8 +36,9 @@ pub struct Encoding {
 /// The fit of one rung: learns how bytes follow quality on this scene.
 ///
 /// libjpeg's quality sets a factor on the quantisation tables, `5000 / q` below 50 and `200 - 2 q` above, in percent. Over
-/// that factor a picture's bytes follow a power law closely: on street footage the exponent is -0.65 to -0.71 from quality
-/// 25 to 90. So two numbers describe a scene at one size, its complexity and its exponent. The first is learned from
+/// that factor a picture's bytes follow a power law: on five pictures of street footage at three quarters of the size
+/// the exponent is -0.65 to -0.71 from quality 25 to 90. At full size, where that footage was JPEG already, it is -0.4 to
+/// -0.8, so it is learned as well. Two numbers describe a scene at one size, its complexity and its exponent. The first comes from
 /// every picture, the second from pairs of pictures at different qualities.
 #[derive(Clone, Debug)]
 pub struct Fit {
