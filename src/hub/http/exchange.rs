@@ -354,7 +354,7 @@ fn body_length(request: &Request) -> Result<Option<Length>, Refused> {
     match (codings.as_slice(), lengths.as_slice()) {
         ([], []) => Ok(None),
         ([], [first, rest @ ..]) => {
-            if rest.iter().any(|l| l != first) || !first.bytes().all(|b| b.is_ascii_digit()) {
+            if rest.iter().any(|l| l != first) || first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) {
                 return Err((400, "a Content-Length that makes no sense".into()));
             }
             let length = first.parse().map_err(|_| (413, "a body of that length is not taken".to_string()))?;
