@@ -24,12 +24,12 @@ pub enum Error {
     #[error("{0}")]
     Protocol(String),
     /// The operating system said no. Exit code 1.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     Io {
         /// What was tried.
         what: String,
-        /// Why it failed.
-        source: Arc<io::Error>,
+        /// Why it failed. Not called `source`: it is in the text already, and would be told twice.
+        cause: Arc<io::Error>,
     },
     /// Anything else that ends the work. Exit code 1.
     #[error("{0}")]
@@ -38,8 +38,8 @@ pub enum Error {
 
 impl Error {
     /// An error of the operating system with what was tried.
-    pub fn io(what: impl Into<String>, source: io::Error) -> Self {
-        Self::Io { what: what.into(), source: Arc::new(source) }
+    pub fn io(what: impl Into<String>, cause: io::Error) -> Self {
+        Self::Io { what: what.into(), cause: Arc::new(cause) }
     }
 
     /// The exit code of a program that ends with this error: 1 failed, 2 wrong usage, 3 no such source, 4 refused,

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::hub::{Hub, HubConfig};
@@ -29,10 +29,16 @@ impl Default for Home {
 /// How long a hub on this machine may take to accept; on loopback the kernel does it at once.
 const LOCAL: Duration = Duration::from_millis(500);
 
+/// How long a hub of another program that went may take to come back before this one takes its place: whoever restarts it
+/// must find the port free.
+const COMES_BACK: Duration = Duration::from_secs(5);
+
 /// Finds the hub, and keeps the one that this process hosts.
 pub struct Hearth {
     home: Home,
     hub: Option<Hub>,
+    /// When a hub of another program was last known to run here.
+    others: Option<Instant>,
 }
 
 impl Hearth {
@@ -45,7 +51,7 @@ impl Hearth {
             Home::Host(config) => Some(host(config)?),
             Home::Join(_) | Home::Auto(_) => None,
         };
-        Ok(Self { home, hub })
+        Ok(Self { home, hub, others: None })
     }
 
     /// Where the hub is now.
@@ -63,7 +69,14 @@ impl Hearth {
         let there = HubAddress::of_listener(config.listen);
         if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
             log::info!("joins the hub on this machine at {there}");
+            if config.plain.is_some() && self.others.is_none() {
+                log::warn!("the plain listener belongs to the hub: give --plain to the program that hosts it");
+            }
+            self.others = Some(Instant::now());
             return Ok(there);
+        }
+        if self.others.is_some_and(|seen| seen.elapsed() < COMES_BACK) {
+            return Err(Error::Unreachable(format!("the hub on this machine at {there} is gone")));
         }
         match host(config) {
             Ok(hub) => {
@@ -72,7 +85,12 @@ impl Hearth {
                 Ok(address)
             }
             // Another program was faster.
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::AddrInUse => Ok(there),
+            Err(Error::Io { cause, .. })
+                if cause.kind() == ErrorKind::AddrInUse
+                    && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() =>
+            {
+                Ok(there)
+            }
             Err(error) => Err(error),
         }
     }
@@ -90,8 +108,8 @@ impl Hearth {
 /// A port cannot be had.
 pub fn host(config: &HubConfig) -> Result<Hub> {
     let hub = Hub::start(config.clone()).map_err(|error| match error {
-        Error::Io { what, source } if source.kind() == ErrorKind::AddrInUse => {
-            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), source }
+        Error::Io { what, cause } if cause.kind() == ErrorKind::AddrInUse => {
+            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), cause }
         }
         other => other,
     })?;
@@ -100,10 +118,17 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         ip if ip.is_unspecified() => "EVERYBODY who reaches this machine can publish and watch".to_string(),
         ip => format!("everybody who reaches {ip} can publish and watch"),
     };
+    // What is reachable from outside is said aloud, whatever the level of the log.
+    let level =
+        |address: std::net::SocketAddr| if address.ip().is_loopback() { log::Level::Info } else { log::Level::Warn };
     let address = hub.address();
-    log::info!("hosts the hub at {address}: {}", reach(address));
+    log::log!(level(address), "hosts the hub at {address}: {}", reach(address));
     if let Some(plain) = hub.plain_address() {
-        log::info!("sends plain pictures (length and JPEG) at {plain}: {}", reach(plain).replace("publish and ", ""));
+        log::log!(
+            level(plain),
+            "sends plain pictures (length and JPEG) at {plain}: {}",
+            reach(plain).replace("publish and ", "")
+        );
     }
     Ok(hub)
 }

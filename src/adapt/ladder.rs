@@ -149,7 +149,7 @@ impl Ladder {
 }
 
 /// The level at or under so many bytes.
-fn grid(bytes: f64) -> f64 {
+pub(super) fn grid(bytes: f64) -> f64 {
     ((bytes.max(LEAST).log2() * 8.0).floor() / 8.0).exp2()
 }
 

@@ -59,6 +59,6 @@ pub(super) fn status(line: &str) {
 /// Leaves the last status line standing.
 pub(super) fn end_status() {
     if STATUS_LINE.swap(false, Ordering::AcqRel) {
-        eprintln!();
+        let _ = writeln!(std::io::stderr());
     }
 }

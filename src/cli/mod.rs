@@ -7,6 +7,7 @@ pub mod send;
 mod status;
 pub mod view;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,8 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
     if broken_pipe {
         return ExitCode::SUCCESS;
     }
-    eprintln!("error: {error:#}");
+    // Nobody may be listening any more; the exit code tells all the same.
+    let _ = writeln!(std::io::stderr(), "error: {error:#}");
     ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_code))
 }
 

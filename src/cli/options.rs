@@ -57,7 +57,7 @@ impl HomeOptions {
                 "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
             ));
         }
-        if let Some(host) = &self.host {
+        if let Some(host) = self.host.as_ref().filter(|host| !host.is_empty()) {
             let mut address: HubAddress = host.parse()?;
             address.port.get_or_insert(self.port);
             self.limits.refuse_without_hub()?;

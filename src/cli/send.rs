@@ -22,7 +22,7 @@ Examples:
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
-  ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
+  ffmpeg -re -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --list                              the cameras there are
 ";
 
@@ -50,10 +50,10 @@ struct Options {
     #[arg(long, value_name = "FORMAT", env = "STREAMFLOW_FORMAT", help_heading = "Source", default_value = "auto", value_parser = format)]
     format: Format,
     /// Play files once, then end
-    #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source")]
+    #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     once: bool,
     /// End when the source fails, for supervisors, instead of trying again every second
-    #[arg(long, env = "STREAMFLOW_EXIT_ON_SOURCE_ERROR", help_heading = "Source")]
+    #[arg(long, env = "STREAMFLOW_EXIT_ON_SOURCE_ERROR", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     exit_on_source_error: bool,
     /// Print the cameras with their formats, sizes and rates, and end
     #[arg(long, help_heading = "Source")]
@@ -86,7 +86,7 @@ struct Options {
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
     name: Option<String>,
     /// Take the name over from a publisher that has it
-    #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream")]
+    #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new())]
     replace: bool,
 
     #[command(flatten)]

@@ -48,14 +48,14 @@ struct Options {
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
     snapshots: PathBuf,
     /// Begin without the overlay
-    #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", conflicts_with = "headless")]
+    #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     no_overlay: bool,
 
     /// No window
-    #[arg(long, env = "STREAMFLOW_HEADLESS", help_heading = "Without a window")]
+    #[arg(long, env = "STREAMFLOW_HEADLESS", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     headless: bool,
     /// Print the statistics as a JSON line a second
-    #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window")]
+    #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
     /// End after so many pictures
     #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window")]
@@ -148,7 +148,7 @@ impl Watch {
         let enough = self.limits.frames.is_some_and(|n| self.pictures >= n);
         let late = self.limits.duration.is_some_and(|d| at.since(self.begun) >= d);
         if self.json && (at >= self.next_line || enough || late) {
-            self.next_line = self.next_line + Duration::from_secs(1);
+            self.next_line = (self.next_line + Duration::from_secs(1)).max(at);
             if let Err(error) = print_line(&viewer.report()) {
                 return Some(Err(error.into()));
             }

@@ -204,7 +204,8 @@ fn accept(mut poll: Poll, main: &TcpListener, plain: Option<&TcpListener>, door:
 }
 
 fn accept_all(listener: &TcpListener, plain: bool, door: &Arc<Door>, limit: &mut LineLimit) {
-    loop {
+    // In a flood the loop must still see that the hub stops.
+    while !door.shared.stopping.load(std::sync::atomic::Ordering::Acquire) {
         match listener.accept() {
             Ok((socket, address)) => {
                 if let Err(why) = welcome(socket, address, plain, door) {
@@ -214,11 +215,9 @@ fn accept_all(listener: &TcpListener, plain: bool, door: &Arc<Door>, limit: &mut
             Err(e) if e.kind() == ErrorKind::WouldBlock => return,
             Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(e) => {
-                // Out of file descriptors, most likely: whoever is inside goes on, and the next accept comes when the
-                // next connection knocks.
+                // Out of file descriptors, most likely: whoever is inside goes on, and whoever knocks waits.
                 limit.warn(&format!("cannot accept: {e}"));
                 std::thread::sleep(Duration::from_millis(50));
-                return;
             }
         }
     }
@@ -269,12 +268,10 @@ fn welcome(
     };
     let here = door.clone();
     let started = std::thread::Builder::new().name("greet".into()).stack_size(256 * 1024).spawn(move || {
-        let heard = hear(&socket, address, &here, serial);
-        let mut pending = here.pending();
-        pending.waiting.retain(|(s, _)| *s != serial);
-        drop(pending);
         // Counts the thread out when everything is done, whatever that is.
         let _out = ThreadOut(here.clone());
+        let heard = hear(&socket, address, &here, serial);
+        here.pending().waiting.retain(|(s, _)| *s != serial);
         match heard {
             Ok(Some((guest, early))) => match socket.set_nonblocking(true) {
                 Ok(()) => {

@@ -262,8 +262,9 @@ impl Loop {
                 }
             }
             Wish::Watch(key) => {
-                let _ = peer.welcome(&key, shared.config.max_picture);
+                // What follows from the decision comes through this loop's own inbox, so after the welcome.
                 shared.decide(|rooms| rooms.watch(id, &key, now()))?;
+                let _ = peer.welcome(&key, shared.config.max_picture);
                 log::debug!("{}: watches {key}", peer.address);
             }
         }

@@ -259,6 +259,10 @@ impl Shared {
     /// What the viewers of a stream on one loop need now; the publisher is told when that changes what it encodes.
     fn need(&self, stream: &Stream, index: usize, needs: Vec<Need>) {
         let mut registry = self.registry();
+        if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
+            // Everybody has left it meanwhile; another of its name has needs of its own.
+            return;
+        }
         let loops = registry.needs.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len()]);
         loops[index] = needs;
         let all: Vec<Need> = loops.iter().flatten().copied().collect();

@@ -441,6 +441,7 @@ impl<U: LinkUser> Runner<U> {
     fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, Broken> {
         let user = &mut self.user;
         let mut answers = Vec::new();
+        let before = connection.bytes_in;
         let done = connection.read(&mut self.scratch, &mut |packet| {
             let at = now();
             open.session.heard(at);
@@ -458,6 +459,10 @@ impl<U: LinkUser> Runner<U> {
             }
             Ok(())
         });
+        if connection.bytes_in > before {
+            // A large picture on a slow link is a sign of life long before it is whole.
+            open.session.heard(now());
+        }
         for answer in answers {
             connection.send_control(&answer)?;
         }

@@ -150,7 +150,10 @@ impl Capture {
                 Ok(Next::Frame) => {}
                 Ok(Next::Nothing) => {
                     // A slow source may well be silent for two of its own intervals.
-                    let patience = opened.fps.map_or(STALL, |fps| STALL.max(Duration::from_secs_f64(2.5 / fps)));
+                    let patience = opened
+                        .fps
+                        .filter(|fps| (0.01..=1000.0).contains(fps))
+                        .map_or(STALL, |fps| STALL.max(Duration::from_secs_f64(2.5 / fps)));
                     if now().since(last_frame) > patience {
                         return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
                     }

@@ -86,6 +86,9 @@ impl Publisher {
         for name in names {
             crate::wire::control::check_name(name).map_err(Error::Usage)?;
         }
+        if !(0.1..=240.0).contains(&config.wish.fps) {
+            return Err(Error::Usage("the rate is 0.1 to 240 pictures a second".into()));
+        }
         if !(1..=100).contains(&config.quality) {
             return Err(Error::Usage("the quality is 1 to 100".into()));
         }

@@ -27,6 +27,8 @@ pub(super) struct Uplink {
     instance: u64,
     limit: String,
     look_at_limit: Micros,
+    /// The longest picture that the hub takes, in bytes.
+    max_picture: usize,
 }
 
 impl Uplink {
@@ -41,6 +43,7 @@ impl Uplink {
             instance,
             limit: String::new(),
             look_at_limit: Micros(0),
+            max_picture: usize::MAX,
         }
     }
 }
@@ -87,7 +90,9 @@ impl LinkUser for Uplink {
     }
 
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::Demand { viewers, rungs } = control {
+        if let Control::Welcome { max_picture, .. } = control {
+            self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
+        } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
             state.demand.unwatched_since = match viewers {
                 0 => state.demand.unwatched_since.or_else(|| Some(now())),
@@ -150,6 +155,12 @@ impl LinkUser for Uplink {
             self.rest.extend(self.pictures.try_take()?);
         }
         let picture = self.rest.pop_front()?;
+        if picture.data.len() > self.max_picture {
+            // The hub would end the connection over it.
+            log::warn!("a picture of {} bytes is left out: the hub takes {}", picture.data.len(), self.max_picture);
+            self.shared.lock().counts.broken += 1;
+            return None;
+        }
         let at = now();
         let mut state = self.shared.lock();
         state.counts.sent += 1;

@@ -104,8 +104,8 @@ impl Viewer {
             Taken::Value(shown) => Some(shown),
             Taken::Nothing => None,
             Taken::Closed => {
-                // The decoder is gone, which only a panic can do; do not spin.
-                std::thread::sleep(patience);
+                // It is over for good; who asks again all the same does not spin.
+                std::thread::sleep(patience.min(Duration::from_millis(50)));
                 None
             }
         }

@@ -28,6 +28,9 @@ use crate::wire::packet::Packet;
 
 /// How often a connection's metrics are logged at `debug`.
 const METRICS: Duration = Duration::from_secs(30);
+/// Requests of one peer between two ticks (100 ms) that the rules or other peers have to hear of. A person who clicks
+/// through streams makes a few a second.
+const MOST_REQUESTS: u32 = 16;
 /// How long a connection that has been told goodbye may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
 /// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
@@ -124,6 +127,8 @@ pub(super) struct Peer {
     asked: Asked,
     /// What its link and its wishes ask of the stream now.
     pub(super) need: Need,
+    /// Requests since the last tick that make work for others than the asker.
+    requests: u32,
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
     first: Option<Packet>,
@@ -169,6 +174,7 @@ impl Peer {
             ladder: Ladder::new(),
             asked: asked(want),
             need: asked(want).need(ANY, Duration::from_millis(33)),
+            requests: 0,
             listed: false,
             first: newcomer.first,
             key: None,
@@ -411,15 +417,21 @@ impl Peer {
             asked: &mut self.asked,
             room: &mut self.room,
             bare: self.bare,
+            requests: &mut self.requests,
             answers: Vec::new(),
             texts: Vec::new(),
             said: false,
             closing: self.closing.is_some(),
             heard: false,
         };
+        let before = self.connection.bytes_in;
         let done = act(&mut hearing, &mut self.connection);
         let heard = hearing.heard;
         let (answers, texts, said) = (hearing.answers, hearing.texts, hearing.said);
+        if let (Some(session), true) = (&mut self.session, self.connection.bytes_in > before) {
+            // A large picture on a slow link is a sign of life long before it is whole.
+            session.heard(now());
+        }
         if let (true, Some(beat)) = (said, &mut self.beat) {
             beat.spoke(now());
         }
@@ -427,7 +439,10 @@ impl Peer {
             self.progress = now();
         }
         for control in answers {
-            self.tell(&control)?;
+            match control {
+                Control::Bye { .. } => self.say_bye(&control)?,
+                control => self.tell(&control)?,
+            }
         }
         for text in texts {
             self.connection.send_text(text)?;
@@ -437,6 +452,7 @@ impl Peer {
 
     /// Heartbeat, deadlines, metrics.
     pub(super) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
+        self.requests = 0;
         if let Some(until) = self.closing {
             let all_said = self.connection.is_idle();
             if all_said {
@@ -547,6 +563,7 @@ struct Hearing<'a> {
     metrics: &'a mut Metrics,
     credit: &'a mut Credit,
     asked: &'a mut Asked,
+    requests: &'a mut u32,
     room: &'a mut String,
     bare: bool,
     answers: Vec<Control>,
@@ -636,6 +653,12 @@ impl Hearing<'_> {
     fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {
         if let Some(session) = &mut self.session {
             self.answers.extend(session.control(&control, at));
+        }
+        if matches!(control, Control::Subscribe { .. } | Control::List | Control::State(_)) {
+            *self.requests += 1;
+            if *self.requests > MOST_REQUESTS {
+                return Err(WireError::Malformed("more requests than anybody needs").into());
+            }
         }
         match control {
             Control::Ack { sequence, backlog } => {

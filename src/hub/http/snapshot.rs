@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::names::stream_key;
@@ -14,6 +15,8 @@ use crate::wire::control::Control;
 
 /// How long a sleeping camera may take to open.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked whether the hub stops meanwhile.
+const SLICE: Duration = Duration::from_millis(100);
 
 /// Answers with a picture of a stream, or of the first there is in room `main`.
 pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> io::Result<Served<'a>> {
@@ -55,7 +58,12 @@ fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String
     // A viewer without a connection: what is told to it falls on the floor.
     let id = shared.new_id();
     shared.decide(|rooms| rooms.watch(id, key, now())).map_err(|refusal| refusal.to_string())?;
-    let picture = stream.fresh_within(PATIENCE, now());
+    let until = now() + PATIENCE;
+    let mut picture = None;
+    // In slices, so that a hub that stops need not wait for it.
+    while picture.is_none() && now() < until && !shared.stopping.load(Ordering::Acquire) {
+        picture = stream.fresh_within(SLICE, now());
+    }
     let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, "", now())));
     picture.ok_or_else(|| format!("{key}: no picture came within {} s", PATIENCE.as_secs()))
 }
