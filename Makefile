@@ -17,7 +17,7 @@ ifneq ($(LIBCLANG_PATH),)
 export LIBCLANG_PATH
 endif
 
-.PHONY: help setup setup-test build run test check unit examples fuzz window rigs bench
+.PHONY: help setup setup-test build run test check unit examples page fuzz window rigs bench
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -34,7 +34,7 @@ build: setup ## builds the three programs into target/release
 run: build ## builds and shows the camera, or the test pattern
 	@scripts/run
 
-test: setup-test check unit examples fuzz ## everything that proves the project
+test: setup-test check unit examples page fuzz ## everything that proves the project
 
 check: ## formatting and lints
 	@cargo fmt --all --check
@@ -47,6 +47,10 @@ unit: ## unit, integration and doc tests, and each bench once
 examples: ## runs the examples that end by themselves
 	@cargo run -q --locked --example loopback -- --for 2
 	echo "examples: ok"
+
+page: ## the web page: types, lints, a real Chromium; and ffmpeg as a player
+	@cargo build -q --locked --bins
+	scripts/try-page
 
 FUZZ_SECONDS ?= 5
 fuzz: ## every fuzz target for FUZZ_SECONDS (5)
