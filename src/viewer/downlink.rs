@@ -61,6 +61,7 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
+        state.rhythm = None;
         state.carries = None;
     }
 
@@ -86,6 +87,7 @@ impl LinkUser for Downlink {
         let sequence = picture.sequence;
         let mut state = self.shared.lock();
         state.meter.received(&picture, received);
+        state.came(received);
         state.meter.counts.metadata =
             picture.metadata.as_ref().and_then(|text| serde_json::from_str(text).ok()).filter(is_flat);
         drop(state);

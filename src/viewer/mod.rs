@@ -153,6 +153,10 @@ impl Drop for Viewer {
     }
 }
 
+/// A live stream without a picture for so long, and three times what is usual for it, is not shown as live: its publisher
+/// may be frozen, and the hub knows that only after ten seconds of silence.
+const SILENT: Duration = Duration::from_secs(2);
+
 /// What the threads of a viewer tell each other beside pictures.
 struct Shared {
     state: Mutex<Watched>,
@@ -172,6 +176,8 @@ struct Watched {
     stream_told: Micros,
     /// Bytes a picture may have on the way from the hub, where that binds.
     carries: Option<u32>,
+    /// When the last picture came, and the mean time between pictures.
+    rhythm: Option<(Micros, Duration)>,
     ever_connected: bool,
     over: Option<Error>,
 }
@@ -189,6 +195,7 @@ impl Watched {
             stream: None,
             stream_told: Micros(0),
             carries: None,
+            rhythm: None,
             ever_connected: false,
             over: None,
         }
@@ -217,7 +224,10 @@ impl Watched {
                 (State::Connecting, format!("{why}, {next}"))
             }
             LinkState::Connected => match &self.stream {
-                Some(stream) if stream.live => (State::Live, String::new()),
+                Some(stream) if stream.live => match self.silence(now) {
+                    None => (State::Live, String::new()),
+                    Some(silence) => (State::Lost, format!("no picture for {}", in_words(silence))),
+                },
                 Some(stream) if stream.reason.is_empty() => (State::Waiting, format!("waiting for {name}")),
                 Some(stream) => {
                     let since = Duration::from_millis(stream.since_ms) + now.since(self.stream_told);
@@ -226,6 +236,20 @@ impl Watched {
                 None => (State::Waiting, format!("waiting for {name}")),
             },
         }
+    }
+
+    /// For how long no picture has come, where that is longer than this stream's pictures are apart.
+    fn silence(&self, now: Micros) -> Option<Duration> {
+        // A single picture, as one that was posted, has no rhythm to fall out of.
+        let (last, apart) = self.rhythm.filter(|(_, apart)| !apart.is_zero())?;
+        let silence = now.since(last.max(self.stream_told));
+        (silence > SILENT.max(3 * apart)).then_some(silence)
+    }
+
+    /// A picture came.
+    fn came(&mut self, now: Micros) {
+        let apart = self.rhythm.map_or(Duration::ZERO, |(last, apart)| (7 * apart + now.since(last)) / 8);
+        self.rhythm = Some((now, apart));
     }
 
     /// What limits the picture now: the first of these that is plainly at its end.
@@ -248,4 +272,51 @@ impl Watched {
 /// Whole seconds, never zero: what a countdown shows.
 fn in_seconds(left: Duration) -> String {
     format!("{} s", left.as_millis().div_ceil(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Micros {
+        Micros(1_000_000 + ms * 1000)
+    }
+
+    fn live() -> Watched {
+        let mut watched = Watched::new(&ViewerConfig::default());
+        watched.link = LinkState::Connected;
+        let live = StreamState {
+            room: "main".into(),
+            name: "door".into(),
+            live: true,
+            reason: String::new(),
+            since_ms: 0,
+            published: true,
+            limit: String::new(),
+        };
+        watched.stream = Some(live);
+        watched
+    }
+
+    #[test]
+    fn a_frozen_publisher_is_not_shown_as_live() {
+        let mut watched = live();
+        for i in 0..60 {
+            watched.came(at(i * 33));
+        }
+        assert_eq!(watched.report(at(2500)).state, State::Live);
+        let report = watched.report(at(5000));
+        assert_eq!((report.state, report.detail.as_str()), (State::Lost, "no picture for 3 s"));
+        watched.came(at(5001));
+        assert_eq!(watched.report(at(5002)).state, State::Live);
+    }
+
+    #[test]
+    fn a_slow_stream_is_live_between_its_pictures() {
+        let mut watched = live();
+        for i in 0..60 {
+            watched.came(at(i * 5000));
+        }
+        assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
+    }
 }
