@@ -28,6 +28,8 @@ use crate::wire::control::{Cause, Control};
 const WAKER: Token = Token(usize::MAX);
 /// How often heartbeats, deadlines and metrics are looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// Lines about single connections between two ticks: a flood of them writes 20 a second, and the sums tell of all.
+const LINES: u32 = 2;
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 256 * 1024;
@@ -117,6 +119,8 @@ struct Loop {
     scratch: Vec<u8>,
     next_tick: Micros,
     next_summary: Micros,
+    /// Lines about single connections that may still be logged before the next tick.
+    lines_left: u32,
 }
 
 /// Serves until the hub stops.
@@ -136,6 +140,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         scratch: vec![0; SCRATCH],
         next_tick: start,
         next_summary: start + SUMMARY,
+        lines_left: LINES,
     };
     let mut events = Events::with_capacity(1024);
     while !this.shared.stopping.load(Ordering::Acquire) {
@@ -222,7 +227,8 @@ impl Loop {
         self.peers.insert(token, peer);
         self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
         if let Err(refusal) = self.begin(token, wish) {
-            if let Some(peer) = self.peers.get(&token) {
+            if let (Some(peer), 1..) = (self.peers.get(&token), self.lines_left) {
+                self.lines_left -= 1;
                 log::info!("{}: refused: {refusal}", peer.address);
             }
             self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
@@ -248,7 +254,10 @@ impl Loop {
                 shared.decide(|rooms| rooms.publish(id, &key, replace, instance, now()))?;
                 let stream = shared.stream(&key);
                 stream.begin();
-                log::info!("{}: publishes {key}", peer.address);
+                if self.lines_left > 0 {
+                    self.lines_left -= 1;
+                    log::info!("{}: publishes {key}", peer.address);
+                }
                 peer.publish(key.clone(), stream);
                 let _ = peer.welcome(&key, shared.config.max_picture);
                 shared.crowd_sees(&key);
@@ -480,6 +489,7 @@ impl Loop {
             return;
         }
         self.next_tick = at + TICK;
+        self.lines_left = LINES;
         let mut over = Vec::new();
         for (&token, peer) in &mut self.peers {
             if let Err(why) = peer.tick(at, self.shared.config.stuck_after) {

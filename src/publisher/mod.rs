@@ -69,6 +69,9 @@ impl Default for PublisherConfig {
     }
 }
 
+/// How long the threads of a publisher may take to end.
+const UNHURRIED: Duration = Duration::from_millis(600);
+
 /// A running publisher. Dropping it ends the stream, closes everything and waits for its threads.
 pub struct Publisher {
     shared: Arc<Shared>,
@@ -149,8 +152,16 @@ impl Drop for Publisher {
     fn drop(&mut self) {
         self.shared.stop();
         // The link goes last: it says goodbye when the others have nothing more to send.
+        let until = now() + UNHURRIED;
         for thread in self.threads.drain(..) {
-            let _ = thread.join();
+            while !thread.is_finished() && now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            // A source may be held up by the system, in a name or a connection that nobody answers. Its thread ends by
+            // itself when it is let go; a program that was asked to stop does not wait for that.
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
         }
         drop(self.link.take());
     }
