@@ -4,6 +4,7 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
+mod hearing;
 mod member;
 mod peer;
 

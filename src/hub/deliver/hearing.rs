@@ -1,0 +1,174 @@
+//! What a delivery loop's peers say: pictures of publishers, acknowledgements and wishes of viewers.
+
+use std::sync::Arc;
+
+use super::peer::{Metrics, Role};
+use crate::adapt::Asked;
+use crate::credit::Credit;
+use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::hub::stream::Stream;
+use crate::net::connection::Broken;
+use crate::room::{ConnectionId, StreamKey};
+use crate::session::{Session, capture_time};
+use crate::time::{Micros, now};
+use crate::wire::WireError;
+use crate::wire::control::{Cause, Control, Want, check_name};
+use crate::wire::packet::Packet;
+
+/// Requests of one peer between two ticks (100 ms) that the rules or other peers have to hear of. A person who clicks
+/// through streams makes a few a second.
+const MOST_REQUESTS: u32 = 16;
+
+/// What listens to a peer's packets while its connection is being read.
+pub(super) struct Hearing<'a> {
+    pub(super) id: ConnectionId,
+    pub(super) role: &'a Role,
+    pub(super) session: Option<&'a mut Session>,
+    pub(super) metrics: &'a mut Metrics,
+    pub(super) credit: &'a mut Credit,
+    pub(super) asked: &'a mut Asked,
+    pub(super) requests: &'a mut u32,
+    pub(super) room: &'a mut String,
+    pub(super) bare: bool,
+    pub(super) answers: Vec<Control>,
+    pub(super) texts: Vec<&'static str>,
+    pub(super) said: bool,
+    pub(super) closing: bool,
+    pub(super) heard: bool,
+}
+
+impl Hearing<'_> {
+    pub(super) fn packet(
+        &mut self,
+        packet: Packet,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        said: &mut Vec<Packet>,
+    ) -> Result<(), Broken> {
+        let at = now();
+        self.heard = true;
+        if let Some(session) = &mut self.session {
+            session.heard(at);
+        }
+        if self.closing {
+            return Ok(());
+        }
+        if let Role::Member(_) = self.role {
+            self.said |= matches!(packet, Packet::Text(_));
+            said.push(packet);
+            return Ok(());
+        }
+        match packet {
+            Packet::Control(control) => self.control(control, shared, at),
+            Packet::Picture(mut picture) => {
+                let Some(session) = &self.session else {
+                    return Err(WireError::Malformed("a bare publisher sends bare pictures").into());
+                };
+                let spent = picture.spans.capture + picture.spans.encode;
+                let (captured, estimated) = capture_time(&session.clock, picture.captured, spent, at);
+                picture.captured = captured;
+                picture.estimated |= estimated;
+                picture.spans.uplink = at.since(captured + spent);
+                self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0 });
+                self.publish(picture, at, shared, fresh)
+            }
+            Packet::Text(text) => {
+                self.said = true;
+                if text.trim() == "ping" {
+                    self.texts.push("pong");
+                }
+                Ok(())
+            }
+            Packet::Bare(data) if self.bare => {
+                let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
+                let picture = Picture { sequence, captured: at, estimated: true, data, ..Picture::default() };
+                self.publish(picture, at, shared, fresh)
+            }
+            Packet::Bare(_) => Err(WireError::Malformed("a publisher that said hello sends packets").into()),
+        }
+    }
+
+    fn publish(
+        &mut self,
+        mut picture: Picture,
+        at: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let Role::Publisher(stream) = self.role else {
+            return Err(WireError::Malformed("a picture from a viewer").into());
+        };
+        if !picture.data.starts_with(&[0xff, 0xd8]) || picture.data.len() > shared.config.max_picture {
+            // It must not end the stream, and no viewer must get it.
+            self.metrics.errors += 1;
+            return Ok(());
+        }
+        if picture.metadata.as_deref().is_some_and(|m| serde_json::from_str::<serde::de::IgnoredAny>(m).is_err()) {
+            // It is put into other people's JSON as it is.
+            self.metrics.errors += 1;
+            picture.metadata = None;
+        }
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += at.since(picture.captured);
+        fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
+        Ok(())
+    }
+
+    fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {
+        if let Some(session) = &mut self.session {
+            self.answers.extend(session.control(&control, at));
+        }
+        if matches!(control, Control::Subscribe { .. } | Control::List | Control::State(_)) {
+            *self.requests += 1;
+            if *self.requests > MOST_REQUESTS {
+                return Err(WireError::Malformed("more requests than anybody needs").into());
+            }
+        }
+        match control {
+            Control::Ack { sequence, backlog } => {
+                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+            }
+            Control::Pong { time, .. } if time <= at.0 => {
+                self.credit.round_trip(at.since(Micros(time)), at);
+            }
+            Control::Subscribe { room, name, want } if !matches!(self.role, Role::Publisher(_)) => {
+                let check = check_name(&room).and_then(|()| if name.is_empty() { Ok(()) } else { check_name(&name) });
+                let watched = check.and_then(|()| {
+                    let key = StreamKey::new(&room, &name);
+                    shared.decide(|rooms| rooms.watch(self.id, &key, at)).map_err(|e| e.to_string())
+                });
+                match watched {
+                    Ok(()) => {
+                        *self.room = room;
+                        *self.asked = asked(want);
+                    }
+                    Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
+                }
+            }
+            Control::List => self.answers.push(Control::Streams { streams: shared.list(self.room) }),
+            Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
+                let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
+                let limit = plain_text(&state.limit, "");
+                let decided = shared
+                    .decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, &reason, &limit, at)));
+                let Ok(()) = decided;
+            }
+            Control::Bye { .. } => return Err(Broken::Closed),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// What a viewer wants, as adaptation takes it.
+pub(super) fn asked(want: Want) -> Asked {
+    let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
+    Asked { quality, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
+}
+
+/// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.
+fn plain_text(text: &str, instead: &str) -> String {
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    if clean.is_empty() { instead.to_string() } else { clean }
+}
