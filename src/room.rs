@@ -4,9 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::adapt::Rung;
+use crate::adapt::{Load, Rung};
 use crate::time::{Micros, micros};
-use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
+use crate::wire::control::{AskedPicture, Cause, Control, StreamInfo, StreamState};
 
 /// Names one connection of a hub, for as long as the hub lives.
 pub type ConnectionId = u64;
@@ -70,8 +70,10 @@ struct Stream {
     publisher: Option<ConnectionId>,
     instance: u64,
     viewers: Vec<ConnectionId>,
+    /// Why no pictures come; empty while they do.
     reason: String,
-    limit: String,
+    asked: Option<AskedPicture>,
+    load: Load,
     since: Micros,
     rungs: Vec<Rung>,
 }
@@ -89,7 +91,8 @@ impl Stream {
             reason: self.reason.clone(),
             since_ms: micros(now.since(self.since)) / 1000,
             published: self.publisher.is_some(),
-            limit: self.limit.clone(),
+            asked: self.asked.clone(),
+            load: self.load,
         })
     }
 
@@ -159,7 +162,8 @@ impl Rooms {
         stream.publisher = Some(id);
         stream.instance = instance;
         stream.reason.clear();
-        stream.limit.clear();
+        stream.asked = None;
+        stream.load = Load::default();
         stream.since = now;
         let demand = stream.demand();
         let state = stream.state(key, now);
@@ -193,17 +197,18 @@ impl Rooms {
         Ok(effects)
     }
 
-    /// A publisher says how its stream is doing; an empty reason means that pictures come.
-    pub fn report(&mut self, id: ConnectionId, reason: &str, limit: &str, now: Micros) -> Vec<Effect> {
+    /// A publisher says how its stream is doing: pictures come if there is no reason why not.
+    pub fn report(&mut self, id: ConnectionId, told: StreamState, now: Micros) -> Vec<Effect> {
         let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
-        if stream.reason == reason && stream.limit == limit {
+        if (&stream.reason, &stream.asked, &stream.load) == (&told.reason, &told.asked, &told.load) {
             return Vec::new();
         }
-        if stream.reason != reason {
-            reason.clone_into(&mut stream.reason);
+        if stream.reason != told.reason {
+            stream.reason = told.reason;
             stream.since = now;
         }
-        limit.clone_into(&mut stream.limit);
+        stream.asked = told.asked;
+        stream.load = told.load;
         let state = stream.state(&key, now);
         stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect()
     }
@@ -230,7 +235,7 @@ impl Rooms {
         let Some((key, stream)) = self.published_by(id) else { return self.remove(id) };
         stream.publisher = None;
         reason.clone_into(&mut stream.reason);
-        stream.limit.clear();
+        stream.load = Load::default();
         stream.since = now;
         let state = stream.state(&key, now);
         let mut effects: Vec<_> = stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect();
@@ -410,7 +415,7 @@ mod tests {
         let published = rooms.publish(2, &door(), false, 0, NOW).unwrap();
         assert_eq!(states(&published, 1), [(true, String::new())]);
         assert_eq!(demands(&published, 2), [1]);
-        let lost = rooms.report(2, "camera unplugged", "", NOW);
+        let lost = rooms.report(2, StreamState { reason: "camera unplugged".into(), ..StreamState::default() }, NOW);
         assert_eq!(states(&lost, 1), [(false, "camera unplugged".into())]);
         let gone = rooms.leave(2, "publisher gone", NOW);
         assert_eq!(states(&gone, 1), [(false, "publisher gone".into())]);

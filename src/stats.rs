@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
+use crate::wire::control::AskedPicture;
 
 /// Median and tail of a span over the last seconds, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -93,7 +95,12 @@ pub struct ViewReport {
     /// Connections made after the first.
     pub reconnects: u64,
     /// What limits the picture now: `camera`, `encoder`, `uplink`, `hub`, `downlink`, `decoder` or `nothing`.
-    pub limit: String,
+    pub limit: Limit,
+    /// The numbers behind it.
+    pub load: Load,
+    /// What the pictures would be if nothing limited them; a viewer's own wish counts. Empty while the publisher does not
+    /// say.
+    pub asked: AskedPicture,
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Value>,
@@ -141,7 +148,11 @@ pub struct PublishReport {
     /// Times that the source was opened again after a fault.
     pub reopened: u64,
     /// What limits the picture now: `camera`, `encoder`, `uplink` or `nothing`.
-    pub limit: String,
+    pub limit: Limit,
+    /// The numbers behind it.
+    pub load: Load,
+    /// What the pictures would be if nothing limited them.
+    pub asked: AskedPicture,
 }
 
 /// Numbers of the last seconds, for medians and rates.

@@ -263,6 +263,8 @@ fn statistics_for_programs_are_a_json_object_a_line() {
                 ("state", Value::is_string),
                 ("detail", Value::is_string),
                 ("limit", Value::is_string),
+                ("load", Value::is_object),
+                ("asked", Value::is_object),
                 ("size", Value::is_string),
                 ("fps", Value::is_number),
                 ("jitter_ms", Value::is_number),

@@ -74,7 +74,8 @@ export class Recent {
  * @property {number} quality
  * @property {number} skipped
  * @property {number} reconnects
- * @property {string} limit
+ * @property {string} limit  what limits the picture, with the numbers behind it
+ * @property {string} asked  size and quality if nothing did; empty where nobody says
  * @property {[string, number][]} budget  where the age was spent, milliseconds
  * @property {[string, string][]} metadata
  */

@@ -130,12 +130,14 @@ export class Stage {
     by("notice").textContent = report.detail;
     by("notice").hidden = !report.detail;
     if (this.#overlay.hidden) return;
+    const shown = `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`;
     /** @type {[string, string, string?][]} */
     const rows = [
       ["age", `${about}${report.age.toFixed(1)} ms`, "age"],
       ["99 %", `${report.age99.toFixed(1)} ms`],
       ["rate", `${report.fps.toFixed(1)} fps · ${report.kbytes.toFixed(0)} kB/s`],
-      ["picture", `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`],
+      ["picture", shown],
+      ...(report.asked && report.asked !== shown ? /** @type {[string, string][]} */ ([["of", report.asked]]) : []),
       ["left out", `${report.skipped}${report.reconnects ? ` · ${report.reconnects} reconnects` : ""}`],
       ["limit", report.limit],
       .../** @type {[string, string][]} */ (report.metadata),

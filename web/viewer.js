@@ -1,5 +1,6 @@
 // @ts-check
 import { Clock } from "./clock.js";
+import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
 import { Painter } from "./painter.js";
 import { read, write } from "./packet.js";
@@ -37,8 +38,11 @@ export class Viewer {
   #timers = [];
   #heard = 0;
   #refused = "";
-  /** @type {{live: boolean, reason: string, since: number, limit: string, room: string, name: string} | null} */
+  /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
+   * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load} | null} */
   #state = null;
+  /** What the hub says of this connection: bytes a picture it carries, and how busy it is; 0 is no limit. */
+  #link = { bytes: 0, busy: 0 };
   /** @type {import("./packet.js").Picture | null} */
   #newest = null;
   #arrived = 0;
@@ -144,6 +148,7 @@ export class Viewer {
   #lost() {
     this.#disconnect();
     this.#state = null;
+    this.#link = { bytes: 0, busy: 0 };
     if (!this.#wanted) return;
     const wait = this.#refused ? REFUSED_WAIT : WAITS[Math.min(this.#tries, WAITS.length - 1)];
     this.#tries++;
@@ -201,11 +206,15 @@ export class Viewer {
           live: control.live === true,
           reason: String(control.reason ?? ""),
           since: at - Number(control.since_ms ?? 0),
-          limit: String(control.limit ?? ""),
           room: String(control.room ?? this.#room),
           name: String(control.name ?? this.#name),
+          asked: readAsked(control.asked),
+          load: readLoad(control.load),
         };
         this.#tell();
+        break;
+      case "link":
+        this.#link = { bytes: Number(control.bytes) || 0, busy: Number(control.busy) || 0 };
         break;
       case "bye":
         this.#refused = control.cause === "refused" ? String(control.reason ?? "refused") : "";
@@ -223,26 +232,46 @@ export class Viewer {
     const now = performance.now();
     const numbers = this.#meter.numbers(now);
     const [state, detail] = this.#inWords(now);
-    const interval = numbers.fps > 0 ? 1000 / numbers.fps : 0;
-    const spent = Object.fromEntries(numbers.budget);
-    let limit = this.#state?.limit || "nothing";
-    if (limit === "nothing" && interval) {
-      if (spent.encode > interval) limit = "encoder";
-      else if (spent.decode > interval) limit = "decoder";
-      else if (spent.uplink > 2 * interval) limit = "uplink";
-      else if (spent.downlink + spent.hub > 2 * interval) limit = "downlink";
-    }
     this.#report({
       ...numbers,
       state,
       detail,
-      limit,
+      limit: limit(this.#load(numbers)),
+      asked: this.#asked(),
       stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
       estimated: this.#meter.estimated || !this.#clock.sure,
       size: this.#painter.size,
       quality: this.#newest?.quality ?? 0,
       metadata: flat(this.#newest?.metadata ?? ""),
     });
+  }
+
+  /** What the pictures would be if nothing limited them: the publisher's word, and what was chosen here. */
+  #asked() {
+    const asked = this.#state?.asked;
+    if (!asked?.size) return "";
+    const quality = asked.quality && (this.#quality || asked.quality);
+    return `${asked.size}${quality ? ` · quality ${quality}` : ""}`;
+  }
+
+  /**
+   * How busy every stage is: those of the publisher as it says, the rest as seen from here.
+   * @param {{fps: number, budget: [string, number][]}} numbers
+   * @returns {import("./limit.js").Load}
+   */
+  #load(numbers) {
+    const { asked, load } = this.#state ?? {};
+    const fps = asked?.fps || numbers.fps;
+    if (!fps || !numbers.fps) return {};
+    const spent = Object.fromEntries(numbers.budget);
+    const { bytes, busy } = this.#link;
+    return {
+      encoder: { needs: spent.encode, has: 1000 / fps },
+      ...load,
+      ...(busy ? { hub: { needs: busy, has: 80 } } : {}),
+      ...(bytes ? { downlink: { needs: asked?.bytes || bytes * 1.25, has: bytes } } : {}),
+      decoder: { needs: spent.decode, has: 1000 / fps },
+    };
   }
 
   /**

@@ -1,6 +1,6 @@
 //! What stands in the way of a better picture now.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The stage that limits the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -37,23 +37,81 @@ impl std::fmt::Display for Limit {
     }
 }
 
-/// How busy each stage would be with what was asked: the time it takes for each picture over the time between asked
-/// pictures, or what was asked of it over what it can. 1 is all it can; 0 is unknown or nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+/// What a stage needs for what was asked, and what it has, in the stage's own unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stage {
+    /// For what was asked. 0: nothing, or nobody knows.
+    pub needs: f32,
+    /// What there is. 0: nobody knows.
+    pub has: f32,
+}
+
+impl Stage {
+    /// To three digits: what a person reads, and what does not change with every picture.
+    #[must_use]
+    pub fn new(needs: f64, has: f64) -> Self {
+        let round = |value: f64| {
+            let value = if value.is_finite() { value.max(0.0) } else { 0.0 };
+            let unit = 10_f64.powi(value.max(1e-3).log10().floor() as i32 - 2);
+            ((value / unit).round() * unit) as f32
+        };
+        Self { needs: round(needs), has: round(has) }
+    }
+
+    /// How busy it would be with what was asked; 1 is all it can, 0 is unknown or nothing.
+    #[must_use]
+    pub fn load(self) -> f32 {
+        if self.needs > 0.0 && self.has > 0.0 { self.needs / self.has } else { 0.0 }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+    fn is_unknown(&self) -> bool {
+        self.load() == 0.0
+    }
+}
+
+/// Every stage of a picture's way, with what was asked of it. Stages that nobody knows of are left out of the JSON.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Load {
-    /// Asked pictures a second over those the camera gives.
-    pub camera: f32,
-    /// Time to encode all rungs of a frame over the interval.
-    pub encoder: f32,
-    /// Bytes a frame at the asked quality over [`crate::adapt::Ladder::bytes`] of the uplink.
-    pub uplink: f32,
-    /// Time the delivery loop takes for one frame of all its viewers over the interval.
-    pub hub: f32,
-    /// Bytes of a picture at the asked quality over [`crate::adapt::Ladder::bytes`] of the viewer.
-    pub downlink: f32,
-    /// Time to decode and show a picture over the interval, or
-    /// [`crate::credit::Credit::decoder_interval`] over it where that is more.
-    pub decoder: f32,
+    /// Pictures a second.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub camera: Stage,
+    /// Milliseconds for all rungs of a frame, of those between frames.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub encoder: Stage,
+    /// Bytes of a frame at the asked quality, of those that the uplink carries in an interval.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub uplink: Stage,
+    /// Percent of the time that the delivery loop works, of those after which pictures begin to wait.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub hub: Stage,
+    /// Bytes of a picture at the asked quality, of those that the way to the viewer carries in an interval.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub downlink: Stage,
+    /// Milliseconds to decode a picture, of those between pictures.
+    #[serde(skip_serializing_if = "Stage::is_unknown")]
+    pub decoder: Stage,
+}
+
+impl Load {
+    /// The numbers behind a limit, for a person: `carries 14 of 37 kB a picture`. Empty for [`Limit::Nothing`].
+    #[must_use]
+    pub fn in_words(&self, limit: Limit) -> String {
+        let kilobytes = |stage: Stage| {
+            let digits = usize::from(stage.has < 9_950.0);
+            format!("carries {:.digits$} of {:.0} kB a picture", stage.has / 1e3, stage.needs / 1e3)
+        };
+        match limit {
+            Limit::Camera => format!("gives {:.1} of {:.1} fps", self.camera.has, self.camera.needs),
+            Limit::Encoder => format!("takes {:.0} ms of {:.0}", self.encoder.needs, self.encoder.has),
+            Limit::Uplink => kilobytes(self.uplink),
+            Limit::Hub => format!("is busy {:.0} % of the time", self.hub.needs),
+            Limit::Downlink => kilobytes(self.downlink),
+            Limit::Decoder => format!("takes {:.0} ms of {:.0}", self.decoder.needs, self.decoder.has),
+            Limit::Nothing => String::new(),
+        }
+    }
 }
 
 /// The stage with the highest load, if that is over what it can: everybody else would have to wait for it. Of two about
@@ -61,14 +119,14 @@ pub struct Load {
 #[must_use]
 pub fn limit(load: &Load) -> Limit {
     // A camera at 29.2 of 30 fps is as asked; cameras do not keep time to the percent.
-    let camera = if load.camera > 1.07 { load.camera } else { 0.0 };
+    let camera = if load.camera.load() > 1.07 { load.camera.load() } else { 0.0 };
     let stages = [
         (Limit::Camera, camera),
-        (Limit::Encoder, load.encoder),
-        (Limit::Uplink, load.uplink),
-        (Limit::Hub, load.hub),
-        (Limit::Downlink, load.downlink),
-        (Limit::Decoder, load.decoder),
+        (Limit::Encoder, load.encoder.load()),
+        (Limit::Uplink, load.uplink.load()),
+        (Limit::Hub, load.hub.load()),
+        (Limit::Downlink, load.downlink.load()),
+        (Limit::Decoder, load.decoder.load()),
     ];
     let mut worst = (Limit::Nothing, 1.0_f32);
     for (stage, share) in stages {
@@ -83,24 +141,51 @@ pub fn limit(load: &Load) -> Limit {
 mod tests {
     use super::*;
 
+    fn of(load: f64) -> Stage {
+        Stage::new(load * 100.0, 100.0)
+    }
+
     #[test]
     fn nothing_limits_while_every_stage_keeps_up() {
-        let load = Load { camera: 1.02, encoder: 0.1, uplink: 0.4, hub: 0.2, downlink: 0.9, decoder: 0.3 };
+        let load = Load {
+            camera: of(1.02),
+            encoder: of(0.1),
+            uplink: of(0.4),
+            hub: of(0.2),
+            downlink: of(0.9),
+            decoder: of(0.3),
+        };
         assert_eq!(limit(&load), Limit::Nothing);
         assert_eq!(limit(&Load::default()), Limit::Nothing);
     }
 
     #[test]
     fn the_stage_that_is_furthest_behind_is_named() {
-        assert_eq!(limit(&Load { camera: 2.0, encoder: 0.5, ..Load::default() }), Limit::Camera);
-        assert_eq!(limit(&Load { uplink: 1.5, downlink: 3.0, ..Load::default() }), Limit::Downlink);
-        assert_eq!(limit(&Load { decoder: 1.4, ..Load::default() }), Limit::Decoder);
-        assert_eq!(limit(&Load { uplink: 2.0, downlink: 2.1, ..Load::default() }), Limit::Uplink);
+        assert_eq!(limit(&Load { camera: of(2.0), encoder: of(0.5), ..Load::default() }), Limit::Camera);
+        assert_eq!(limit(&Load { uplink: of(1.5), downlink: of(3.0), ..Load::default() }), Limit::Downlink);
+        assert_eq!(limit(&Load { decoder: of(1.4), ..Load::default() }), Limit::Decoder);
+        assert_eq!(limit(&Load { uplink: of(2.0), downlink: of(2.1), ..Load::default() }), Limit::Uplink);
     }
 
     #[test]
-    fn it_is_one_word_in_json_and_for_people() {
+    fn it_is_one_word_in_json_and_for_people_with_the_numbers_behind_it() {
         assert_eq!(serde_json::to_string(&Limit::Downlink).unwrap(), "\"downlink\"");
         assert_eq!(Limit::Nothing.to_string(), "nothing");
+        let load = Load { downlink: Stage::new(37_412.0, 4_201.0), camera: Stage::new(30.0, 14.87), ..Load::default() };
+        assert_eq!(load.in_words(Limit::Downlink), "carries 4.2 of 37 kB a picture");
+        assert_eq!(load.in_words(Limit::Camera), "gives 14.9 of 30.0 fps");
+        assert_eq!(load.in_words(Limit::Nothing), "");
+    }
+
+    #[test]
+    fn stages_that_nobody_knows_of_are_not_in_the_json() {
+        let load = Load { uplink: Stage::new(30_000.0, 10_000.0), hub: Stage::new(0.0, 90.0), ..Load::default() };
+        let json = serde_json::to_string(&load).unwrap();
+        assert_eq!(json, r#"{"uplink":{"needs":30000.0,"has":10000.0}}"#);
+        assert_eq!(
+            serde_json::from_str::<Load>(r#"{"uplink":{"needs":30000,"has":10000},"more":1}"#).unwrap().uplink,
+            load.uplink
+        );
+        assert_eq!(Stage::new(f64::NAN, f64::INFINITY), Stage::default());
     }
 }

@@ -23,7 +23,7 @@ mod rungs;
 
 pub use fit::{Encoding, Fit};
 pub use ladder::Ladder;
-pub use limit::{Limit, Load, limit};
+pub use limit::{Limit, Load, Stage, limit};
 pub use rungs::{MOST_RUNGS, rung_of, rungs_for, share};
 
 use std::time::Duration;
@@ -103,15 +103,19 @@ impl Asked {
     /// The need of a link for which a [`Ladder`] says `fits` bytes a picture, with pictures every `interval`.
     #[must_use]
     pub fn need(&self, fits: u32, interval: Duration) -> Need {
-        let capped = match self.max_rate {
-            // On the ladder's grid, so that the wandering of the measured interval changes nothing.
-            Some(bits) => {
-                ladder::grid((bits as f64 / 8.0 * interval.as_secs_f64()).clamp(256.0, f64::from(ANY - 1))) as u32
-            }
-            None => ANY,
-        };
         let adapts = self.adapt && self.quality.is_none();
-        Need { bytes: if adapts { capped.min(fits) } else { capped }, quality: self.quality.unwrap_or(0) }
+        Need { bytes: self.carries(if adapts { fits } else { ANY }, interval), quality: self.quality.unwrap_or(0) }
+    }
+
+    /// Bytes a picture may have so that it crosses within the interval, whether or not anything is made of it; for whom
+    /// the [`Limit`] is worked out.
+    #[must_use]
+    pub fn carries(&self, fits: u32, interval: Duration) -> u32 {
+        let capped = self.max_rate.map_or(ANY, |bits| {
+            // On the ladder's grid, so that the wandering of the measured interval changes nothing.
+            ladder::grid((bits as f64 / 8.0 * interval.as_secs_f64()).clamp(256.0, f64::from(ANY - 1))) as u32
+        });
+        capped.min(fits)
     }
 }
 

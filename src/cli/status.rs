@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::logging;
+use crate::adapt::Limit;
 use crate::stats::PublishReport;
 use crate::time::{Micros, now};
 
@@ -63,9 +64,18 @@ fn line(report: &PublishReport) -> String {
         n => format!("{n} viewers"),
     };
     let quality = if report.quality == 0 { "as it came".to_string() } else { format!("quality {}", report.quality) };
-    let limit = if report.limit == "nothing" { String::new() } else { format!(", limited by the {}", report.limit) };
+    let asked = &report.asked;
+    let of = match (report.size == asked.size || asked.size.is_empty(), report.quality == asked.quality) {
+        (true, true) => String::new(),
+        (true, false) => format!(" of {}", asked.quality),
+        (false, _) => format!(" of {} quality {}", asked.size, asked.quality),
+    };
+    let limit = match report.limit {
+        Limit::Nothing => String::new(),
+        limit => format!(", limited: the {limit} {}", report.load.in_words(limit)),
+    };
     format!(
-        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}, {viewers}, age {:.1} ms, {} dropped{limit}",
+        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}{of}, {viewers}, age {:.1} ms, {} dropped{limit}",
         report.fps_in,
         report.fps_out,
         report.kbytes_per_second,

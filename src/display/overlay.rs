@@ -1,6 +1,7 @@
 //! The statistics box: what a viewer knows about its stream, drawn as a layer.
 
 use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
+use crate::adapt::Limit;
 use crate::frame::Size;
 use crate::stats::{State, ViewReport};
 
@@ -62,7 +63,7 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
     let wide = room.width.min(WIDTH);
     let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
     let table = 4 * ROW;
-    let full = head + 6 + table + 13 + table - 5;
+    let full = head + 6 + table + 13 + 5 * ROW - 5;
     if wide < 180 || room.height < head {
         layer.clear(Size::default());
         return;
@@ -90,20 +91,28 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
         layer.text_right(end, y, &milliseconds(value), SMALL, INK);
     }
     let (x, end, last) = cell(7, y, right);
-    layer.text(x, last, "limit", SMALL, FAINT);
-    let limit = if report.limit.is_empty() { "-" } else { &report.limit };
-    let limit_colour = if matches!(limit, "nothing" | "-") { INK } else { state_colour(State::Waiting) };
-    layer.text_right(end, last, &shorten(limit, 12), SMALL_BOLD, limit_colour);
+    layer.text(x, last, "jitter", SMALL, FAINT);
+    layer.text_right(end, last, &milliseconds(report.jitter_ms), SMALL, INK);
     y += table + 6;
     rule(layer, y, right);
     y += 7;
+    let amber = state_colour(State::Waiting);
+    let (limit, colour) = match report.limit {
+        Limit::Nothing => (Limit::Nothing.to_string(), INK),
+        limit => (format!("{limit} {}", report.load.in_words(limit)), amber),
+    };
+    for (name, value, colour) in [("picture", picture(report), INK), ("limit", limit, colour)] {
+        let x = layer.text(PADDING, y, name, SMALL, FAINT);
+        layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
+        y += ROW;
+    }
     for (n, (name, value)) in facts(report).iter().enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.text(x, y, name, SMALL, FAINT);
         layer.text_right(end, y, value, SMALL, INK);
     }
     if !metadata.is_empty() {
-        y += table + 6;
+        y += 3 * ROW + 6;
         rule(layer, y, right);
         y += 7;
         for (key, value) in metadata {
@@ -174,16 +183,22 @@ fn parts(report: &ViewReport) -> [f64; 7] {
     [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show].map(finite)
 }
 
-fn facts(report: &ViewReport) -> [(&'static str, String); 8] {
-    let size = match (report.size.as_str(), report.quality) {
+/// Size and quality, and of what where that is more: `320x240 q41 of 640x480 q80`.
+fn picture(report: &ViewReport) -> String {
+    let words = |size: &str, quality: u8| match (size, quality) {
         ("", _) => "-".to_owned(),
         (size, 0) => size.to_owned(),
         (size, quality) => format!("{size} q{quality}"),
     };
+    let asked = &report.asked;
+    let shown = words(&report.size, report.quality);
+    let as_asked = asked.size == report.size && asked.quality == report.quality;
+    if as_asked || asked.size.is_empty() { shown } else { format!("{shown} of {}", words(&asked.size, asked.quality)) }
+}
+
+fn facts(report: &ViewReport) -> [(&'static str, String); 6] {
     [
-        ("size", size),
         ("rate", rate(report.kbytes_per_second)),
-        ("jitter", milliseconds(report.jitter_ms)),
         ("skipped", count(report.skipped)),
         ("lost", count(report.lost)),
         ("broken", count(report.broken)),
@@ -303,7 +318,7 @@ mod tests {
         );
         let mut odd = report();
         odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
-        odd.limit = "\n".into();
+        odd.asked.size = "\n".into();
         odd.budget_ms.hub = f64::NAN;
         odd.age_estimated = true;
         odd.age_ms = Quantiles { p50: 1e300, p99: f64::INFINITY, max: 0.0 };

@@ -31,6 +31,8 @@ const WAKER: Token = Token(usize::MAX);
 const TICK: Duration = Duration::from_millis(100);
 /// Lines about single connections between two ticks: a flood of them writes 20 a second, and the sums tell of all.
 const LINES: u32 = 2;
+/// Percent of its time that a loop works from which on it is said to limit the pictures.
+const BUSY: u8 = 85;
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 256 * 1024;
@@ -118,6 +120,10 @@ struct Loop {
     /// Viewers that wait until a point in time.
     paced: Vec<usize>,
     scratch: Vec<u8>,
+    /// Time not spent waiting since `judged`, and what came of the last look at it.
+    worked: Duration,
+    judged: Micros,
+    busy: Option<u8>,
     next_tick: Micros,
     next_summary: Micros,
     /// Lines about single connections that may still be logged before the next tick.
@@ -139,19 +145,25 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         again: Vec::new(),
         paced: Vec::new(),
         scratch: vec![0; SCRATCH],
+        worked: Duration::ZERO,
+        judged: start,
+        busy: None,
         next_tick: start,
         next_summary: start + SUMMARY,
         lines_left: LINES,
     };
     let mut events = Events::with_capacity(1024);
+    let mut worked = start;
     while !this.shared.stopping.load(Ordering::Acquire) {
         let wait = this.wait();
+        this.worked += now().since(worked);
         if let Err(error) = this.poll.poll(&mut events, wait)
             && error.kind() != io::ErrorKind::Interrupted
         {
             log::error!("delivery: {error}");
             break;
         }
+        worked = now();
         // Pictures first: they are what everybody waits for.
         this.take_inbox();
         this.give_out();
@@ -491,9 +503,11 @@ impl Loop {
         }
         self.next_tick = at + TICK;
         self.lines_left = LINES;
+        self.judge_load(at);
+        let busy = self.busy;
         let mut over = Vec::new();
         for (&token, peer) in &mut self.peers {
-            if let Err(why) = peer.tick(at, self.shared.config.stuck_after) {
+            if let Err(why) = peer.tick(at, self.shared.config.stuck_after).and_then(|()| peer.loop_is_busy(busy)) {
                 over.push((token, why));
             }
         }
@@ -507,6 +521,22 @@ impl Loop {
             self.next_summary = at + SUMMARY;
             self.summary();
         }
+    }
+
+    /// Once a second: is there so much to do that pictures wait for it?
+    fn judge_load(&mut self, now: Micros) {
+        let since = now.since(self.judged);
+        if since < Duration::from_secs(1) {
+            return;
+        }
+        let percent = (100.0 * self.worked.as_secs_f64() / since.as_secs_f64()).clamp(0.0, 100.0) as u8;
+        (self.worked, self.judged) = (Duration::ZERO, now);
+        // A step of five at least, for every viewer is told of it, and that is work as well.
+        self.busy = match self.busy {
+            Some(told) if percent >= BUSY => Some(if told.abs_diff(percent) < 5 { told } else { percent }),
+            None if percent >= BUSY => Some(percent),
+            _ => None,
+        };
     }
 
     fn summary(&self) {

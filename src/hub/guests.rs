@@ -9,6 +9,7 @@ use super::stream::Stream;
 use crate::frame::Picture;
 use crate::room::{ConnectionId, Refusal, StreamKey};
 use crate::time::{Micros, now};
+use crate::wire::control::StreamState;
 
 /// Who publishes so.
 #[derive(Default)]
@@ -81,7 +82,7 @@ impl Shared {
             self.loops[index].fresh(stream.clone());
         }
         drop(guests);
-        let told = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, "", "", at)));
+        let told = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, StreamState::default(), at)));
         let Ok(()) = told;
         Ok(self.viewers_of(key))
     }
@@ -126,8 +127,8 @@ impl Shared {
                 self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, "no picture comes", at)));
         }
         for id in lost {
-            let Ok(()) =
-                self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, "no picture comes", "", at)));
+            let lost = StreamState { reason: "no picture comes".into(), ..StreamState::default() };
+            let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, lost, at)));
         }
     }
 

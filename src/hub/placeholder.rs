@@ -131,7 +131,7 @@ mod tests {
             reason: reason.into(),
             since_ms: 0,
             published: live,
-            limit: String::new(),
+            ..StreamState::default()
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mio::Waker;
 
-use super::{Demand, Shared};
+use super::{Demand, Full, Shared};
 use crate::adapt::{ANY, Encoding, Fit, MOST_RUNGS, Rung, share};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
@@ -125,7 +125,9 @@ impl Encode {
         state.encode.add(done, millis(done.since(begun)));
         state.counts.quality = pictures.first().map_or(0, |p| p.quality);
         state.counts.size = self.shown_size.to_string();
-        state.wanted = self.wanted(pictures.len());
+        let full = self.full(&pictures, size);
+        state.wanted = self.wanted(&pictures);
+        state.full = Some(full);
         drop(state);
         if self.pictures.put(pictures).is_some() {
             self.shared.lock().counts.skipped += 1;
@@ -198,10 +200,28 @@ impl Encode {
         }
     }
 
-    /// Bytes that the last frame would have had at the asked quality, with so many rungs.
-    fn wanted(&self, rungs: usize) -> u32 {
+    /// Bytes that the last frame would have had at the asked quality, all rungs together.
+    fn wanted(&self, pictures: &[Arc<Picture>]) -> u32 {
         let best = self.shared.config.quality;
-        self.fits.iter().take(rungs).filter_map(|fit| fit.expects(best)).fold(0, u32::saturating_add)
+        let bytes = |picture: &Arc<Picture>, fit: &Fit| {
+            let expected = if picture.quality == 0 { None } else { fit.expects(best) };
+            expected.unwrap_or_else(|| u32::try_from(picture.data.len()).unwrap_or(u32::MAX))
+        };
+        pictures.iter().zip(&self.fits).map(|(picture, fit)| bytes(picture, fit)).fold(0, u32::saturating_add)
+    }
+
+    /// The best picture of the last frame, as it would have been if nothing had limited it.
+    fn full(&self, pictures: &[Arc<Picture>], size: Size) -> Full {
+        match pictures.first() {
+            Some(picture) if picture.quality > 0 => {
+                Full { size, quality: self.shared.config.quality, bytes: self.wanted(&pictures[..1]) }
+            }
+            picture => Full {
+                size: self.shown_size,
+                quality: 0,
+                bytes: picture.map_or(0, |p| u32::try_from(p.data.len()).unwrap_or(u32::MAX)),
+            },
+        }
     }
 
     /// Whether a camera's own JPEG has the wanted size, and nobody needs it smaller.

@@ -11,9 +11,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::adapt::{ANY, Asked, Limit, Load, Rung, limit};
+use crate::adapt::{ANY, Asked, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
-use crate::frame::Frame;
+use crate::frame::{Frame, Size};
 use crate::home::{Hearth, Home};
 use crate::mailbox::mailbox;
 use crate::net::link::{Link, LinkConfig};
@@ -21,6 +21,7 @@ use crate::room::StreamKey;
 use crate::source::{Opened, Source, Wish};
 use crate::stats::{PublishReport, Recent};
 use crate::time::{Micros, now};
+use crate::wire::control::AskedPicture;
 
 /// What a publisher is to do. `Default` is what `streamflow-send` does without options.
 #[derive(Clone, Debug)]
@@ -131,7 +132,7 @@ impl Publisher {
     /// What it has done in the last seconds and since the start.
     #[must_use]
     pub fn report(&self) -> PublishReport {
-        self.shared.lock().report(now())
+        self.shared.lock().report(&self.shared.config, now())
     }
 
     /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
@@ -199,6 +200,8 @@ struct State {
     carries: u32,
     /// Bytes that a frame would have at the asked quality, all rungs together.
     wanted: u32,
+    /// The last picture as it would have been if nothing had limited it.
+    full: Option<Full>,
     opened: Option<Opened>,
     fault: String,
     asleep: bool,
@@ -209,6 +212,14 @@ struct State {
     sent: Recent,
     age: Recent,
     encode: Recent,
+}
+
+/// A picture at the asked size and quality; 0: as it came.
+#[derive(Clone, Copy, Debug)]
+struct Full {
+    size: Size,
+    quality: u8,
+    bytes: u32,
 }
 
 /// What the hub asks for.
@@ -262,7 +273,7 @@ impl Shared {
 }
 
 impl State {
-    fn report(&mut self, now: Micros) -> PublishReport {
+    fn report(&mut self, config: &PublisherConfig, now: Micros) -> PublishReport {
         let mut report = self.counts.clone();
         report.source = self.opened.as_ref().map(|o| o.name.clone()).unwrap_or_default();
         report.fault.clone_from(&self.fault);
@@ -275,24 +286,30 @@ impl State {
         report.kbytes_per_second = (self.sent.sum_rate(now) / 10.0).round() / 100.0;
         report.age_ms = self.age.quantiles(now);
         report.encode_ms = self.encode.quantiles(now);
-        report.limit = self.limit(&report).to_string();
+        report.asked = self.asked(config);
+        report.load = self.load(&report);
+        report.limit = limit(&report.load);
         report
     }
 
-    fn limit(&mut self, report: &PublishReport) -> Limit {
-        let asked = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(0.0);
-        if self.demand.viewers == 0 {
-            return Limit::Nothing;
+    /// What its pictures would be if nothing limited them.
+    fn asked(&self, config: &PublisherConfig) -> AskedPicture {
+        let Some(full) = self.full else { return AskedPicture::default() };
+        let fps = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(config.wish.fps).min(config.wish.fps);
+        AskedPicture { size: full.size.to_string(), quality: full.quality, fps: fps as f32, bytes: full.bytes }
+    }
+
+    fn load(&self, report: &PublishReport) -> Load {
+        let fps = f64::from(report.asked.fps);
+        if self.demand.viewers == 0 || fps <= 0.0 {
+            return Load::default();
         }
-        if !self.fault.is_empty() {
-            return Limit::Camera;
-        }
-        let over = |a: f64, b: f64| if b > 0.0 { (a / b) as f32 } else { 0.0 };
-        limit(&Load {
-            camera: over(asked, report.fps_in),
-            encoder: over(report.encode_ms.p50 * asked, 1000.0),
-            uplink: if self.carries == ANY { 0.0 } else { over(f64::from(self.wanted), f64::from(self.carries)) },
+        let carries = if self.carries == ANY { 0.0 } else { f64::from(self.carries) };
+        Load {
+            camera: Stage::new(fps, report.fps_in),
+            encoder: Stage::new(report.encode_ms.p50, 1000.0 / fps),
+            uplink: Stage::new(f64::from(self.wanted), carries),
             ..Load::default()
-        })
+        }
     }
 }

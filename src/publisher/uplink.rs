@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::encode::Pictures;
+use crate::adapt::{Limit, Load};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::home::Hearth;
@@ -14,7 +15,7 @@ use crate::mailbox::Receiver;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
 use crate::time::{Micros, millis, now};
-use crate::wire::control::{Ability, Control, Hello, Role, StreamState, Want};
+use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState, Want};
 
 pub(super) struct Uplink {
     shared: Arc<Shared>,
@@ -23,10 +24,11 @@ pub(super) struct Uplink {
     /// The rest of a frame's rungs.
     rest: VecDeque<Arc<Picture>>,
     /// What the hub was told last.
-    told: Option<(String, String)>,
+    told: Option<StreamState>,
     instance: u64,
-    limit: String,
-    look_at_limit: Micros,
+    /// What the pictures are and would be, looked at once a second.
+    numbers: (Option<AskedPicture>, Load),
+    look_at_numbers: Micros,
     /// The longest picture that the hub takes, in bytes.
     max_picture: usize,
 }
@@ -41,8 +43,8 @@ impl Uplink {
             rest: VecDeque::new(),
             told: None,
             instance,
-            limit: String::new(),
-            look_at_limit: Micros(0),
+            numbers: (None, Load::default()),
+            look_at_numbers: Micros(0),
             max_picture: usize::MAX,
         }
     }
@@ -114,27 +116,24 @@ impl LinkUser for Uplink {
     fn messages(&mut self) -> Vec<Control> {
         let at = now();
         let mut state = self.shared.lock();
-        if at >= self.look_at_limit {
-            self.look_at_limit = at + Duration::from_secs(1);
-            self.limit = state.report(at).limit;
+        if at >= self.look_at_numbers {
+            self.look_at_numbers = at + Duration::from_secs(1);
+            let report = state.report(&self.shared.config, at);
+            let load = if report.limit == Limit::Nothing { Load::default() } else { report.load };
+            // Every viewer is told, so what a scene's bytes do in passing is left out.
+            let before = self.numbers.0.take().filter(|before| is_about(before, &report.asked));
+            self.numbers = (before.or(Some(report.asked).filter(|asked| !asked.size.is_empty())), load);
         }
-        let limit = if self.limit == "nothing" { "" } else { &self.limit };
-        if self.told.as_ref().is_some_and(|(f, l)| *f == state.fault && l == limit) {
+        let reason = state.fault.clone();
+        drop(state);
+        let (asked, load) = self.numbers.clone();
+        let told =
+            StreamState { live: reason.is_empty(), reason, published: true, asked, load, ..StreamState::default() };
+        if self.told.as_ref() == Some(&told) {
             return Vec::new();
         }
-        let now_so = (state.fault.clone(), limit.to_string());
-        drop(state);
-        let (reason, limit) = now_so.clone();
-        self.told = Some(now_so);
-        vec![Control::State(StreamState {
-            room: String::new(),
-            name: String::new(),
-            live: reason.is_empty(),
-            reason,
-            since_ms: 0,
-            published: true,
-            limit,
-        })]
+        self.told = Some(told.clone());
+        vec![Control::State(told)]
     }
 
     fn has_picture(&self) -> bool {
@@ -172,4 +171,9 @@ impl LinkUser for Uplink {
     fn over(&mut self, error: Error) {
         self.shared.end(Err(error));
     }
+}
+
+/// The same pictures, and bytes within an eighth.
+fn is_about(a: &AskedPicture, b: &AskedPicture) -> bool {
+    (&a.size, a.quality, a.fps) == (&b.size, b.quality, b.fps) && a.bytes.abs_diff(b.bytes) <= a.bytes / 8
 }

@@ -63,11 +63,14 @@ impl LinkUser for Downlink {
         state.stream = None;
         state.rhythm = None;
         state.carries = None;
+        state.busy = None;
     }
 
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::Link { bytes } = control {
-            self.shared.lock().carries = bytes;
+        if let Control::Link { bytes, busy } = control {
+            let mut state = self.shared.lock();
+            state.carries = bytes;
+            state.busy = busy;
         } else if let Control::State(stream) = control {
             let mut state = self.shared.lock();
             let other = state.stream.as_ref().is_some_and(|s| (&s.room, &s.name) != (&stream.room, &stream.name));

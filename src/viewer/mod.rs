@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::adapt::{Load, Stage, limit};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::home::{Hearth, Home};
@@ -176,6 +177,9 @@ struct Watched {
     stream_told: Micros,
     /// Bytes a picture may have on the way from the hub, where that binds.
     carries: Option<u32>,
+    /// Percent of the time that the hub is busy, where pictures wait for that.
+    busy: Option<u8>,
+    want: Want,
     /// When the last picture came, and the mean time between pictures.
     rhythm: Option<(Micros, Duration)>,
     ever_connected: bool,
@@ -195,6 +199,8 @@ impl Watched {
             stream: None,
             stream_told: Micros(0),
             carries: None,
+            busy: None,
+            want: config.want,
             rhythm: None,
             ever_connected: false,
             over: None,
@@ -210,7 +216,13 @@ impl Watched {
         let (state, detail) = self.in_words(&report.stream, now);
         report.state = state;
         report.detail = detail;
-        report.limit = self.limit(&report).into();
+        let told = self.stream.as_ref();
+        report.asked = told.and_then(|s| s.asked.clone()).unwrap_or_default();
+        if let Some(quality) = self.want.quality.filter(|_| report.asked.quality > 0) {
+            report.asked.quality = quality;
+        }
+        report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
+        report.limit = limit(&report.load);
         report
     }
 
@@ -252,19 +264,26 @@ impl Watched {
         self.rhythm = Some((now, apart));
     }
 
-    /// What limits the picture now: the first of these that is plainly at its end.
-    fn limit(&self, report: &ViewReport) -> &'static str {
-        let budget = &report.budget_ms;
-        let interval = if report.fps > 0.0 { 1000.0 / report.fps } else { return "nothing" };
-        let publisher = self.stream.as_ref().map_or("", |s| s.limit.as_str());
-        match publisher {
-            "camera" => "camera",
-            "encoder" => "encoder",
-            "uplink" => "uplink",
-            _ if budget.encode > interval => "encoder",
-            _ if budget.decode > interval => "decoder",
-            _ if self.carries.is_some() => "downlink",
-            _ => "nothing",
+    /// How busy every stage is: those of the publisher as it says, the rest as seen from here.
+    fn load(&self, report: &ViewReport, publisher: Load) -> Load {
+        if report.fps <= 0.0 {
+            return Load::default();
+        }
+        let asked = &report.asked;
+        // Whoever does not say at which rate it publishes, does so as it comes.
+        let fps = if asked.fps > 0.0 { f64::from(asked.fps) } else { report.fps };
+        let spent = &report.budget_ms;
+        let from_nobody = publisher.encoder == Stage::default();
+        Load {
+            encoder: if from_nobody { Stage::new(spent.encode, 1000.0 / fps) } else { publisher.encoder },
+            hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), 80.0)),
+            downlink: self.carries.map_or_else(Stage::default, |bytes| {
+                // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
+                let needs = if asked.bytes > 0 { asked.bytes } else { bytes.saturating_add(bytes / 4) };
+                Stage::new(needs.into(), bytes.into())
+            }),
+            decoder: Stage::new(spent.decode, 1000.0 / fps),
+            ..publisher
         }
     }
 }
@@ -292,7 +311,7 @@ mod tests {
             reason: String::new(),
             since_ms: 0,
             published: true,
-            limit: String::new(),
+            ..StreamState::default()
         };
         watched.stream = Some(live);
         watched

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
-use crate::adapt::Rung;
+use crate::adapt::{Load, Rung};
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -92,7 +92,7 @@ pub struct StreamInfo {
 }
 
 /// How a stream is doing, told by a publisher to the hub and by the hub to viewers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StreamState {
     /// The room, from a hub; a publisher leaves it out.
     #[serde(default, skip_serializing_if = "String::is_empty")]
@@ -111,9 +111,31 @@ pub struct StreamState {
     /// Whether there is a publisher at all.
     #[serde(default)]
     pub published: bool,
-    /// What the publisher says limits its pictures now (`camera`, `encoder`, `uplink`); empty: nothing.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub limit: String,
+    /// What its pictures would be if nothing limited them; absent where the publisher does not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<AskedPicture>,
+    /// How busy the publisher's stages (`camera`, `encoder`, `uplink`) are where one of them limits its pictures now;
+    /// otherwise empty.
+    #[serde(default, skip_serializing_if = "is_idle")]
+    pub load: Load,
+}
+
+fn is_idle(load: &Load) -> bool {
+    *load == Load::default()
+}
+
+/// The pictures that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AskedPicture {
+    /// Width and height, `640x480`.
+    pub size: String,
+    /// JPEG quality, 1 to 100; 0: as they come from the source.
+    pub quality: u8,
+    /// Pictures a second.
+    pub fps: f32,
+    /// Bytes of the last picture at this size and quality, made or worked out; 0 unknown.
+    #[serde(default)]
+    pub bytes: u32,
 }
 
 /// Why a connection ends.
@@ -194,6 +216,10 @@ pub enum Control {
         /// pictures have.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         bytes: Option<u32>,
+        /// Percent of the time that the hub works on this viewer's connection and others beside it, where that is so
+        /// much that pictures wait; absent: it has time.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        busy: Option<u8>,
     },
     /// Are you there, and what does your clock say?
     Ping {
@@ -271,6 +297,7 @@ pub fn check_name(name: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapt::Stage;
 
     #[test]
     fn a_message_of_a_later_version_is_ignored_and_nonsense_is_not() {
@@ -299,14 +326,15 @@ mod tests {
             reason: "camera unplugged".into(),
             since_ms: 4000,
             published: true,
-            limit: String::new(),
+            asked: Some(AskedPicture { size: "640x480".into(), quality: 80, fps: 30.0, bytes: 25_000 }),
+            load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
         };
         let rung = Rung { quality: 40, bytes: 9000 };
         for control in [
             Control::List,
             Control::Ack { sequence: 7, backlog: 1 },
             Control::Demand { viewers: 2, rungs: vec![rung] },
-            Control::Link { bytes: Some(9000) },
+            Control::Link { bytes: Some(9000), busy: Some(97) },
             Control::Ping { time: 1 },
             Control::Pong { time: 1, now: 2 },
             Control::State(state),

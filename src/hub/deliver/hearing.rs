@@ -13,7 +13,7 @@ use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Session, capture_time};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Cause, Control, Want, check_name};
+use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, check_name};
 use crate::wire::packet::Packet;
 
 /// Requests of one peer between two ticks (100 ms) that the rules or other peers have to hear of. A person who clicks
@@ -149,10 +149,9 @@ impl Hearing<'_> {
             Control::List => self.answers.push(Control::Streams { streams: shared.list(self.room) }),
             Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
                 let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
-                let limit = plain_text(&state.limit, "");
-                let decided = shared
-                    .decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, &reason, &limit, at)));
-                let Ok(()) = decided;
+                let asked = state.asked.map(|asked| AskedPicture { size: plain_text(&asked.size, ""), ..asked });
+                let told = StreamState { reason, asked, ..state };
+                let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, told, at)));
             }
             Control::Bye { .. } => return Err(Broken::Closed),
             _ => {}

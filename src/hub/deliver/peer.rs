@@ -124,6 +124,9 @@ pub(super) struct Peer {
     asked: Asked,
     /// What its link and its wishes ask of the stream now.
     pub(super) need: Need,
+    /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
+    carries: Option<u32>,
+    busy: Option<u8>,
     /// Requests since the last tick that make work for others than the asker.
     requests: u32,
     /// It is on the loop's list of those who wait until a point in time.
@@ -171,6 +174,8 @@ impl Peer {
             ladder: Ladder::new(),
             asked: asked(want),
             need: asked(want).need(ANY, Duration::from_millis(33)),
+            carries: None,
+            busy: None,
             requests: 0,
             listed: false,
             first: newcomer.first,
@@ -318,9 +323,10 @@ impl Peer {
         let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
         self.need = self.asked.need(fits, newest.interval);
         let need_changed = self.need != before;
-        if need_changed && (self.need.bytes == ANY || self.need.bytes != before.bytes) {
-            let bytes = Some(self.need.bytes).filter(|bytes| *bytes != ANY);
-            self.connection.send_control(&Control::Link { bytes })?;
+        let carries = Some(self.asked.carries(fits, newest.interval)).filter(|bytes| *bytes != ANY);
+        if carries != self.carries {
+            self.carries = carries;
+            self.connection.send_control(&Control::Link { bytes: carries, busy: self.busy })?;
         }
         let idle = idle && self.connection.is_idle();
         viewer.paced = match verdict {
@@ -345,6 +351,15 @@ impl Peer {
         self.metrics.age_sum += now.since(picture.captured);
         self.progress = now;
         Ok(Offered { paced: false, need_changed })
+    }
+
+    /// Its loop has so much to do that pictures wait, or has not any more.
+    pub(super) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), Broken> {
+        if !matches!(self.role, Role::Viewer(_)) || self.busy == busy {
+            return Ok(());
+        }
+        self.busy = busy;
+        self.tell(&Control::Link { bytes: self.carries, busy })
     }
 
     /// Goes on with what was partly written.

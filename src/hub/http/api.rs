@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::names::stream_key;
 use super::{Exchange, Served};
+use crate::adapt::limit;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
 use crate::room::StreamKey;
@@ -89,7 +90,9 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["published"] = state.published.into();
         value["reason"] = state.reason.into();
         value["since_ms"] = state.since_ms.into();
-        value["limit"] = state.limit.into();
+        value["limit"] = json!(limit(&state.load));
+        value["load"] = json!(state.load);
+        value["asked"] = json!(state.asked);
     }
     let Some(stream) = stream else { return value };
     let (newest, fps, ages) = stream.incoming(at);

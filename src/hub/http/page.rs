@@ -17,6 +17,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
     ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
     ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
+    ("limit.js", SCRIPT, include_str!("../../../web/limit.js")),
     ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
     ("elements.js", SCRIPT, include_str!("../../../web/elements.js")),
 ];

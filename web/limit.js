@@ -1,0 +1,73 @@
+// What stands in the way of a better picture, as `adapt::limit` of the native viewer works it out.
+
+/**
+ * What a stage needs for what was asked, and what it has, in the stage's own unit.
+ * @typedef {{needs: number, has: number}} Stage
+ * @typedef {"camera" | "encoder" | "uplink" | "hub" | "downlink" | "decoder"} StageName
+ * @typedef {Partial<Record<StageName, Stage>>} Load
+ * @typedef {{size: string, quality: number, fps: number, bytes: number}} Asked
+ */
+
+/** From the camera to the screen: of two about equal the nearer one is the cause of the other. @type {StageName[]} */
+const STAGES = ["camera", "encoder", "uplink", "hub", "downlink", "decoder"];
+
+/** A camera at 29.2 of 30 fps is as asked. */
+const CAMERA_SLACK = 1.07;
+
+/**
+ * The stage that is furthest behind, with the numbers behind that; "nothing" where all keep up.
+ * @param {Load} load
+ */
+export function limit(load) {
+  let name = "";
+  let worst = 1;
+  for (const stage of STAGES) {
+    const { needs = 0, has = 0 } = load[stage] ?? {};
+    const share = has > 0 ? needs / has : 0;
+    if (stage === "camera" && share <= CAMERA_SLACK) continue;
+    if (share > worst * (name ? 1.1 : 1)) [name, worst] = [stage, share];
+  }
+  const stage = load[/** @type {StageName} */ (name)];
+  return stage ? `${name} ${inWords(name, stage)}` : "nothing";
+}
+
+/**
+ * @param {string} name
+ * @param {Stage} stage
+ */
+function inWords(name, { needs, has }) {
+  switch (name) {
+    case "camera": return `gives ${has.toFixed(1)} of ${needs.toFixed(1)} fps`;
+    case "hub": return `is busy ${needs.toFixed(0)} % of the time`;
+    case "uplink":
+    case "downlink": return `carries ${(has / 1000).toFixed(has < 9950 ? 1 : 0)} of ${(needs / 1000).toFixed(0)} kB a picture`;
+    default: return `takes ${needs.toFixed(0)} ms of ${has.toFixed(0)}`;
+  }
+}
+
+/**
+ * A publisher's or a hub's numbers, as far as they make sense.
+ * @param {unknown} value
+ * @returns {Load}
+ */
+export function readLoad(value) {
+  /** @type {Load} */
+  const load = {};
+  if (typeof value !== "object" || value === null) return load;
+  for (const name of STAGES) {
+    const { needs, has } = Object(/** @type {Record<string, unknown>} */ (value)[name]);
+    if (Number.isFinite(needs) && Number.isFinite(has)) load[name] = { needs, has };
+  }
+  return load;
+}
+
+/**
+ * What the publisher says its pictures would be if nothing limited them.
+ * @param {unknown} value
+ * @returns {Asked | null}
+ */
+export function readAsked(value) {
+  if (typeof value !== "object" || value === null) return null;
+  const { size, quality, fps, bytes } = /** @type {Record<string, unknown>} */ (value);
+  return { size: String(size ?? ""), quality: Number(quality) || 0, fps: Number(fps) || 0, bytes: Number(bytes) || 0 };
+}
