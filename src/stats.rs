@@ -139,8 +139,10 @@ pub struct PublishReport {
     pub encode_ms: Quantiles,
     /// Frames that the source lost before we saw them.
     pub lost: u64,
-    /// Frames left out because a newer one was there.
+    /// Frames left out because a newer one was there, or the maximum rate was reached.
     pub skipped: u64,
+    /// Frames not sent because nothing had changed.
+    pub unchanged: u64,
     /// Broken frames that the source gave.
     pub broken: u64,
     /// Pictures sent since the start.

@@ -1,13 +1,14 @@
 //! Pictures that fit the link: how large may they be, at which quality and size does one come out that large, and what
 //! stands in the way of better ones.
 //!
-//! Four rules, each pure:
+//! Five rules, each pure:
 //!
 //! | rule | where | from | to |
 //! | --- | --- | --- | --- |
 //! | [`Ladder`] | the hub, one for each viewer; the publisher, one for its uplink | what the link drains ([`crate::credit`]) | bytes a picture may have: a [`Need`] |
 //! | [`rungs_for`] | the hub, one for each stream | all viewers' needs | at most four [`Rung`]s, told to the publisher |
 //! | [`Fit`] | the publisher, one for each rung | bytes of the pictures before | quality and scale of the next picture |
+//! | [`Budget`] | publisher and hub | bytes sent, where pictures cannot be made smaller | when the next may be sent |
 //! | [`limit`] | viewer and publisher | how busy each stage is | what limits now |
 //!
 //! A rung is described by **bytes a picture may have**, under a cap of quality, and not by a quality alone. A link is
@@ -16,11 +17,13 @@
 //! the quality, for each picture anew (the idea of Salsify, NSDI 2018), and what crosses the network is the slow number.
 //! A viewer that insists on a quality asks for that quality and any number of bytes.
 
+mod budget;
 mod fit;
 mod ladder;
 mod limit;
 mod rungs;
 
+pub use budget::Budget;
 pub use fit::{Encoding, Fit};
 pub use ladder::Ladder;
 pub use limit::{Limit, Load, Stage, limit};

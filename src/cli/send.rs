@@ -74,6 +74,9 @@ struct Options {
     /// Bits a second at most, such as 4M or 800k [default: what the link carries]
     #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Picture", value_parser = rate)]
     max_rate: Option<u64>,
+    /// Do not send a picture again that has not changed, but at least one a second: for grabbed screens and slides
+    #[arg(long, env = "STREAMFLOW_SKIP_SAME", help_heading = "Picture", value_parser = clap::builder::FalseyValueParser::new())]
+    skip_same: bool,
     /// Make pictures smaller when a link is slow: on, or off for fewer pictures instead
     #[arg(long, value_name = "on|off", env = "STREAMFLOW_ADAPT", help_heading = "Picture", default_value = "on",
           action = clap::ArgAction::Set, value_parser = on_off)]
@@ -164,6 +167,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         min_quality: options.min_quality.min(options.quality),
         max_rate: options.max_rate,
         adapt: options.adapt,
+        skip_same: options.skip_same,
         replace: options.replace,
         retries: options.home.retries,
         exit_on_source_error: options.exit_on_source_error,

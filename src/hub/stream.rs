@@ -129,8 +129,10 @@ impl Stream {
         }
         let apart = picture.captured.since(slot.captured);
         if (Duration::from_millis(1)..Duration::from_secs(2)).contains(&apart) {
-            // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed.
-            let mean = (7 * micros(slot.newest.interval) + micros(apart)) / 8;
+            // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed. Who begins to
+            // move after a still picture, sent once a second, is followed at once.
+            let (mean, apart) = (micros(slot.newest.interval), micros(apart));
+            let mean = if apart < mean / 2 { apart.midpoint(mean) } else { (7 * mean + apart) / 8 };
             slot.newest.interval = Duration::from_micros(mean);
         }
         slot.captured = picture.captured;

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use mio::Waker;
 
+use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
-use crate::adapt::{ANY, Encoding, Fit, MOST_RUNGS, Rung, share};
+use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Rung, share};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
 use crate::jpeg::Encoder;
@@ -30,6 +31,8 @@ pub(super) struct Encode {
     pool: Pool,
     sequence: u32,
     fits: [Fit; MOST_RUNGS],
+    budget: Budget,
+    unchanged: Unchanged,
     /// Size of the best picture of the last frame.
     shown_size: Size,
 }
@@ -54,6 +57,8 @@ impl Encode {
             pool: Pool::default(),
             sequence: 0,
             fits,
+            budget: Budget::default(),
+            unchanged: Unchanged::default(),
             shown_size: Size::default(),
         })
     }
@@ -66,10 +71,11 @@ impl Encode {
                 Taken::Value(frame) => {
                     let demand = self.shared.lock().demand.clone();
                     if demand.viewers > 0 {
-                        self.frame(&frame, &demand);
+                        self.send(frame, &demand);
                         self.give_back(kept.take());
-                        self.give_back(Some(frame));
                     } else {
+                        let before = self.unchanged.forget();
+                        self.give_back(before);
                         let old = kept.replace(frame);
                         self.give_back(old);
                     }
@@ -79,8 +85,7 @@ impl Encode {
                     if demand.viewers > 0
                         && let Some(frame) = kept.take()
                     {
-                        self.frame(&frame, &demand);
-                        self.give_back(Some(frame));
+                        self.send(frame, &demand);
                     }
                 }
                 Taken::Closed => return,
@@ -95,9 +100,26 @@ impl Encode {
         }
     }
 
-    fn frame(&mut self, frame: &Frame, demand: &Demand) {
+    /// Makes the pictures of a frame, if they are to be sent.
+    fn send(&mut self, frame: Frame, demand: &Demand) {
         let config = &self.shared.config;
-        let begun = now();
+        let at = now();
+        if config.skip_same && self.unchanged.is(&frame, &demand.rungs, config.interval(), at) {
+            self.shared.lock().counts.unchanged += 1;
+            self.give_back(Some(frame));
+        } else if self.budget.next() > at {
+            self.shared.lock().counts.skipped += 1;
+            self.give_back(Some(frame));
+        } else {
+            let skip_same = config.skip_same;
+            self.frame(&frame, demand, at);
+            let spent = if skip_same { self.unchanged.sent(frame, &demand.rungs, at) } else { Some(frame) };
+            self.give_back(spent);
+        }
+    }
+
+    fn frame(&mut self, frame: &Frame, demand: &Demand, begun: Micros) {
+        let config = &self.shared.config;
         self.sequence = self.sequence.wrapping_add(1);
         let (scale, carries) = {
             let state = self.shared.lock();
@@ -129,6 +151,8 @@ impl Encode {
         state.wanted = self.wanted(&pictures);
         state.full = Some(full);
         drop(state);
+        let bytes = pictures.iter().map(|picture| picture.data.len()).sum();
+        self.budget.spend(bytes, self.shared.config.max_rate, done);
         if self.pictures.put(pictures).is_some() {
             self.shared.lock().counts.skipped += 1;
         }

@@ -5,6 +5,7 @@
 
 mod capture;
 mod encode;
+mod unchanged;
 mod uplink;
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -42,6 +43,8 @@ pub struct PublisherConfig {
     /// Makes pictures smaller when a link is slow, and gives viewers the rungs they need. Default: yes; without, a slow
     /// link gets fewer pictures.
     pub adapt: bool,
+    /// Does not send a picture again that is the same to the byte, but at least one a second. Default: no.
+    pub skip_same: bool,
     /// Takes the name over from another publisher. Default: no.
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
@@ -62,6 +65,7 @@ impl Default for PublisherConfig {
             min_quality: 25,
             max_rate: None,
             adapt: true,
+            skip_same: false,
             replace: false,
             retries: None,
             exit_on_source_error: false,

@@ -3,7 +3,15 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use crate::support::{LONG, Peer, hub, hub_with, limited, publishes, until, views};
+use streamflow::frame::{Frame, PixelFormat};
+use streamflow::publisher::{Publisher, PublisherConfig};
+use streamflow::source::{Next, from_fn};
+use streamflow::wire::control::{Hello, Want};
+
+use crate::support::{
+    LONG, Peer, SIZE, at, fine_source, hub, hub_with, limited, next_picture, publisher_config, publishes, until,
+    viewer, views,
+};
 
 #[test]
 fn a_viewer_that_stalls_sees_the_newest_next() {
@@ -108,5 +116,63 @@ fn a_slow_viewer_is_not_taken_for_a_stuck_one() {
             std::thread::sleep(Duration::from_millis(20));
         }
         assert_eq!(hub.counts(), (1, 1), "a viewer that reads was dropped");
+    });
+}
+
+#[test]
+fn a_viewers_maximum_rate_holds_where_pictures_cannot_be_made_smaller() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut free = Peer::join(hub.address(), views("door"));
+        // 400 kB are two seconds of it.
+        let want = Want { max_rate: Some(1_600_000), ..Want::default() };
+        let mut held = Peer::join(hub.address(), Hello { want, ..views("door") });
+        until("both watch", || hub.counts() == (1, 2));
+        for number in 1..=4 {
+            publisher.publish(number, 400_000);
+            assert_eq!(free.number(), number);
+            if number == 1 {
+                assert_eq!(held.number(), 1);
+            }
+        }
+        // What came meanwhile was left out, and the newest is sent when the rate allows.
+        assert_eq!(held.number(), 4);
+    });
+}
+
+#[test]
+fn a_publishers_maximum_rate_holds_without_adaptation() {
+    limited(|| {
+        let hub = hub();
+        let max_rate = Some(16_000);
+        let config = PublisherConfig { adapt: false, max_rate, ..publisher_config(at(&hub), "door") };
+        let publisher = Publisher::start(config, Box::new(fine_source())).unwrap();
+        let viewer = viewer(at(&hub), "door");
+        next_picture(&viewer);
+        until("pictures are left out", || publisher.report().skipped > 50);
+        let report = publisher.report();
+        assert!(report.sent < report.skipped / 3, "{report:?}");
+    });
+}
+
+#[test]
+fn a_picture_that_has_not_changed_is_not_sent_again_and_yet_one_a_second() {
+    limited(|| {
+        let hub = hub();
+        let still = from_fn(|frame: &mut Frame| {
+            (frame.size, frame.format) = (SIZE, PixelFormat::Gray);
+            frame.data.clear();
+            frame.data.resize(SIZE.area(), 7);
+            Ok(Next::Frame)
+        });
+        let config = PublisherConfig { skip_same: true, ..publisher_config(at(&hub), "door") };
+        let publisher = Publisher::start(config, Box::new(still)).unwrap();
+        let viewer = viewer(at(&hub), "door");
+        for _ in 0..3 {
+            next_picture(&viewer);
+        }
+        let report = publisher.report();
+        assert!(report.unchanged > 5 * report.sent, "{report:?}");
     });
 }

@@ -9,7 +9,7 @@ use mio::net::TcpStream;
 
 use super::hearing::{Hearing, asked};
 use super::member::Member;
-use crate::adapt::{ANY, Asked, Ladder, Need};
+use crate::adapt::{ANY, Asked, Budget, Ladder, Need};
 use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::edges::beat::{Beat, Stroke};
@@ -124,6 +124,7 @@ pub(super) struct Peer {
     asked: Asked,
     /// What its link and its wishes ask of the stream now.
     pub(super) need: Need,
+    budget: Budget,
     /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
     carries: Option<u32>,
     busy: Option<u8>,
@@ -174,6 +175,7 @@ impl Peer {
             ladder: Ladder::new(),
             asked: asked(want),
             need: asked(want).need(ANY, Duration::from_millis(33)),
+            budget: Budget::default(),
             carries: None,
             busy: None,
             requests: 0,
@@ -331,13 +333,14 @@ impl Peer {
         let idle = idle && self.connection.is_idle();
         viewer.paced = match verdict {
             Verdict::Later(until) => Some(until),
-            Verdict::Now | Verdict::Measure => None,
+            Verdict::Now | Verdict::Measure => Some(self.budget.next()).filter(|next| *next > now),
         };
         if viewer.paced.is_some() || !idle {
             return Ok(Offered { paced: viewer.paced.is_some(), need_changed });
         }
         let bytes = self.connection.length_of(picture);
         self.credit.given(picture.sequence, bytes, now);
+        self.budget.spend(bytes, self.asked.max_rate, now);
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
         self.connection.send_picture(picture, now.since(arrived))?;
