@@ -165,7 +165,11 @@ impl Credit {
         let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
             let queue = outstanding - rate * base - GRACE - rate * EAGER;
-            if queue > 0.0 {
+            // What the viewer alone can tell is not waited for for ever; a dead link would be closed by the heartbeat.
+            let silence = now.since(self.last_given.max(self.decoder.last_heard()));
+            let patience = 4 * TRICKLE * (1 + u32::try_from(self.given.len()).unwrap_or(MOST as u32));
+            let lost_track = !self.trusts_kernel() && silence > patience;
+            if queue > 0.0 && !lost_track {
                 return later(now, queue / rate);
             }
         }
@@ -522,5 +526,30 @@ mod tests {
             credit.given(i, 10_000, at(ms));
         }
         assert!(credit.under_way() <= 1);
+    }
+
+    #[test]
+    fn a_viewer_whose_acknowledgements_stop_is_given_pictures_again_but_rarely() {
+        let mut credit = Credit::new();
+        credit.measured(None, at(0));
+        // Pictures take 30 ms, so there is a rate and a queue is noticed.
+        for i in 0..50_u32 {
+            let ms = u64::from(i) * 33;
+            assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
+            credit.given(i, 40_000, at(ms));
+            credit.acknowledged(i, 0, at(ms + 30));
+        }
+        let given: Vec<u32> = (50..50 + 30 * 180)
+            .filter(|&i| {
+                let ms = u64::from(i) * 33;
+                let now = credit.ask(at(ms), INTERVAL) == Verdict::Now;
+                if now {
+                    credit.given(i, 40_000, at(ms));
+                }
+                now
+            })
+            .collect();
+        assert!((5..=15).contains(&given.len()), "in three minutes: {given:?}");
+        assert!(given.last().is_some_and(|&last| last > 50 + 30 * 120), "{given:?}");
     }
 }

@@ -89,6 +89,11 @@ impl Handle {
         self.wake();
     }
 
+    /// When the loop is gone: lets go whoever was admitted meanwhile.
+    pub(super) fn clear(&self) {
+        drop(std::mem::take(&mut *self.inbox()));
+    }
+
     pub(super) fn fresh(&self, stream: Arc<Stream>) {
         self.inbox().fresh.push(stream);
         self.wake();
@@ -451,6 +456,7 @@ impl Loop {
         self.note(fresh);
         match read {
             Ok(Drained::Yes) => {}
+            Ok(Drained::No) if self.again.contains(&token) => {}
             Ok(Drained::No) => self.again.push(token),
             Err(why) => return self.remove(token, &why),
         }
@@ -585,7 +591,5 @@ impl Loop {
             }
             peer.end(&self.shared, &Broken::Closed, now());
         }
-        // Whoever was admitted at the last moment is let go as well.
-        drop(std::mem::take(&mut *self.handle().inbox()));
     }
 }

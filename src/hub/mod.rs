@@ -172,6 +172,9 @@ impl Drop for Hub {
             // A panic of a loop has been reported by then; there is nothing left to do about it.
             let _ = thread.join();
         }
+        for handle in &self.shared.loops {
+            handle.clear();
+        }
     }
 }
 

@@ -43,6 +43,15 @@ pub enum Framing {
 }
 
 impl Framing {
+    /// The longest picture that may come in from now on, in bytes; 0 from who only watches.
+    fn set_max_picture(&mut self, max_picture: usize) {
+        match self {
+            Self::Native(deframer) => deframer.set_max_picture(max_picture),
+            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.set_max_picture(max_picture),
+            Self::Plain | Self::Multipart(_) | Self::Body(_) => {}
+        }
+    }
+
     /// The end of the head, which only this viewer gets, for a picture that comes behind `head`.
     fn finish_head(&mut self, head: &mut Head, picture: &Picture, hub: Duration) {
         match self {
@@ -332,6 +341,11 @@ impl Connection {
                 Some(Outgoing { head: head.bytes().to_vec(), body: Body::Picture(picture.clone()), written });
         }
         Ok(sent)
+    }
+
+    /// Takes no pictures: what a viewer sends of one is refused at its first byte, and nothing is kept.
+    pub fn refuse_pictures(&mut self) {
+        self.framing.set_max_picture(0);
     }
 
     /// Goes on with what is to be sent.

@@ -22,7 +22,7 @@ const UNSENT_LOW_MARK: u32 = 16 * 1024;
 const USUAL: &[u8] = b"cubic";
 
 /// Makes a connected socket fit for pictures: no waiting for full segments (`TCP_NODELAY`), a low mark for unsent
-/// bytes (`TCP_NOTSENT_LOWAT`), and cubic as congestion control. Only the first can fail; the others are a gain where they
+/// bytes (`TCP_NOTSENT_LOWAT`), cubic as congestion control, and keep-alive. Only the first can fail; the others are a gain where they
 /// exist and nothing is lost without them.
 ///
 /// `SO_SNDBUF` is left to the kernel's own tuning: setting it turns that off, and the mark above bounds what waits.
@@ -33,6 +33,7 @@ const USUAL: &[u8] = b"cubic";
 pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
+    let _ = socket.set_tcp_keepalive(&keep_alive());
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let _ = socket.set_tcp_notsent_lowat(UNSENT_LOW_MARK);
@@ -64,7 +65,15 @@ pub fn control<S>(_socket: &S, _control: Control) {}
 /// What the operating system says: the socket is not TCP, or gone.
 #[cfg(windows)]
 pub fn prepare(socket: &impl std::os::windows::io::AsSocket) -> io::Result<()> {
-    SockRef::from(socket).set_tcp_nodelay(true)
+    let socket = SockRef::from(socket);
+    let _ = socket.set_tcp_keepalive(&keep_alive());
+    socket.set_tcp_nodelay(true)
+}
+
+/// A client that cannot be pinged and waits for a stream that nobody publishes is dead without anybody's notice when its
+/// machine is switched off; the kernel asks it every half minute, and drops it a minute later.
+fn keep_alive() -> socket2::TcpKeepalive {
+    socket2::TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(20))
 }
 
 /// What the kernel knows about a connection, for [`crate::credit::Credit::measured`]. `None` where it cannot tell.

@@ -146,7 +146,10 @@ pub(super) struct Peer {
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
-        let connection = Connection::new(newcomer.socket, newcomer.framing);
+        let mut connection = Connection::new(newcomer.socket, newcomer.framing);
+        if let Wish::Watch(_) = newcomer.wish {
+            connection.refuse_pictures();
+        }
         let framing = connection.framing();
         let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));

@@ -1,0 +1,43 @@
+//! The floor that the hub is measured against: one thread that encodes and writes to whoever connected, and nothing else.
+//! No stream, no pacing, no rungs; one viewer that stops reading stops them all.
+//!
+//! ```text
+//! cargo run --release --example bare_loop -- 127.0.0.1:8073 /dev/video0 80
+//! ```
+
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+
+use anyhow::Context;
+use streamflow::frame::Frame;
+use streamflow::jpeg::Encoder;
+use streamflow::source::{self, Next, Wish};
+
+fn main() -> anyhow::Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let mut argument = |name| arguments.next().with_context(|| format!("missing: {name}"));
+    let listener = TcpListener::bind(argument("IP:PORT")?)?;
+    listener.set_nonblocking(true)?;
+    let mut source = source::from_spec(&argument("SOURCE")?, &source::Options::default())?;
+    let quality = argument("QUALITY")?.parse()?;
+    let wish = Wish::default();
+    source.open(&wish)?;
+    let (mut encoder, mut frame, mut picture) = (Encoder::new()?, Frame::default(), Vec::new());
+    let mut viewers: Vec<TcpStream> = Vec::new();
+    loop {
+        if source.next(&mut frame)? != Next::Frame {
+            continue;
+        }
+        while let Ok((viewer, _)) = listener.accept() {
+            viewer.set_nonblocking(false)?;
+            viewer.set_nodelay(true)?;
+            viewers.push(viewer);
+        }
+        picture.clear();
+        picture.extend_from_slice(&[0; 8]);
+        encoder.encode(&frame, wish.size, quality, &mut picture)?;
+        let length = picture.len() as u64 - 8;
+        picture[..8].copy_from_slice(&length.to_le_bytes());
+        viewers.retain_mut(|viewer| viewer.write_all(&picture).is_ok());
+    }
+}
