@@ -127,6 +127,8 @@ pub struct Credit {
     /// How often, of late, a picture was long with the kernel's other end before the viewer had it, 0 to 1: then there is
     /// something between, a proxy or a viewer that does not read, and the kernel's word is worth nothing.
     veiled: f64,
+    /// When the last ping left that found nothing under way.
+    pinged: Option<Micros>,
     /// The stream's, as last told to [`Self::ask`].
     interval: Duration,
 }
@@ -160,7 +162,7 @@ impl Credit {
             self.given.clear();
             return Verdict::Now;
         }
-        let base = self.base.get() as f64;
+        let base = self.base_micros() as f64;
         let outstanding = self.written.saturating_sub(self.drain.delivered()) as f64;
         let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
@@ -220,7 +222,7 @@ impl Credit {
             self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
             self.delay += (delay as f64 - self.delay) / 8.0;
             if let Some(there) = picture.there {
-                let lag = now.since(there) > Duration::from_micros(self.base.get() / 2) + VEIL;
+                let lag = now.since(there) > self.base() / 2 + VEIL;
                 let veiled = lag && now >= self.stalled_until;
                 self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
             }
@@ -247,7 +249,7 @@ impl Credit {
             self.loss.counted(kernel.segments.0, kernel.segments.1, now);
         }
         if kernel.stalled {
-            let grace = Duration::from_micros(self.base.get()) * 2;
+            let grace = self.base() * 2;
             self.stalled_until = now + grace;
         }
         let arrived = self.written.saturating_sub(kernel.outstanding.into());
@@ -272,9 +274,18 @@ impl Credit {
     }
 
     /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
-    /// Send pings when nothing is under way, if there is a choice.
+    /// Only one that was [`pinged`](Self::pinged) when nothing was under way counts: any other has waited behind pictures.
     pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
-        self.base.ping(round_trip, now);
+        if self.pinged == Some(now - round_trip) {
+            self.base.ping(round_trip, now);
+        }
+    }
+
+    /// A small packet that will be answered is sent now.
+    pub fn pinged(&mut self, now: Micros) {
+        if self.given.is_empty() {
+            self.pinged = Some(now);
+        }
     }
 
     /// What the link carries, from the last pictures; `None` before the first arrived. What it could carry, not what it did:
@@ -290,7 +301,11 @@ impl Credit {
     /// The round trip of the path when it is empty.
     #[must_use]
     pub fn base(&self) -> Duration {
-        Duration::from_micros(self.base.get())
+        Duration::from_micros(self.base_micros())
+    }
+
+    fn base_micros(&self) -> u64 {
+        self.base.get(self.trusts_kernel())
     }
 
     /// Bytes given that are not known to have arrived.
@@ -322,7 +337,7 @@ impl Credit {
     /// arrived behind it, and acknowledgements go missing too.
     fn window(&self, now: Micros, interval: Duration) -> usize {
         let interval = (micros(interval) as f64).max(1_000.0);
-        let base = self.base.get() as f64;
+        let base = self.base_micros() as f64;
         let mut span = base + interval + 2.0 * self.jitter;
         if self.trusts_kernel() {
             span = 2.0 * span + interval;
@@ -339,7 +354,7 @@ impl Credit {
 
     /// Bytes given more than one base ago that have not arrived although only a queue can hold them.
     fn late(&self, arrived: u64, now: Micros) -> f64 {
-        let then = now - Duration::from_micros(self.base.get());
+        let then = now - self.base();
         let due = self.given.iter().rev().find(|g| g.start <= then).map_or(0, |g| g.end);
         due.saturating_sub(arrived) as f64
     }
@@ -348,7 +363,7 @@ impl Credit {
     fn first_byte_due(&self) -> Micros {
         let arrived = self.drain.delivered();
         let start = self.given.iter().find(|g| g.end > arrived).map_or(self.last_given, |g| g.start);
-        start + Duration::from_micros(self.base.get())
+        start + self.base()
     }
 
     /// Bytes still missing of the first picture that has not arrived, if they are overdue. Where the kernel can tell it is

@@ -498,13 +498,18 @@ impl Open {
 
     /// Sends what is due, and says when to look again.
     fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
+        if !self.welcomed {
+            // Pings follow the hello's answer, for a hub hears them only then, and go before the first picture.
+            return Ok(at + Duration::from_secs(1));
+        }
         loop {
             match self.session.due(at) {
                 Due::At(next) => return Ok(next),
                 Due::Dead => return Err(Broken::Stuck),
-                // Pings follow the hello's answer: a hub hears them only then.
-                Due::Send(_) if !self.welcomed => {}
-                Due::Send(ping) => connection.send_control(&ping)?,
+                Due::Send(ping) => {
+                    self.credit.pinged(at);
+                    connection.send_control(&ping)?;
+                }
             }
         }
     }

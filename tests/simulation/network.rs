@@ -120,6 +120,11 @@ impl Pipe {
         2 * self.link.delay
     }
 
+    /// How long a byte that is written now waits before it leaves the bottleneck, in microseconds.
+    pub(crate) fn queueing(&self) -> u64 {
+        (self.written - self.first - self.sacked) * self.serialisation()
+    }
+
     pub(crate) fn kernel(&self) -> Kernel {
         let outstanding = self.written - self.first - self.sacked;
         if outstanding == 0 {

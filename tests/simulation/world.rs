@@ -72,6 +72,8 @@ pub(crate) struct Lane {
     random: Random,
     ask_at: u64,
     ping_at: u64,
+    /// When an answer arrives, and when it was asked for.
+    pongs: VecDeque<(u64, u64)>,
     last_sequence: u32,
     last_bytes: usize,
     fresh: bool,
@@ -92,6 +94,7 @@ impl Lane {
             random: Random::new(seed ^ 0xACC),
             ask_at: 0,
             ping_at: 0,
+            pongs: VecDeque::new(),
             last_sequence: 0,
             last_bytes: 0,
             fresh: false,
@@ -107,9 +110,14 @@ impl Lane {
             self.credit.acknowledged(sequence, backlog, Micros(at));
             self.ask_at = now;
         }
-        if self.acknowledges && now >= self.ping_at && self.credit.under_way() == 0 {
+        if self.acknowledges && now >= self.ping_at {
             self.ping_at = now + 5_000 * MS;
-            self.credit.round_trip(Duration::from_micros(self.pipe.round_trip() + 500), Micros(now));
+            self.credit.pinged(Micros(now));
+            self.pongs.push_back((now + self.pipe.round_trip() + self.pipe.queueing() + 500, now));
+        }
+        while let Some(&(_, sent)) = self.pongs.front().filter(|pong| pong.0 <= now) {
+            self.pongs.pop_front();
+            self.credit.round_trip(Duration::from_micros(now - sent), Micros(now));
         }
         let mut arrived = Vec::new();
         while self.under_way.front().is_some_and(|(end, _)| *end <= self.pipe.received()) {

@@ -196,7 +196,16 @@ impl Peer {
 
     pub(super) fn welcome(&mut self, key: &StreamKey, max_picture: usize) -> Result<(), Broken> {
         let (room, name) = (key.room.clone(), key.name.clone());
-        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })
+        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })?;
+        // The first ping goes before the first picture: nothing tells more of the path, and of the other clock.
+        let at = now();
+        match self.session.as_mut().map(|session| session.due(at)) {
+            Some(Due::Send(ping)) => {
+                self.credit.pinged(at);
+                self.connection.send_control(&ping)
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn publish(&mut self, key: StreamKey, stream: Arc<Stream>) {
@@ -489,7 +498,10 @@ impl Peer {
         while let Some(session) = &mut self.session {
             match session.due(now) {
                 Due::At(_) => break,
-                Due::Send(ping) => self.connection.send_control(&ping)?,
+                Due::Send(ping) => {
+                    self.credit.pinged(now);
+                    self.connection.send_control(&ping)?;
+                }
                 Due::Dead => {
                     let bye = Control::Bye { cause: Cause::Timeout, reason: "nothing heard for 10 s".into() };
                     let _ = self.connection.send_control(&bye);
