@@ -22,7 +22,7 @@ Examples:
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
-  ffmpeg -re -i film.mp4 -f mjpeg - | streamflow-send --source -
+  ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --list                              the cameras there are
 ";
 
@@ -43,7 +43,7 @@ struct Options {
     /// Width and height; the nearest a camera has is scaled to it
     #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
     size: Size,
-    /// Pictures a second, 0.1 to 240
+    /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
     /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, gray

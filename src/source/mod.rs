@@ -4,6 +4,7 @@ pub mod camera;
 pub mod files;
 mod from_fn;
 pub mod http;
+mod intake;
 pub mod live;
 mod pace;
 pub mod pattern;

@@ -26,7 +26,7 @@ pub struct Options {
 /// | `pattern` | [`Pattern`] |
 /// | a number | the camera with this index |
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
-/// | `-` | JPEGs from standard input |
+/// | `-` | JPEGs from standard input, at the wished rate at most |
 /// | `http://…` | another camera |
 /// | a path | a device, a file, a named pipe or a folder |
 /// | anything else | the camera whose name contains it |
