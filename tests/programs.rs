@@ -215,6 +215,37 @@ fn every_other_exit_code_is_what_the_help_says() {
 }
 
 #[test]
+fn a_source_without_a_picture_is_said_to_have_none() {
+    limited(|| {
+        let (_hub, host) = hub(&[]);
+        let folder = folder("no-picture");
+        fs::create_dir_all(&folder).unwrap();
+        let garbage = folder.join("film.mp4");
+        fs::write(&garbage, [7; 1000]).unwrap();
+        for (input, said) in [(None, "nothing came"), (Some(&garbage), "1000 bytes came, and no whole JPEG")] {
+            let mut send = command(SEND, ["--source", "-", "--host", &host]);
+            if let Some(path) = input {
+                send.stdin(fs::File::open(path).unwrap());
+            }
+            let ended = Running::start(send).end();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            let line = ended.err.lines().last().unwrap();
+            assert!(line.starts_with("error: standard input ended without a picture: "), "{ended:?}");
+            assert!(line.contains(said) && line.contains("-f mjpeg -"), "{ended:?}");
+        }
+        for path in [&garbage, &folder.join("missing.jpg"), &folder.join("empty")] {
+            if path.ends_with("empty") {
+                fs::create_dir_all(path).unwrap();
+            }
+            let ended = run(SEND, &["--host", &host, "--source", path.to_str().unwrap()]);
+            assert_eq!(ended.code, Some(3), "{ended:?}");
+            assert!(ended.err.contains(path.to_str().unwrap()), "{ended:?}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
 fn the_picture_that_is_saved_is_the_picture_that_was_sent() {
     limited(|| {
         let (_hub, host) = hub(&[]);

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
+use streamflow::source::files::Files;
 use streamflow::source::{Next, Options, PATIENCE, Source, SourceError, Wish, from_spec};
 
 /// A picture by its markers; `tag` tells it from others.
@@ -147,12 +148,19 @@ fn a_folder_is_played_by_name_and_unreadable_pictures_are_counted() {
 fn what_holds_no_picture_says_so() {
     let folder = Folder::new("none");
     let wish = Wish { fps: FAST, ..Wish::default() };
-    let said = |spec: &str| {
-        let mut source = from_spec(spec, &Options::default()).unwrap();
-        source.open(&wish).unwrap_err().to_string()
+    let said = |spec: &str| match from_spec(spec, &Options::default()) {
+        Ok(_) => panic!("{spec} was taken"),
+        Err(error) => {
+            assert_eq!(error.exit_code(), 3, "no such source: {error}");
+            // It may also happen later.
+            assert_eq!(Files::new(spec, false).open(&wish).unwrap_err().to_string(), error.to_string());
+            error.to_string()
+        }
     };
     assert!(said(&folder.name()).starts_with("no JPEG or PNG pictures in the folder"));
-    assert!(said(&folder.put("a.mjpg", b"nothing here")).starts_with("no JPEG picture in"));
+    let said_of_a_film = said(&folder.put("film.mp4", b"nothing here"));
+    assert!(said_of_a_film.starts_with("no JPEG picture in"), "{said_of_a_film}");
+    assert!(said_of_a_film.ends_with("film.mp4 -f mjpeg - | streamflow-send --source -"), "{said_of_a_film}");
     assert!(said(&folder.put("empty", b"")).starts_with("no JPEG picture in"));
     assert!(said(&folder.put("bad.png", &png(16, 16)[..40])).contains("is no PNG"));
     let gone = folder.put("gone.mjpg", &jpeg("x"));

@@ -63,13 +63,17 @@ impl Capture {
                     }
                     self.asleep(false);
                 }
+                End::Fault(SourceError::Final(why)) => {
+                    self.shared.end(Err(Error::Failed(why)));
+                    return;
+                }
                 End::Fault(error) => {
                     faults += 1;
                     self.fault(&error, faults);
                     if self.shared.config.exit_on_source_error {
                         self.shared.end(Err(match error {
                             SourceError::Missing(why) => Error::NoSource(why),
-                            SourceError::Lost(why) => Error::Failed(why),
+                            SourceError::Lost(why) | SourceError::Final(why) => Error::Failed(why),
                         }));
                         return;
                     }

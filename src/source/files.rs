@@ -139,7 +139,11 @@ impl Concatenated {
                 break picture.size;
             }
             if n == 0 || searched > SEARCHED {
-                return Err(SourceError::Missing(format!("no JPEG picture in {}", this.path.display())));
+                let name = this.path.display();
+                return Err(SourceError::Missing(format!(
+                    "no JPEG picture in {name}; if it is a film, let ffmpeg play it: \
+                     ffmpeg -i {name} -f mjpeg - | streamflow-send --source -"
+                )));
             }
         };
         this.rewind()?;

@@ -4,8 +4,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -19,6 +19,8 @@ use crate::wire::jpeg_split::JpegSplitter;
 
 /// How much is read at once: what a pipe holds.
 const CHUNK: usize = 64 << 10;
+/// How far a first picture is looked for. A pipe that has none by then will have none.
+const SEARCHED: u64 = 64 << 20;
 
 /// Concatenated JPEGs from standard input or a named pipe, no more of them a second than wished: a program that writes
 /// them faster waits at the pipe. The time of capture is when a picture's first byte was read, or, where the picture had
@@ -30,10 +32,38 @@ pub struct Live {
     /// `None`: standard input.
     path: Option<PathBuf>,
     frames: Option<Receiver<Handed>>,
-    broken: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     told_broken: u64,
     /// Standard input is over; it cannot be opened again.
     over: bool,
+}
+
+/// What the thread has seen so far.
+#[derive(Default)]
+struct Seen {
+    bytes: AtomicU64,
+    pictures: AtomicU64,
+    broken: AtomicU64,
+    /// Why reading failed.
+    failed: Mutex<Option<String>>,
+}
+
+impl Seen {
+    /// Why there was no picture, and what to do about it; `None` if there was one.
+    fn nothing(&self, name: &str) -> Option<String> {
+        if self.pictures.load(Ordering::Relaxed) > 0 {
+            return None;
+        }
+        if let Some(why) = &*self.failed.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Some(format!("{name} cannot be read: {why}"));
+        }
+        let what = match self.bytes.load(Ordering::Relaxed) {
+            0 => format!("{name} ended without a picture: nothing came"),
+            n if n > SEARCHED => format!("{name} has no picture: {} MiB came, and no JPEG among them", n >> 20),
+            n => format!("{name} ended without a picture: {n} bytes came, and no whole JPEG among them"),
+        };
+        Some(format!("{what}; write JPEGs into it: ffmpeg -i FILE -f mjpeg - | streamflow-send --source -"))
+    }
 }
 
 struct Handed {
@@ -57,17 +87,23 @@ impl Live {
     }
 
     fn new(path: Option<PathBuf>) -> Self {
-        Self { path, frames: None, broken: Arc::default(), told_broken: 0, over: false }
+        Self { path, frames: None, seen: Arc::default(), told_broken: 0, over: false }
+    }
+
+    fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "standard input".into(), |p| p.display().to_string())
     }
 }
 
 impl Source for Live {
     fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
-        let name = self.path.as_ref().map_or_else(|| "standard input".into(), |p| p.display().to_string());
+        let name = self.name();
         if self.frames.is_none() && !self.over {
             let (sender, receiver) = mailbox();
             let (path, fps) = (self.path.clone(), wish.fps);
-            let mut reader = Reader { name: name.clone(), frames: sender, broken: self.broken.clone(), fps };
+            let seen = Arc::new(Seen::default());
+            (self.seen, self.told_broken) = (seen.clone(), 0);
+            let mut reader = Reader { name: name.clone(), frames: sender, seen, fps };
             // A pipe is opened in the thread, because opening waits for a writer.
             let run = move || {
                 let result = match path {
@@ -75,7 +111,8 @@ impl Source for Live {
                     Some(path) => File::open(path).and_then(|mut file| reader.read(&mut file)),
                 };
                 if let Err(error) = result {
-                    log::warn!("reading pictures failed: {error}");
+                    log::debug!("reading {} failed: {error}", reader.name);
+                    *reader.seen.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                 }
             };
             let spawned = thread::Builder::new().name("pictures in".into()).spawn(run);
@@ -86,7 +123,7 @@ impl Source for Live {
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
-        if self.broken.load(Ordering::Relaxed) > self.told_broken {
+        if self.seen.broken.load(Ordering::Relaxed) > self.told_broken {
             self.told_broken += 1;
             return Ok(Next::Broken);
         }
@@ -107,12 +144,13 @@ impl Source for Live {
             Taken::Nothing => Ok(Next::Nothing),
             Taken::Closed => {
                 self.frames = None;
-                match &self.path {
-                    Some(path) => Err(SourceError::Lost(format!("nobody writes to {}", path.display()))),
-                    None => {
-                        self.over = true;
-                        Ok(Next::End)
-                    }
+                self.over = self.path.is_none();
+                let name = self.name();
+                match (&self.path, self.seen.nothing(&name)) {
+                    (None, Some(why)) => Err(SourceError::Final(why)),
+                    (None, None) => Ok(Next::End),
+                    (Some(_), Some(why)) if self.seen.bytes.load(Ordering::Relaxed) > 0 => Err(SourceError::Lost(why)),
+                    (Some(_), _) => Err(SourceError::Lost(format!("nobody writes to {name}"))),
                 }
             }
         }
@@ -123,28 +161,30 @@ impl Source for Live {
 struct Reader {
     name: String,
     frames: Sender<Handed>,
-    broken: Arc<AtomicU64>,
+    seen: Arc<Seen>,
     fps: f64,
 }
 
 impl Reader {
-    /// Reads to the end, or until nobody takes the pictures any more.
+    /// Reads to the end, until nobody takes the pictures any more, or until it is clear that there are none.
     fn read(&mut self, input: &mut dyn Read) -> io::Result<()> {
         let mut splitter = JpegSplitter::default();
         let mut intake = Intake::new(self.fps);
         let mut chunk = vec![0; CHUNK];
         let pool = Pool::default();
         let mut sequence = 0;
-        while !self.frames.is_closed() {
+        while !self.frames.is_closed() && (sequence > 0 || self.seen.bytes.load(Ordering::Relaxed) <= SEARCHED) {
             let n = match input.read(&mut chunk) {
                 Ok(0) => return Ok(()),
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
+            self.seen.bytes.fetch_add(n as u64, Ordering::Relaxed);
             splitter.feed(chunk.get(..n).unwrap_or_default(), now());
             while let Some(picture) = splitter.next_picture() {
                 sequence += 1;
+                self.seen.pictures.store(sequence, Ordering::Relaxed);
                 let mut data = pool.take();
                 data.extend_from_slice(picture.data);
                 let (size, wait) = (picture.size, intake.wait(now()));
@@ -158,7 +198,7 @@ impl Reader {
                 }
                 self.frames.put(Handed { data, size, began, sequence });
             }
-            self.broken.store(splitter.broken(), Ordering::Relaxed);
+            self.seen.broken.store(splitter.broken(), Ordering::Relaxed);
         }
         Ok(())
     }
@@ -182,22 +222,43 @@ mod tests {
     use super::*;
     use crate::wire::jpeg_split::tests::picture;
 
+    fn read_all(input: &mut dyn Read) -> (Receiver<Handed>, Arc<Seen>) {
+        let (frames, receiver) = mailbox();
+        let seen = Arc::new(Seen::default());
+        let mut reader = Reader { name: "a test".into(), frames, seen: seen.clone(), fps: 1000.0 };
+        if let Err(error) = reader.read(input) {
+            *seen.failed.lock().unwrap() = Some(error.to_string());
+        }
+        (receiver, seen)
+    }
+
     #[test]
     fn the_newest_picture_wins_and_the_end_comes_after_it() {
-        let (sender, receiver) = mailbox();
-        let broken = Arc::new(AtomicU64::new(0));
-        let mut reader = Reader { name: "a test".into(), frames: sender, broken: broken.clone(), fps: 1000.0 };
         let mut bytes = b"garbage".to_vec();
         for i in 0..5 {
             bytes.extend(picture(64, &[i]));
         }
         bytes.extend(&picture(64, b"cut off")[..40]);
         bytes.extend(picture(64, &[9]));
-        reader.read(&mut &bytes[..]).unwrap();
-        drop(reader);
+        let (receiver, seen) = read_all(&mut &bytes[..]);
         let Taken::Value(handed) = receiver.take(PATIENCE) else { panic!("no picture") };
         assert_eq!((handed.data[..].to_vec(), handed.sequence), (picture(64, &[9]), 6));
         assert!(matches!(receiver.take(PATIENCE), Taken::Closed));
-        assert_eq!(broken.load(Ordering::Relaxed), 1);
+        assert_eq!((seen.broken.load(Ordering::Relaxed), seen.nothing("a test")), (1, None));
+    }
+
+    #[test]
+    fn what_has_no_picture_says_what_came_instead_and_what_to_do() {
+        let cut = &picture(64, b"cut off")[..40];
+        for (bytes, said) in [
+            (&b""[..], "a test ended without a picture: nothing came; write JPEGs"),
+            (b"no JPEG", "a test ended without a picture: 7 bytes came, and no whole JPEG among them; write JPEGs"),
+            (cut, "a test ended without a picture: 40 bytes came, and no whole JPEG"),
+        ] {
+            let why = read_all(&mut &bytes[..]).1.nothing("a test").unwrap();
+            assert!(why.starts_with(said) && why.ends_with("-f mjpeg - | streamflow-send --source -"), "{why}");
+        }
+        let why = read_all(&mut io::repeat(0xd8)).1.nothing("a test").unwrap();
+        assert!(why.starts_with("a test has no picture: 64 MiB came"), "garbage without end has an end: {why}");
     }
 }

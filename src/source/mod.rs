@@ -69,7 +69,7 @@ pub enum Next {
     End,
 }
 
-/// Why a source has no picture now, in the words that viewers are told. It will be opened again.
+/// Why a source has no picture now, in the words that viewers are told. It will be opened again, but for the last kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// There is no such thing: a camera that is not there, a file that does not exist.
@@ -78,6 +78,9 @@ pub enum SourceError {
     /// It was there and is gone, or is in another program's hands, or gives what nobody can read: `camera unplugged`.
     #[error("{0}")]
     Lost(String),
+    /// It is over for good and was not what it should be, such as standard input without a picture: the publisher ends.
+    #[error("{0}")]
+    Final(String),
 }
 
 /// Something that gives pictures with a capture time. Implement it to publish your own.

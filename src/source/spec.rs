@@ -32,8 +32,8 @@ pub struct Options {
 /// | anything else | the camera whose name contains it |
 ///
 /// # Errors
-/// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now. What
-/// goes later is told by the source itself.
+/// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now, or
+/// has no picture in it. What goes later is told by the source itself.
 pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     let spec = spec.trim();
     let lower = spec.to_ascii_lowercase();
@@ -81,7 +81,10 @@ fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
         return there(Camera::by_path(path), || Error::NoSource(format!("{spec} {why}; --list shows what there is")));
     }
     if kind.is_ok_and(|k| k.is_file() || k.is_dir()) {
-        return Ok(Box::new(Files::new(path, options.once)));
+        let mut files = Files::new(path, options.once);
+        files.open(&Wish::default()).map_err(|e| Error::NoSource(e.to_string()))?;
+        files.close();
+        return Ok(Box::new(files));
     }
     let none = || {
         Error::NoSource(if spec.contains(['/', '\\']) {
