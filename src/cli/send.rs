@@ -49,7 +49,7 @@ struct Options {
     /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, gray
     #[arg(long, value_name = "FORMAT", env = "STREAMFLOW_FORMAT", help_heading = "Source", default_value = "auto", value_parser = format)]
     format: Format,
-    /// Play files once, then end
+    /// Play a file, a folder or standard input once: from its beginning when the first viewer is there, and then end
     #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     once: bool,
     /// End when the source fails, for supervisors, instead of trying again every second

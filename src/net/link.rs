@@ -32,6 +32,8 @@ const WAKER: Token = Token(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that held for so long counts as a success: the waits begin anew.
 const HELD: Duration = Duration::from_secs(10);
+/// How long what waits to be sent may hold up a program that ends.
+const LINGER: Duration = Duration::from_secs(1);
 const SCRATCH: usize = 256 * 1024;
 /// Text messages are not part of the native protocol.
 const MAX_TEXT: usize = 4096;
@@ -344,8 +346,8 @@ impl<U: LinkUser> Runner<U> {
             Err(broken) => broken.into(),
         };
         if matches!(end, Outcome::Stopped) {
-            let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
-            let _ = connection.send_control(&bye).and_then(|()| connection.send_close());
+            // Who is not there any more needs no goodbye.
+            let _ = self.part(&mut connection, &mut state);
         }
         // The socket is closed in any case.
         let _ = self.poll.registry().deregister(&mut connection.socket);
@@ -401,6 +403,41 @@ impl<U: LinkUser> Runner<U> {
                     }
                 }
             }
+        }
+    }
+
+    /// Sends what waits, says goodbye, and reads on until the hub has heard it and closes: a socket that is closed with
+    /// something unread in it loses what it had still to send, and a hub in this process goes when we are done.
+    fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
+        let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
+        let until = now() + LINGER;
+        let mut events = Events::with_capacity(8);
+        let mut said = false;
+        loop {
+            let mut wake_at = until;
+            if !said {
+                let later = if open.welcomed { self.send_pictures(connection, open)? } else { None };
+                wake_at = later.map_or(until, |later| until.min(later));
+                let nothing_waits = !open.welcomed || !self.user.has_picture();
+                if nothing_waits || now() >= until {
+                    connection.send_control(&bye)?;
+                    connection.send_close()?;
+                    said = true;
+                    // A viewer has sent nothing that could get lost.
+                    if open.last_bytes == 0 {
+                        return Ok(());
+                    }
+                }
+            }
+            connection.flush()?;
+            let drained =
+                if said { connection.read(&mut self.scratch, &mut |_| Ok(()))? } else { self.read(connection, open)? };
+            let left = until.since(now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let wait = if drained == Drained::No { Duration::ZERO } else { wake_at.since(now()).min(left) };
+            let _ = self.poll.poll(&mut events, Some(wait));
         }
     }
 

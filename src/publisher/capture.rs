@@ -6,16 +6,20 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use mio::Waker;
 
-use super::Shared;
+use super::{Shared, State};
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::mailbox::Sender;
 use crate::session::in_words;
-use crate::source::{Next, Opened, STALL, Source, SourceError};
+use crate::source::{Next, Opened, STALL, Source, SourceError, Unwatched};
 use crate::time::{Micros, now};
 
 /// How often a source that failed is tried again.
 const REOPEN: Duration = Duration::from_secs(1);
+/// How often what waits for its first viewer is looked at: it may go meanwhile, or turn out to be nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a source that is over waits for the hub that is to have its last picture.
+const REACH: Duration = Duration::from_secs(5);
 /// When the measured rate is compared with the asked one.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
 
@@ -40,11 +44,14 @@ enum End {
 impl Capture {
     pub(super) fn run(self, mut source: Box<dyn Source>) {
         let mut faults: u32 = 0;
+        let mut begun = false;
         loop {
             let end = match source.open(&self.shared.config.wish) {
                 Ok(opened) => {
                     self.opened(&opened, faults);
-                    self.read(source.as_mut(), &opened, &mut faults)
+                    let hindered = if begun { None } else { self.wait_for_viewer(source.as_mut(), &opened) };
+                    begun |= hindered.is_none();
+                    hindered.unwrap_or_else(|| self.read(source.as_mut(), &opened, &mut faults))
                 }
                 Err(error) => End::Fault(error),
             };
@@ -52,7 +59,8 @@ impl Capture {
             match end {
                 End::Stopped => return,
                 End::Over => {
-                    self.shared.end(Ok(()));
+                    let ended = self.reach_hub();
+                    self.shared.end(ended);
                     return;
                 }
                 End::Idle => {
@@ -83,6 +91,42 @@ impl Capture {
                 }
             }
         }
+    }
+
+    /// What is played once begins when somebody watches. Says what came before that.
+    fn wait_for_viewer(&self, source: &mut dyn Source, opened: &Opened) -> Option<End> {
+        if opened.unwatched != Unwatched::Wait {
+            return None;
+        }
+        let watched = |state: &State| state.demand.viewers > 0;
+        if !watched(&self.shared.lock()) {
+            log::info!("plays once, from its beginning, when the first viewer is there");
+        }
+        loop {
+            if self.shared.wait(LOOK_AGAIN, watched) {
+                return Some(End::Stopped);
+            }
+            if watched(&self.shared.lock()) {
+                return None;
+            }
+            if let Err(error) = source.open(&self.shared.config.wish) {
+                return Some(End::Fault(error));
+            }
+        }
+    }
+
+    /// The source is over: who ends now would lose the last picture if the hub had not said yet who watches.
+    fn reach_hub(&self) -> crate::Result<()> {
+        self.shared.wait(REACH, |state| state.heard);
+        let state = self.shared.lock();
+        if !state.heard && !state.stopping {
+            let why = format!("the source is over, and the hub has not had its last picture: {}", state.link);
+            return Err(Error::Unreachable(why));
+        }
+        if state.counts.sent == 0 && state.demand.viewers == 0 {
+            log::info!("the source is over, and nobody watched (--once waits for the first viewer)");
+        }
+        Ok(())
     }
 
     fn opened(&self, opened: &Opened, faults: u32) {
@@ -147,17 +191,16 @@ impl Capture {
         let mut sequence: Option<u64> = None;
         let mut judged = Some(now() + JUDGE_RATE);
         loop {
-            if let Some(end) = self.to_end(now()) {
+            if let Some(end) = self.to_end(opened.unwatched, now()) {
                 return end;
             }
             match source.next(&mut frame) {
                 Ok(Next::Frame) => {}
                 Ok(Next::Nothing) => {
                     // A slow source may well be silent for two of its own intervals.
-                    let patience = opened
-                        .fps
-                        .filter(|fps| (0.01..=1000.0).contains(fps))
-                        .map_or(STALL, |fps| STALL.max(Duration::from_secs_f64(2.5 / fps)));
+                    let fps = opened.fps.filter(|fps| (0.01..=1000.0).contains(fps));
+                    let interval = 1.0 / fps.unwrap_or(self.shared.config.wish.fps).max(0.01);
+                    let patience = STALL.max(Duration::from_secs_f64(2.5 * interval));
                     if now().since(last_frame) > patience {
                         return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
                     }
@@ -202,10 +245,13 @@ impl Capture {
         }
     }
 
-    fn to_end(&self, now: Micros) -> Option<End> {
+    fn to_end(&self, unwatched: Unwatched, now: Micros) -> Option<End> {
         let state = self.shared.lock();
         if state.stopping || self.frames.is_closed() {
             return Some(End::Stopped);
+        }
+        if unwatched != Unwatched::Close {
+            return None;
         }
         let idle = self.shared.config.idle_after;
         state.demand.unwatched_since.filter(|since| now.since(*since) >= idle).map(|_| End::Idle)

@@ -83,7 +83,13 @@ impl Encode {
                         self.give_back(Some(frame));
                     }
                 }
-                Taken::Closed => return,
+                Taken::Closed => {
+                    let demand = self.shared.lock().demand.clone();
+                    if let Some(frame) = kept.filter(|_| demand.viewers > 0) {
+                        self.frame(&frame, &demand);
+                    }
+                    return;
+                }
             }
         }
     }

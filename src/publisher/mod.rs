@@ -47,7 +47,8 @@ pub struct PublisherConfig {
     pub retries: Option<u32>,
     /// Ends with an error when the source fails, for supervisors. Default: tries again every second, for ever.
     pub exit_on_source_error: bool,
-    /// For how long nobody must have watched before the source is closed. Default 10 s.
+    /// For how long nobody must have watched before a source is closed that may be ([`Unwatched`](crate::source::Unwatched)).
+    /// Default 10 s.
     pub idle_after: Duration,
 }
 
@@ -203,6 +204,8 @@ struct State {
     fault: String,
     asleep: bool,
     connected: bool,
+    /// The hub has said how many watch, on this connection.
+    heard: bool,
     link: String,
     counts: PublishReport,
     frames_in: Recent,

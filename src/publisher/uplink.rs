@@ -70,6 +70,7 @@ impl LinkUser for Uplink {
     fn state(&mut self, link: &LinkState) {
         let mut state = self.shared.lock();
         state.connected = *link == LinkState::Connected;
+        state.heard = false;
         state.link = match link {
             LinkState::Connected => String::new(),
             LinkState::Connecting => "connecting".into(),
@@ -94,6 +95,7 @@ impl LinkUser for Uplink {
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
         } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
+            state.heard = true;
             state.demand.unwatched_since = match viewers {
                 0 => state.demand.unwatched_since.or_else(|| Some(now())),
                 _ => None,

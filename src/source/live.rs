@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::intake::Intake;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Wish};
+use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, Wish};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
@@ -32,9 +32,12 @@ pub struct Live {
     /// `None`: standard input.
     path: Option<PathBuf>,
     frames: Option<Receiver<Handed>>,
+    once: bool,
+    /// The first picture is held while this is there.
+    gate: Option<Sender<()>>,
     seen: Arc<Seen>,
     told_broken: u64,
-    /// Standard input is over; it cannot be opened again.
+    /// It is over and will not be opened again.
     over: bool,
 }
 
@@ -74,24 +77,36 @@ struct Handed {
 }
 
 impl Live {
-    /// Standard input. When it ends, so do the pictures.
+    /// Standard input. When it ends, so do the pictures. With `once`, they begin when the first is asked for.
     #[must_use]
-    pub fn stdin() -> Self {
-        Self::new(None)
+    pub fn stdin(once: bool) -> Self {
+        Self::new(None, once)
     }
 
-    /// A named pipe. When its writer goes, the next one is waited for.
+    /// A named pipe. When its writer goes, the next one is waited for; but with `once` it is as standard input.
     #[must_use]
-    pub fn pipe(path: impl Into<PathBuf>) -> Self {
-        Self::new(Some(path.into()))
+    pub fn pipe(path: impl Into<PathBuf>, once: bool) -> Self {
+        Self::new(Some(path.into()), once)
     }
 
-    fn new(path: Option<PathBuf>) -> Self {
-        Self { path, frames: None, seen: Arc::default(), told_broken: 0, over: false }
+    fn new(path: Option<PathBuf>, once: bool) -> Self {
+        Self { path, frames: None, once, gate: None, seen: Arc::default(), told_broken: 0, over: false }
     }
 
     fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "standard input".into(), |p| p.display().to_string())
+    }
+
+    /// The thread has ended.
+    fn ended(&mut self) -> Result<Next, SourceError> {
+        self.frames = None;
+        let (name, nothing) = (self.name(), self.seen.nothing(&self.name()));
+        if self.path.is_none() || self.once {
+            self.over = true;
+            return nothing.map_or(Ok(Next::End), |why| Err(SourceError::Final(why)));
+        }
+        let came = self.seen.bytes.load(Ordering::Relaxed) > 0;
+        Err(SourceError::Lost(nothing.filter(|_| came).unwrap_or_else(|| format!("nobody writes to {name}"))))
     }
 }
 
@@ -103,7 +118,9 @@ impl Source for Live {
             let (path, fps) = (self.path.clone(), wish.fps);
             let seen = Arc::new(Seen::default());
             (self.seen, self.told_broken) = (seen.clone(), 0);
-            let mut reader = Reader { name: name.clone(), frames: sender, seen, fps };
+            let (gate, opened) = mailbox();
+            self.gate = self.once.then_some(gate);
+            let mut reader = Reader { name: name.clone(), frames: sender, gate: opened, seen, fps };
             // A pipe is opened in the thread, because opening waits for a writer.
             let run = move || {
                 let result = match path {
@@ -119,10 +136,17 @@ impl Source for Live {
             spawned.map_err(|e| SourceError::Lost(format!("no thread to read {name}: {e}")))?;
             self.frames = Some(receiver);
         }
-        Ok(Opened { name, size: Size::default(), fps: None, format: PixelFormat::Jpeg, scale: false })
+        // Nothing is in the mailbox as long as the gate is closed; so whatever has ended had nothing.
+        if self.gate.is_some() && self.frames.as_ref().is_some_and(|f| matches!(f.take(Duration::ZERO), Taken::Closed))
+        {
+            self.ended()?;
+        }
+        let unwatched = if self.once { Unwatched::Wait } else { Unwatched::GoOn };
+        Ok(Opened { name, format: PixelFormat::Jpeg, unwatched, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
+        self.gate = None;
         if self.seen.broken.load(Ordering::Relaxed) > self.told_broken {
             self.told_broken += 1;
             return Ok(Next::Broken);
@@ -142,17 +166,7 @@ impl Source for Live {
                 Ok(Next::Frame)
             }
             Taken::Nothing => Ok(Next::Nothing),
-            Taken::Closed => {
-                self.frames = None;
-                self.over = self.path.is_none();
-                let name = self.name();
-                match (&self.path, self.seen.nothing(&name)) {
-                    (None, Some(why)) => Err(SourceError::Final(why)),
-                    (None, None) => Ok(Next::End),
-                    (Some(_), Some(why)) if self.seen.bytes.load(Ordering::Relaxed) > 0 => Err(SourceError::Lost(why)),
-                    (Some(_), _) => Err(SourceError::Lost(format!("nobody writes to {name}"))),
-                }
-            }
+            Taken::Closed => self.ended(),
         }
     }
 }
@@ -161,6 +175,8 @@ impl Source for Live {
 struct Reader {
     name: String,
     frames: Sender<Handed>,
+    /// The first picture waits until this is closed.
+    gate: Receiver<()>,
     seen: Arc<Seen>,
     fps: f64,
 }
@@ -187,8 +203,12 @@ impl Reader {
                 self.seen.pictures.store(sequence, Ordering::Relaxed);
                 let mut data = pool.take();
                 data.extend_from_slice(picture.data);
-                let (size, wait) = (picture.size, intake.wait(now()));
-                let began = if wait.is_zero() { picture.began } else { self.sleep(wait) };
+                let (size, mut began) = (picture.size, picture.began);
+                if sequence == 1 && self.held_at_gate() {
+                    began = now();
+                }
+                let wait = intake.wait(now());
+                began = if wait.is_zero() { began } else { self.sleep(wait) };
                 if intake.held_back(now()) {
                     let (name, fps) = (&self.name, self.fps);
                     log::info!(
@@ -201,6 +221,15 @@ impl Reader {
             self.seen.broken.store(splitter.broken(), Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Waits until pictures are asked for; false if they are already.
+    fn held_at_gate(&self) -> bool {
+        let mut held = false;
+        while !self.frames.is_closed() && matches!(self.gate.take(PATIENCE), Taken::Nothing) {
+            held = true;
+        }
+        held
     }
 
     /// Sleeps, in pieces, so that a program that wants no more pictures is not kept; says when it woke.
@@ -225,7 +254,7 @@ mod tests {
     fn read_all(input: &mut dyn Read) -> (Receiver<Handed>, Arc<Seen>) {
         let (frames, receiver) = mailbox();
         let seen = Arc::new(Seen::default());
-        let mut reader = Reader { name: "a test".into(), frames, seen: seen.clone(), fps: 1000.0 };
+        let mut reader = Reader { name: "a test".into(), frames, gate: mailbox().1, seen: seen.clone(), fps: 1000.0 };
         if let Err(error) = reader.read(input) {
             *seen.failed.lock().unwrap() = Some(error.to_string());
         }

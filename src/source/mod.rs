@@ -40,8 +40,21 @@ impl Default for Wish {
     }
 }
 
+/// What becomes of a source while nobody watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unwatched {
+    /// It is closed after ten seconds, unless the publisher is told otherwise, and opened again for the first viewer: a
+    /// camera, a file that is played for ever.
+    #[default]
+    Close,
+    /// Its pictures are taken all the same and thrown away: a pipe, whose writer would wait otherwise.
+    GoOn,
+    /// It is not asked for a picture before the first viewer is there, and then to its end: what is played once.
+    Wait,
+}
+
 /// What an opened source will give.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Opened {
     /// For people: `Replay Camera (/dev/video0)`.
     pub name: String,
@@ -54,6 +67,8 @@ pub struct Opened {
     /// Pictures of another size than the wished one are scaled to it. A camera's are; files and other cameras' pictures
     /// are passed on as they are.
     pub scale: bool,
+    /// What becomes of it while nobody watches.
+    pub unwatched: Unwatched,
 }
 
 /// What [`Source::next`] did.

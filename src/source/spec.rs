@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 /// How a source is to behave, where that is not in its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Files end after one round, instead of beginning again.
+    /// What is played (a file, a folder, standard input, a named pipe) begins when the first viewer is there and ends
+    /// after one round. Otherwise files begin again at their end, and a pipe is read whether anybody watches or not.
     pub once: bool,
 }
 
@@ -45,7 +46,7 @@ pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
             let example = "ffmpeg -i FILE -f mjpeg - | streamflow-send --source -";
             return Err(Error::Usage(format!("standard input is a terminal; pipe JPEG pictures into it: {example}")));
         }
-        "-" => return Ok(Box::new(Live::stdin())),
+        "-" => return Ok(Box::new(Live::stdin(options.once))),
         _ => {}
     }
     if lower.starts_with("http://") || lower.starts_with("https://") {
@@ -74,7 +75,7 @@ fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     // Below /dev only pipes, such as /dev/stdin, are no devices.
     let kind = path.metadata().map(|m| m.file_type());
     if kind.as_ref().is_ok_and(is_pipe) {
-        return Ok(Box::new(Live::pipe(path)));
+        return Ok(Box::new(Live::pipe(path, options.once)));
     }
     if path.starts_with("/dev") && !kind.as_ref().is_ok_and(|k| k.is_file() || k.is_dir()) {
         let why = if kind.is_ok() { "is no camera that can be read" } else { "is not there" };

@@ -220,6 +220,7 @@ fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaErro
         fps: Some(f64::from(got.frame_rate())),
         format,
         scale: true,
+        ..Opened::default()
     };
     Ok((camera, opened))
 }
