@@ -512,6 +512,7 @@ fn twenty_lines_of_python_publish_and_view() {
         let plain = address(hub.says("sends plain pictures"));
         let python = |script: &str, arguments: &[&str]| {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/").to_string() + script;
+            assert!(fs::read_to_string(&script).unwrap().lines().count() <= 20, "{script}");
             let mut command = command("python3", [script.as_str(), "127.0.0.1"]);
             command.args(arguments).current_dir(&folder);
             Running::start(command)
