@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, rate};
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, logging, machine_name};
-use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::room::StreamKey;
@@ -71,20 +70,13 @@ struct Options {
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture", default_value_t = 25,
           value_parser = clap::value_parser!(u8).range(1..=100))]
     min_quality: u8,
-    /// Bits a second at most, such as 4M or 800k [default: what the link carries]
-    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Picture", value_parser = rate)]
-    max_rate: Option<u64>,
     /// Make pictures smaller when a link is slow: on, or off for fewer pictures instead
     #[arg(long, value_name = "on|off", env = "STREAMFLOW_ADAPT", help_heading = "Picture", default_value = "on",
           action = clap::ArgAction::Set, value_parser = on_off)]
     adapt: bool,
 
-    /// The room
-    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
-    room: String,
-    /// The stream's name [default: this machine's]
-    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
-    name: Option<String>,
+    #[command(flatten)]
+    stream: StreamOptions,
     /// Take the name over from a publisher that has it
     #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new())]
     replace: bool,
@@ -128,7 +120,7 @@ fn on_off(text: &str) -> Result<bool, String> {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
     exit(if options.list { list(options.json) } else { run(&options) })
 }
@@ -157,12 +149,12 @@ fn list(json: bool) -> anyhow::Result<()> {
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
     let config = PublisherConfig {
-        stream: StreamKey::new(&options.room, options.name.clone().unwrap_or_else(machine_name)),
+        stream: StreamKey::new(&options.stream.room, options.stream.name.clone().unwrap_or_else(machine_name)),
         home: options.home.home()?,
         wish: Wish { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),
-        max_rate: options.max_rate,
+        max_rate: options.stream.max_rate,
         adapt: options.adapt,
         replace: options.replace,
         retries: options.home.retries,
@@ -170,7 +162,6 @@ fn run(options: &Options) -> anyhow::Result<()> {
         ..PublisherConfig::default()
     };
     let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
-    log::info!("publishes {}", config.stream);
     let publisher = Publisher::start(config, source)?;
     let mut status = Status::new(options.log.quiet);
     let ended = loop {
@@ -184,9 +175,5 @@ fn run(options: &Options) -> anyhow::Result<()> {
     };
     drop(status);
     drop(publisher);
-    match ended {
-        // A refusal is a person's to solve, so it says how.
-        Err(Error::Refused(why)) => Err(Error::Refused(format!("the hub refused: {why}")).into()),
-        ended => Ok(ended?),
-    }
+    Ok(ended?)
 }
