@@ -174,6 +174,10 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
             (VIEW, &["--save", "x"], "--headless"),
             (HUB, &["--listen", "desk"], "IP:PORT"),
             (HUB, &["--plain-stream", "main/a"], "--plain"),
+            (HUB, &["--plain", "nonsense"], "--plain nonsense: this is no address; write IP:PORT"),
+            (HUB, &["--plain", "127.0.0.1"], "the port is missing; write IP:PORT"),
+            (HUB, &["--plain", "127.0.0.1:8002"], "plain pictures need another"),
+            (SEND, &["--plain", "127.0.0.1:8003", "--host", "a"], "cannot be used with"),
         ] {
             let ended = run(program, arguments);
             assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
@@ -460,6 +464,26 @@ fn options_can_be_set_in_the_environment_and_the_command_line_wins() {
         assert_eq!((&line["stream"], &line["size"]), (&Value::from("main/gate"), &Value::from("320x240")));
         assert_eq!(line["quality"], 55);
 
+        let excluded = [("STREAMFLOW_LISTEN", "127.0.0.1:0"), ("STREAMFLOW_PLAIN", "127.0.0.1:0")];
+        for (name, value) in excluded {
+            let mut view = command(VIEW, ["--headless", "--host", &host, "--name", "gate", "--frames", "1"]);
+            let ended = Running::start({
+                view.env(name, value).env("STREAMFLOW_NO_OVERLAY", "1");
+                view
+            });
+            assert_eq!(ended.end().code, Some(0), "--host was typed, {name} was not");
+        }
+        let mut send = command(SEND, ["--listen", "127.0.0.1:0", "--source", "pattern"]);
+        send.env("STREAMFLOW_HOST", &host);
+        Running::start(send).says("hosts the hub at ");
+        let mut send = command(SEND, ["--source", "pattern"]);
+        send.env("STREAMFLOW_HOST", "").env("STREAMFLOW_LISTEN", "127.0.0.1:0");
+        Running::start(send).says("hosts the hub at ");
+        let mut both = command(SEND, ["--source", "pattern"]);
+        both.env("STREAMFLOW_HOST", &host).env("STREAMFLOW_LISTEN", "127.0.0.1:0");
+        let ended = Running::start(both).end();
+        assert_eq!(ended.code, Some(2), "nobody can tell which of two variables is meant: {ended:?}");
+
         let mut wrong = command(SEND, [] as [&str; 0]);
         wrong.env("STREAMFLOW_FPS", "many");
         let ended = Running::start(wrong).end();
@@ -489,6 +513,75 @@ fn a_sender_that_hosts_serves_its_viewer_and_a_plain_client() {
             socket.read_exact(&mut picture).unwrap();
             assert_eq!(image::load_from_memory(&picture).unwrap().width(), 320);
         }
+    });
+}
+
+#[test]
+fn who_hosts_the_hub_keeps_it_when_another_takes_its_stream_over() {
+    limited(|| {
+        let own = ["--source", "pattern", "--size", "320x240", "--name", "door", "--listen", "127.0.0.1:0"];
+        let mut first = Running::start(command(SEND, own));
+        let line = first.says("hosts the hub at ");
+        let host = line.split("hosts the hub at ").nth(1).unwrap().split(": ").next().unwrap().to_string();
+        let replacing = || {
+            let arguments =
+                ["--source", "pattern", "--size", "160x120", "--host", &host, "--name", "door", "--replace"];
+            let mut sender = Running::start(command(SEND, arguments));
+            sender.says("publishes main/door");
+            sender
+        };
+        let second = replacing();
+        first.says("another publisher took main/door over; this program's source is closed, its hub goes on");
+        let view = ["--headless", "--json", "--host", &host, "--name", "door", "--frames", "3"];
+        let seen = run(VIEW, &view);
+        assert!(seen.code == Some(0) && seen.out.contains("160x120"), "{seen:?}");
+        let _third = replacing();
+        let ended = second.end();
+        assert_eq!(ended.code, Some(4), "it hosts nothing: {ended:?}");
+        assert_eq!(ended.err.matches("took main/door over").count(), 1, "said once: {ended:?}");
+        first.signal(Signal::TERM);
+        let ended = first.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.err.matches("took main/door over").count(), 1, "said once: {ended:?}");
+    });
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_said_once_and_at_once() {
+    limited(|| {
+        let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = web.local_addr().unwrap().to_string();
+        // A web server answers what it does not understand.
+        thread::spawn(move || {
+            for stream in web.incoming() {
+                let _ = std::io::Write::write_all(&mut stream.unwrap(), b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+        });
+        for (program, source) in [(SEND, "--source=pattern"), (VIEW, "--headless")] {
+            let ended = run(program, &[source, "--retries", "0", "--host", &at]);
+            assert_eq!(ended.code, Some(5), "{ended:?}");
+            let said = format!(
+                "error: what answers at {at} is no StreamFlow hub (a web server): --host and --port name another"
+            );
+            assert_eq!(ended.err.lines().filter(|l| l.contains("no StreamFlow hub")).collect::<Vec<_>>(), [said]);
+        }
+        let (_hub, host) = hub(&[]);
+        // With a hub that is to be hosted, and with one that is hosted because there is none.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        for (home, value) in [("--listen", "127.0.0.1:0"), ("--port", &free)] {
+            let ended = run(SEND, &["--source", "pattern", home, value, "--plain", &host]);
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(
+                ended.err.contains(&format!("cannot listen on {host}, another program has the port (give --plain"))
+            );
+            assert_eq!(ended.err.matches("cannot listen").count(), 1, "{ended:?}");
+        }
+        let _first = Running::start(command(SEND, ["--source", "pattern", "--host", &host, "--name", "door"]));
+        let view = ["--headless", "--host", &host, "--name", "door", "--frames", "1"];
+        assert_eq!(run(VIEW, &view).code, Some(0));
+        let second = run(SEND, &["--source", "pattern", "--host", &host, "--name", "door"]);
+        assert_eq!(second.err.matches("is taken by a live publisher").count(), 1, "{second:?}");
+        assert!(!second.err.contains("publishes"), "it never did: {second:?}");
     });
 }
 

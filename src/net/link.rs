@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::session::{Backoff, DEAD_AFTER, Due, Session, capture_time, in_words};
 use crate::time::{Micros, now};
+use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello};
 use crate::wire::framing::Deframer;
 use crate::wire::packet::Packet;
@@ -79,8 +80,12 @@ pub trait LinkUser: Send + 'static {
     fn carries(&mut self, bytes: u32);
     /// The newest picture to send, if there is one; asked when the connection can take one.
     fn next_picture(&mut self) -> Option<Arc<Picture>>;
-    /// The link ends for good, for this reason.
+    /// The link ends for good, for this reason. The user itself lives on until the [`Link`] is dropped.
     fn over(&mut self, error: Error);
+    /// Somebody else has taken our name over, and the link ends for good.
+    fn replaced(&mut self, why: String) {
+        self.over(Error::Refused(why));
+    }
 }
 
 /// A link. Dropping it says goodbye and waits for its thread.
@@ -110,7 +115,11 @@ impl Link {
         let mut runner = Runner { config, user, poll, stop: stop.clone(), scratch: vec![0; SCRATCH] };
         let thread = std::thread::Builder::new()
             .name("link".into())
-            .spawn(move || runner.run())
+            .spawn(move || {
+                runner.run();
+                // What the user has, a hub perhaps, is there until nobody wants it any more.
+                runner.sleep_until(Micros(u64::MAX));
+            })
             .map_err(|e| Error::io("cannot start a thread", e))?;
         Ok(Self { waker, stop, thread: Some(thread) })
     }
@@ -156,6 +165,9 @@ enum Outcome {
 impl From<Broken> for Outcome {
     fn from(broken: Broken) -> Self {
         Self::Again(match broken {
+            Broken::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
+                "a web server".into()
+            }
             Broken::Closed => "connection closed by the hub".into(),
             Broken::Stuck => "the hub does not answer".into(),
             other => format!("connection lost: {other}"),
@@ -178,7 +190,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let why = match end {
                 Outcome::Stopped => return,
-                Outcome::Replaced(why) => return self.user.over(Error::Refused(why)),
+                Outcome::Replaced(why) => return self.user.replaced(why),
                 Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
                     return self.user.over(Error::Refused(why));
                 }
@@ -191,6 +203,8 @@ impl<U: LinkUser> Runner<U> {
             let until = now() + wait;
             if !wait.is_zero() {
                 log::info!("{why}; next try in {}", in_words(wait));
+            } else if welcomed {
+                log::info!("{why}; tried again at once");
             }
             self.user.state(&LinkState::Waiting { why, until });
             if self.sleep_until(until) {
@@ -295,7 +309,7 @@ impl<U: LinkUser> Runner<U> {
     fn framing(&self, socket: TcpStream, hub: &HubAddress) -> std::result::Result<(TcpStream, Framing), Outcome> {
         let max = crate::wire::packet::MAX_PICTURE * 4;
         let Some(path) = &hub.websocket else { return Ok((socket, Framing::Native(Box::new(Deframer::new(max))))) };
-        let failed = |e: String| Outcome::Again(format!("no WebSocket at {hub}: {e}"));
+        let failed = |e: String| Outcome::Again(no_hub(hub, &e));
         let socket = std::net::TcpStream::from(socket);
         let ready = socket
             .set_nonblocking(false)
@@ -351,7 +365,10 @@ impl<U: LinkUser> Runner<U> {
         }
         // The socket is closed in any case.
         let _ = self.poll.registry().deregister(&mut connection.socket);
-        end
+        match end {
+            Outcome::Again(why) if !state.welcomed => Outcome::Again(no_hub(hub, &why)),
+            end => end,
+        }
     }
 
     fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut bool) -> Outcome {
@@ -364,7 +381,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let at = now();
             if !open.welcomed && at > greeted_by {
-                return Outcome::Again("something answers there that is no StreamFlow hub".into());
+                return Outcome::Again(format!("no answer within {}", in_words(CONNECT)));
             }
             let mut wake_at = match open.due(connection, at) {
                 Ok(next) => next,
@@ -572,16 +589,22 @@ impl Open {
             }
             Control::Bye { cause, reason } => {
                 self.ended = match cause {
-                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(reason.clone())),
-                    Cause::Replaced => Some(Outcome::Replaced(reason.clone())),
-                    Cause::Stopping | Cause::Timeout | Cause::Unknown => None,
+                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(format!("the hub refused: {reason}"))),
+                    Cause::Replaced => Some(Outcome::Replaced(reason)),
+                    Cause::Stopping | Cause::Timeout | Cause::Unknown => {
+                        Some(Outcome::Again(format!("the hub says goodbye: {reason}")))
+                    }
                 };
-                log::info!("the hub says goodbye: {reason}");
                 Err(Broken::Closed)
             }
             other => Ok(user.control(other)),
         }
     }
+}
+
+/// Somebody listens there, and does not speak as a hub does.
+fn no_hub(hub: &HubAddress, why: &str) -> String {
+    format!("what answers at {hub} is no StreamFlow hub ({why}): --host and --port name another")
 }
 
 /// What an error of a socket means, without the system's number.

@@ -138,7 +138,8 @@ impl Publisher {
     /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
     ///
     /// It ends well when a source that is played once is over, and with an error when the hub refuses, the tries are
-    /// used up, or the source fails and that is to end it.
+    /// used up, or the source fails and that is to end it. It also ends when another publisher takes its name over,
+    /// unless it hosts the hub: then it stays for the hub's sake, with its source closed.
     #[must_use]
     pub fn wait(&self, patience: Duration) -> Option<Result<()>> {
         let state = self.shared.lock();
