@@ -20,7 +20,7 @@ const REOPEN: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a source that is over waits for the hub that is to have its last picture.
 const REACH: Duration = Duration::from_secs(5);
-/// When the measured rate is compared with the asked one.
+/// How often the measured rate is compared with the asked one; the first time, this long after the first picture.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
 
 pub(super) struct Capture {
@@ -29,6 +29,39 @@ pub(super) struct Capture {
     /// Frames that have been encoded, to be filled again.
     pub(super) spent: Receiver<Frame>,
     pub(super) waker: Arc<Waker>,
+}
+
+/// Whether a source gives fewer pictures than it was asked for: said when it begins, and when it is over.
+#[derive(Debug, Default)]
+struct Slow {
+    is: bool,
+    look: Option<Micros>,
+}
+
+impl Slow {
+    /// The source was opened; it takes its time to come up to its rate.
+    fn opened(&mut self) {
+        self.look = None;
+    }
+
+    /// A picture came: what to say, if it is time to look. `rate` is pictures a second, as measured.
+    fn judge(&mut self, now: Micros, asked: f64, rate: impl FnOnce() -> f64) -> Option<String> {
+        let look = *self.look.get_or_insert(now + JUDGE_RATE);
+        if now < look {
+            return None;
+        }
+        self.look = Some(now + JUDGE_RATE);
+        let (rate, was) = (rate(), self.is);
+        // Between the two it stays as it was, so that a rate on the edge does not fill the log.
+        self.is = rate < 0.9 * asked || was && rate < 0.95 * asked;
+        match (was, self.is) {
+            (false, true) => {
+                Some(format!("the source gives {rate:.1} fps, {asked} were asked for (too dark, or a slow bus?)"))
+            }
+            (true, false) => Some(format!("the source gives {rate:.1} fps again")),
+            _ => None,
+        }
+    }
 }
 
 /// Why reading ended.
@@ -45,13 +78,15 @@ impl Capture {
     pub(super) fn run(self, mut source: Box<dyn Source>) {
         let mut faults: u32 = 0;
         let mut begun = false;
+        let mut slow = Slow::default();
         loop {
             let end = match source.open(&self.shared.config.wish) {
                 Ok(opened) => {
                     self.opened(&opened, faults);
+                    slow.opened();
                     let hindered = if begun { None } else { self.wait_for_viewer(source.as_mut(), &opened) };
                     begun |= hindered.is_none();
-                    hindered.unwrap_or_else(|| self.read(source.as_mut(), &opened, &mut faults))
+                    hindered.unwrap_or_else(|| self.read(source.as_mut(), &opened, &mut faults, &mut slow))
                 }
                 Err(error) => End::Fault(error),
             };
@@ -138,6 +173,9 @@ impl Capture {
         if opened.scale && opened.size.area() > 0 && opened.size != wish.size {
             log::info!("the source has no {}: its pictures are scaled to that", wish.size);
         }
+        if opened.fps.is_some_and(|fps| fps < 0.99 * wish.fps) {
+            log::info!("the source has no {} fps: that is the most it gives", wish.fps);
+        }
         let mut state = self.shared.lock();
         state.opened = Some(opened.clone());
         state.counts.reopened += u64::from(faults > 0);
@@ -185,11 +223,10 @@ impl Capture {
         let _ = self.waker.wake();
     }
 
-    fn read(&self, source: &mut dyn Source, opened: &Opened, faults: &mut u32) -> End {
+    fn read(&self, source: &mut dyn Source, opened: &Opened, faults: &mut u32, slow: &mut Slow) -> End {
         let mut frame = Frame::default();
         let mut last_frame = now();
         let mut sequence: Option<u64> = None;
-        let mut judged = Some(now() + JUDGE_RATE);
         loop {
             if let Some(end) = self.to_end(opened.unwatched, now()) {
                 return end;
@@ -224,15 +261,12 @@ impl Capture {
                 state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
             }
             let faulty = !state.fault.is_empty();
-            if judged.is_some_and(|t| at >= t) {
-                judged = None;
-                let (asked, measured) =
-                    (opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps), state.frames_in.rate(at));
-                if measured < 0.9 * asked {
-                    log::warn!("the source gives {measured:.1} fps, {asked} were asked for (too dark, or a slow bus?)");
-                }
-            }
+            let asked = opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps);
+            let said = slow.judge(at, asked, || state.frames_in.rate(at));
             drop(state);
+            if let Some(said) = said {
+                log::log!(if slow.is { log::Level::Warn } else { log::Level::Info }, "{said}");
+            }
             if faulty {
                 self.recovered();
             }
@@ -255,5 +289,36 @@ impl Capture {
         }
         let idle = self.shared.config.idle_after;
         state.demand.unwatched_since.filter(|since| now.since(*since) >= idle).map(|_| End::Idle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_slower_than_asked_is_said_to_be_once_and_so_is_its_recovery() {
+        let mut slow = Slow::default();
+        slow.opened();
+        let mut said = Vec::new();
+        // A camera in the evening: 30 pictures a second, then ever fewer, on the edge for a while, and light again.
+        for second in 0..120_u32 {
+            let rate = match second {
+                0..20 => 29.9,
+                20..40 => 15.0,
+                40..80 => 27.0 + f64::from(second % 2),
+                _ => 30.0,
+            };
+            said.extend(slow.judge(Micros(u64::from(second) * 1_000_000), 30.0, || rate).map(|text| (second, text)));
+        }
+        let said: Vec<_> = said.iter().map(|(second, text)| (*second, text.as_str())).collect();
+        let slow = "the source gives 15.0 fps, 30 were asked for (too dark, or a slow bus?)";
+        assert_eq!(said, [(20, slow), (80, "the source gives 30.0 fps again")]);
+    }
+
+    #[test]
+    fn a_source_of_unknown_rate_is_never_slow() {
+        let mut slow = Slow::default();
+        assert!((0..100).all(|second| slow.judge(Micros(second * 1_000_000), 0.0, || 0.1).is_none()));
     }
 }
