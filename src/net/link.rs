@@ -2,8 +2,10 @@
 //!
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
-use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+mod dial;
+mod open;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,20 +14,19 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::address::{HubAddress, PORT};
-use super::connection::{Broken, Connection, Drained, Framing};
+use self::dial::no_hub;
+use self::open::Open;
+use super::address::HubAddress;
+use super::connection::{Broken, Connection, Drained};
 use super::sockopt;
-use crate::adapt::Ladder;
-use crate::credit::{Credit, Verdict};
+use crate::credit::Verdict;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::session::{Backoff, DEAD_AFTER, Due, Session, capture_time, in_words};
+use crate::session::{Backoff, DEAD_AFTER, capture_time, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello};
-use crate::wire::framing::Deframer;
 use crate::wire::packet::Packet;
-use crate::wire::websocket::{self, End};
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -36,8 +37,6 @@ const HELD: Duration = Duration::from_secs(10);
 /// How long what waits to be sent may hold up a program that ends.
 const LINGER: Duration = Duration::from_secs(1);
 const SCRATCH: usize = 256 * 1024;
-/// Text messages are not part of the native protocol.
-const MAX_TEXT: usize = 4096;
 
 /// How the link is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -250,99 +249,6 @@ impl<U: LinkUser> Runner<U> {
         last
     }
 
-    /// Resolves a name on a thread of its own, since the system's resolver cannot be interrupted.
-    fn resolve(&self, hub: &HubAddress) -> std::result::Result<Vec<SocketAddr>, Outcome> {
-        let target = (hub.host.clone(), hub.port_or(PORT));
-        if let Ok(ip) = hub.host.parse() {
-            return Ok(vec![SocketAddr::new(ip, target.1)]);
-        }
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        let resolving = std::thread::Builder::new().name("resolve".into()).spawn(move || {
-            let _ = sender.send(target.to_socket_addrs().map(|found| found.take(8).collect()));
-        });
-        if let Err(error) = resolving {
-            return Err(Outcome::Again(error.to_string()));
-        }
-        let until = now() + CONNECT;
-        while now() < until {
-            if self.stopped() {
-                return Err(Outcome::Stopped);
-            }
-            match receiver.recv_timeout(Duration::from_millis(50)) {
-                Ok(Ok(addresses)) => return Ok(addresses),
-                Ok(Err(error)) => return Err(Outcome::Again(format!("cannot find {}: {error}", hub.host))),
-                Err(_) => {}
-            }
-        }
-        Err(Outcome::Again(format!("cannot find {}: no answer from the resolver", hub.host)))
-    }
-
-    fn connect(&mut self, address: SocketAddr, hub: &HubAddress) -> std::result::Result<TcpStream, Outcome> {
-        let failed = |e: &io::Error| Outcome::Again(format!("hub {hub} unreachable: {}", plain_words(e)));
-        let mut socket = TcpStream::connect(address).map_err(|e| failed(&e))?;
-        self.poll.registry().register(&mut socket, SOCKET, Interest::WRITABLE).map_err(|e| failed(&e))?;
-        let until = now() + CONNECT;
-        let mut events = Events::with_capacity(4);
-        loop {
-            if self.stopped() {
-                return Err(Outcome::Stopped);
-            }
-            let left = until.since(now());
-            if left.is_zero() {
-                return Err(failed(&ErrorKind::TimedOut.into()));
-            }
-            let _ = self.poll.poll(&mut events, Some(left));
-            if let Ok(Some(error)) = socket.take_error() {
-                return Err(failed(&error));
-            }
-            match socket.peer_addr() {
-                Ok(_) => break,
-                Err(e) if e.kind() == ErrorKind::NotConnected => {}
-                Err(e) => return Err(failed(&e)),
-            }
-        }
-        self.poll.registry().deregister(&mut socket).map_err(|e| failed(&e))?;
-        sockopt::prepare(&socket).map_err(|e| failed(&e))?;
-        Ok(socket)
-    }
-
-    fn framing(&self, socket: TcpStream, hub: &HubAddress) -> std::result::Result<(TcpStream, Framing), Outcome> {
-        let max = crate::wire::packet::MAX_PICTURE * 4;
-        let Some(path) = &hub.websocket else { return Ok((socket, Framing::Native(Box::new(Deframer::new(max))))) };
-        let failed = |e: String| Outcome::Again(no_hub(hub, &e));
-        let socket = std::net::TcpStream::from(socket);
-        let ready = socket
-            .set_nonblocking(false)
-            .and_then(|()| socket.set_read_timeout(Some(Duration::from_millis(100))))
-            .map_err(|e| failed(e.to_string()));
-        ready?;
-        let url = if hub.host.contains(':') {
-            format!("ws://[{}]:{}{path}", hub.host, hub.port_or(PORT))
-        } else {
-            format!("ws://{}:{}{path}", hub.host, hub.port_or(PORT))
-        };
-        let until = now() + CONNECT;
-        let mut tried = tungstenite::client(url, &socket);
-        loop {
-            match tried {
-                Ok(_) => break,
-                Err(tungstenite::HandshakeError::Interrupted(half)) => {
-                    if self.stopped() {
-                        return Err(Outcome::Stopped);
-                    }
-                    if now() > until {
-                        return Err(failed("no answer".into()));
-                    }
-                    tried = half.handshake();
-                }
-                Err(tungstenite::HandshakeError::Failure(error)) => return Err(failed(error.to_string())),
-            }
-        }
-        socket.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
-        let reader = websocket::Reader::new(End::Client, max, MAX_TEXT);
-        Ok((TcpStream::from_std(socket), Framing::WebSocket(Box::new(reader), End::Client)))
-    }
-
     /// Lives through one connection.
     fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut bool) -> Outcome {
         let (socket, framing) = match self.framing(socket, hub) {
@@ -521,99 +427,6 @@ impl<U: LinkUser> Runner<U> {
             connection.send_control(&answer)?;
         }
         done
-    }
-}
-
-/// A connection's state beside its socket.
-struct Open {
-    session: Session,
-    welcomed: bool,
-    /// What the hub's goodbye means.
-    ended: Option<Outcome>,
-    credit: Credit,
-    ladder: Ladder,
-    /// Bytes of the last frame sent, all its rungs together, and its number.
-    last_bytes: usize,
-    last_sequence: u32,
-}
-
-impl Open {
-    fn new(now: Micros) -> Self {
-        Self {
-            session: Session::new(now),
-            welcomed: false,
-            ended: None,
-            credit: Credit::new(),
-            ladder: Ladder::new(),
-            last_bytes: 0,
-            last_sequence: 0,
-        }
-    }
-
-    /// Sends what is due, and says when to look again.
-    fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
-        loop {
-            match self.session.due(at) {
-                Due::At(next) => return Ok(next),
-                Due::Dead => return Err(Broken::Stuck),
-                // Pings follow the hello's answer: a hub hears them only then.
-                Due::Send(_) if !self.welcomed => {}
-                Due::Send(ping) => connection.send_control(&ping)?,
-            }
-        }
-    }
-
-    fn control(
-        &mut self,
-        user: &mut impl LinkUser,
-        control: Control,
-        at: Micros,
-    ) -> std::result::Result<Vec<Control>, Broken> {
-        let answer = self.session.control(&control, at);
-        match control {
-            Control::Pong { time, .. } if time <= at.0 => {
-                self.credit.round_trip(at.since(Micros(time)), at);
-                Ok(Vec::new())
-            }
-            Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
-            Control::Ack { sequence, backlog } => {
-                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
-                Ok(Vec::new())
-            }
-            Control::Welcome { .. } if !self.welcomed => {
-                self.welcomed = true;
-                // The clocks are compared from now on.
-                self.session = Session::new(at);
-                user.state(&LinkState::Connected);
-                Ok(user.control(control))
-            }
-            Control::Bye { cause, reason } => {
-                self.ended = match cause {
-                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(format!("the hub refused: {reason}"))),
-                    Cause::Replaced => Some(Outcome::Replaced(reason)),
-                    Cause::Stopping | Cause::Timeout | Cause::Unknown => {
-                        Some(Outcome::Again(format!("the hub says goodbye: {reason}")))
-                    }
-                };
-                Err(Broken::Closed)
-            }
-            other => Ok(user.control(other)),
-        }
-    }
-}
-
-/// Somebody listens there, and does not speak as a hub does.
-fn no_hub(hub: &HubAddress, why: &str) -> String {
-    format!("what answers at {hub} is no StreamFlow hub ({why}): --host and --port name another")
-}
-
-/// What an error of a socket means, without the system's number.
-fn plain_words(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => "nobody listens there".into(),
-        ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
-        _ => error.to_string(),
     }
 }
 
