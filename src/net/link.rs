@@ -69,7 +69,7 @@ pub trait LinkUser: Send + 'static {
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
-    /// Control messages to send now; asked after every [`Link::wake`].
+    /// Control messages to send now; asked whenever the [`Link::waker`] was used.
     fn messages(&mut self) -> Vec<Control>;
     /// Whether there is a picture to send.
     fn has_picture(&self) -> bool;

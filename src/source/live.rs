@@ -1,4 +1,4 @@
-//! JPEGs from standard input or a named pipe, read by a thread of their own: no faster than asked ([`Intake`]), and
+//! JPEGs from standard input or a named pipe, read by a thread of their own: no faster than asked (`intake`), and
 //! whatever a live producer writes at about that rate as it comes. The newest wins.
 
 use std::fs::File;
