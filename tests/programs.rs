@@ -523,6 +523,7 @@ fn who_hosts_the_hub_keeps_it_when_another_takes_its_stream_over() {
         let mut first = Running::start(command(SEND, own));
         let line = first.says("hosts the hub at ");
         let host = line.split("hosts the hub at ").nth(1).unwrap().split(": ").next().unwrap().to_string();
+        first.says("publishes main/door");
         let replacing = || {
             let arguments =
                 ["--source", "pattern", "--size", "160x120", "--host", &host, "--name", "door", "--replace"];
