@@ -23,7 +23,7 @@ impl Source for Glow {
     fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
         self.size = wish.size;
         let (size, fps) = (wish.size, Some(30.0));
-        Ok(Opened { name: "glow".into(), size, fps, format: PixelFormat::Gray, scale: false })
+        Ok(Opened { name: "glow".into(), size, fps, format: PixelFormat::Gray, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

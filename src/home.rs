@@ -42,16 +42,22 @@ pub struct Hearth {
 }
 
 impl Hearth {
-    /// Starts the hub that is to be hosted in any case.
+    /// Starts the hub that is to be hosted, unless another program on this machine has one that will do.
     ///
     /// # Errors
-    /// Its port cannot be had.
+    /// Its port, or the one for plain pictures, cannot be had.
     pub fn new(home: Home) -> Result<Self> {
         let hub = match &home {
             Home::Host(config) => Some(host(config)?),
             Home::Join(_) | Home::Auto(_) => None,
         };
-        Ok(Self { home, hub, others: None })
+        let auto = matches!(home, Home::Auto(_));
+        let mut this = Self { home, hub, others: None };
+        if auto {
+            // What will not do is said at once, rather than tried again for ever.
+            this.find()?;
+        }
+        Ok(this)
     }
 
     /// Where the hub is now.
@@ -68,9 +74,11 @@ impl Hearth {
         };
         let there = HubAddress::of_listener(config.listen);
         if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
-            log::info!("joins the hub on this machine at {there}");
-            if config.plain.is_some() && self.others.is_none() {
-                log::warn!("the plain listener belongs to the hub: give --plain to the program that hosts it");
+            if self.others.is_none() {
+                log::info!("joins the hub on this machine at {there}");
+                if config.plain.is_some() {
+                    log::warn!("the plain listener belongs to the hub: give --plain to the program that hosts it");
+                }
             }
             self.others = Some(Instant::now());
             return Ok(there);
@@ -108,8 +116,16 @@ impl Hearth {
 /// A port cannot be had.
 pub fn host(config: &HubConfig) -> Result<Hub> {
     let hub = Hub::start(config.clone()).map_err(|error| match error {
-        Error::Io { what, cause } if cause.kind() == ErrorKind::AddrInUse => {
-            Error::Io { what: format!("{what}, another program has the port (--port takes another)"), cause }
+        Error::Io { what, cause } => {
+            let plain = config.plain.filter(|plain| what.contains(&plain.to_string())).is_some();
+            let why = match cause.kind() {
+                ErrorKind::AddrInUse if plain => ", another program has the port (give --plain another)",
+                ErrorKind::AddrInUse => ", another program has the port (--port takes another)",
+                ErrorKind::AddrNotAvailable => ", this machine has no such address (0.0.0.0 stands for all it has)",
+                ErrorKind::PermissionDenied => ", this port is for administrators (take one from 1024 on)",
+                _ => "",
+            };
+            Error::Io { what: format!("{what}{why}"), cause }
         }
         other => other,
     })?;

@@ -174,6 +174,10 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
             (VIEW, &["--save", "x"], "--headless"),
             (HUB, &["--listen", "desk"], "IP:PORT"),
             (HUB, &["--plain-stream", "main/a"], "--plain"),
+            (HUB, &["--plain", "nonsense"], "--plain nonsense: this is no address; write IP:PORT"),
+            (HUB, &["--plain", "127.0.0.1"], "the port is missing; write IP:PORT"),
+            (HUB, &["--plain", "127.0.0.1:8002"], "plain pictures need another"),
+            (SEND, &["--plain", "127.0.0.1:8003", "--host", "a"], "cannot be used with"),
         ] {
             let ended = run(program, arguments);
             assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
@@ -211,6 +215,130 @@ fn every_other_exit_code_is_what_the_help_says() {
             assert_eq!(ended.code, Some(5), "{ended:?}");
             assert!(ended.err.contains("127.0.0.1:1"), "{ended:?}");
         }
+    });
+}
+
+#[test]
+fn a_source_without_a_picture_is_said_to_have_none() {
+    limited(|| {
+        let (_hub, host) = hub(&[]);
+        let folder = folder("no-picture");
+        fs::create_dir_all(&folder).unwrap();
+        let garbage = folder.join("film.mp4");
+        fs::write(&garbage, [7; 1000]).unwrap();
+        for (input, said) in [(None, "nothing came"), (Some(&garbage), "1000 bytes came, and no whole JPEG")] {
+            let mut send = command(SEND, ["--source", "-", "--host", &host]);
+            if let Some(path) = input {
+                send.stdin(fs::File::open(path).unwrap());
+            }
+            let ended = Running::start(send).end();
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            let line = ended.err.lines().last().unwrap();
+            assert!(line.starts_with("error: standard input ended without a picture: "), "{ended:?}");
+            assert!(line.contains(said) && line.contains("-f mjpeg -"), "{ended:?}");
+        }
+        for path in [&garbage, &folder.join("missing.jpg"), &folder.join("empty")] {
+            if path.ends_with("empty") {
+                fs::create_dir_all(path).unwrap();
+            }
+            let ended = run(SEND, &["--host", &host, "--source", path.to_str().unwrap()]);
+            assert_eq!(ended.code, Some(3), "{ended:?}");
+            assert!(ended.err.contains(path.to_str().unwrap()), "{ended:?}");
+        }
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+/// A viewer that is there before anybody publishes, and saves what it gets until it has so many pictures.
+fn waiting_viewer(host: &str, name: &str, frames: u32, folder: &PathBuf) -> Running {
+    let frames = frames.to_string();
+    let mut view = command(VIEW, ["--headless", "--host", host, "--name", name, "--frames", &frames, "--save"]);
+    view.arg(folder);
+    let mut view = Running::start(view);
+    view.says(&format!("waiting for main/{name}"));
+    view
+}
+
+/// What is saved there, in no order.
+fn saved(folder: &PathBuf) -> Vec<Vec<u8>> {
+    fs::read_dir(folder).into_iter().flatten().map(|entry| fs::read(entry.unwrap().path()).unwrap()).collect()
+}
+
+#[test]
+fn what_is_played_once_reaches_the_viewer_that_waits_to_its_last_picture() {
+    limited(|| {
+        let (_hub, host) = hub(&[]);
+        let folder = folder("once");
+        fs::create_dir_all(&folder).unwrap();
+        let pictures: Vec<_> = (0..5).map(|n| support::jpeg(40 * n)).collect();
+        let (one, five) = (folder.join("one.jpg"), folder.join("five.mjpg"));
+        fs::write(&one, &pictures[0]).unwrap();
+        fs::write(&five, pictures.concat()).unwrap();
+        for (name, input, arguments) in [
+            ("file", None, ["--once", "--source", one.to_str().unwrap()]),
+            ("pipe", Some(&one), ["--fps=30", "--source", "-"]),
+            ("pipe-once", Some(&one), ["--once", "--source", "-"]),
+        ] {
+            let seen = folder.join(name);
+            let view = waiting_viewer(&host, name, 1, &seen);
+            let mut send = command(SEND, ["--host", &host, "--name", name].into_iter().chain(arguments));
+            if let Some(path) = input {
+                send.stdin(fs::File::open(path).unwrap());
+            }
+            let sent = Running::start(send).end();
+            assert_eq!(sent.code, Some(0), "{name}: {sent:?}");
+            let viewed = view.end();
+            assert_eq!(viewed.code, Some(0), "{name}: {viewed:?}");
+            assert_eq!(saved(&seen), [pictures[0].clone()], "{name}");
+        }
+        // Of several, a busy machine may skip some, but never the last.
+        let seen = folder.join("several");
+        let _view = waiting_viewer(&host, "several", 100, &seen);
+        let arguments = ["--host", &host, "--name", "several", "--once", "--source", five.to_str().unwrap()];
+        assert_eq!(run(SEND, &arguments).code, Some(0));
+        until("the last picture is there", || saved(&seen).contains(&pictures[4]));
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn what_is_played_once_waits_for_its_first_viewer_in_a_hub_of_its_own_too() {
+    limited(|| {
+        let folder = folder("once-first");
+        fs::create_dir_all(folder.join("film")).unwrap();
+        fs::write(folder.join("film/1.jpg"), support::jpeg(7)).unwrap();
+        let film = folder.join("film");
+        let mut send = Running::start(command(
+            SEND,
+            ["--listen", "127.0.0.1:0", "--name", "film", "--once", "--source", film.to_str().unwrap()],
+        ));
+        let line = send.says("hosts the hub at ");
+        let host = line.split("hosts the hub at ").nth(1).unwrap().split(": ").next().unwrap().to_string();
+        send.says("when the first viewer is there");
+        let seen = folder.join("seen");
+        let seen = seen.to_str().unwrap();
+        let view = ["--headless", "--host", &host, "--name", "film", "--frames", "1", "--save", seen];
+        let viewed = run(VIEW, &view);
+        assert_eq!(viewed.code, Some(0), "{viewed:?}");
+        let sent = send.end();
+        assert_eq!(sent.code, Some(0), "{sent:?}");
+        assert_eq!(saved(&PathBuf::from(seen)), [support::jpeg(7)]);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_pipe_that_is_over_before_the_hub_was_reached_says_so() {
+    limited(|| {
+        let folder = folder("unreached");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("one.jpg"), support::jpeg(7)).unwrap();
+        let mut send = command(SEND, ["--source", "-", "--host", "127.0.0.1:1"]);
+        send.stdin(fs::File::open(folder.join("one.jpg")).unwrap());
+        let ended = Running::start(send).end();
+        assert_eq!(ended.code, Some(5), "{ended:?}");
+        assert!(ended.err.contains("the hub has not had its last picture"), "{ended:?}");
+        fs::remove_dir_all(folder).unwrap();
     });
 }
 
@@ -338,6 +466,26 @@ fn options_can_be_set_in_the_environment_and_the_command_line_wins() {
         assert_eq!((&line["stream"], &line["size"]), (&Value::from("main/gate"), &Value::from("320x240")));
         assert_eq!(line["quality"], 55);
 
+        let excluded = [("STREAMFLOW_LISTEN", "127.0.0.1:0"), ("STREAMFLOW_PLAIN", "127.0.0.1:0")];
+        for (name, value) in excluded {
+            let mut view = command(VIEW, ["--headless", "--host", &host, "--name", "gate", "--frames", "1"]);
+            let ended = Running::start({
+                view.env(name, value).env("STREAMFLOW_NO_OVERLAY", "1");
+                view
+            });
+            assert_eq!(ended.end().code, Some(0), "--host was typed, {name} was not");
+        }
+        let mut send = command(SEND, ["--listen", "127.0.0.1:0", "--source", "pattern"]);
+        send.env("STREAMFLOW_HOST", &host);
+        Running::start(send).says("hosts the hub at ");
+        let mut send = command(SEND, ["--source", "pattern"]);
+        send.env("STREAMFLOW_HOST", "").env("STREAMFLOW_LISTEN", "127.0.0.1:0");
+        Running::start(send).says("hosts the hub at ");
+        let mut both = command(SEND, ["--source", "pattern"]);
+        both.env("STREAMFLOW_HOST", &host).env("STREAMFLOW_LISTEN", "127.0.0.1:0");
+        let ended = Running::start(both).end();
+        assert_eq!(ended.code, Some(2), "nobody can tell which of two variables is meant: {ended:?}");
+
         let mut wrong = command(SEND, [] as [&str; 0]);
         wrong.env("STREAMFLOW_FPS", "many");
         let ended = Running::start(wrong).end();
@@ -371,6 +519,76 @@ fn a_sender_that_hosts_serves_its_viewer_and_a_plain_client() {
 }
 
 #[test]
+fn who_hosts_the_hub_keeps_it_when_another_takes_its_stream_over() {
+    limited(|| {
+        let own = ["--source", "pattern", "--size", "320x240", "--name", "door", "--listen", "127.0.0.1:0"];
+        let mut first = Running::start(command(SEND, own));
+        let line = first.says("hosts the hub at ");
+        let host = line.split("hosts the hub at ").nth(1).unwrap().split(": ").next().unwrap().to_string();
+        first.says("publishes main/door");
+        let replacing = || {
+            let arguments =
+                ["--source", "pattern", "--size", "160x120", "--host", &host, "--name", "door", "--replace"];
+            let mut sender = Running::start(command(SEND, arguments));
+            sender.says("publishes main/door");
+            sender
+        };
+        let second = replacing();
+        first.says("another publisher took main/door over; this program's source is closed, its hub goes on");
+        let view = ["--headless", "--json", "--host", &host, "--name", "door", "--frames", "3"];
+        let seen = run(VIEW, &view);
+        assert!(seen.code == Some(0) && seen.out.contains("160x120"), "{seen:?}");
+        let _third = replacing();
+        let ended = second.end();
+        assert_eq!(ended.code, Some(4), "it hosts nothing: {ended:?}");
+        assert_eq!(ended.err.matches("took main/door over").count(), 1, "said once: {ended:?}");
+        first.signal(Signal::TERM);
+        let ended = first.end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert_eq!(ended.err.matches("took main/door over").count(), 1, "said once: {ended:?}");
+    });
+}
+
+#[test]
+fn what_is_wrong_with_an_address_is_said_once_and_at_once() {
+    limited(|| {
+        let web = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = web.local_addr().unwrap().to_string();
+        // A web server answers what it does not understand.
+        thread::spawn(move || {
+            for stream in web.incoming() {
+                let _ = std::io::Write::write_all(&mut stream.unwrap(), b"HTTP/1.1 400 Bad Request\r\n\r\n");
+            }
+        });
+        for (program, source) in [(SEND, "--source=pattern"), (VIEW, "--headless")] {
+            let ended = run(program, &[source, "--retries", "0", "--host", &at]);
+            assert_eq!(ended.code, Some(5), "{ended:?}");
+            let said = format!(
+                "error: what answers at {at} is no StreamFlow hub (a web server): --host and --port name another"
+            );
+            assert_eq!(ended.err.lines().filter(|l| l.contains("no StreamFlow hub")).collect::<Vec<_>>(), [said]);
+        }
+        let (_hub, host) = hub(&[]);
+        // With a hub that is to be hosted, and with one that is hosted because there is none.
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        for (home, value) in [("--listen", "127.0.0.1:0"), ("--port", &free)] {
+            let ended = run(SEND, &["--source", "pattern", home, value, "--plain", &host]);
+            assert_eq!(ended.code, Some(1), "{ended:?}");
+            assert!(
+                ended.err.contains(&format!("cannot listen on {host}, another program has the port (give --plain"))
+            );
+            assert_eq!(ended.err.matches("cannot listen").count(), 1, "{ended:?}");
+        }
+        let _first = Running::start(command(SEND, ["--source", "pattern", "--host", &host, "--name", "door"]));
+        let view = ["--headless", "--host", &host, "--name", "door", "--frames", "1"];
+        assert_eq!(run(VIEW, &view).code, Some(0));
+        let second = run(SEND, &["--source", "pattern", "--host", &host, "--name", "door"]);
+        assert_eq!(second.err.matches("is taken by a live publisher").count(), 1, "{second:?}");
+        assert!(!second.err.contains("publishes"), "it never did: {second:?}");
+    });
+}
+
+#[test]
 fn twenty_lines_of_python_publish_and_view() {
     limited(|| {
         if Command::new("python3").arg("--version").output().is_err() {
@@ -390,6 +608,7 @@ fn twenty_lines_of_python_publish_and_view() {
         let plain = address(hub.says("sends plain pictures"));
         let python = |script: &str, arguments: &[&str]| {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/python/").to_string() + script;
+            assert!(fs::read_to_string(&script).unwrap().lines().count() <= 20, "{script}");
             let mut command = command("python3", [script.as_str(), "127.0.0.1"]);
             command.args(arguments).current_dir(&folder);
             Running::start(command)

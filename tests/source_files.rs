@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
+use streamflow::source::files::Files;
 use streamflow::source::{Next, Options, PATIENCE, Source, SourceError, Wish, from_spec};
 
 /// A picture by its markers; `tag` tells it from others.
@@ -147,12 +148,19 @@ fn a_folder_is_played_by_name_and_unreadable_pictures_are_counted() {
 fn what_holds_no_picture_says_so() {
     let folder = Folder::new("none");
     let wish = Wish { fps: FAST, ..Wish::default() };
-    let said = |spec: &str| {
-        let mut source = from_spec(spec, &Options::default()).unwrap();
-        source.open(&wish).unwrap_err().to_string()
+    let said = |spec: &str| match from_spec(spec, &Options::default()) {
+        Ok(_) => panic!("{spec} was taken"),
+        Err(error) => {
+            assert_eq!(error.exit_code(), 3, "no such source: {error}");
+            // It may also happen later.
+            assert_eq!(Files::new(spec, false).open(&wish).unwrap_err().to_string(), error.to_string());
+            error.to_string()
+        }
     };
     assert!(said(&folder.name()).starts_with("no JPEG or PNG pictures in the folder"));
-    assert!(said(&folder.put("a.mjpg", b"nothing here")).starts_with("no JPEG picture in"));
+    let said_of_a_film = said(&folder.put("film.mp4", b"nothing here"));
+    assert!(said_of_a_film.starts_with("no JPEG picture in"), "{said_of_a_film}");
+    assert!(said_of_a_film.ends_with("film.mp4 -f mjpeg - | streamflow-send --source -"), "{said_of_a_film}");
     assert!(said(&folder.put("empty", b"")).starts_with("no JPEG picture in"));
     assert!(said(&folder.put("bad.png", &png(16, 16)[..40])).contains("is no PNG"));
     let gone = folder.put("gone.mjpg", &jpeg("x"));
@@ -185,7 +193,7 @@ fn a_slow_rate_does_not_hold_up_whoever_wants_to_stop() {
 
 #[cfg(unix)]
 #[test]
-fn a_named_pipe_gives_the_newest_picture_and_waits_for_the_next_writer() {
+fn a_named_pipe_gives_its_pictures_at_the_asked_rate_and_waits_for_the_next_writer() {
     use std::io::Write;
     let folder = Folder::new("pipe");
     let path = folder.0.join("pipe");
@@ -198,16 +206,17 @@ fn a_named_pipe_gives_the_newest_picture_and_waits_for_the_next_writer() {
     let mut frame = Frame::default();
     for round in 0..2 {
         let mut writer = fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let start = Instant::now();
         for i in 0..100 {
             writer.write_all(&jpeg(&format!("{round}-{i}"))).unwrap();
         }
-        // However many of them were replaced by newer ones, the last one comes.
+        // However many of them were replaced by newer ones, the last one comes; and not before its time.
         let last = jpeg(&format!("{round}-99"));
-        let start = Instant::now();
         while frame.data[..] != last {
             source.next(&mut frame).unwrap();
             assert!(start.elapsed() < Duration::from_secs(10), "the last picture did not come");
         }
+        assert!(start.elapsed() > Duration::from_millis(450), "100 pictures at {FAST} fps: {:?}", start.elapsed());
         drop(writer);
         let lost = loop {
             match source.next(&mut frame) {

@@ -185,7 +185,7 @@ impl Sight {
 /// Where the window of 640x480 is on the screen of 1024x768, its upper rows, and where its box of statistics lies.
 const UPPER: [usize; 4] = [192, 144, 640, 40];
 const BOX: [usize; 4] = [210, 420, 300, 180];
-const MIDDLE: [usize; 4] = [462, 334, 100, 30];
+const MIDDLE: [usize; 4] = [552, 334, 48, 30];
 
 #[test]
 fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_short_press_counts() {

@@ -1,15 +1,13 @@
 //! `streamflow-hub`.
 
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HubOptions, LogOptions};
+use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, parse};
 use super::{Interrupt, exit, logging};
 use crate::home;
-use crate::net::address::{PORT, listen_address};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,18 +20,8 @@ Examples:
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
-    /// The address: 0.0.0.0 lets everybody in
-    #[arg(
-        long,
-        value_name = "IP[:PORT]",
-        env = "STREAMFLOW_LISTEN",
-        help_heading = "Hub",
-        default_value = "127.0.0.1"
-    )]
-    listen: String,
-    /// The port, where --listen names none
-    #[arg(long, value_name = "PORT", env = "STREAMFLOW_PORT", help_heading = "Hub", default_value_t = PORT)]
-    port: u16,
+    #[command(flatten)]
+    listen: ListenOptions,
     #[command(flatten)]
     limits: HubOptions,
     #[command(flatten)]
@@ -43,15 +31,14 @@ struct Options {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
     exit(run(&options))
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let listen: SocketAddr = listen_address(&options.listen, options.port)?;
-    let hub = home::host(&options.limits.config(listen)?)?;
+    let hub = home::host(&options.limits.config(options.listen.address()?)?)?;
     while !interrupt.came() {
         std::thread::park_timeout(Duration::from_secs(3600));
     }

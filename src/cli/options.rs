@@ -1,9 +1,11 @@
 //! Options that the programs share, what was typed; and what it means.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::parser::ValueSource;
+use clap::{Arg, Args, Command, Parser};
 
 use crate::error::{Error, Result};
 use crate::home::Home;
@@ -19,6 +21,36 @@ pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
      Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on.";
 
+/// Reads the command line, or ends the program with what is wrong with it. What was typed wins over what is set in the
+/// environment, also where the two exclude each other.
+pub(super) fn parse<T: Parser>() -> T {
+    let mut command = typed_wins(T::command(), std::env::args_os());
+    let mut matches = command.get_matches_mut();
+    T::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// The same options without those variables that nobody meant: what a typed option excludes, and what is empty.
+fn typed_wins(command: Command, line: impl IntoIterator<Item = OsString>) -> Command {
+    let empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|arg| if empty(&arg) { arg.env(None) } else { arg });
+    let without = command.clone().mut_args(|arg| arg.env(None)).ignore_errors(true);
+    // Where this fails, help or the version was asked for.
+    let Ok(typed) = without.try_get_matches_from(line) else { return command };
+    let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
+    let mut excluded = Vec::new();
+    for arg in command.get_arguments() {
+        for other in command.get_arg_conflicts_with(arg) {
+            match (is_typed(arg), is_typed(other)) {
+                (true, false) => excluded.push(other.get_id().clone()),
+                (false, true) => excluded.push(arg.get_id().clone()),
+                // Both are in the environment, or both are typed: that is an error.
+                _ => {}
+            }
+        }
+    }
+    command.mut_args(|arg| if excluded.contains(arg.get_id()) { arg.env(None) } else { arg })
+}
+
 /// How much is logged.
 #[derive(Args, Debug)]
 pub(super) struct LogOptions {
@@ -30,18 +62,47 @@ pub(super) struct LogOptions {
     pub(super) quiet: bool,
 }
 
+/// Which stream.
+#[derive(Args, Debug)]
+pub(super) struct StreamOptions {
+    /// The room
+    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
+    pub(super) room: String,
+    /// The stream's name [default: to send, this machine's; to view, the first there is in the room]
+    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
+    pub(super) name: Option<String>,
+    /// Bits a second at most, such as 4M or 800k [default: what the link carries]
+    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Stream", value_parser = rate)]
+    pub(super) max_rate: Option<u64>,
+}
+
+/// Where a hub in this program listens.
+#[derive(Args, Debug)]
+pub(super) struct ListenOptions {
+    /// Host the hub in this program, at this address: 127.0.0.1, or 0.0.0.0 to let everybody in
+    #[arg(long, value_name = "IP[:PORT]", env = "STREAMFLOW_LISTEN", help_heading = "Hub")]
+    pub(super) listen: Option<String>,
+    /// The hub's port, where its address names none
+    #[arg(long, value_name = "PORT", env = "STREAMFLOW_PORT", help_heading = "Hub", default_value_t = PORT)]
+    pub(super) port: u16,
+}
+
+impl ListenOptions {
+    /// The address; this machine's own, which nobody else can reach, where none is named.
+    pub(super) fn address(&self) -> Result<SocketAddr> {
+        listen_address(self.listen.as_deref().unwrap_or("127.0.0.1"), self.port)
+    }
+}
+
 /// Where the hub is.
 #[derive(Args, Debug)]
 pub(super) struct HomeOptions {
     /// Join the hub there: HOST, HOST:PORT, or ws://HOST:PORT/ws through a proxy
-    #[arg(long, value_name = "HOST[:PORT]", env = "STREAMFLOW_HOST", help_heading = "Hub", conflicts_with = "listen")]
+    #[arg(long, value_name = "HOST[:PORT]", env = "STREAMFLOW_HOST", help_heading = "Hub",
+          conflicts_with_all = ["listen", "plain", "plain_stream"])]
     pub(super) host: Option<String>,
-    /// Host a hub in this program, at this address: 0.0.0.0 lets everybody in
-    #[arg(long, value_name = "IP[:PORT]", env = "STREAMFLOW_LISTEN", help_heading = "Hub")]
-    pub(super) listen: Option<String>,
-    /// The port of --host and --listen where they name none, and of the hub on this machine
-    #[arg(long, value_name = "PORT", env = "STREAMFLOW_PORT", help_heading = "Hub", default_value_t = PORT)]
-    pub(super) port: u16,
+    #[command(flatten)]
+    pub(super) listen: ListenOptions,
     /// How often a connection is tried again [default: for ever]
     #[arg(long, value_name = "N", env = "STREAMFLOW_RETRIES", help_heading = "Hub")]
     pub(super) retries: Option<u32>,
@@ -52,21 +113,18 @@ pub(super) struct HomeOptions {
 impl HomeOptions {
     /// Where the hub is: there, here, or on this machine wherever it is first needed.
     pub(super) fn home(&self) -> Result<Home> {
-        if self.port == 0 && self.listen.is_none() {
+        if self.listen.port == 0 && self.listen.listen.is_none() {
             return Err(Error::Usage(
                 "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
             ));
         }
-        if let Some(host) = self.host.as_ref().filter(|host| !host.is_empty()) {
+        if let Some(host) = &self.host {
             let mut address: HubAddress = host.parse()?;
-            address.port.get_or_insert(self.port);
-            self.limits.refuse_without_hub()?;
+            address.port.get_or_insert(self.listen.port);
             return Ok(Home::Join(address));
         }
-        let listen = self.listen.as_deref().map(|text| listen_address(text, self.port)).transpose()?;
-        let hosted = listen.is_some();
-        let config = self.limits.config(listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], self.port))))?;
-        Ok(if hosted { Home::Host(config) } else { Home::Auto(config) })
+        let config = self.limits.config(self.listen.address()?)?;
+        Ok(if self.listen.listen.is_some() { Home::Host(config) } else { Home::Auto(config) })
     }
 }
 
@@ -149,9 +207,14 @@ impl HubOptions {
         let plain = match self.plain.as_deref() {
             None => None,
             Some(text) => {
-                let address = listen_address(text, 0)?;
+                let wrong =
+                    |why: &str| Error::Usage(format!("--plain {text}: {why}; write IP:PORT, as 127.0.0.1:8003"));
+                let address = listen_address(text, 0).map_err(|_| wrong("this is no address"))?;
                 if address.port() == 0 && !text.ends_with(":0") {
-                    return Err(Error::Usage(format!("--plain {text} lacks its port; write {text}:8003")));
+                    return Err(wrong("the port is missing"));
+                }
+                if address.port() == listen.port() && address.port() != 0 {
+                    return Err(wrong("this is the hub's own port, and plain pictures need another"));
                 }
                 Some(address)
             }
@@ -173,14 +236,6 @@ impl HubOptions {
             allow_origin: self.allow_origin.clone(),
             ..HubConfig::default()
         })
-    }
-
-    /// These say something about a hub in this program; with `--host` there is none.
-    fn refuse_without_hub(&self) -> Result<()> {
-        if self.plain.is_some() || self.plain_stream.is_some() {
-            return Err(Error::Usage("--plain belongs to the hub: give it to the program that hosts it".into()));
-        }
-        Ok(())
     }
 }
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, rate};
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, logging, machine_name};
-use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::room::StreamKey;
@@ -22,7 +21,7 @@ Examples:
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
-  ffmpeg -re -i film.mp4 -f mjpeg - | streamflow-send --source -
+  ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --list                              the cameras there are
 ";
 
@@ -43,13 +42,13 @@ struct Options {
     /// Width and height; the nearest a camera has is scaled to it
     #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
     size: Size,
-    /// Pictures a second, 0.1 to 240
+    /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
     /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, gray
     #[arg(long, value_name = "FORMAT", env = "STREAMFLOW_FORMAT", help_heading = "Source", default_value = "auto", value_parser = format)]
     format: Format,
-    /// Play files once, then end
+    /// Play a file, a folder or standard input once: from its beginning when the first viewer is there, and then end
     #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     once: bool,
     /// End when the source fails, for supervisors, instead of trying again every second
@@ -71,9 +70,6 @@ struct Options {
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture", default_value_t = 25,
           value_parser = clap::value_parser!(u8).range(1..=100))]
     min_quality: u8,
-    /// Bits a second at most, such as 4M or 800k [default: what the link carries]
-    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Picture", value_parser = rate)]
-    max_rate: Option<u64>,
     /// Do not send a picture again that has not changed, but at least one a second: for grabbed screens and slides
     #[arg(long, env = "STREAMFLOW_SKIP_SAME", help_heading = "Picture", value_parser = clap::builder::FalseyValueParser::new())]
     skip_same: bool,
@@ -82,12 +78,8 @@ struct Options {
           action = clap::ArgAction::Set, value_parser = on_off)]
     adapt: bool,
 
-    /// The room
-    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
-    room: String,
-    /// The stream's name [default: this machine's]
-    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
-    name: Option<String>,
+    #[command(flatten)]
+    stream: StreamOptions,
     /// Take the name over from a publisher that has it
     #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new())]
     replace: bool,
@@ -131,7 +123,7 @@ fn on_off(text: &str) -> Result<bool, String> {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
     exit(if options.list { list(options.json) } else { run(&options) })
 }
@@ -160,12 +152,12 @@ fn list(json: bool) -> anyhow::Result<()> {
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
     let config = PublisherConfig {
-        stream: StreamKey::new(&options.room, options.name.clone().unwrap_or_else(machine_name)),
+        stream: StreamKey::new(&options.stream.room, options.stream.name.clone().unwrap_or_else(machine_name)),
         home: options.home.home()?,
         wish: Wish { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),
-        max_rate: options.max_rate,
+        max_rate: options.stream.max_rate,
         adapt: options.adapt,
         skip_same: options.skip_same,
         replace: options.replace,
@@ -174,7 +166,6 @@ fn run(options: &Options) -> anyhow::Result<()> {
         ..PublisherConfig::default()
     };
     let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
-    log::info!("publishes {}", config.stream);
     let publisher = Publisher::start(config, source)?;
     let mut status = Status::new(options.log.quiet);
     let ended = loop {
@@ -188,9 +179,5 @@ fn run(options: &Options) -> anyhow::Result<()> {
     };
     drop(status);
     drop(publisher);
-    match ended {
-        // A refusal is a person's to solve, so it says how.
-        Err(Error::Refused(why)) => Err(Error::Refused(format!("the hub refused: {why}")).into()),
-        ended => Ok(ended?),
-    }
+    Ok(ended?)
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, rate};
+use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
@@ -29,20 +29,12 @@ Examples:
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-view", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
-    /// The room
-    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
-    room: String,
-    /// The stream's name [default: the first there is in the room]
-    #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
-    name: Option<String>,
-
+    #[command(flatten)]
+    stream: StreamOptions,
     /// auto: as good as the link allows; or a fixed JPEG quality, 30 to 95
     #[arg(long, value_name = "auto|30-95", env = "STREAMFLOW_QUALITY", help_heading = "Stream", default_value = "auto",
           value_parser = quality)]
     quality: Quality,
-    /// Bits a second at most, such as 2M or 800k [default: what the link carries]
-    #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Stream", value_parser = rate)]
-    max_rate: Option<u64>,
 
     /// Where S puts snapshots
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
@@ -92,7 +84,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = Options::parse();
+    let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
     exit(run(&options))
 }
@@ -100,10 +92,10 @@ pub fn main() -> ExitCode {
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
     let config = ViewerConfig {
-        room: options.room.clone(),
-        name: options.name.clone(),
+        room: options.stream.room.clone(),
+        name: options.stream.name.clone(),
         home: options.home.home()?,
-        want: Want { quality: options.quality, max_rate: options.max_rate },
+        want: Want { quality: options.quality, max_rate: options.stream.max_rate },
         retries: options.home.retries,
         ..ViewerConfig::default()
     };

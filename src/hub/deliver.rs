@@ -584,6 +584,10 @@ impl Loop {
 
     /// Says goodbye to everybody, without waiting for those who do not listen.
     fn stop(mut self) {
+        // The last pictures of a publisher that ended with this process.
+        let fresh = std::mem::take(&mut self.handle().inbox().fresh);
+        self.fresh.extend(fresh);
+        self.give_out();
         let bye = Control::Bye { cause: Cause::Stopping, reason: "the hub stops".into() };
         for peer in self.peers.values_mut() {
             if peer.say_bye(&bye).is_ok() {

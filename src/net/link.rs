@@ -2,8 +2,10 @@
 //!
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
-use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+mod dial;
+mod open;
+
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -12,19 +14,19 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use super::address::{HubAddress, PORT};
-use super::connection::{Broken, Connection, Drained, Framing};
+use self::dial::no_hub;
+use self::open::Open;
+use super::address::HubAddress;
+use super::connection::{Broken, Connection, Drained};
 use super::sockopt;
-use crate::adapt::Ladder;
-use crate::credit::{Credit, Verdict};
+use crate::credit::Verdict;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::session::{Backoff, DEAD_AFTER, Due, Session, capture_time, in_words};
+use crate::session::{Backoff, DEAD_AFTER, capture_time, in_words};
 use crate::time::{Micros, now};
+use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello};
-use crate::wire::framing::Deframer;
 use crate::wire::packet::Packet;
-use crate::wire::websocket::{self, End};
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -32,9 +34,9 @@ const WAKER: Token = Token(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that held for so long counts as a success: the waits begin anew.
 const HELD: Duration = Duration::from_secs(10);
+/// How long what waits to be sent may hold up a program that ends.
+const LINGER: Duration = Duration::from_secs(1);
 const SCRATCH: usize = 256 * 1024;
-/// Text messages are not part of the native protocol.
-const MAX_TEXT: usize = 4096;
 
 /// How the link is doing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +69,7 @@ pub trait LinkUser: Send + 'static {
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
-    /// Control messages to send now; asked after every [`Link::wake`].
+    /// Control messages to send now; asked whenever the [`Link::waker`] was used.
     fn messages(&mut self) -> Vec<Control>;
     /// Whether there is a picture to send.
     fn has_picture(&self) -> bool;
@@ -77,8 +79,12 @@ pub trait LinkUser: Send + 'static {
     fn carries(&mut self, bytes: u32);
     /// The newest picture to send, if there is one; asked when the connection can take one.
     fn next_picture(&mut self) -> Option<Arc<Picture>>;
-    /// The link ends for good, for this reason.
+    /// The link ends for good, for this reason. The user itself lives on until the [`Link`] is dropped.
     fn over(&mut self, error: Error);
+    /// Somebody else has taken our name over, and the link ends for good.
+    fn replaced(&mut self, why: String) {
+        self.over(Error::Refused(why));
+    }
 }
 
 /// A link. Dropping it says goodbye and waits for its thread.
@@ -108,7 +114,11 @@ impl Link {
         let mut runner = Runner { config, user, poll, stop: stop.clone(), scratch: vec![0; SCRATCH] };
         let thread = std::thread::Builder::new()
             .name("link".into())
-            .spawn(move || runner.run())
+            .spawn(move || {
+                runner.run();
+                // What the user has, a hub perhaps, is there until nobody wants it any more.
+                runner.sleep_until(Micros(u64::MAX));
+            })
             .map_err(|e| Error::io("cannot start a thread", e))?;
         Ok(Self { waker, stop, thread: Some(thread) })
     }
@@ -154,6 +164,9 @@ enum Outcome {
 impl From<Broken> for Outcome {
     fn from(broken: Broken) -> Self {
         Self::Again(match broken {
+            Broken::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
+                "a web server".into()
+            }
             Broken::Closed => "connection closed by the hub".into(),
             Broken::Stuck => "the hub does not answer".into(),
             other => format!("connection lost: {other}"),
@@ -176,7 +189,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let why = match end {
                 Outcome::Stopped => return,
-                Outcome::Replaced(why) => return self.user.over(Error::Refused(why)),
+                Outcome::Replaced(why) => return self.user.replaced(why),
                 Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
                     return self.user.over(Error::Refused(why));
                 }
@@ -189,6 +202,8 @@ impl<U: LinkUser> Runner<U> {
             let until = now() + wait;
             if !wait.is_zero() {
                 log::info!("{why}; next try in {}", in_words(wait));
+            } else if welcomed {
+                log::info!("{why}; tried again at once");
             }
             self.user.state(&LinkState::Waiting { why, until });
             if self.sleep_until(until) {
@@ -234,99 +249,6 @@ impl<U: LinkUser> Runner<U> {
         last
     }
 
-    /// Resolves a name on a thread of its own, since the system's resolver cannot be interrupted.
-    fn resolve(&self, hub: &HubAddress) -> std::result::Result<Vec<SocketAddr>, Outcome> {
-        let target = (hub.host.clone(), hub.port_or(PORT));
-        if let Ok(ip) = hub.host.parse() {
-            return Ok(vec![SocketAddr::new(ip, target.1)]);
-        }
-        let (sender, receiver) = crossbeam_channel::bounded(1);
-        let resolving = std::thread::Builder::new().name("resolve".into()).spawn(move || {
-            let _ = sender.send(target.to_socket_addrs().map(|found| found.take(8).collect()));
-        });
-        if let Err(error) = resolving {
-            return Err(Outcome::Again(error.to_string()));
-        }
-        let until = now() + CONNECT;
-        while now() < until {
-            if self.stopped() {
-                return Err(Outcome::Stopped);
-            }
-            match receiver.recv_timeout(Duration::from_millis(50)) {
-                Ok(Ok(addresses)) => return Ok(addresses),
-                Ok(Err(error)) => return Err(Outcome::Again(format!("cannot find {}: {error}", hub.host))),
-                Err(_) => {}
-            }
-        }
-        Err(Outcome::Again(format!("cannot find {}: no answer from the resolver", hub.host)))
-    }
-
-    fn connect(&mut self, address: SocketAddr, hub: &HubAddress) -> std::result::Result<TcpStream, Outcome> {
-        let failed = |e: &io::Error| Outcome::Again(format!("hub {hub} unreachable: {}", plain_words(e)));
-        let mut socket = TcpStream::connect(address).map_err(|e| failed(&e))?;
-        self.poll.registry().register(&mut socket, SOCKET, Interest::WRITABLE).map_err(|e| failed(&e))?;
-        let until = now() + CONNECT;
-        let mut events = Events::with_capacity(4);
-        loop {
-            if self.stopped() {
-                return Err(Outcome::Stopped);
-            }
-            let left = until.since(now());
-            if left.is_zero() {
-                return Err(failed(&ErrorKind::TimedOut.into()));
-            }
-            let _ = self.poll.poll(&mut events, Some(left));
-            if let Ok(Some(error)) = socket.take_error() {
-                return Err(failed(&error));
-            }
-            match socket.peer_addr() {
-                Ok(_) => break,
-                Err(e) if e.kind() == ErrorKind::NotConnected => {}
-                Err(e) => return Err(failed(&e)),
-            }
-        }
-        self.poll.registry().deregister(&mut socket).map_err(|e| failed(&e))?;
-        sockopt::prepare(&socket).map_err(|e| failed(&e))?;
-        Ok(socket)
-    }
-
-    fn framing(&self, socket: TcpStream, hub: &HubAddress) -> std::result::Result<(TcpStream, Framing), Outcome> {
-        let max = crate::wire::packet::MAX_PICTURE * 4;
-        let Some(path) = &hub.websocket else { return Ok((socket, Framing::Native(Box::new(Deframer::new(max))))) };
-        let failed = |e: String| Outcome::Again(format!("no WebSocket at {hub}: {e}"));
-        let socket = std::net::TcpStream::from(socket);
-        let ready = socket
-            .set_nonblocking(false)
-            .and_then(|()| socket.set_read_timeout(Some(Duration::from_millis(100))))
-            .map_err(|e| failed(e.to_string()));
-        ready?;
-        let url = if hub.host.contains(':') {
-            format!("ws://[{}]:{}{path}", hub.host, hub.port_or(PORT))
-        } else {
-            format!("ws://{}:{}{path}", hub.host, hub.port_or(PORT))
-        };
-        let until = now() + CONNECT;
-        let mut tried = tungstenite::client(url, &socket);
-        loop {
-            match tried {
-                Ok(_) => break,
-                Err(tungstenite::HandshakeError::Interrupted(half)) => {
-                    if self.stopped() {
-                        return Err(Outcome::Stopped);
-                    }
-                    if now() > until {
-                        return Err(failed("no answer".into()));
-                    }
-                    tried = half.handshake();
-                }
-                Err(tungstenite::HandshakeError::Failure(error)) => return Err(failed(error.to_string())),
-            }
-        }
-        socket.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
-        let reader = websocket::Reader::new(End::Client, max, MAX_TEXT);
-        Ok((TcpStream::from_std(socket), Framing::WebSocket(Box::new(reader), End::Client)))
-    }
-
     /// Lives through one connection.
     fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut bool) -> Outcome {
         let (socket, framing) = match self.framing(socket, hub) {
@@ -344,12 +266,15 @@ impl<U: LinkUser> Runner<U> {
             Err(broken) => broken.into(),
         };
         if matches!(end, Outcome::Stopped) {
-            let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
-            let _ = connection.send_control(&bye).and_then(|()| connection.send_close());
+            // Who is not there any more needs no goodbye.
+            let _ = self.part(&mut connection, &mut state);
         }
         // The socket is closed in any case.
         let _ = self.poll.registry().deregister(&mut connection.socket);
-        end
+        match end {
+            Outcome::Again(why) if !state.welcomed => Outcome::Again(no_hub(hub, &why)),
+            end => end,
+        }
     }
 
     fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut bool) -> Outcome {
@@ -362,7 +287,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let at = now();
             if !open.welcomed && at > greeted_by {
-                return Outcome::Again("something answers there that is no StreamFlow hub".into());
+                return Outcome::Again(format!("no answer within {}", in_words(CONNECT)));
             }
             let mut wake_at = match open.due(connection, at) {
                 Ok(next) => next,
@@ -401,6 +326,41 @@ impl<U: LinkUser> Runner<U> {
                     }
                 }
             }
+        }
+    }
+
+    /// Sends what waits, says goodbye, and reads on until the hub has heard it and closes: a socket that is closed with
+    /// something unread in it loses what it had still to send, and a hub in this process goes when we are done.
+    fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
+        let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
+        let until = now() + LINGER;
+        let mut events = Events::with_capacity(8);
+        let mut said = false;
+        loop {
+            let mut wake_at = until;
+            if !said {
+                let later = if open.welcomed { self.send_pictures(connection, open)? } else { None };
+                wake_at = later.map_or(until, |later| until.min(later));
+                let nothing_waits = !open.welcomed || !self.user.has_picture();
+                if nothing_waits || now() >= until {
+                    connection.send_control(&bye)?;
+                    connection.send_close()?;
+                    said = true;
+                    // A viewer has sent nothing that could get lost.
+                    if open.last_bytes == 0 {
+                        return Ok(());
+                    }
+                }
+            }
+            connection.flush()?;
+            let drained =
+                if said { connection.read(&mut self.scratch, &mut |_| Ok(()))? } else { self.read(connection, open)? };
+            let left = until.since(now());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let wait = if drained == Drained::No { Duration::ZERO } else { wake_at.since(now()).min(left) };
+            let _ = self.poll.poll(&mut events, Some(wait));
         }
     }
 
@@ -467,98 +427,6 @@ impl<U: LinkUser> Runner<U> {
             connection.send_control(&answer)?;
         }
         done
-    }
-}
-
-/// A connection's state beside its socket.
-struct Open {
-    session: Session,
-    welcomed: bool,
-    /// What the hub's goodbye means.
-    ended: Option<Outcome>,
-    credit: Credit,
-    ladder: Ladder,
-    /// Bytes of the last frame sent, all its rungs together, and its number.
-    last_bytes: usize,
-    last_sequence: u32,
-}
-
-impl Open {
-    fn new(now: Micros) -> Self {
-        Self {
-            session: Session::new(now),
-            welcomed: false,
-            ended: None,
-            credit: Credit::new(),
-            ladder: Ladder::new(),
-            last_bytes: 0,
-            last_sequence: 0,
-        }
-    }
-
-    /// Sends what is due, and says when to look again.
-    fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
-        if !self.welcomed {
-            // Pings follow the hello's answer, for a hub hears them only then, and go before the first picture.
-            return Ok(at + Duration::from_secs(1));
-        }
-        loop {
-            match self.session.due(at) {
-                Due::At(next) => return Ok(next),
-                Due::Dead => return Err(Broken::Stuck),
-                Due::Send(ping) => {
-                    self.credit.pinged(at);
-                    connection.send_control(&ping)?;
-                }
-            }
-        }
-    }
-
-    fn control(
-        &mut self,
-        user: &mut impl LinkUser,
-        control: Control,
-        at: Micros,
-    ) -> std::result::Result<Vec<Control>, Broken> {
-        let answer = self.session.control(&control, at);
-        match control {
-            Control::Pong { time, .. } if time <= at.0 => {
-                self.credit.round_trip(at.since(Micros(time)), at);
-                Ok(Vec::new())
-            }
-            Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
-            Control::Ack { sequence, backlog } => {
-                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
-                Ok(Vec::new())
-            }
-            Control::Welcome { .. } if !self.welcomed => {
-                self.welcomed = true;
-                // The clocks are compared from now on.
-                self.session = Session::new(at);
-                user.state(&LinkState::Connected);
-                Ok(user.control(control))
-            }
-            Control::Bye { cause, reason } => {
-                self.ended = match cause {
-                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(reason.clone())),
-                    Cause::Replaced => Some(Outcome::Replaced(reason.clone())),
-                    Cause::Stopping | Cause::Timeout | Cause::Unknown => None,
-                };
-                log::info!("the hub says goodbye: {reason}");
-                Err(Broken::Closed)
-            }
-            other => Ok(user.control(other)),
-        }
-    }
-}
-
-/// What an error of a socket means, without the system's number.
-fn plain_words(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => "nobody listens there".into(),
-        ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
-        _ => error.to_string(),
     }
 }
 

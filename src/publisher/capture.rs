@@ -6,17 +6,21 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use mio::Waker;
 
-use super::Shared;
+use super::{Shared, State};
 use crate::error::Error;
 use crate::frame::Frame;
 use crate::mailbox::Sender;
 use crate::session::in_words;
-use crate::source::{Next, Opened, STALL, Source, SourceError};
+use crate::source::{Next, Opened, STALL, Source, SourceError, Unwatched};
 use crate::time::{Micros, now};
 
 /// How often a source that failed is tried again.
 const REOPEN: Duration = Duration::from_secs(1);
-/// When the measured rate is compared with the asked one.
+/// How often what waits for its first viewer is looked at: it may go meanwhile, or turn out to be nothing.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long a source that is over waits for the hub that is to have its last picture.
+const REACH: Duration = Duration::from_secs(5);
+/// How often the measured rate is compared with the asked one; the first time, this long after the first picture.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
 
 pub(super) struct Capture {
@@ -25,6 +29,39 @@ pub(super) struct Capture {
     /// Frames that have been encoded, to be filled again.
     pub(super) spent: Receiver<Frame>,
     pub(super) waker: Arc<Waker>,
+}
+
+/// Whether a source gives fewer pictures than it was asked for: said when it begins, and when it is over.
+#[derive(Debug, Default)]
+struct Slow {
+    is: bool,
+    look: Option<Micros>,
+}
+
+impl Slow {
+    /// The source was opened; it takes its time to come up to its rate.
+    fn opened(&mut self) {
+        self.look = None;
+    }
+
+    /// A picture came: what to say, if it is time to look. `rate` is pictures a second, as measured.
+    fn judge(&mut self, now: Micros, asked: f64, rate: impl FnOnce() -> f64) -> Option<String> {
+        let look = *self.look.get_or_insert(now + JUDGE_RATE);
+        if now < look {
+            return None;
+        }
+        self.look = Some(now + JUDGE_RATE);
+        let (rate, was) = (rate(), self.is);
+        // Between the two it stays as it was, so that a rate on the edge does not fill the log.
+        self.is = rate < 0.9 * asked || was && rate < 0.95 * asked;
+        match (was, self.is) {
+            (false, true) => {
+                Some(format!("the source gives {rate:.1} fps, {asked} were asked for (too dark, or a slow bus?)"))
+            }
+            (true, false) => Some(format!("the source gives {rate:.1} fps again")),
+            _ => None,
+        }
+    }
 }
 
 /// Why reading ended.
@@ -40,11 +77,16 @@ enum End {
 impl Capture {
     pub(super) fn run(self, mut source: Box<dyn Source>) {
         let mut faults: u32 = 0;
+        let mut begun = false;
+        let mut slow = Slow::default();
         loop {
             let end = match source.open(&self.shared.config.wish) {
                 Ok(opened) => {
                     self.opened(&opened, faults);
-                    self.read(source.as_mut(), &opened, &mut faults)
+                    slow.opened();
+                    let hindered = if begun { None } else { self.wait_for_viewer(source.as_mut(), &opened) };
+                    begun |= hindered.is_none();
+                    hindered.unwrap_or_else(|| self.read(source.as_mut(), &opened, &mut faults, &mut slow))
                 }
                 Err(error) => End::Fault(error),
             };
@@ -52,7 +94,8 @@ impl Capture {
             match end {
                 End::Stopped => return,
                 End::Over => {
-                    self.shared.end(Ok(()));
+                    let ended = self.reach_hub();
+                    self.shared.end(ended);
                     return;
                 }
                 End::Idle => {
@@ -63,13 +106,17 @@ impl Capture {
                     }
                     self.asleep(false);
                 }
+                End::Fault(SourceError::Final(why)) => {
+                    self.shared.end(Err(Error::Failed(why)));
+                    return;
+                }
                 End::Fault(error) => {
                     faults += 1;
                     self.fault(&error, faults);
                     if self.shared.config.exit_on_source_error {
                         self.shared.end(Err(match error {
                             SourceError::Missing(why) => Error::NoSource(why),
-                            SourceError::Lost(why) => Error::Failed(why),
+                            SourceError::Lost(why) | SourceError::Final(why) => Error::Failed(why),
                         }));
                         return;
                     }
@@ -81,6 +128,42 @@ impl Capture {
         }
     }
 
+    /// What is played once begins when somebody watches. Says what came before that.
+    fn wait_for_viewer(&self, source: &mut dyn Source, opened: &Opened) -> Option<End> {
+        if opened.unwatched != Unwatched::Wait {
+            return None;
+        }
+        let watched = |state: &State| state.demand.viewers > 0;
+        if !watched(&self.shared.lock()) {
+            log::info!("plays once, from its beginning, when the first viewer is there");
+        }
+        loop {
+            if self.shared.wait(LOOK_AGAIN, watched) {
+                return Some(End::Stopped);
+            }
+            if watched(&self.shared.lock()) {
+                return None;
+            }
+            if let Err(error) = source.open(&self.shared.config.wish) {
+                return Some(End::Fault(error));
+            }
+        }
+    }
+
+    /// The source is over: who ends now would lose the last picture if the hub had not said yet who watches.
+    fn reach_hub(&self) -> crate::Result<()> {
+        self.shared.wait(REACH, |state| state.heard);
+        let state = self.shared.lock();
+        if !state.heard && !state.stopping {
+            let why = format!("the source is over, and the hub has not had its last picture: {}", state.link);
+            return Err(Error::Unreachable(why));
+        }
+        if state.counts.sent == 0 && state.demand.viewers == 0 {
+            log::info!("the source is over, and nobody watched (--once waits for the first viewer)");
+        }
+        Ok(())
+    }
+
     fn opened(&self, opened: &Opened, faults: u32) {
         let wish = &self.shared.config.wish;
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
@@ -89,6 +172,9 @@ impl Capture {
         log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
         if opened.scale && opened.size.area() > 0 && opened.size != wish.size {
             log::info!("the source has no {}: its pictures are scaled to that", wish.size);
+        }
+        if opened.fps.is_some_and(|fps| fps < 0.99 * wish.fps) {
+            log::info!("the source has no {} fps: that is the most it gives", wish.fps);
         }
         let mut state = self.shared.lock();
         state.opened = Some(opened.clone());
@@ -137,23 +223,21 @@ impl Capture {
         let _ = self.waker.wake();
     }
 
-    fn read(&self, source: &mut dyn Source, opened: &Opened, faults: &mut u32) -> End {
+    fn read(&self, source: &mut dyn Source, opened: &Opened, faults: &mut u32, slow: &mut Slow) -> End {
         let mut frame = Frame::default();
         let mut last_frame = now();
         let mut sequence: Option<u64> = None;
-        let mut judged = Some(now() + JUDGE_RATE);
         loop {
-            if let Some(end) = self.to_end(now()) {
+            if let Some(end) = self.to_end(opened.unwatched, now()) {
                 return end;
             }
             match source.next(&mut frame) {
                 Ok(Next::Frame) => {}
                 Ok(Next::Nothing) => {
                     // A slow source may well be silent for two of its own intervals.
-                    let patience = opened
-                        .fps
-                        .filter(|fps| (0.01..=1000.0).contains(fps))
-                        .map_or(STALL, |fps| STALL.max(Duration::from_secs_f64(2.5 / fps)));
+                    let fps = opened.fps.filter(|fps| (0.01..=1000.0).contains(fps));
+                    let interval = 1.0 / fps.unwrap_or(self.shared.config.wish.fps).max(0.01);
+                    let patience = STALL.max(Duration::from_secs_f64(2.5 * interval));
                     if now().since(last_frame) > patience {
                         return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
                     }
@@ -177,15 +261,12 @@ impl Capture {
                 state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
             }
             let faulty = !state.fault.is_empty();
-            if judged.is_some_and(|t| at >= t) {
-                judged = None;
-                let (asked, measured) =
-                    (opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps), state.frames_in.rate(at));
-                if measured < 0.9 * asked {
-                    log::warn!("the source gives {measured:.1} fps, {asked} were asked for (too dark, or a slow bus?)");
-                }
-            }
+            let asked = opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps);
+            let said = slow.judge(at, asked, || state.frames_in.rate(at));
             drop(state);
+            if let Some(said) = said {
+                log::log!(if slow.is { log::Level::Warn } else { log::Level::Info }, "{said}");
+            }
             if faulty {
                 self.recovered();
             }
@@ -198,12 +279,46 @@ impl Capture {
         }
     }
 
-    fn to_end(&self, now: Micros) -> Option<End> {
+    fn to_end(&self, unwatched: Unwatched, now: Micros) -> Option<End> {
         let state = self.shared.lock();
         if state.stopping || self.frames.is_closed() {
             return Some(End::Stopped);
         }
+        if unwatched != Unwatched::Close {
+            return None;
+        }
         let idle = self.shared.config.idle_after;
         state.demand.unwatched_since.filter(|since| now.since(*since) >= idle).map(|_| End::Idle)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_slower_than_asked_is_said_to_be_once_and_so_is_its_recovery() {
+        let mut slow = Slow::default();
+        slow.opened();
+        let mut said = Vec::new();
+        // A camera in the evening: 30 pictures a second, then ever fewer, on the edge for a while, and light again.
+        for second in 0..120_u32 {
+            let rate = match second {
+                0..20 => 29.9,
+                20..40 => 15.0,
+                40..80 => 27.0 + f64::from(second % 2),
+                _ => 30.0,
+            };
+            said.extend(slow.judge(Micros(u64::from(second) * 1_000_000), 30.0, || rate).map(|text| (second, text)));
+        }
+        let said: Vec<_> = said.iter().map(|(second, text)| (*second, text.as_str())).collect();
+        let slow = "the source gives 15.0 fps, 30 were asked for (too dark, or a slow bus?)";
+        assert_eq!(said, [(20, slow), (80, "the source gives 30.0 fps again")]);
+    }
+
+    #[test]
+    fn a_source_of_unknown_rate_is_never_slow() {
+        let mut slow = Slow::default();
+        assert!((0..100).all(|second| slow.judge(Micros(second * 1_000_000), 0.0, || 0.1).is_none()));
     }
 }

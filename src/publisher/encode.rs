@@ -88,7 +88,13 @@ impl Encode {
                         self.send(frame, &demand);
                     }
                 }
-                Taken::Closed => return,
+                Taken::Closed => {
+                    let demand = self.shared.lock().demand.clone();
+                    if let Some(frame) = kept.filter(|_| demand.viewers > 0) {
+                        self.send(frame, &demand);
+                    }
+                    return;
+                }
             }
         }
     }

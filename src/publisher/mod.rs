@@ -51,7 +51,8 @@ pub struct PublisherConfig {
     pub retries: Option<u32>,
     /// Ends with an error when the source fails, for supervisors. Default: tries again every second, for ever.
     pub exit_on_source_error: bool,
-    /// For how long nobody must have watched before the source is closed. Default 10 s.
+    /// For how long nobody must have watched before a source is closed that may be ([`Unwatched`](crate::source::Unwatched)).
+    /// Default 10 s.
     pub idle_after: Duration,
 }
 
@@ -142,7 +143,8 @@ impl Publisher {
     /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
     ///
     /// It ends well when a source that is played once is over, and with an error when the hub refuses, the tries are
-    /// used up, or the source fails and that is to end it.
+    /// used up, or the source fails and that is to end it. It also ends when another publisher takes its name over,
+    /// unless it hosts the hub: then it stays for the hub's sake, with its source closed.
     #[must_use]
     pub fn wait(&self, patience: Duration) -> Option<Result<()>> {
         let state = self.shared.lock();
@@ -210,6 +212,8 @@ struct State {
     fault: String,
     asleep: bool,
     connected: bool,
+    /// The hub has said how many watch, on this connection.
+    heard: bool,
     link: String,
     counts: PublishReport,
     frames_in: Recent,

@@ -23,6 +23,8 @@ pub(super) struct Uplink {
     pictures: Receiver<Pictures>,
     /// The rest of a frame's rungs.
     rest: VecDeque<Arc<Picture>>,
+    /// Where the hub was last looked for.
+    hub: Option<HubAddress>,
     /// What the hub was told last.
     told: Option<StreamState>,
     instance: u64,
@@ -41,6 +43,7 @@ impl Uplink {
             hearth,
             pictures,
             rest: VecDeque::new(),
+            hub: None,
             told: None,
             instance,
             numbers: (None, Load::default()),
@@ -52,7 +55,9 @@ impl Uplink {
 
 impl LinkUser for Uplink {
     fn hub(&mut self) -> Result<HubAddress> {
-        self.hearth.find()
+        let hub = self.hearth.find()?;
+        self.hub = Some(hub.clone());
+        Ok(hub)
     }
 
     fn hello(&mut self) -> Hello {
@@ -72,6 +77,7 @@ impl LinkUser for Uplink {
     fn state(&mut self, link: &LinkState) {
         let mut state = self.shared.lock();
         state.connected = *link == LinkState::Connected;
+        state.heard = false;
         state.link = match link {
             LinkState::Connected => String::new(),
             LinkState::Connecting => "connecting".into(),
@@ -84,6 +90,10 @@ impl LinkUser for Uplink {
         }
         state.fresh = true;
         drop(state);
+        if let (LinkState::Connected, None, Some(hub)) = (link, self.hearth.hub(), &self.hub) {
+            // A hub in this process says it by itself.
+            log::info!("publishes {} at {hub}", self.shared.config.stream);
+        }
         self.told = None;
         self.rest.clear();
         // A picture from before is old by now.
@@ -96,6 +106,7 @@ impl LinkUser for Uplink {
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
         } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
+            state.heard = true;
             state.demand.unwatched_since = match viewers {
                 0 => state.demand.unwatched_since.or_else(|| Some(now())),
                 _ => None,
@@ -170,6 +181,21 @@ impl LinkUser for Uplink {
 
     fn over(&mut self, error: Error) {
         self.shared.end(Err(error));
+    }
+
+    fn replaced(&mut self, why: String) {
+        if self.hearth.hub().is_none() {
+            return self.over(Error::Refused(why));
+        }
+        // Others use the hub: it must not go because its own stream did.
+        let mut state = self.shared.lock();
+        state.connected = false;
+        state.heard = false;
+        state.demand.viewers = 0;
+        state.link = format!("{why}; the hub goes on");
+        log::warn!("{}; this program's source is closed, its hub goes on", why);
+        drop(state);
+        self.shared.stop();
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Wish};
+use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, Wish};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::{JpegSplitter, MAX_PICTURE, first_picture};
@@ -33,7 +33,7 @@ enum Kind {
 }
 
 impl Files {
-    /// Plays `path` for ever, or `once`.
+    /// Plays `path` for ever, or `once`, from the first viewer on.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, once: bool) -> Self {
         Self { path: path.into(), once, open: None }
@@ -69,7 +69,9 @@ impl Source for Files {
             Kind::Folder(_) => (PixelFormat::Jpeg, Size::default()),
         };
         self.open = Some((kind, Pace::new(wish.fps)));
-        Ok(Opened { name: path.display().to_string(), size, fps: Some(wish.fps), format, scale: false })
+        let unwatched = if self.once { Unwatched::Wait } else { Unwatched::Close };
+        let (name, fps) = (path.display().to_string(), Some(wish.fps));
+        Ok(Opened { name, size, fps, format, unwatched, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
@@ -139,7 +141,11 @@ impl Concatenated {
                 break picture.size;
             }
             if n == 0 || searched > SEARCHED {
-                return Err(SourceError::Missing(format!("no JPEG picture in {}", this.path.display())));
+                let name = this.path.display();
+                return Err(SourceError::Missing(format!(
+                    "no JPEG picture in {name}; if it is a film, let ffmpeg play it: \
+                     ffmpeg -i {name} -f mjpeg - | streamflow-send --source -"
+                )));
             }
         };
         this.rewind()?;

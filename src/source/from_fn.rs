@@ -45,7 +45,7 @@ where
     fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
         self.pace = Some(Pace::new(wish.fps));
         let (size, format) = (Size::default(), PixelFormat::default());
-        Ok(Opened { name: "the program's own pictures".into(), size, fps: Some(wish.fps), format, scale: false })
+        Ok(Opened { name: "the program's own pictures".into(), size, fps: Some(wish.fps), format, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

@@ -96,7 +96,7 @@ impl Source for Http {
         let fps = matches!(link.kind, Kind::Single { .. }).then_some(wish.fps);
         let name = format!("http://{}{}", link.url.place(), link.url.path);
         self.link = Some(link);
-        Ok(Opened { name, size: Size::default(), fps, format: PixelFormat::Jpeg, scale: false })
+        Ok(Opened { name, size: Size::default(), fps, format: PixelFormat::Jpeg, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

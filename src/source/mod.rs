@@ -4,6 +4,7 @@ pub mod camera;
 pub mod files;
 mod from_fn;
 pub mod http;
+mod intake;
 pub mod live;
 mod pace;
 pub mod pattern;
@@ -39,8 +40,21 @@ impl Default for Wish {
     }
 }
 
+/// What becomes of a source while nobody watches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unwatched {
+    /// It is closed after ten seconds, unless the publisher is told otherwise, and opened again for the first viewer: a
+    /// camera, a file that is played for ever.
+    #[default]
+    Close,
+    /// Its pictures are taken all the same and thrown away: a pipe, whose writer would wait otherwise.
+    GoOn,
+    /// It is not asked for a picture before the first viewer is there, and then to its end: what is played once.
+    Wait,
+}
+
 /// What an opened source will give.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Opened {
     /// For people: `Replay Camera (/dev/video0)`.
     pub name: String,
@@ -53,6 +67,8 @@ pub struct Opened {
     /// Pictures of another size than the wished one are scaled to it. A camera's are; files and other cameras' pictures
     /// are passed on as they are.
     pub scale: bool,
+    /// What becomes of it while nobody watches.
+    pub unwatched: Unwatched,
 }
 
 /// What [`Source::next`] did.
@@ -68,7 +84,7 @@ pub enum Next {
     End,
 }
 
-/// Why a source has no picture now, in the words that viewers are told. It will be opened again.
+/// Why a source has no picture now, in the words that viewers are told. It will be opened again, but for the last kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SourceError {
     /// There is no such thing: a camera that is not there, a file that does not exist.
@@ -77,6 +93,9 @@ pub enum SourceError {
     /// It was there and is gone, or is in another program's hands, or gives what nobody can read: `camera unplugged`.
     #[error("{0}")]
     Lost(String),
+    /// It is over for good and was not what it should be, such as standard input without a picture: the publisher ends.
+    #[error("{0}")]
+    Final(String),
 }
 
 /// Something that gives pictures with a capture time. Implement it to publish your own.

@@ -46,7 +46,7 @@ impl Source for Pattern {
         let scene = Scene::new(size, wish.format == Some(PixelFormat::Yuyv), wish.fps);
         let format = scene.layout.format();
         self.scene = Some((scene, Pace::new(wish.fps)));
-        Ok(Opened { name: self.name.into(), size, fps: Some(wish.fps), format, scale: false })
+        Ok(Opened { name: self.name.into(), size, fps: Some(wish.fps), format, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 /// How a source is to behave, where that is not in its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
-    /// Files end after one round, instead of beginning again.
+    /// What is played (a file, a folder, standard input, a named pipe) begins when the first viewer is there and ends
+    /// after one round. Otherwise files begin again at their end, and a pipe is read whether anybody watches or not.
     pub once: bool,
 }
 
@@ -26,14 +27,14 @@ pub struct Options {
 /// | `pattern` | [`Pattern`] |
 /// | a number | the camera with this index |
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
-/// | `-` | JPEGs from standard input |
+/// | `-` | JPEGs from standard input, at the wished rate at most |
 /// | `http://…` | another camera |
 /// | a path | a device, a file, a named pipe or a folder |
 /// | anything else | the camera whose name contains it |
 ///
 /// # Errors
-/// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now. What
-/// goes later is told by the source itself.
+/// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now, or
+/// has no picture in it. What goes later is told by the source itself.
 pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     let spec = spec.trim();
     let lower = spec.to_ascii_lowercase();
@@ -45,7 +46,7 @@ pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
             let example = "ffmpeg -i FILE -f mjpeg - | streamflow-send --source -";
             return Err(Error::Usage(format!("standard input is a terminal; pipe JPEG pictures into it: {example}")));
         }
-        "-" => return Ok(Box::new(Live::stdin())),
+        "-" => return Ok(Box::new(Live::stdin(options.once))),
         _ => {}
     }
     if lower.starts_with("http://") || lower.starts_with("https://") {
@@ -74,14 +75,17 @@ fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     // Below /dev only pipes, such as /dev/stdin, are no devices.
     let kind = path.metadata().map(|m| m.file_type());
     if kind.as_ref().is_ok_and(is_pipe) {
-        return Ok(Box::new(Live::pipe(path)));
+        return Ok(Box::new(Live::pipe(path, options.once)));
     }
     if path.starts_with("/dev") && !kind.as_ref().is_ok_and(|k| k.is_file() || k.is_dir()) {
         let why = if kind.is_ok() { "is no camera that can be read" } else { "is not there" };
         return there(Camera::by_path(path), || Error::NoSource(format!("{spec} {why}; --list shows what there is")));
     }
     if kind.is_ok_and(|k| k.is_file() || k.is_dir()) {
-        return Ok(Box::new(Files::new(path, options.once)));
+        let mut files = Files::new(path, options.once);
+        files.open(&Wish::default()).map_err(|e| Error::NoSource(e.to_string()))?;
+        files.close();
+        return Ok(Box::new(files));
     }
     let none = || {
         Error::NoSource(if spec.contains(['/', '\\']) {

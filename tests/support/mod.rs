@@ -169,7 +169,7 @@ impl Source for TestSource {
         }
         told.open = true;
         let name = "test source".into();
-        Ok(Opened { name, size: wish.size, fps: Some(100.0), format: PixelFormat::Gray, scale: false })
+        Ok(Opened { name, size: wish.size, fps: Some(100.0), format: PixelFormat::Gray, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

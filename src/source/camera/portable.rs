@@ -208,7 +208,12 @@ fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaErro
         };
         let exact = NokhwaFormat::new(Resolution::new(mode.size.width, mode.size.height), format, fps);
         if camera.camera_format() != exact {
-            camera.set_camera_requset(RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &understood))?;
+            let exact = RequestedFormat::with_formats(RequestedFormatType::Exact(exact), &understood);
+            if let Err(error) = camera.set_camera_requset(exact) {
+                // A camera may list what it has not, and take something near instead; then that is what it has now.
+                log::debug!("camera {index}: {error}");
+                camera.refresh_camera_format()?;
+            }
         }
     }
     camera.open_stream()?;
@@ -220,6 +225,7 @@ fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaErro
         fps: Some(f64::from(got.frame_rate())),
         format,
         scale: true,
+        ..Opened::default()
     };
     Ok((camera, opened))
 }

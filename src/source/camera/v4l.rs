@@ -100,7 +100,7 @@ impl V4lCamera {
             return Err(OpenError::Io(error));
         }
         let name = format!("{} ({})", name_of(path, &device).unwrap_or_else(|| "camera".into()), path.display());
-        Ok((this, Opened { name, size, fps: rate, format, scale: true }))
+        Ok((this, Opened { name, size, fps: rate, format, scale: true, ..Opened::default() }))
     }
 
     /// Gives the driver its buffers and starts it, which the crate would only do, and then wait, when the first frame is
