@@ -11,7 +11,7 @@
 //!   while something is under way.
 //!
 //! From both, [`Credit`] learns two numbers: the *base*, the round trip of the path when it is empty, and the *rate* at
-//! which bytes drain ([`drain`]). A path holds `rate × base` bytes in flight without any queue; what is outstanding
+//! which bytes drain (`drain`). A path holds `rate × base` bytes in flight without any queue; what is outstanding
 //! beyond that waits in a queue somewhere and would be waited for by the next picture too. So the next picture is given
 //! when the queue is about empty: early enough that the link never idles, late enough that the picture waits for nothing
 //! but itself. That is a window of `1 + round trip / interval` pictures where pictures fit, one picture and the bytes in

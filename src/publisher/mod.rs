@@ -1,7 +1,7 @@
 //! The publisher: source → newest frame → encode → newest picture → link.
 //!
 //! Three threads, each the only owner of what it uses: `capture` has the source, `encode` the encoder, the link its
-//! socket. Between them there is room for one. What the hub asks for ([`Demand`]) flows the other way.
+//! socket. Between them there is room for one. What the hub asks for (its demand) flows the other way.
 
 mod capture;
 mod encode;
