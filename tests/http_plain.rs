@@ -5,8 +5,9 @@ mod support;
 
 use std::time::{Duration, Instant};
 
+use streamflow::wire::control::Hello;
 use support::http::{Http, get, post};
-use support::{LONG, Mood, at, fine_source, hub, hub_with, limited, publisher, test_source, until};
+use support::{LONG, Mood, Peer, at, fine_source, hub, hub_with, limited, publisher, publishes, test_source, until};
 
 const BOUNDARY: &str = "streamflow-next-picture";
 
@@ -164,6 +165,39 @@ fn one_jpeg_or_an_endless_body_of_them_is_a_stream() {
         let over = http.answer();
         assert_eq!((over.status, over.text().as_str()), (200, "3 pictures\n"));
         until("the name is free", || get(hub.address(), "/api/streams/lab/push").status == 404);
+    });
+}
+
+#[test]
+fn who_publishes_in_posts_and_is_replaced_is_told_and_publishes_no_more() {
+    limited(|| {
+        let hub = hub();
+        let picture = support::jpeg(7);
+        // Picture by picture, on one connection.
+        let mut posting = Http::connect(hub.address());
+        assert_eq!(posting.ask("POST", "/api/publish/main/door", "", &picture).status, 200);
+        // And in an endless body.
+        let mut pushing = Http::connect(hub.address());
+        let part = [b"--xx\r\nContent-Type: image/jpeg\r\n\r\n".to_vec(), picture.clone(), b"\r\n".to_vec()].concat();
+        pushing.send(
+            b"POST /api/publish/main/gate HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000000\r\n\
+              Content-Type: multipart/x-mixed-replace; boundary=xx\r\n\r\n",
+        );
+        pushing.send(&part);
+        for name in ["door", "gate"] {
+            until("it is seen", || get(hub.address(), &format!("/snapshot/main/{name}")).body == picture);
+            let mut other = Peer::join(hub.address(), Hello { replace: true, ..publishes(name) });
+            other.publish(1, 1000);
+            let taken = if name == "door" {
+                posting.ask("POST", "/api/publish/main/door", "", &picture)
+            } else {
+                pushing.answer()
+            };
+            assert_eq!((taken.status, taken.field("connection")), (409, Some("close")), "{}", taken.head);
+            assert!(taken.text().contains(&format!("main/{name}")), "{}", taken.text());
+            assert_eq!(get(hub.address(), &format!("/snapshot/main/{name}")).body.len(), 1000, "the other goes on");
+        }
+        assert!(posting.is_over() && pushing.is_over());
     });
 }
 

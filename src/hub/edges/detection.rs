@@ -3,7 +3,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::json;
@@ -23,8 +22,6 @@ use crate::wire::websocket::{self, End};
 
 /// The room of these streams.
 const ROOM: &str = "detection";
-/// A camera with no viewer and no picture for five minutes is forgotten.
-const PATIENCE: Patience = Patience { lost: Duration::from_secs(10), forgotten: Duration::from_secs(300) };
 
 #[derive(Deserialize)]
 struct Broadcast {
@@ -75,7 +72,9 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
         data: tidy.into(),
         ..Picture::default()
     };
-    match exchange.shared.publish_one(&key(&camera), &camera, PATIENCE, picture) {
+    let times = &exchange.shared.config.edge_times;
+    let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
+    match exchange.shared.publish_one(&key(&camera), &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
@@ -104,7 +103,7 @@ pub(in crate::hub) fn status(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
             })
         })
         .collect();
-    let total: u32 = shared.list(ROOM).iter().map(|s| s.viewers).sum();
+    let total: u32 = shared.registry().rooms.list(Some(ROOM)).iter().map(|s| s.viewers).sum();
     let answer = json!({
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });

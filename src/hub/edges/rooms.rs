@@ -83,10 +83,9 @@ impl Shared {
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
         tell(self, members, Some(id), &user("user_joined", id, called));
-        let names: Vec<String> = self.list(&key.room).into_iter().map(|s| s.name).collect();
-        for name in names {
-            let stream = StreamKey::new(&key.room, &name);
-            if self.registry().rooms.is_published(&stream) {
+        let listed = self.registry().rooms.list(Some(&key.room));
+        for stream in listed.into_iter().map(|s| StreamKey::new(s.room, s.name)) {
+            if !self.is_free(&stream) {
                 self.show(members, &stream);
             }
         }

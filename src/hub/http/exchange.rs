@@ -173,6 +173,11 @@ impl<'a> Exchange<'a> {
         self.answer(status, "application/json", "", text.as_bytes())
     }
 
+    /// Closes the connection behind the answer.
+    pub(in crate::hub) fn be_last(&mut self) {
+        self.drained = false;
+    }
+
     /// Answers the question of a browser what pages from elsewhere may do.
     pub(in crate::hub) fn preflight(self) -> io::Result<Served<'a>> {
         let fields = "Allow: GET, HEAD, POST, OPTIONS\r\n";
