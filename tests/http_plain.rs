@@ -3,6 +3,8 @@
 
 mod support;
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use streamflow::wire::control::Hello;
@@ -324,14 +326,22 @@ fn a_thousand_half_open_requests_keep_nobody_out() {
         let mut viewer = Http::connect(hub.address());
         viewer.send(b"GET /stream HTTP/1.1\r\nHost: hub\r\n\r\n");
         viewer.part(BOUNDARY);
+        // Half a head, nothing at all, a head without its body, a WebSocket that says no hello.
+        let kinds: [&[u8]; 4] = [
+            b"GET /stream HTTP/1.1\r\nHost: hu",
+            b"",
+            b"POST /api/publish/main/x HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000\r\n\r\n",
+            b"GET /ws HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        ];
         let mut half = Vec::new();
         for i in 0..1000 {
-            let mut http = Http::connect(hub.address());
-            if i % 2 == 0 {
-                http.send(b"GET /stream HTTP/1.1\r\nHost: hu");
-            }
-            half.push(http);
+            let mut socket = TcpStream::connect(hub.address()).unwrap();
+            socket.write_all(kinds[i % kinds.len()]).unwrap();
+            half.push(socket);
             if i % 100 == 0 {
+                // One byte more now and then. Whoever was shown out notices here.
+                half.iter_mut().for_each(|socket| drop(socket.write_all(b"x")));
                 viewer.part(BOUNDARY);
                 assert_eq!(get(hub.address(), "/health").status, 200);
             }

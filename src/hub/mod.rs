@@ -5,7 +5,9 @@
 
 mod admit;
 mod deliver;
+mod door;
 mod edges;
+mod greet;
 mod guests;
 mod http;
 mod numbers;
@@ -47,7 +49,9 @@ pub struct HubConfig {
     pub max_publishers: usize,
     /// The longest picture in bytes. Default 8 MiB.
     pub max_picture: usize,
-    /// Connections that have not said yet what they want, at most; the oldest gives way. Default 64.
+    /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, and a
+    /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own.
+    /// Default 64.
     pub max_pending: usize,
     /// Connections from one address at most, loopback excepted. Default 256, for many viewers behind one router.
     pub max_per_address: usize,
