@@ -219,8 +219,7 @@ impl Multipart {
     }
 
     fn go_on(&mut self, at: usize, state: State) {
-        // A picture that is given up in a segment being skipped may be over past the end.
-        self.from = at.min(self.bytes.len());
+        self.from = at;
         self.at = self.from;
         self.state = state;
     }
