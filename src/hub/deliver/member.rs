@@ -8,7 +8,6 @@ use super::peer::{Peer, Role};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::http::decode_base64;
 use crate::hub::numbers::ViewerNumbers;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
@@ -16,6 +15,7 @@ use crate::net::layout::{Dialect, unix_time};
 use crate::room::{ConnectionId, StreamKey};
 use crate::time::{Micros, now};
 use crate::wire::jpeg;
+use crate::wire::names::decode_base64;
 use crate::wire::packet::Packet;
 use crate::wire::rooms::{self, RoomMessage};
 

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::hub::Shared;
 use crate::hub::deliver::{Command, Wish};
-use crate::hub::http::{Exchange, Guest, MAX_NAME, Served, fitting};
+use crate::hub::http::{Exchange, Guest, Served};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::{ConnectionId, StreamKey};
 use crate::time::now;
+use crate::wire::names::{MAX_NAME, fitting};
 use crate::wire::rooms::{user, user_list};
 use crate::wire::websocket::{self, End};
 

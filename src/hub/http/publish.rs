@@ -2,14 +2,14 @@
 
 use std::io;
 
-use super::names::stream_key;
-use super::{Exchange, Guest, Served};
+use super::{Exchange, Guest, Served, stream_key};
 use crate::frame::Picture;
 use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
-use crate::net::body::PictureBody;
+
 use crate::net::connection::Framing;
 use crate::time::now;
+use crate::wire::body::PictureBody;
 use crate::wire::jpeg;
 use crate::wire::multipart::boundary_of;
 
