@@ -245,12 +245,14 @@ impl Rooms {
         effects
     }
 
-    /// The streams of one room, or of all.
+    /// The streams of one room, or of all: first those that are published, then those that somebody waits for.
     #[must_use]
     pub fn list(&self, room: Option<&str>) -> Vec<StreamInfo> {
-        self.streams
-            .iter()
-            .filter(|(key, _)| !key.name.is_empty() && room.is_none_or(|r| r == key.room))
+        let here = |key: &StreamKey| !key.name.is_empty() && room.is_none_or(|r| r == key.room);
+        let mut streams: Vec<_> = self.streams.iter().filter(|(key, _)| here(key)).collect();
+        streams.sort_by_key(|(_, stream)| stream.publisher.is_none());
+        streams
+            .into_iter()
             .map(|(key, stream)| StreamInfo {
                 room: key.room.clone(),
                 name: key.name.clone(),
@@ -280,6 +282,12 @@ impl Rooms {
     #[must_use]
     pub fn is_published(&self, key: &StreamKey) -> bool {
         self.streams.get(key).is_some_and(|s| s.publisher.is_some())
+    }
+
+    /// Whether this connection publishes under this name now.
+    #[must_use]
+    pub fn is_published_by(&self, key: &StreamKey, id: ConnectionId) -> bool {
+        self.streams.get(key).is_some_and(|s| s.publisher == Some(id))
     }
 
     /// How many watch a stream.

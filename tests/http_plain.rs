@@ -3,10 +3,13 @@
 
 mod support;
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use streamflow::wire::control::Hello;
 use support::http::{Http, get, post};
-use support::{LONG, Mood, at, fine_source, hub, hub_with, limited, publisher, test_source, until};
+use support::{LONG, Mood, Peer, at, fine_source, hub, hub_with, limited, publisher, publishes, test_source, until};
 
 const BOUNDARY: &str = "streamflow-next-picture";
 
@@ -168,6 +171,39 @@ fn one_jpeg_or_an_endless_body_of_them_is_a_stream() {
 }
 
 #[test]
+fn who_publishes_in_posts_and_is_replaced_is_told_and_publishes_no_more() {
+    limited(|| {
+        let hub = hub();
+        let picture = support::jpeg(7);
+        // Picture by picture, on one connection.
+        let mut posting = Http::connect(hub.address());
+        assert_eq!(posting.ask("POST", "/api/publish/main/door", "", &picture).status, 200);
+        // And in an endless body.
+        let mut pushing = Http::connect(hub.address());
+        let part = [b"--xx\r\nContent-Type: image/jpeg\r\n\r\n".to_vec(), picture.clone(), b"\r\n".to_vec()].concat();
+        pushing.send(
+            b"POST /api/publish/main/gate HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000000\r\n\
+              Content-Type: multipart/x-mixed-replace; boundary=xx\r\n\r\n",
+        );
+        pushing.send(&part);
+        for name in ["door", "gate"] {
+            until("it is seen", || get(hub.address(), &format!("/snapshot/main/{name}")).body == picture);
+            let mut other = Peer::join(hub.address(), Hello { replace: true, ..publishes(name) });
+            other.publish(1, 1000);
+            let taken = if name == "door" {
+                posting.ask("POST", "/api/publish/main/door", "", &picture)
+            } else {
+                pushing.answer()
+            };
+            assert_eq!((taken.status, taken.field("connection")), (409, Some("close")), "{}", taken.head);
+            assert!(taken.text().contains(&format!("main/{name}")), "{}", taken.text());
+            assert_eq!(get(hub.address(), &format!("/snapshot/main/{name}")).body.len(), 1000, "the other goes on");
+        }
+        assert!(posting.is_over() && pushing.is_over());
+    });
+}
+
+#[test]
 fn what_cannot_be_served_is_refused_in_words() {
     limited(|| {
         let hub = hub_with(|c| c.max_picture = 4096);
@@ -290,14 +326,22 @@ fn a_thousand_half_open_requests_keep_nobody_out() {
         let mut viewer = Http::connect(hub.address());
         viewer.send(b"GET /stream HTTP/1.1\r\nHost: hub\r\n\r\n");
         viewer.part(BOUNDARY);
+        // Half a head, nothing at all, a head without its body, a WebSocket that says no hello.
+        let kinds: [&[u8]; 4] = [
+            b"GET /stream HTTP/1.1\r\nHost: hu",
+            b"",
+            b"POST /api/publish/main/x HTTP/1.1\r\nHost: hub\r\nContent-Length: 1000\r\n\r\n",
+            b"GET /ws HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        ];
         let mut half = Vec::new();
         for i in 0..1000 {
-            let mut http = Http::connect(hub.address());
-            if i % 2 == 0 {
-                http.send(b"GET /stream HTTP/1.1\r\nHost: hu");
-            }
-            half.push(http);
+            let mut socket = TcpStream::connect(hub.address()).unwrap();
+            socket.write_all(kinds[i % kinds.len()]).unwrap();
+            half.push(socket);
             if i % 100 == 0 {
+                // One byte more now and then. Whoever was shown out notices here.
+                half.iter_mut().for_each(|socket| drop(socket.write_all(b"x")));
                 viewer.part(BOUNDARY);
                 assert_eq!(get(hub.address(), "/health").status, 200);
             }

@@ -74,6 +74,16 @@ fn damaged_jpegs_are_cut_or_refused() {
 }
 
 #[test]
+fn damaged_publishing_requests_give_pictures_or_an_error() {
+    try_all("publish", bodies::publish);
+}
+
+#[test]
+fn damaged_detections_are_read_or_refused() {
+    try_all("detection", bodies::detection);
+}
+
+#[test]
 fn damaged_multipart_bodies_give_parts_or_an_error() {
     try_all("multipart", bodies::multipart);
 }

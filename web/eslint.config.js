@@ -4,6 +4,6 @@ import globals from "globals";
 export default [
   js.configs.recommended,
   { languageOptions: { globals: { ...globals.browser, ...globals.worker } } },
-  { files: ["test/**"], languageOptions: { globals: globals.node } },
+  { files: ["test/**", "browser/**"], languageOptions: { globals: globals.node } },
   { rules: { eqeqeq: "error", "no-var": "error", "prefer-const": "error" } },
 ];

@@ -5,13 +5,14 @@
 //! depend on how the bytes were split, it is compared.
 
 use streamflow::time::Micros;
+use streamflow::wire::body::{Length, PictureBody, WholeBody, length_of};
 use streamflow::wire::chunked::Chunked;
-use streamflow::wire::control::Control;
+use streamflow::wire::control::{Control, check_name};
 use streamflow::wire::framing::Deframer;
 use streamflow::wire::jpeg_split::JpegSplitter;
 use streamflow::wire::multipart::{Multipart, boundary_of};
 use streamflow::wire::websocket::{End, Message, Reader};
-use streamflow::wire::{WireError, jpeg as surgery};
+use streamflow::wire::{WireError, jpeg as surgery, names};
 
 const MAX_PICTURE: usize = 1 << 16;
 
@@ -153,7 +154,8 @@ pub fn chunked(data: &[u8]) {
     assert!(whole.0.len() <= data.len());
 }
 
-/// Heads of HTTP requests: nothing is read that was not there, and half a head is not taken for a whole one.
+/// Heads of HTTP requests: nothing is read that was not there, and half a head is not taken for a whole one. Whatever a
+/// path names is a name of ours in the end.
 pub fn http(data: &[u8]) {
     use streamflow::net::http::{looks_like_http, parse_head, upgrade};
     let _ = looks_like_http(data);
@@ -161,15 +163,94 @@ pub fn http(data: &[u8]) {
         assert!(length <= data.len());
         let _ = request.field_has("connection", "upgrade");
         let _ = upgrade(&request);
+        let _ = length_of(&request.fields);
+        for part in names::segments(&request.path).unwrap_or_default() {
+            assert_eq!(check_name(&names::fitting(&part)), Ok(()), "{part}");
+        }
         assert!(!matches!(parse_head(&data[..length - 1]), Ok(Some((_, n))) if n > length - 1));
     }
 }
 
-/// Messages of a room: what is read is passed on as right JSON, whatever it was.
+/// A request that publishes, head and body: one JPEG, or a multipart body, with a length or in chunks. What is published
+/// is a picture that can be passed on, and the same at every split.
+pub fn publish(data: &[u8]) {
+    let (step, data) = pieces(data);
+    let Ok(Some((request, head))) = streamflow::net::http::parse_head(data) else { return };
+    let Ok(Some(length)) = length_of(&request.fields) else { return };
+    let raw = &data[head..];
+    let boundary = boundary_of(request.field("content-type").unwrap_or_default());
+    let boundary = boundary.or((length.begins_multipart(raw) == Some(true)).then(String::new));
+    let Some(boundary) = boundary else {
+        let whole = take_whole(&length, raw, raw.len().max(1));
+        assert_eq!(whole, take_whole(&length, raw, step));
+        if let (Ok(body), mut out) = (whole, Vec::new())
+            && surgery::tidy(&body, &mut out).is_ok()
+        {
+            assert!(surgery::inspect(&out).is_ok_and(|layout| layout.end == out.len()));
+        }
+        return;
+    };
+    let push = |step: usize| {
+        let (mut body, mut pictures) = (PictureBody::new(length.clone(), &boundary), Vec::new());
+        for piece in raw.chunks(step) {
+            let mut take = |picture: Vec<u8>| {
+                assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
+                pictures.push(picture);
+                Ok::<_, WireError>(())
+            };
+            match body.feed(piece, Micros(1), &mut take) {
+                Ok(false) => {}
+                Ok(true) => break,
+                Err(_) => return (pictures, body.counts(), true),
+            }
+        }
+        (pictures, body.counts(), false)
+    };
+    let (whole, split) = (push(raw.len().max(1)), push(step));
+    assert!(whole.0.iter().map(Vec::len).sum::<usize>() <= raw.len() + 1024 * whole.0.len(), "tables are 420 bytes");
+    assert_eq!(whole, split);
+}
+
+fn take_whole(length: &Length, raw: &[u8], step: usize) -> Result<Vec<u8>, u16> {
+    let mut body = WholeBody::new(length.clone(), MAX_PICTURE).map_err(|(status, _)| status)?;
+    for piece in raw.chunks(step) {
+        if let Some(used) = body.feed(piece).map_err(|(status, _)| status)? {
+            assert!(used <= piece.len());
+            return Ok(body.into_bytes());
+        }
+    }
+    Err(0)
+}
+
+/// What a detection worker posts, and what its viewers say: what is read is a picture with metadata that stay JSON inside
+/// a message.
+pub fn detection(data: &[u8]) {
+    use streamflow::wire::detection::{answer, camera, read};
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = answer(text);
+        let _ = camera(Some(text.into())).map(|camera| assert!(names::fitting(&camera).len() <= 256));
+    }
+    let Ok(got) = read(data) else { return };
+    assert!(surgery::inspect(&got.picture).is_ok_and(|layout| layout.end == got.picture.len()));
+    assert!(got.frame_size <= data.len() && got.picture.len() <= got.frame_size + 1024);
+    let metadata = got.metadata.as_deref().unwrap_or("{}");
+    let message = format!(r#"{{"camera_id":{},"metadata":{metadata}}}"#, serde_json::json!(got.camera));
+    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&message).is_ok(), "{message}");
+}
+
+/// Messages of a room: what is read is passed on as right JSON, whatever it was; and a picture is one that can be passed
+/// on.
 pub fn rooms(data: &[u8]) {
     use streamflow::wire::rooms::{RoomMessage, chat, read, relay};
     let Ok(text) = std::str::from_utf8(data) else { return };
     let passed_on = match read(text) {
+        Ok(RoomMessage::VideoFrame(data)) => {
+            let mut picture = Vec::new();
+            if names::decode_base64(&data).is_some_and(|jpeg| surgery::tidy(&jpeg, &mut picture).is_ok()) {
+                assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
+            }
+            return;
+        }
         Ok(RoomMessage::Chat { text, color }) => chat("\"who\"", 1, &text, &color, std::time::Duration::ZERO),
         Ok(RoomMessage::Relay(kind, object)) => relay(kind, "\"who\"", object),
         _ => return,

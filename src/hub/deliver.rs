@@ -233,7 +233,7 @@ impl Loop {
     fn adopt(&mut self, newcomer: Newcomer) {
         let token = self.next_token;
         self.next_token += 1;
-        let (mut peer, wish, mut early) = Peer::new(newcomer, now());
+        let (mut peer, wish, mut early) = Peer::new(newcomer, self.shared.config.edge_times, now());
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut peer.connection.socket, Token(token), interest) {
             log::warn!("{}: {error}", peer.address);
@@ -282,7 +282,7 @@ impl Loop {
             }
             Wish::Join { key, called } => {
                 log::debug!("{}: is in room {key}", peer.address);
-                peer.join(&key, &called);
+                peer.join(&key, &called, shared.config.edge_times);
                 if let Err(reason) = shared.crowd_join(id, &key, &called) {
                     let bye = Control::Bye { cause: Cause::Refused, reason };
                     let _ = peer.say_bye(&bye);
@@ -320,8 +320,10 @@ impl Loop {
 
     fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
         let Some(&token) = self.tokens.get(&member) else { return };
-        if let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) {
-            member.add_view(view, opening);
+        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let address = peer.address;
+        if let Role::Member(member) = &mut peer.role {
+            member.add_view(view, opening, address, now());
             self.tokens.insert(view, token);
         }
     }

@@ -49,7 +49,7 @@ impl Shared {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Publishes one picture under a name that nobody else has. Returns how many watch.
+    /// Publishes one picture under a name that nobody else has, or has taken over meanwhile. Returns how many watch.
     pub(super) fn publish_one(
         &self,
         key: &StreamKey,
@@ -60,6 +60,9 @@ impl Shared {
         let at = now();
         self.sweep_guests(at);
         let mut guests = self.guests();
+        if guests.0.get(key).is_some_and(|guest| !self.registry().rooms.is_published_by(key, guest.id)) {
+            guests.0.remove(key);
+        }
         if !guests.0.contains_key(key) {
             let id = self.new_id();
             self.decide(|rooms| rooms.publish(id, key, false, 0, at))?;
@@ -107,9 +110,10 @@ impl Shared {
         .collect()
     }
 
-    /// Says of those who stopped that they did, and forgets them later.
+    /// Says of those who stopped that they did, and forgets them later; those who were replaced at once.
     pub(super) fn sweep_guests(&self, at: Micros) {
         let mut guests = self.guests();
+        guests.0.retain(|key, guest| self.registry().rooms.is_published_by(key, guest.id));
         let mut over = Vec::new();
         let mut lost = Vec::new();
         for (key, guest) in &guests.0 {

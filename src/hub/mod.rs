@@ -5,7 +5,9 @@
 
 mod admit;
 mod deliver;
+mod door;
 mod edges;
+mod greet;
 mod guests;
 mod http;
 mod numbers;
@@ -23,9 +25,10 @@ use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
 use crate::time::{Micros, now};
-use crate::wire::control::StreamInfo;
+use crate::wire::control::{MAX_CONTROL, StreamInfo};
 use crate::wire::packet;
 use deliver::{Command, Handle};
+pub use edges::EdgeTimes;
 use stream::Stream;
 
 /// The program and version that a hub says in its welcome.
@@ -46,7 +49,9 @@ pub struct HubConfig {
     pub max_publishers: usize,
     /// The longest picture in bytes. Default 8 MiB.
     pub max_picture: usize,
-    /// Connections that have not said yet what they want, at most; the oldest gives way. Default 64.
+    /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, and a
+    /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own.
+    /// Default 64.
     pub max_pending: usize,
     /// Connections from one address at most, loopback excepted. Default 256, for many viewers behind one router.
     pub max_per_address: usize,
@@ -57,6 +62,8 @@ pub struct HubConfig {
     /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
     /// but the hub's own and those of this machine.
     pub allow_origin: Vec<String>,
+    /// How long it waits for clients of other protocols than its own.
+    pub edge_times: EdgeTimes,
     /// Delivery threads; 0, the default: one a core, four at most.
     pub threads: usize,
 }
@@ -75,6 +82,7 @@ impl Default for HubConfig {
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
             allow_origin: Vec::new(),
+            edge_times: EdgeTimes::default(),
             threads: 0,
         }
     }
@@ -283,8 +291,19 @@ impl Shared {
         self.stream_in(&mut self.registry(), key)
     }
 
+    /// The streams of a room as one control packet holds them. Whoever waits for a stream that nobody publishes may call
+    /// it anything, so it is those that are left out when there are too many.
     fn list(&self, room: &str) -> Vec<StreamInfo> {
-        self.registry().rooms.list(Some(room))
+        let mut left = MAX_CONTROL - 256;
+        let mut streams = self.registry().rooms.list(Some(room));
+        let fits = streams.iter().position(|s| {
+            // Two names and at most 64 bytes of JSON around them.
+            let length = s.room.len() + s.name.len() + 64;
+            left = left.saturating_sub(length);
+            left == 0
+        });
+        streams.truncate(fits.unwrap_or(streams.len()));
+        streams
     }
 
     fn counts(&self) -> (usize, usize) {

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::frame::Picture;
 use crate::time::{Micros, micros};
@@ -26,6 +27,8 @@ pub(super) struct ViewerNumbers {
     pub(super) rung: AtomicU32,
     /// Pictures in a thousand seconds, over the last second.
     pub(super) fps: AtomicU32,
+    /// When that was last worked out, and how many pictures there were.
+    counted: Mutex<(Micros, u64)>,
 }
 
 impl ViewerNumbers {
@@ -40,6 +43,19 @@ impl ViewerNumbers {
             age: AtomicU64::new(0),
             rung: AtomicU32::new(0),
             fps: AtomicU32::new(0),
+            counted: Mutex::new((since, 0)),
+        }
+    }
+
+    /// Works out the pictures a second, once a second.
+    pub(super) fn tick(&self, now: Micros) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = now.since(counted.0);
+        if since >= Duration::from_secs(1) {
+            let pictures = self.pictures.load(Ordering::Relaxed);
+            let millihertz = (pictures - counted.1) as f64 * 1000.0 / since.as_secs_f64();
+            self.fps.store(millihertz as u32, Ordering::Relaxed);
+            *counted = (now, pictures);
         }
     }
 }
@@ -96,6 +112,20 @@ impl StreamNumbers {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_a_second_are_those_of_the_last_one() {
+        let (numbers, at) = (StreamNumbers::default(), |ms: u64| Micros(ms * 1000));
+        let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "room", at(0));
+        for n in 0..60 {
+            numbers.sent(&viewer, &Picture::default(), 0, at(n * 33));
+            viewer.tick(at(n * 33));
+        }
+        assert!((29_000..32_000).contains(&viewer.fps.load(Ordering::Relaxed)), "{viewer:?}");
+        viewer.tick(at(4000));
+        viewer.tick(at(5000));
+        assert_eq!(viewer.fps.load(Ordering::Relaxed), 0);
+    }
 
     #[test]
     fn every_age_has_its_bucket() {

@@ -72,6 +72,35 @@ impl Default for Newest {
 }
 
 impl Newest {
+    /// The rung that a picture is of. The publisher goes on with the rungs of before until it hears of others, and they may
+    /// lie at other places; whoever insists on a quality is not given another's meanwhile.
+    fn rung_of(&self, picture: &Picture) -> usize {
+        let own = usize::from(picture.rung).min(MOST_RUNGS - 1);
+        match self.rungs.get(own).map_or(0, |rung| rung.quality) {
+            fixed if fixed != 0 && picture.quality != 0 && fixed != picture.quality => {
+                self.fixed(picture).unwrap_or(own)
+            }
+            _ => own,
+        }
+    }
+
+    /// The rung of exactly this picture's quality.
+    fn fixed(&self, picture: &Picture) -> Option<usize> {
+        self.rungs.iter().take(MOST_RUNGS).position(|r| r.quality != 0 && r.quality == picture.quality)
+    }
+
+    /// Other rungs from now on. What there is goes to where it belongs.
+    fn set_rungs(&mut self, rungs: &[Rung]) {
+        self.rungs = rungs.into();
+        for (at, picture) in std::mem::take(&mut self.pictures).into_iter().enumerate() {
+            let Some(picture) = picture else { continue };
+            let at = self.fixed(&picture).unwrap_or(at);
+            if self.pictures[at].as_ref().is_none_or(|other| other.sequence <= picture.sequence) {
+                self.pictures[at] = Some(picture);
+            }
+        }
+    }
+
     /// The newest, and of those the best.
     pub(super) fn best(&self) -> Option<&Arc<Picture>> {
         self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
@@ -136,7 +165,7 @@ impl Stream {
             slot.newest.interval = Duration::from_micros(mean);
         }
         slot.captured = picture.captured;
-        let rung = usize::from(picture.rung).min(MOST_RUNGS - 1);
+        let rung = slot.newest.rung_of(&picture);
         slot.newest.pictures[rung] = Some(Arc::new(picture));
         slot.arrived = now;
         if slot.waiting > 0 {
@@ -183,7 +212,7 @@ impl Stream {
 
     /// The rungs that the publisher is asked for from now on.
     pub(super) fn set_rungs(&self, rungs: &[Rung]) {
-        self.slot().newest.rungs = rungs.into();
+        self.slot().newest.set_rungs(rungs);
     }
 
     /// A viewer on this loop begins or ends to watch.
@@ -201,5 +230,45 @@ impl Stream {
         if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest.pictures = Default::default();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapt::ANY;
+
+    fn fixed(quality: u8) -> (Need, Rung) {
+        (Need { bytes: ANY, quality }, Rung { bytes: ANY, quality })
+    }
+
+    #[test]
+    fn who_insists_on_a_quality_keeps_it_while_the_rungs_change() {
+        let stream = Stream::new(StreamKey::new("main", "door"), 1, 1);
+        let put = |sequence: u32, rung: u8, quality: u8| {
+            let picture = Picture { sequence, rung, quality, ..Picture::default() };
+            let _ = stream.put(picture, Micros(u64::from(sequence) * 33_000)).count();
+        };
+        let gets = |need: Need| stream.newest(0).choose(need).map(|p| (p.sequence, p.quality));
+        let ((forty, rung_forty), (eighty, rung_eighty)) = (fixed(40), fixed(80));
+        stream.set_rungs(&[rung_forty]);
+        put(1, 0, 40);
+        assert_eq!(gets(forty), Some((1, 40)));
+        // Somebody else comes, whose rung is put before the other.
+        stream.set_rungs(&[rung_eighty, rung_forty]);
+        assert_eq!(gets(forty), Some((1, 40)));
+        assert_eq!(gets(eighty), Some((1, 40)), "there is no other yet");
+        // The publisher has not heard of it yet.
+        put(2, 0, 40);
+        assert_eq!(gets(forty), Some((2, 40)));
+        // It has, and one rung comes before the other.
+        put(3, 0, 80);
+        assert_eq!((gets(forty), gets(eighty)), (Some((2, 40)), Some((3, 80))));
+        put(3, 1, 40);
+        assert_eq!(gets(forty), Some((3, 40)));
+        // The first leaves.
+        stream.set_rungs(&[rung_eighty]);
+        put(4, 0, 80);
+        assert_eq!(gets(eighty), Some((4, 80)));
     }
 }

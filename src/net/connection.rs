@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
-use super::body::PictureBody;
 use super::http;
 use super::layout::{self, Dialect, Head, Pieces};
 use crate::frame::Picture;
+use crate::time::now;
 use crate::wire::WireError;
+use crate::wire::body::PictureBody;
 use crate::wire::control::Control;
 use crate::wire::framing::{self, Deframer};
 use crate::wire::packet::{HEADER, Packet, control_packet, picture_header};
@@ -218,7 +219,9 @@ impl Connection {
             let used = match &mut self.framing {
                 Framing::Plain | Framing::Multipart(_) => return Ok(()),
                 Framing::Body(body) => {
-                    if let Some(answer) = body.feed(bytes, take)? {
+                    let over = body.feed(bytes, now(), &mut |jpeg| take(Packet::Bare(jpeg.into())))?;
+                    if over {
+                        let answer = http::short_answer(200, &in_words(body.counts()));
                         let _ = self.enqueue(answer);
                         return Err(Broken::Closed);
                     }
@@ -268,7 +271,7 @@ impl Connection {
                 opening.clear();
                 http::short_answer(503, reason)
             }
-            (Framing::Body(body), Control::Bye { reason, .. }) => body.refusal(reason),
+            (Framing::Body(_), Control::Bye { reason, .. }) => http::short_answer(409, reason),
             (Framing::Edge(..), Control::Bye { reason, .. }) => websocket::close(End::Server, 1013, reason),
             _ => return Ok(()),
         };
@@ -381,6 +384,11 @@ impl Connection {
         self.waiting.push_back(message);
         self.flush().map(|_| ())
     }
+}
+
+/// How many pictures came in a body, and how many parts of it were none.
+fn in_words((pictures, broken): (u64, u64)) -> String {
+    if broken == 0 { format!("{pictures} pictures") } else { format!("{pictures} pictures, {broken} broken") }
 }
 
 /// Writes a message from `*written` on, as far as the socket takes it.

@@ -1,7 +1,6 @@
 //! Sockets: addresses, non-blocking connections that speak packets, and the link from a program to its hub.
 
 pub mod address;
-pub mod body;
 pub mod connection;
 pub mod http;
 pub mod layout;

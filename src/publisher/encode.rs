@@ -64,12 +64,13 @@ impl Encode {
     }
 
     pub(super) fn run(mut self) {
-        // The last frame stays here while nobody watches, so that the first viewer of a slow source has it at once.
+        // The last frame stays here while nobody watches, so that the first viewer of a slow source has it at once. Not
+        // once the source is closed: from then on it is old, and another is on its way when somebody comes.
         let mut kept: Option<Frame> = None;
         loop {
             match self.frames.take(PATIENCE) {
                 Taken::Value(frame) => {
-                    let demand = self.shared.lock().demand.clone();
+                    let (demand, asleep) = self.demand();
                     if demand.viewers > 0 {
                         self.send(frame, &demand);
                         self.give_back(kept.take());
@@ -79,9 +80,15 @@ impl Encode {
                         let old = kept.replace(frame);
                         self.give_back(old);
                     }
+                    if asleep {
+                        self.give_back(kept.take());
+                    }
                 }
                 Taken::Nothing => {
-                    let demand = self.shared.lock().demand.clone();
+                    let (demand, asleep) = self.demand();
+                    if asleep {
+                        self.give_back(kept.take());
+                    }
                     if demand.viewers > 0
                         && let Some(frame) = kept.take()
                     {
@@ -97,6 +104,12 @@ impl Encode {
                 }
             }
         }
+    }
+
+    /// What is watched, and whether the source is closed because nothing is.
+    fn demand(&self) -> (Demand, bool) {
+        let state = self.shared.lock();
+        (state.demand.clone(), state.asleep)
     }
 
     fn give_back(&self, frame: Option<Frame>) {

@@ -101,6 +101,12 @@ const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
 
 impl Walk {
+    /// How many bytes from the beginning need not be looked at again.
+    #[must_use]
+    pub fn passed(&self) -> usize {
+        self.at
+    }
+
     /// Goes on where the last call stopped. `input` begins as it did then and may have grown. `None`: more is needed.
     ///
     /// # Errors

@@ -1,13 +1,13 @@
 //! Where one JPEG picture ends and the next begins, in a stream of them (ITU-T T.81, annex B).
 //!
-//! A search for `FF D9` is not enough: thumbnails in a header hold one too. So the markers are walked: a segment is
-//! skipped by its length, and only the entropy-coded data behind a scan header is searched, where `FF` is always
-//! followed by `00` or a restart marker until the scan is over.
+//! A search for `FF D9` is not enough: thumbnails in a header hold one too. So the markers are walked, by the same
+//! [`Walk`] that judges single pictures; here it is begun anew wherever a picture may begin.
 
 use std::ops::Range;
 
 use crate::frame::Size;
 use crate::time::Micros;
+use crate::wire::jpeg::{Broken, Walk};
 
 /// The longest picture that is looked for, in bytes: what the hub takes.
 pub const MAX_PICTURE: usize = 8 << 20;
@@ -17,32 +17,18 @@ pub const MAX_PICTURE: usize = 8 << 20;
 pub struct Found {
     /// Where it lies in the bytes.
     pub range: Range<usize>,
-    /// Its size by its frame header; zero where that is missing.
+    /// Its size by its frame header.
     pub size: Size,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
-    /// Looking for a picture's first bytes.
-    #[default]
-    Seek,
-    /// A marker must come.
-    Marker,
-    /// In the data behind a scan header.
-    Scan,
 }
 
 /// Walks bytes that grow at their end, and never looks at a byte twice (but for a few around its position), so that
 /// no input costs more than its length.
 #[derive(Clone, Debug, Default)]
 pub struct Walker {
-    state: State,
-    /// Where the picture under way begins; in [`State::Seek`], where anything of interest may.
+    /// The picture under way; `None` while the next is looked for.
+    picture: Option<Walk>,
+    /// Where it begins, or where the next may.
     start: usize,
-    /// The next byte to look at. Past the end when a segment is being skipped.
-    at: usize,
-    size: Size,
-    scanned: bool,
     broken: u64,
 }
 
@@ -50,7 +36,7 @@ impl Walker {
     /// For a picture that is known to begin at `at`: the two bytes there are its start of image.
     #[must_use]
     pub fn in_picture_at(at: usize) -> Self {
-        Self { state: State::Marker, start: at, at: at + 2, ..Self::default() }
+        Self { picture: Some(Walk::default()), start: at, broken: 0 }
     }
 
     /// The first byte that is still needed. What lies before it may be thrown away: see [`Self::forget`].
@@ -62,16 +48,15 @@ impl Walker {
     /// The first `count` bytes, none of them needed, are gone and the rest has moved to the front.
     pub fn forget(&mut self, count: usize) {
         self.start = self.start.saturating_sub(count);
-        self.at = self.at.saturating_sub(count);
     }
 
     /// Whether the beginning of a picture was seen and its end was not.
     #[must_use]
     pub fn in_picture(&self) -> bool {
-        self.state != State::Seek
+        self.picture.is_some()
     }
 
-    /// How many pictures began and were given up: cut off, no JPEG after all, or too long.
+    /// How many pictures began and were given up: cut off, nothing that can be passed on, or too long.
     #[must_use]
     pub fn broken(&self) -> u64 {
         self.broken
@@ -94,112 +79,42 @@ impl Walker {
     /// As [`Self::step`], but only for the picture under way: `None` also when it was given up and
     /// [`Self::in_picture`] is no longer true.
     pub fn finish(&mut self, bytes: &[u8]) -> Option<Found> {
+        let mut walk = self.picture.take()?;
         loop {
-            if self.in_picture() && self.at.min(bytes.len()) - self.start > MAX_PICTURE {
-                self.give_up();
-            }
-            match self.state {
-                State::Seek => return None,
-                State::Marker => {
-                    if let Some(found) = self.marker(bytes)? {
-                        return Some(found);
-                    }
+            match walk.resume(bytes.get(self.start..).unwrap_or_default()) {
+                Ok(Some(layout)) if layout.end <= MAX_PICTURE => {
+                    let range = self.start..self.start + layout.end;
+                    self.start = range.end;
+                    return Some(Found { range, size: layout.header.size });
                 }
-                State::Scan => self.scan(bytes)?,
+                Ok(None) if walk.passed() <= MAX_PICTURE => {
+                    self.picture = Some(walk);
+                    return None;
+                }
+                result => {
+                    self.broken += 1;
+                    self.start += walk.passed();
+                    if result != Err(Broken::Interrupted) {
+                        return None;
+                    }
+                    // The picture was cut off and the next one is here.
+                    walk = Walk::default();
+                }
             }
         }
     }
 
-    /// To the next start of image. `None`, as everywhere here: more bytes are needed.
+    /// To the next start of image. `None`: more bytes are needed.
     fn seek(&mut self, bytes: &[u8]) -> Option<()> {
         // A third byte tells a picture from two bytes of noise: every picture goes on with a marker.
-        let rest = bytes.get(self.at..).unwrap_or_default();
-        if let Some(i) = rest.windows(3).position(|w| w == [0xff, 0xd8, 0xff]) {
-            self.begin(self.at + i);
-            return Some(());
-        }
-        self.at = self.at.max(bytes.len().saturating_sub(2));
-        self.start = self.at;
-        None
-    }
-
-    fn begin(&mut self, at: usize) {
-        self.state = State::Marker;
-        self.start = at;
-        self.at = at + 2;
-        self.size = Size::default();
-        self.scanned = false;
-    }
-
-    fn give_up(&mut self) {
-        self.state = State::Seek;
-        self.start = self.at;
-        self.broken += 1;
-    }
-
-    /// One marker with its segment; the picture if it was the last.
-    fn marker(&mut self, bytes: &[u8]) -> Option<Option<Found>> {
-        if *bytes.get(self.at)? != 0xff {
-            self.give_up();
-            return Some(None);
-        }
-        let code = *bytes.get(self.at + 1)?;
-        match code {
-            0xff => self.at += 1, // fill bytes may stand before a marker
-            0x01 | 0xd0..=0xd7 => self.at += 2,
-            0xd8 => {
-                // The picture was cut off and the next one is here.
-                self.broken += 1;
-                self.begin(self.at);
-            }
-            0xd9 if self.scanned => {
-                let range = self.start..self.at + 2;
-                self.state = State::Seek;
-                self.start = range.end;
-                self.at = range.end;
-                return Some(Some(Found { range, size: self.size }));
-            }
-            0x00 | 0xd9 => self.give_up(),
-            _ => {
-                let &[hi, lo] = bytes.get(self.at + 2..self.at + 4)? else { return None };
-                let len = usize::from(u16::from_be_bytes([hi, lo]));
-                if len < 2 {
-                    self.give_up();
-                    return Some(None);
-                }
-                // Frame headers are C0 to CF, but for DHT, JPG and DAC: length, precision, height, width.
-                if matches!(code, 0xc0..=0xcf) && !matches!(code, 0xc4 | 0xc8 | 0xcc) && len >= 7 {
-                    let &[h1, h0, w1, w0] = bytes.get(self.at + 5..self.at + 9)? else { return None };
-                    self.size =
-                        Size::new(u32::from(u16::from_be_bytes([w1, w0])), u32::from(u16::from_be_bytes([h1, h0])));
-                }
-                self.at += 2 + len;
-                if code == 0xda {
-                    self.state = State::Scan;
-                    self.scanned = true;
-                }
-            }
-        }
-        Some(None)
-    }
-
-    fn scan(&mut self, bytes: &[u8]) -> Option<()> {
-        loop {
-            let rest = bytes.get(self.at..)?;
-            let Some(i) = rest.iter().position(|&b| b == 0xff) else {
-                self.at = bytes.len();
-                return None;
-            };
-            self.at += i;
-            match *bytes.get(self.at + 1)? {
-                0x00 | 0xd0..=0xd7 => self.at += 2,
-                0xff => self.at += 1,
-                _ => {
-                    self.state = State::Marker;
-                    return Some(());
-                }
-            }
-        }
+        let rest = bytes.get(self.start..).unwrap_or_default();
+        let Some(at) = rest.windows(3).position(|w| w == [0xff, 0xd8, 0xff]) else {
+            self.start = self.start.max(bytes.len().saturating_sub(2));
+            return None;
+        };
+        self.start += at;
+        self.picture = Some(Walk::default());
+        Some(())
     }
 }
 

@@ -1,11 +1,14 @@
 //! What travels between the programs, byte by byte; `docs/protocol.md` is the norm. Pure: bytes in, packets out.
 
+pub mod body;
 pub mod chunked;
 pub mod control;
+pub mod detection;
 pub mod framing;
 pub mod jpeg;
 pub mod jpeg_split;
 pub mod multipart;
+pub mod names;
 pub mod packet;
 pub mod rooms;
 pub mod websocket;

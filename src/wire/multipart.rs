@@ -219,8 +219,7 @@ impl Multipart {
     }
 
     fn go_on(&mut self, at: usize, state: State) {
-        // A picture that is given up in a segment being skipped may be over past the end.
-        self.from = at.min(self.bytes.len());
+        self.from = at;
         self.at = self.from;
         self.state = state;
     }
@@ -257,7 +256,8 @@ impl Multipart {
     /// Where the boundary that ends an open body begins.
     fn find_boundary(&mut self) -> Option<usize> {
         let found = find_dashed(self.bytes.get(self.at..).unwrap_or_default(), &self.token).map(|i| self.at + i);
-        let tail = self.token.len() + 1;
+        // All but the last byte of what is looked for may be here: `--` and the token, or a line end and `--`.
+        let tail = self.token.len().max(1) + 1;
         self.at = self.at.max(self.bytes.len().saturating_sub(tail));
         found
     }
@@ -359,6 +359,7 @@ mod tests {
     fn other_bodies_without_a_length_end_at_the_boundary() {
         let body = b"--b\r\nContent-Type: text/plain\r\n\r\nhello\r\nthere\r\n--b\r\n\r\n{}\r\n--b--\r\n";
         at_every_split("b", body, &[b"hello\r\nthere".to_vec(), b"{}".to_vec()]);
+        at_every_split("", body, &[b"hello\r\nthere".to_vec(), b"{}".to_vec()]);
     }
 
     #[test]

@@ -133,6 +133,24 @@ fn a_crowd_that_says_nothing_keeps_nobody_out() {
 }
 
 #[test]
+fn a_crowd_that_comes_back_at_once_gets_in() {
+    limited(|| {
+        let hub = hub();
+        let mut crowd: Vec<Peer> = (0..400)
+            .map(|_| {
+                let mut peer = Peer::connect(hub.address());
+                peer.say(&Control::Hello(views("door")));
+                peer
+            })
+            .collect();
+        for (n, peer) in crowd.iter_mut().enumerate() {
+            assert!(matches!(peer.control(), Control::Welcome { .. }), "the {n}th");
+        }
+        assert_eq!(hub.counts().1, 400);
+    });
+}
+
+#[test]
 fn leaving_in_the_middle_of_a_word_is_no_trouble() {
     limited(|| {
         let hub = hub();

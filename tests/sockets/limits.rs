@@ -2,7 +2,7 @@
 
 use streamflow::wire::control::{Cause, Control};
 
-use crate::support::{Peer, hub_with, limited, publishes, until, views};
+use crate::support::{Peer, hub, hub_with, limited, publishes, until, views};
 
 #[test]
 fn one_viewer_too_many_is_refused_until_another_leaves() {
@@ -44,5 +44,30 @@ fn connections_of_this_machine_are_not_counted_by_address() {
         let hub = hub_with(|config| config.max_per_address = 1);
         let _peers: Vec<Peer> = (0..5).map(|_| Peer::join(hub.address(), views("door"))).collect();
         until("all watch", || hub.counts().1 == 5);
+    });
+}
+
+#[test]
+fn a_list_names_what_is_published_however_many_names_somebody_made_up() {
+    limited(|| {
+        let hub = hub();
+        let long = |n: usize| format!("{n:a>64}");
+        // More than one control packet holds.
+        let mut waiting: Vec<Peer> = (0..600).map(|n| Peer::join(hub.address(), views(&long(n)))).collect();
+        let _door = Peer::join(hub.address(), publishes("zzz"));
+        waiting[0].say(&Control::List);
+        let listed = loop {
+            if let Control::Streams { streams } = waiting[0].control() {
+                break streams;
+            }
+        };
+        assert_eq!(listed[0].name, "zzz");
+        assert!(listed.len() > 300 && listed.len() < 600, "{}", listed.len());
+        // It is as welcome as before.
+        waiting[0].say(&Control::List);
+        assert!(matches!(waiting[0].control(), Control::Streams { .. }));
+        assert_eq!(hub.streams(None).len(), 601);
+        drop(waiting);
+        until("nothing is kept of names that nobody waits for", || hub.streams(None).len() == 1);
     });
 }

@@ -112,12 +112,18 @@ fn a_source_that_nobody_watches_is_closed_and_wakes_for_the_first_viewer() {
         let publisher = Publisher::start(config, Box::new(source)).unwrap();
         until("the source rests", || publisher.report().asleep && !remote.told().open);
         assert_eq!(publisher.report().sent, 0, "nothing is sent to nobody");
-        let viewer = viewer(at(&hub), "door");
-        let first = next_picture(&viewer);
+        let first_viewer = viewer(at(&hub), "door");
+        let first = next_picture(&first_viewer);
         assert!(!publisher.report().asleep);
         // Made for this viewer, and not kept from before.
         assert!(streamflow::time::now().since(first.captured) < Duration::from_secs(5));
-        drop(viewer);
+        drop(first_viewer);
         until("the source rests again", || publisher.report().asleep && !remote.told().open);
+        // What it gave before it rested is old: nobody gets it for new, however slowly the source wakes.
+        remote.set(Mood::Silent);
+        std::thread::sleep(Duration::from_secs(1));
+        let viewer = viewer(at(&hub), "door");
+        until("the source is awake", || remote.told().open);
+        assert!(viewer.next(Duration::from_millis(500)).is_none());
     });
 }

@@ -7,6 +7,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { offset, teach } from "../browser/stamp.js";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const built = ["release", "debug"].map((p) => `${root}target/${p}/`).filter((p) => existsSync(`${p}streamflow-hub`));
@@ -53,35 +54,11 @@ async function open(hash, options = {}) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(address + hash);
-  await teach(page, offset);
+  await page.evaluate(teach, offset);
   return { page, errors };
 }
 
-/** Lets the page read the stamp that is painted into the picture its canvas shows: its number, and how old it is. */
-function teach(page, offset) {
-  return page.evaluate((offset) => {
-    const copy = new OffscreenCanvas(640, 32).getContext("2d", { willReadFrequently: true });
-    globalThis.stamp = () => {
-      copy.drawImage(document.querySelector("#picture canvas"), 0, 0);
-      const now = performance.timeOrigin + performance.now() - offset;
-      const { data } = copy.getImageData(0, 0, 640, 32);
-      const bit = (i) => BigInt(data[((Math.floor(i / 40) * 16 + 8) * 640 + (i % 40) * 16 + 8) * 4] > 127 ? 1 : 0);
-      const bits = (from, to) => {
-        let value = 0n;
-        for (let i = from; i < to; i++) value = (value << 1n) | bit(i);
-        return value;
-      };
-      const words = [0, 16, 32, 48].map((at) => bits(at, at + 16));
-      const check = (words.reduce((a, b) => a + b) & 0xffffn) ^ 0x5afen;
-      return bits(64, 80) === check ? { number: Number(words[3]), age: now - Number(bits(0, 48)) / 1000 } : null;
-    };
-  }, offset);
-}
-
 const stamp = (page) => page.evaluate(() => globalThis.stamp());
-
-/** How far the wall clock is ahead of the monotonic one, in milliseconds. */
-const offset = performance.timeOrigin + performance.now() - Number(process.hrtime.bigint() / 1000n) / 1000;
 
 before(async () => {
   assert.ok(bin, "build the programs first");

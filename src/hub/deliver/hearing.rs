@@ -14,6 +14,7 @@ use crate::session::{Session, capture_time};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, check_name};
+use crate::wire::detection;
 use crate::wire::packet::Packet;
 
 /// Requests of one peer between two ticks (100 ms) that the rules or other peers have to hear of. A person who clicks
@@ -75,9 +76,7 @@ impl Hearing<'_> {
             }
             Packet::Text(text) => {
                 self.said = true;
-                if text.trim() == "ping" {
-                    self.texts.push("pong");
-                }
+                self.texts.extend(detection::answer(&text));
                 Ok(())
             }
             Packet::Bare(data) if self.bare => {

@@ -1,5 +1,6 @@
 //! Somebody in a room: one connection that publishes one stream and sees several.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,18 +8,17 @@ use super::peer::{Peer, Role};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::http::decode_base64;
+use crate::hub::numbers::ViewerNumbers;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
 use crate::net::layout::{Dialect, unix_time};
 use crate::room::{ConnectionId, StreamKey};
 use crate::time::{Micros, now};
 use crate::wire::jpeg;
+use crate::wire::names::decode_base64;
 use crate::wire::packet::Packet;
 use crate::wire::rooms::{self, RoomMessage};
 
-/// How often a client is asked in its own words whether it is there.
-const PING_EVERY: Duration = Duration::from_secs(5);
 /// Messages to others in a second at most; more are dropped.
 const MOST_SAID: u32 = 30;
 
@@ -34,6 +34,8 @@ pub(super) struct Member {
     sequence: u32,
     said: (Micros, u32),
     messages: u64,
+    /// How often the client is asked in its own words whether it is there.
+    ping_every: Duration,
     next_ping: Micros,
     /// Until when its credit says no.
     pub(super) paced: Option<Micros>,
@@ -45,10 +47,11 @@ struct View {
     opening: Arc<str>,
     stream: Option<Arc<Stream>>,
     given: Option<u32>,
+    numbers: Arc<ViewerNumbers>,
 }
 
 impl Member {
-    pub(super) fn new(key: StreamKey, called: String, now: Micros) -> Self {
+    pub(super) fn new(key: StreamKey, called: String, ping_every: Duration, now: Micros) -> Self {
         Self {
             key,
             called,
@@ -59,7 +62,8 @@ impl Member {
             sequence: 0,
             said: (now, 0),
             messages: 0,
-            next_ping: now + PING_EVERY,
+            ping_every,
+            next_ping: now + ping_every,
             paced: None,
         }
     }
@@ -69,19 +73,25 @@ impl Member {
         self.publishes.is_some()
     }
 
-    pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>) {
-        self.views.push(View { id, opening, stream: None, given: None });
+    pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>, address: SocketAddr, now: Micros) {
+        let numbers = Arc::new(ViewerNumbers::new(address, "room", now));
+        self.views.push(View { id, opening, stream: None, given: None, numbers });
     }
 
     /// Ends a view, and says which stream it was of.
     pub(super) fn remove_view(&mut self, id: ConnectionId) -> Option<Arc<Stream>> {
         let at = self.views.iter().position(|v| v.id == id)?;
-        self.views.remove(at).stream
+        let view = self.views.remove(at);
+        view.stream.inspect(|stream| stream.numbers.leave(&view.numbers))
     }
 
     /// A view shows this stream now.
     pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         if let Some(view) = self.views.iter_mut().find(|v| v.id == id) {
+            if let Some(before) = &view.stream {
+                before.numbers.leave(&view.numbers);
+            }
+            stream.numbers.join(view.numbers.clone());
             view.stream = Some(stream.clone());
         }
     }
@@ -98,11 +108,16 @@ impl Member {
         self.views.iter().map(|v| v.id).collect()
     }
 
+    /// Works out what is counted by the second.
+    pub(super) fn tick(&self, now: Micros) {
+        self.views.iter().for_each(|view| view.numbers.tick(now));
+    }
+
     /// What is to be said in the client's own words.
     pub(super) fn due(&mut self, now: Micros) -> bool {
         let due = now >= self.next_ping;
         if due {
-            self.next_ping = now + PING_EVERY;
+            self.next_ping = now + self.ping_every;
         }
         due
     }
@@ -140,7 +155,11 @@ impl Peer {
             return Ok(());
         }
         let view = &mut member.views[at];
+        let skipped = view.given.map_or(0, |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1)));
         view.given = Some(picture.sequence);
+        if let Some(stream) = &view.stream {
+            stream.numbers.sent(&view.numbers, picture, skipped, now);
+        }
         self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
         let bytes = self.connection.length_of(picture);
         self.spend_credit(picture.sequence, bytes, now);

@@ -12,6 +12,7 @@ use super::member::Member;
 use crate::adapt::{ANY, Asked, Budget, Ladder, Need};
 use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
+use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
 use crate::hub::numbers::ViewerNumbers;
 use crate::hub::placeholder::StandIn;
@@ -138,14 +139,12 @@ pub(super) struct Peer {
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
-    /// When the pictures a second were last worked out, and how many there were.
-    fps_at: (Micros, u64),
     _place: Box<dyn Send>,
 }
 
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
-    pub(super) fn new(newcomer: Newcomer, now: Micros) -> (Self, Wish, Vec<u8>) {
+    pub(super) fn new(newcomer: Newcomer, times: EdgeTimes, now: Micros) -> (Self, Wish, Vec<u8>) {
         let mut connection = Connection::new(newcomer.socket, newcomer.framing);
         if let Wish::Watch(_) = newcomer.wish {
             connection.refuse_pictures();
@@ -153,7 +152,7 @@ impl Peer {
         let framing = connection.framing();
         let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
-        let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(now));
+        let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
@@ -188,7 +187,6 @@ impl Peer {
             stand_in: newcomer.stand_in,
             numbers,
             beat,
-            fps_at: (now, 0),
             _place: newcomer.place,
         };
         (peer, newcomer.wish, newcomer.early)
@@ -214,8 +212,9 @@ impl Peer {
     }
 
     /// Is in a room from now on.
-    pub(super) fn join(&mut self, key: &StreamKey, called: &str) {
-        self.role = Role::Member(Box::new(Member::new(key.clone(), called.into(), now())));
+    pub(super) fn join(&mut self, key: &StreamKey, called: &str, times: EdgeTimes) {
+        let member = Member::new(key.clone(), called.into(), times.room_ping_every, now());
+        self.role = Role::Member(Box::new(member));
     }
 
     pub(super) fn is_member(&self) -> bool {
@@ -510,11 +509,9 @@ impl Peer {
             }
         }
         self.keep_company(now)?;
-        let since = now.since(self.fps_at.0);
-        if since >= Duration::from_secs(1) {
-            let millihertz = (self.metrics.pictures - self.fps_at.1) as f64 * 1000.0 / since.as_secs_f64();
-            self.numbers.fps.store(millihertz as u32, Ordering::Relaxed);
-            self.fps_at = (now, self.metrics.pictures);
+        self.numbers.tick(now);
+        if let Role::Member(member) = &self.role {
+            member.tick(now);
         }
         if now.since(self.reported.0) >= METRICS {
             log::debug!("{}", self.line(now));

@@ -1,15 +1,7 @@
 //! Signs of life on WebSockets that do not speak the native protocol.
 
-use std::time::Duration;
-
+use super::EdgeTimes;
 use crate::time::Micros;
-
-/// How often a WebSocket ping asks whether the other side is there.
-const PING_EVERY: Duration = Duration::from_secs(20);
-/// Without a message from the client for so long, it is told that the connection lives.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Silence for so long means that the other side is dead: it did not even answer three pings.
-const DEAD_AFTER: Duration = Duration::from_secs(65);
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +9,7 @@ pub(in crate::hub) enum Stroke {
     None,
     /// A WebSocket ping.
     Ping,
-    /// Nothing was said for half a minute.
+    /// Nothing was said for long.
     KeepAlive,
     /// The other side is gone.
     Dead,
@@ -26,6 +18,7 @@ pub(in crate::hub) enum Stroke {
 /// A pulse.
 #[derive(Debug)]
 pub(in crate::hub) struct Beat {
+    times: EdgeTimes,
     bytes: u64,
     heard: Micros,
     spoke: Micros,
@@ -33,8 +26,8 @@ pub(in crate::hub) struct Beat {
 }
 
 impl Beat {
-    pub(in crate::hub) fn new(now: Micros) -> Self {
-        Self { bytes: 0, heard: now, spoke: now, next_ping: now + PING_EVERY }
+    pub(in crate::hub) fn new(times: EdgeTimes, now: Micros) -> Self {
+        Self { times, bytes: 0, heard: now, spoke: now, next_ping: now + times.ping_every }
     }
 
     /// So many bytes have come since the beginning, the answers to pings included.
@@ -52,12 +45,12 @@ impl Beat {
 
     /// What is to be done now.
     pub(in crate::hub) fn due(&mut self, now: Micros) -> Stroke {
-        if now.since(self.heard) >= DEAD_AFTER {
+        if now.since(self.heard) >= self.times.dead_after {
             Stroke::Dead
         } else if now >= self.next_ping {
-            self.next_ping = now + PING_EVERY;
+            self.next_ping = now + self.times.ping_every;
             Stroke::Ping
-        } else if now.since(self.spoke) >= KEEP_ALIVE {
+        } else if now.since(self.spoke) >= self.times.keep_alive {
             self.spoke = now;
             Stroke::KeepAlive
         } else {
@@ -73,7 +66,7 @@ mod tests {
     #[test]
     fn a_silent_client_is_pinged_then_told_and_then_given_up() {
         let at = |s: u64| Micros(s * 1_000_000);
-        let mut beat = Beat::new(at(0));
+        let mut beat = Beat::new(EdgeTimes::default(), at(0));
         assert_eq!(beat.due(at(19)), Stroke::None);
         assert_eq!(beat.due(at(20)), Stroke::Ping);
         assert_eq!(beat.due(at(30)), Stroke::KeepAlive);

@@ -3,79 +3,47 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::Deserialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::frame::Picture;
 use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
-use crate::hub::http::{Exchange, Guest, MAX_NAME, Served, decode_base64, fitting, unix_seconds};
+use crate::hub::http::{Exchange, Guest, Served, unix_seconds};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::StreamKey;
 use crate::time::now;
-use crate::wire::jpeg;
-use crate::wire::packet::MAX_METADATA;
+use crate::wire::detection::{self, Broadcast, NO_CAMERA, max_body};
+use crate::wire::names::fitting;
 use crate::wire::websocket::{self, End};
 
 /// The room of these streams.
 const ROOM: &str = "detection";
-/// A camera with no viewer and no picture for five minutes is forgotten.
-const PATIENCE: Patience = Patience { lost: Duration::from_secs(10), forgotten: Duration::from_secs(300) };
-
-#[derive(Deserialize)]
-struct Broadcast {
-    camera_id: Option<String>,
-    frame_base64: Option<String>,
-    metadata: Option<Box<RawValue>>,
-}
 
 /// `POST /api/broadcast-detection`.
 pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served<'_>> {
     if exchange.request.method != "POST" {
         return exchange.wrong_method("POST");
     }
-    // Base64 makes four bytes of three.
-    let limit = exchange.shared.config.max_picture / 3 * 4 + MAX_METADATA + 4096;
-    let body = match exchange.body(limit)? {
+    let body = match exchange.body(max_body(exchange.shared.config.max_picture))? {
         Ok(body) => body,
         Err((status, why)) => return wrong(exchange, status, &why),
     };
-    let broadcast: Broadcast = match serde_json::from_slice(&body) {
+    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(&body) {
         Ok(broadcast) => broadcast,
-        Err(error) => return wrong(exchange, 400, &format!("the body is not the JSON that is expected: {error}")),
+        Err((status, why)) => return wrong(exchange, status, &why),
     };
-    let Some(camera) = broadcast.camera_id.filter(|c| !c.is_empty() && c.len() <= MAX_NAME) else {
-        return wrong(exchange, 400, "camera_id is missing, or longer than 200 bytes");
-    };
-    let Some(data) = broadcast.frame_base64.as_deref().and_then(decode_base64) else {
-        return wrong(exchange, 400, "frame_base64 is missing, or not base64");
-    };
-    let frame_size = data.len();
-    let mut tidy = Vec::with_capacity(data.len());
-    if let Err(why) = jpeg::tidy(&data, &mut tidy) {
-        return wrong(exchange, 400, &format!("frame_base64 is no JPEG picture that can be passed on: {why}"));
-    }
-    let metadata = broadcast.metadata.as_ref().map(|raw| raw.get());
-    if metadata.is_some_and(|m| m.len() > MAX_METADATA) {
-        return wrong(exchange, 413, "metadata has 65536 bytes at most");
-    }
-    #[derive(Deserialize)]
-    struct Stamped {
-        timestamp: Option<serde_json::Value>,
-    }
-    let timestamp = metadata.and_then(|m| serde_json::from_str::<Stamped>(m).ok()).and_then(|s| s.timestamp);
     let picture = Picture {
         captured: now(),
         estimated: true,
         metadata: metadata.map(Arc::from),
-        data: tidy.into(),
+        data: picture.into(),
         ..Picture::default()
     };
-    match exchange.shared.publish_one(&key(&camera), &camera, PATIENCE, picture) {
+    let times = &exchange.shared.config.edge_times;
+    let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
+    match exchange.shared.publish_one(&key(&camera), &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
@@ -104,7 +72,7 @@ pub(in crate::hub) fn status(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
             })
         })
         .collect();
-    let total: u32 = shared.list(ROOM).iter().map(|s| s.viewers).sum();
+    let total: u32 = shared.registry().rooms.list(Some(ROOM)).iter().map(|s| s.viewers).sum();
     let answer = json!({
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });
@@ -118,8 +86,8 @@ pub(in crate::hub) fn viewer(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
         Ok(opened) => opened,
         Err(served) => return Ok(served),
     };
-    let Some(camera) = camera.filter(|c| !c.is_empty() && c.len() <= MAX_NAME) else {
-        let close = websocket::close(End::Server, 1008, "camera_id is missing, or longer than 200 bytes");
+    let Some(camera) = detection::camera(camera) else {
+        let close = websocket::close(End::Server, 1008, NO_CAMERA);
         io::Write::write_all(&mut patient, &close)?;
         return Ok(Served::Over);
     };

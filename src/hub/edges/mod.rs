@@ -4,3 +4,6 @@ pub(super) mod beat;
 pub(super) mod detection;
 pub(super) mod quality;
 pub(super) mod rooms;
+mod times;
+
+pub use self::times::EdgeTimes;

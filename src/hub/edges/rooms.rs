@@ -10,11 +10,12 @@ use serde_json::json;
 
 use crate::hub::Shared;
 use crate::hub::deliver::{Command, Wish};
-use crate::hub::http::{Exchange, Guest, MAX_NAME, Served, fitting};
+use crate::hub::http::{Exchange, Guest, Served};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::{ConnectionId, StreamKey};
 use crate::time::now;
+use crate::wire::names::{MAX_NAME, fitting};
 use crate::wire::rooms::{user, user_list};
 use crate::wire::websocket::{self, End};
 
@@ -83,10 +84,9 @@ impl Shared {
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
         tell(self, members, Some(id), &user("user_joined", id, called));
-        let names: Vec<String> = self.list(&key.room).into_iter().map(|s| s.name).collect();
-        for name in names {
-            let stream = StreamKey::new(&key.room, &name);
-            if self.registry().rooms.is_published(&stream) {
+        let listed = self.registry().rooms.list(Some(&key.room));
+        for stream in listed.into_iter().map(|s| StreamKey::new(s.room, s.name)) {
+            if !self.is_free(&stream) {
                 self.show(members, &stream);
             }
         }

@@ -7,8 +7,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::names::stream_key;
-use super::{Exchange, Served};
+use super::{Exchange, Served, stream_key};
 use crate::adapt::limit;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};

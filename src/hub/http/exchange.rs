@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::{Served, unreadable};
 use crate::hub::Shared;
-use crate::net::body::Length;
 use crate::net::http::{self, BadHead, Request, reason};
-use crate::wire::chunked::Chunked;
+use crate::wire::body::{Length, Refused, WholeBody, length_of};
+use crate::wire::names;
 
 /// How long a body of one request may take to come, and an answer to go.
 const BODY: Duration = Duration::from_secs(30);
@@ -69,9 +69,6 @@ pub(in crate::hub) struct Exchange<'a> {
     drained: bool,
 }
 
-/// Why a request is not served: the status, and words.
-pub(in crate::hub) type Refused = (u16, String);
-
 impl<'a> Exchange<'a> {
     /// Reads a head; `bytes` of it are here already. `None`: the other side has said all, or nonsense that has been
     /// answered.
@@ -83,7 +80,7 @@ impl<'a> Exchange<'a> {
         match http::read_head(&mut patient, &mut bytes) {
             Ok((request, length)) => {
                 let rest = bytes.split_off(length);
-                let drained = matches!(body_length(&request), Ok(None));
+                let drained = matches!(length_of(&request.fields), Ok(None));
                 Ok(Some(Self { request, shared: shared.clone(), patient, rest, drained }))
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && bytes.is_empty() => Ok(None),
@@ -111,7 +108,7 @@ impl<'a> Exchange<'a> {
         if request.http11 && request.field("host").is_none() {
             return Err((400, "a request of HTTP/1.1 needs a Host field".into()));
         }
-        body_length(request)?;
+        length_of(&request.fields)?;
         let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         if (!harmless || request.field("upgrade").is_some()) && !self.origin_may() {
             return Err((403, "pages of this origin may not use this hub; its --allow-origin would let them".into()));
@@ -143,7 +140,7 @@ impl<'a> Exchange<'a> {
     pub(in crate::hub) fn parameter(&self, name: &str) -> Option<String> {
         let pairs = self.request.query.split('&').filter_map(|p| p.split_once('='));
         let (_, value) = pairs.into_iter().find(|(n, _)| *n == name)?;
-        super::names::decode(&value.replace('+', " "))
+        names::decode(&value.replace('+', " "))
     }
 
     /// Whether the method is one of these; `GET` brings `HEAD` along.
@@ -171,6 +168,11 @@ impl<'a> Exchange<'a> {
     pub(in crate::hub) fn json(self, status: u16, value: &serde_json::Value) -> io::Result<Served<'a>> {
         let text = format!("{value}\n");
         self.answer(status, "application/json", "", text.as_bytes())
+    }
+
+    /// Closes the connection behind the answer.
+    pub(in crate::hub) fn be_last(&mut self) {
+        self.drained = false;
     }
 
     /// Answers the question of a browser what pages from elsewhere may do.
@@ -232,66 +234,41 @@ impl<'a> Exchange<'a> {
 
     /// Reads the body of a request, `limit` bytes at most.
     pub(in crate::hub) fn body(&mut self, limit: usize) -> io::Result<Result<Vec<u8>, Refused>> {
-        let too_long = || Ok(Err((413, format!("a body has {limit} bytes at most here"))));
-        let length = match body_length(&self.request) {
-            Ok(Some(length)) => length,
-            Ok(None) => return Ok(Err((411, "say the body's Content-Length, or send it in chunks".into()))),
+        let length = match length_of(&self.request.fields) {
+            Ok(length) => length.unwrap_or(Length::Open),
             Err(refused) => return Ok(Err(refused)),
         };
-        if matches!(length, Length::Bytes(n) if n > limit as u64) {
-            return too_long();
-        }
+        // What came behind the last chunk is lost, so nothing may follow there.
+        let ends = !matches!(length, Length::Chunked(_));
+        let mut body = match WholeBody::new(length, limit) {
+            Ok(body) => body,
+            Err(refused) => return Ok(Err(refused)),
+        };
         self.go_on()?;
         self.patient.extend(BODY);
         let mut raw = std::mem::take(&mut self.rest);
-        let mut body = Vec::new();
-        match length {
-            Length::Bytes(n) => {
-                let n = usize::try_from(n).unwrap_or(usize::MAX);
-                while raw.len() < n {
-                    more(&mut self.patient, &mut raw)?;
-                }
-                self.rest = raw.split_off(n);
-                body = raw;
+        let used = loop {
+            match body.feed(&raw) {
+                Ok(None) => {}
+                Ok(Some(used)) => break used,
+                Err(refused) => return Ok(Err(refused)),
             }
-            Length::Chunked(mut chunked) => {
-                while !chunked.is_over() {
-                    if chunked.decode(&raw, &mut body).is_err() {
-                        return Ok(Err((400, "a malformed chunk".into())));
-                    }
-                    if body.len() > limit {
-                        return too_long();
-                    }
-                    raw.clear();
-                    if !chunked.is_over() {
-                        more(&mut self.patient, &mut raw)?;
-                    }
-                }
-            }
-            Length::Open => {}
-        }
-        // What came behind the last chunk is lost, so nothing may follow there.
-        self.drained = !matches!(length_kind(&self.request), Kind::Chunked);
-        Ok(Ok(body))
+            raw.clear();
+            more(&mut self.patient, &mut raw)?;
+        };
+        self.rest = raw.split_off(used);
+        self.drained = ends;
+        Ok(Ok(body.into_bytes()))
     }
 
-    /// Whether a body in chunks begins like a multipart body: ffmpeg sends one without saying so.
+    /// Whether a body begins like a multipart body.
     pub(in crate::hub) fn looks_multipart(&mut self) -> io::Result<bool> {
-        if !matches!(body_length(&self.request), Ok(Some(Length::Chunked(_)))) {
-            return Ok(false);
-        }
+        let Ok(Some(length)) = length_of(&self.request.fields) else { return Ok(false) };
         self.go_on()?;
         self.patient.extend(BODY);
         loop {
-            let (mut chunked, mut start) = (Chunked::default(), Vec::new());
-            if chunked.decode(&self.rest, &mut start).is_err() || chunked.is_over() {
-                return Ok(false);
-            }
-            if start.len() >= 4 {
-                return Ok(start.starts_with(b"--") || start.starts_with(b"\r\n--"));
-            }
-            if self.rest.len() > 16 * 1024 {
-                return Ok(false);
+            if let Some(so) = length.begins_multipart(&self.rest) {
+                return Ok(so);
             }
             more(&mut self.patient, &mut self.rest)?;
         }
@@ -308,11 +285,8 @@ impl<'a> Exchange<'a> {
     /// What is to come of the body, for someone who takes it elsewhere; and what has come of it.
     pub(in crate::hub) fn into_body(mut self) -> io::Result<(Length, Vec<u8>)> {
         self.go_on()?;
-        let length = match body_length(&self.request) {
-            Ok(Some(length)) => length,
-            _ => Length::Open,
-        };
-        Ok((length, self.rest))
+        let length = length_of(&self.request.fields).ok().flatten();
+        Ok((length.unwrap_or(Length::Open), self.rest))
     }
 
     /// Opens the WebSocket that was asked for.
@@ -335,35 +309,6 @@ impl<'a> Exchange<'a> {
     /// What was read behind the head, for someone who goes on elsewhere.
     pub(in crate::hub) fn into_rest(self) -> Vec<u8> {
         self.rest
-    }
-}
-
-enum Kind {
-    Chunked,
-    Other,
-}
-
-fn length_kind(request: &Request) -> Kind {
-    if request.field("transfer-encoding").is_some() { Kind::Chunked } else { Kind::Other }
-}
-
-/// How long a request's body is (RFC 9112, section 6.3); `None`: there is none.
-fn body_length(request: &Request) -> Result<Option<Length>, Refused> {
-    let all = |name: &str| request.fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.clone()).collect::<Vec<_>>();
-    let (codings, lengths) = (all("transfer-encoding"), all("content-length"));
-    match (codings.as_slice(), lengths.as_slice()) {
-        ([], []) => Ok(None),
-        ([], [first, rest @ ..]) => {
-            if rest.iter().any(|l| l != first) || first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) {
-                return Err((400, "a Content-Length that makes no sense".into()));
-            }
-            let length = first.parse().map_err(|_| (413, "a body of that length is not taken".to_string()))?;
-            Ok(if length == 0 { None } else { Some(Length::Bytes(length)) })
-        }
-        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => Ok(Some(Length::Chunked(Box::default()))),
-        (_, []) => Err((400, "of the transfer codings only chunked is taken".into())),
-        // Two lengths are what request smuggling lives from.
-        _ => Err((400, "a body has a Content-Length or a Transfer-Encoding, not both".into())),
     }
 }
 
@@ -399,26 +344,6 @@ fn linger(patient: &mut Patient<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn request(fields: &[(&str, &str)]) -> Request {
-        let fields = fields.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect();
-        Request { fields, ..Request::default() }
-    }
-
-    #[test]
-    fn a_body_has_one_length_and_one_only() {
-        assert!(matches!(body_length(&request(&[])), Ok(None)));
-        assert!(matches!(body_length(&request(&[("content-length", "7")])), Ok(Some(Length::Bytes(7)))));
-        let chunked = ("transfer-encoding", "Chunked");
-        assert!(matches!(body_length(&request(&[chunked])), Ok(Some(Length::Chunked(_)))));
-        assert_eq!(body_length(&request(&[chunked, ("content-length", "7")])).unwrap_err().0, 400);
-        for bad in ["-1", "+1", "1,1", "x", ""] {
-            assert_eq!(body_length(&request(&[("content-length", bad)])).unwrap_err().0, 400, "{bad}");
-        }
-        assert_eq!(body_length(&request(&[("content-length", "1"), ("content-length", "2")])).unwrap_err().0, 400);
-        assert_eq!(body_length(&request(&[("content-length", "99999999999999999999")])).unwrap_err().0, 413);
-        assert_eq!(body_length(&request(&[("transfer-encoding", "gzip")])).unwrap_err().0, 400);
-    }
 
     #[test]
     fn a_host_is_found_beside_its_port() {

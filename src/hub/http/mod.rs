@@ -4,7 +4,6 @@
 mod api;
 mod exchange;
 mod metrics;
-mod names;
 mod page;
 mod publish;
 mod snapshot;
@@ -15,11 +14,12 @@ use std::io;
 
 pub(super) use self::api::unix_seconds;
 pub(super) use self::exchange::{Exchange, Patient};
-pub(super) use self::names::{MAX_NAME, decode_base64, fitting, stream_key};
 use super::deliver::Wish;
 use crate::net::connection::Framing;
 use crate::net::http;
-use crate::wire::control::Hello;
+use crate::room::StreamKey;
+use crate::wire::control::{Hello, check_name};
+use crate::wire::names;
 
 /// Someone who has said what they want, and is no matter of HTTP any more.
 pub(super) struct Guest {
@@ -82,6 +82,11 @@ pub(super) fn serve(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
         ([file], _) if page::has(file) => page::file(exchange, file),
         _ => exchange.refuse(404, &format!("nothing at {path}; see / for what is live, /api/streams for programs")),
     }
+}
+
+/// A stream's address from the two parts of a path.
+pub(super) fn stream_key(room: &str, name: &str) -> Result<StreamKey, String> {
+    check_name(room).and_then(|()| check_name(name)).map(|()| StreamKey::new(room, name))
 }
 
 /// A short answer to a head that cannot even be read.

@@ -1,22 +1,17 @@
 //! `POST /api/publish/ROOM/NAME`: one JPEG in the body, or an endless multipart body.
 
 use std::io;
-use std::time::Duration;
 
-use super::names::stream_key;
-use super::{Exchange, Guest, Served};
+use super::{Exchange, Guest, Served, stream_key};
 use crate::frame::Picture;
 use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
-use crate::net::body::PictureBody;
+
 use crate::net::connection::Framing;
 use crate::time::now;
+use crate::wire::body::PictureBody;
 use crate::wire::jpeg;
 use crate::wire::multipart::boundary_of;
-
-/// A script that posts now and then: its stream counts as lost after a few seconds, and its name is free after a
-/// minute.
-const PATIENCE: Patience = Patience { lost: Duration::from_secs(10), forgotten: Duration::from_secs(60) };
 
 pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
     if exchange.request.method != "POST" && exchange.request.method != "PUT" {
@@ -50,8 +45,14 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
         return exchange.refuse(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
     }
     let picture = Picture { captured: now(), estimated: true, data: data.into(), ..Picture::default() };
-    match exchange.shared.publish_one(&key, name, PATIENCE, picture) {
+    let times = &exchange.shared.config.edge_times;
+    let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
+    match exchange.shared.publish_one(&key, name, patience, picture) {
         Ok(viewers) => exchange.json(200, &serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
-        Err(refusal) => exchange.refuse(409, &refusal.to_string()),
+        Err(refusal) => {
+            // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
+            exchange.be_last();
+            exchange.refuse(409, &refusal.to_string())
+        }
     }
 }

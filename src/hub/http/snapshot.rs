@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::names::stream_key;
-use super::{Exchange, Served};
+use super::{Exchange, Served, stream_key};
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::room::StreamKey;

@@ -2,8 +2,7 @@
 
 use std::io;
 
-use super::names::stream_key;
-use super::{Exchange, Guest, Served};
+use super::{Exchange, Guest, Served, stream_key};
 use crate::hub::deliver::Wish;
 use crate::net::connection::Framing;
 use crate::net::layout::BOUNDARY;

@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_jpeg_is_cut_at_its_end() {
-        let picture = [0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 0xff, 0xd9];
+        let picture = crate::wire::jpeg_split::tests::picture(64, b"whole");
         let mut frame = Frame::default();
         let padded = [&picture[..], &[0; 2]].concat();
         assert!(fill(&padded, &meta(Flags::empty(), 0), &mut frame, PixelFormat::Jpeg, Size::new(2, 2), 0));

@@ -1,18 +1,19 @@
-//! Names in paths: percent-decoding, and making a name that others chose fit one of ours.
+//! What others write in their own way, in paths and in JSON: percent-encoding, base64, and names that must fit ours.
 
-use crate::room::StreamKey;
-use crate::wire::control::check_name;
+use super::control::check_name;
 
 /// The longest name that others may choose, in bytes.
-pub(in crate::hub) const MAX_NAME: usize = 200;
+pub const MAX_NAME: usize = 200;
 
 /// The parts of a path between slashes, decoded; `None` if it is no UTF-8.
-pub(super) fn segments(path: &str) -> Option<Vec<String>> {
+#[must_use]
+pub fn segments(path: &str) -> Option<Vec<String>> {
     path.split('/').filter(|s| !s.is_empty()).map(decode).collect()
 }
 
 /// Undoes percent-encoding (RFC 3986, section 2.1); `None` if no UTF-8 comes out.
-pub(in crate::hub) fn decode(text: &str) -> Option<String> {
+#[must_use]
+pub fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
@@ -31,14 +32,10 @@ pub(in crate::hub) fn decode(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// A stream's address from the two parts of a path.
-pub(in crate::hub) fn stream_key(room: &str, name: &str) -> Result<StreamKey, String> {
-    check_name(room).and_then(|()| check_name(name)).map(|()| StreamKey::new(room, name))
-}
-
 /// A name of ours for one that others chose: the same where it fits; otherwise what fits of it and a number made from
 /// all of it, so that two names stay two.
-pub(in crate::hub) fn fitting(name: &str) -> String {
+#[must_use]
+pub fn fitting(name: &str) -> String {
     if check_name(name).is_ok() {
         return name.into();
     }
@@ -50,7 +47,8 @@ pub(in crate::hub) fn fitting(name: &str) -> String {
 }
 
 /// The bytes of base64 text, with or without the beginning of a `data:` URL before it, padded or not.
-pub(in crate::hub) fn decode_base64(text: &str) -> Option<Vec<u8>> {
+#[must_use]
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     let text = match text.strip_prefix("data:") {
         Some(url) => url.split_once(";base64,")?.1,
         None => text,

@@ -1,0 +1,266 @@
+//! Who stands at the door: connections that have not said yet what they want, and how many are inside from where.
+//!
+//! They are few, and who has had its time gives way to who comes: a thousand who say nothing cannot keep out one who
+//! does. But everybody has that time, so that a thousand who come back at once, as after the hub's restart, do not push
+//! each other out.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Shutdown, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mio::Waker;
+
+use crate::time::{Micros, now};
+
+/// Time to say what one wants before one gives way. Whoever has something to say says it with the first packet.
+const SAY: Duration = Duration::from_millis(200);
+/// Time to be answered before one gives way: to send a body, or to wait for a camera to open.
+const BE_ANSWERED: Duration = Duration::from_secs(1);
+/// For a moment there may be so many times more than for long.
+const FOR_A_MOMENT: usize = 4;
+
+/// The door.
+pub(super) struct Door {
+    pending: Mutex<Pending<TcpStream>>,
+    /// Somebody has left it.
+    left: Condvar,
+    /// Tells the thread that accepts.
+    waker: Arc<Waker>,
+    /// How many may stand there for long.
+    most: usize,
+    /// Connections of one address at most.
+    most_of_address: usize,
+}
+
+impl Door {
+    pub(super) fn new(waker: Arc<Waker>, most: usize, most_of_address: usize) -> Self {
+        Self { pending: Mutex::default(), left: Condvar::new(), waker, most: most.max(1), most_of_address }
+    }
+
+    fn pending(&self) -> MutexGuard<'_, Pending<TcpStream>> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place for one more connection of an address; `None`: it has all it may have.
+    pub(super) fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+        self.pending().enter(ip, self.most_of_address).then(|| Place { door: self.clone(), ip })
+    }
+
+    /// How long nobody else can be let to the door, at most: its threads are all busy.
+    pub(super) fn is_full(&self) -> Option<Duration> {
+        let mut pending = self.pending();
+        if pending.threads < FOR_A_MOMENT * self.most {
+            return None;
+        }
+        close(pending.give_way(self.most, now()));
+        // Whoever leaves wakes the thread that accepts.
+        pending.full = true;
+        Some(SAY)
+    }
+
+    /// Somebody is at the door until the answer is dropped.
+    pub(super) fn knock(self: &Arc<Self>, socket: TcpStream) -> Standing {
+        let (at, mut pending) = (now(), self.pending());
+        let serial = pending.stand(socket, at);
+        close(pending.give_way(self.most, at));
+        Standing { door: self.clone(), serial }
+    }
+
+    /// Sends everybody away, and waits until their threads are gone.
+    pub(super) fn close(&self) {
+        let mut pending = self.pending();
+        close(pending.waiting.drain(..).map(|w| w.socket).collect());
+        while pending.threads > 0 {
+            pending = self.left.wait(pending).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+fn close(sockets: Vec<TcpStream>) {
+    for socket in sockets {
+        // Whoever is gone already need not be told.
+        let _ = socket.shutdown(Shutdown::Both);
+    }
+}
+
+/// A connection's place among those of its address.
+pub(super) struct Place {
+    door: Arc<Door>,
+    ip: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.door.pending().leave(self.ip);
+    }
+}
+
+/// A connection that is at the door. Dropping it counts its thread out.
+pub(super) struct Standing {
+    door: Arc<Door>,
+    serial: u64,
+}
+
+impl Standing {
+    /// It has said what it wants, and is being answered.
+    pub(super) fn is_answered(&self) {
+        self.door.pending().until(self.serial, now() + BE_ANSWERED);
+    }
+
+    /// It has got its answer, and may say something else.
+    pub(super) fn may_ask_again(&self) {
+        self.door.pending().until(self.serial, now() + SAY);
+    }
+
+    /// It goes in: it gives way to nobody any more.
+    pub(super) fn goes_in(&self) {
+        self.door.pending().forget(self.serial);
+    }
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        let mut pending = self.door.pending();
+        pending.forget(self.serial);
+        pending.threads -= 1;
+        let full = std::mem::take(&mut pending.full);
+        drop(pending);
+        self.door.left.notify_all();
+        if full {
+            // It fails only when the poll is gone, and then nobody waits for it.
+            let _ = self.door.waker.wake();
+        }
+    }
+}
+
+struct Waiting<S> {
+    serial: u64,
+    socket: S,
+    /// Until when it gives way to nobody.
+    until: Micros,
+}
+
+/// The rules of the door.
+struct Pending<S> {
+    waiting: Vec<Waiting<S>>,
+    serial: u64,
+    threads: usize,
+    full: bool,
+    inside: HashMap<IpAddr, usize>,
+}
+
+impl<S> Default for Pending<S> {
+    fn default() -> Self {
+        Self { waiting: Vec::new(), serial: 0, threads: 0, full: false, inside: HashMap::new() }
+    }
+}
+
+impl<S> Pending<S> {
+    /// Takes a place for one more connection of an address; false: it has all it may have. This machine has as many as it
+    /// likes, also where it comes by an IPv6 socket.
+    fn enter(&mut self, ip: IpAddr, most: usize) -> bool {
+        let ip = ip.to_canonical();
+        let inside = self.inside.entry(ip).or_default();
+        if *inside >= most && !ip.is_loopback() {
+            return false;
+        }
+        *inside += 1;
+        true
+    }
+
+    fn leave(&mut self, ip: IpAddr) {
+        let ip = ip.to_canonical();
+        if let Some(count) = self.inside.get_mut(&ip) {
+            *count -= 1;
+            if *count == 0 {
+                self.inside.remove(&ip);
+            }
+        }
+    }
+
+    /// One more, with a thread that hears it.
+    fn stand(&mut self, socket: S, now: Micros) -> u64 {
+        self.serial += 1;
+        self.threads += 1;
+        self.waiting.push(Waiting { serial: self.serial, socket, until: now + SAY });
+        self.serial
+    }
+
+    fn until(&mut self, serial: u64, until: Micros) {
+        if let Some(one) = self.waiting.iter_mut().find(|w| w.serial == serial) {
+            one.until = until;
+        }
+    }
+
+    fn forget(&mut self, serial: u64) {
+        self.waiting.retain(|w| w.serial != serial);
+    }
+
+    /// Takes out those who are too many and have had their time, who has had it longest first.
+    fn give_way(&mut self, most: usize, now: Micros) -> Vec<S> {
+        let mut gone = Vec::new();
+        while self.waiting.len() > most {
+            let longest = self.waiting.iter().enumerate().min_by_key(|(_, w)| w.until);
+            let Some((at, _)) = longest.filter(|(_, w)| w.until <= now) else { break };
+            gone.push(self.waiting.swap_remove(at).socket);
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Micros {
+        Micros(1_000_000 + ms * 1000)
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let mut pending = Pending::<()>::default();
+        let (near, far): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
+        assert!(pending.enter(near, 2) && pending.enter(near, 2));
+        assert!(!pending.enter(near, 2), "one too many");
+        assert!(!pending.enter("::ffff:192.0.2.1".parse().unwrap(), 2), "the same address");
+        assert!(pending.enter(far, 2), "another address has its own");
+        pending.leave(near);
+        assert!(pending.enter(near, 2));
+        let here: [IpAddr; 3] = ["127.0.0.1", "::ffff:127.0.0.1", "::1"].map(|ip| ip.parse().unwrap());
+        for _ in 0..100 {
+            assert!(here.iter().all(|ip| pending.enter(*ip, 2)), "this machine is not limited");
+        }
+        for _ in 0..2 {
+            pending.leave(near);
+        }
+        pending.leave(far);
+        for _ in 0..100 {
+            here.iter().for_each(|ip| pending.leave(*ip));
+        }
+        assert!(pending.inside.is_empty(), "nothing is kept about who has left");
+    }
+
+    #[test]
+    fn who_has_had_its_time_gives_way_and_who_has_just_come_does_not() {
+        let mut pending = Pending::default();
+        for n in 0..100 {
+            pending.stand(n, at(n));
+        }
+        assert!(pending.give_way(64, at(199)).is_empty(), "all came a moment ago");
+        assert_eq!(pending.give_way(64, at(209)), (0..10).collect::<Vec<_>>(), "the first who came");
+        assert_eq!(pending.give_way(64, at(10_000)), (10..36).collect::<Vec<_>>(), "not more than must");
+        assert!(pending.give_way(64, at(10_000)).is_empty());
+    }
+
+    #[test]
+    fn who_is_being_answered_has_longer_and_who_went_in_gives_way_to_nobody() {
+        let mut pending = Pending::default();
+        let serials = ["posts", "goes in", "says nothing"].map(|who| pending.stand(who, at(0)));
+        pending.until(serials[0], at(1000));
+        pending.forget(serials[1]);
+        assert_eq!(pending.give_way(0, at(999)), ["says nothing"]);
+        assert_eq!(pending.give_way(0, at(1000)), ["posts"]);
+        assert_eq!(pending.threads, 3, "a thread counts until it ends");
+    }
+}

@@ -1,0 +1,279 @@
+//! Bodies of HTTP requests as they come, at any split: how long they are, whole ones with a limit, and those that do not
+//! end and hold pictures, as a camera or ffmpeg pushes them.
+
+use super::WireError;
+use super::chunked::Chunked;
+use super::jpeg;
+use super::multipart::Multipart;
+use crate::time::Micros;
+
+/// Why a body is not taken: the status of the answer, and words for it.
+pub type Refused = (u16, String);
+
+/// What is left of a request's body.
+#[derive(Clone, Debug)]
+pub enum Length {
+    /// So many bytes (RFC 9112, section 6.2).
+    Bytes(u64),
+    /// Chunks, until the last.
+    Chunked(Box<Chunked>),
+    /// Until the other side closes, as old cameras do that say nothing.
+    Open,
+}
+
+/// How long a request's body is by its header fields, whose names are in lower case (RFC 9112, section 6.3); `None`: there is
+/// none.
+///
+/// # Errors
+/// Lengths that contradict each other or make no sense, and other codings than chunks.
+pub fn length_of(fields: &[(String, String)]) -> Result<Option<Length>, Refused> {
+    let all = |name: &str| fields.iter().filter(|(n, _)| n == name).map(|(_, v)| v.as_str()).collect::<Vec<_>>();
+    let (codings, lengths) = (all("transfer-encoding"), all("content-length"));
+    match (codings.as_slice(), lengths.as_slice()) {
+        ([], []) => Ok(None),
+        ([], [first, rest @ ..]) => {
+            if rest.iter().any(|l| l != first) || first.is_empty() || !first.bytes().all(|b| b.is_ascii_digit()) {
+                return Err((400, "a Content-Length that makes no sense".into()));
+            }
+            let length = first.parse().map_err(|_| (413, "a body of that length is not taken".to_string()))?;
+            Ok(if length == 0 { None } else { Some(Length::Bytes(length)) })
+        }
+        ([coding], []) if coding.eq_ignore_ascii_case("chunked") => Ok(Some(Length::Chunked(Box::default()))),
+        (_, []) => Err((400, "of the transfer codings only chunked is taken".into())),
+        // Two lengths are what request smuggling lives from.
+        _ => Err((400, "a body has a Content-Length or a Transfer-Encoding, not both".into())),
+    }
+}
+
+impl Length {
+    /// Whether a body in chunks that begins with these bytes is multipart; `None`: too few to tell. ffmpeg sends one without
+    /// saying so.
+    #[must_use]
+    pub fn begins_multipart(&self, raw: &[u8]) -> Option<bool> {
+        let Self::Chunked(chunked) = self else { return Some(false) };
+        let (mut chunked, mut begin) = (chunked.clone(), Vec::new());
+        if chunked.decode(raw, &mut begin).is_err() {
+            return Some(false);
+        }
+        match begin.len() {
+            4.. => Some(begin.starts_with(b"--") || begin.starts_with(b"\r\n--")),
+            // So much around a few bytes of data is nonsense.
+            _ => (chunked.is_over() || raw.len() > 16 * 1024).then_some(false),
+        }
+    }
+}
+
+/// A body that is taken as a whole, so many bytes at most.
+#[derive(Debug)]
+pub struct WholeBody {
+    length: Length,
+    limit: usize,
+    bytes: Vec<u8>,
+}
+
+impl WholeBody {
+    /// For a body of this length.
+    ///
+    /// # Errors
+    /// It is over the limit, or would not end.
+    pub fn new(length: Length, limit: usize) -> Result<Self, Refused> {
+        match length {
+            Length::Bytes(n) if n > limit as u64 => Err(too_long(limit)),
+            Length::Open => Err((411, "say the body's Content-Length, or send it in chunks".into())),
+            _ => Ok(Self { length, limit, bytes: Vec::new() }),
+        }
+    }
+
+    /// Takes more bytes. When the body is over, says how many of them belonged to it; of chunks, all count.
+    ///
+    /// # Errors
+    /// It is over the limit, or malformed.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, Refused> {
+        match &mut self.length {
+            Length::Bytes(n) => {
+                let n = usize::try_from(*n).unwrap_or(usize::MAX);
+                let used = bytes.len().min(n.saturating_sub(self.bytes.len()));
+                self.bytes.extend_from_slice(&bytes[..used]);
+                Ok((self.bytes.len() == n).then_some(used))
+            }
+            Length::Chunked(chunked) => {
+                chunked.decode(bytes, &mut self.bytes).map_err(|_| (400, "a malformed chunk".to_string()))?;
+                if self.bytes.len() > self.limit {
+                    return Err(too_long(self.limit));
+                }
+                Ok(chunked.is_over().then_some(bytes.len()))
+            }
+            Length::Open => Ok(None),
+        }
+    }
+
+    /// What has come.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn too_long(limit: usize) -> Refused {
+    (413, format!("a body has {limit} bytes at most here"))
+}
+
+/// Takes a multipart body as it comes and gives its pictures.
+#[derive(Debug)]
+pub struct PictureBody {
+    length: Length,
+    parts: Multipart,
+    /// Undone chunks.
+    plain: Vec<u8>,
+    pictures: u64,
+    broken: u64,
+}
+
+impl PictureBody {
+    /// A multipart body with this boundary.
+    #[must_use]
+    pub fn new(length: Length, boundary: &str) -> Self {
+        Self { length, parts: Multipart::new(boundary), plain: Vec::new(), pictures: 0, broken: 0 }
+    }
+
+    /// How many pictures came, and how many parts were none that can be passed on.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
+        (self.pictures, self.broken + self.parts.broken())
+    }
+
+    /// Takes more bytes, and gives each picture to `take`, cut at its end and with its tables. True when the body is over.
+    ///
+    /// # Errors
+    /// What is wrong with the body; also what `take` returns.
+    pub fn feed<E: From<WireError>>(
+        &mut self,
+        bytes: &[u8],
+        now: Micros,
+        take: &mut dyn FnMut(Vec<u8>) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        let (plain, over) = match &mut self.length {
+            Length::Bytes(left) => {
+                let n = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
+                *left -= n as u64;
+                (&bytes[..n], Ok(*left == 0))
+            }
+            Length::Chunked(chunked) => {
+                self.plain.clear();
+                // What came before the bad chunk is good.
+                let decoded = chunked.decode(bytes, &mut self.plain);
+                let over = decoded.map(|()| chunked.is_over());
+                (&self.plain[..], over.map_err(|_| WireError::Malformed("a malformed chunk")))
+            }
+            Length::Open => (bytes, Ok(false)),
+        };
+        self.parts.feed(plain, now);
+        loop {
+            match self.parts.next_part() {
+                Ok(Some(part)) => {
+                    let mut data = Vec::new();
+                    if jpeg::tidy(part.body, &mut data).is_err() {
+                        self.broken += 1;
+                        continue;
+                    }
+                    self.pictures += 1;
+                    take(data)?;
+                }
+                Ok(None) => return over.map_err(E::from),
+                Err(_) => return Err(WireError::Malformed("a part of a multipart body is too long").into()),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::jpeg_split::tests::picture;
+
+    fn body() -> Vec<u8> {
+        let part = |n: u8| [&b"\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n"[..], &picture(64, &[n; 9])].concat();
+        let none = b"\r\n--b\r\nContent-Length: 4\r\n\r\nGIF8".to_vec();
+        [part(1), none, part(2), b"\r\n--b--\r\n".to_vec()].concat()
+    }
+
+    fn count(length: Length, bytes: &[u8]) -> ((u64, u64), bool) {
+        let mut body = PictureBody::new(length, "b");
+        let mut over = false;
+        for piece in bytes.chunks(7) {
+            over |= body
+                .feed(piece, Micros(1), &mut |data| {
+                    assert!(data.starts_with(&[0xff, 0xd8]));
+                    Ok::<_, WireError>(())
+                })
+                .unwrap();
+        }
+        (body.counts(), over)
+    }
+
+    fn chunks(body: &[u8]) -> Vec<u8> {
+        body.chunks(11)
+            .flat_map(|c| [format!("{:x}\r\n", c.len()).into_bytes(), c.to_vec(), b"\r\n".to_vec()].concat())
+            .chain(*b"0\r\n\r\n")
+            .collect()
+    }
+
+    #[test]
+    fn pictures_come_out_however_the_body_is_carried() {
+        let body = body();
+        assert_eq!(count(Length::Bytes(body.len() as u64), &body), ((2, 1), true));
+        assert_eq!(count(Length::Open, &body), ((2, 1), false));
+        assert_eq!(count(Length::Chunked(Box::default()), &chunks(&body)), ((2, 1), true));
+    }
+
+    #[test]
+    fn a_whole_body_ends_where_it_says_and_keeps_to_its_limit() {
+        for step in 1..20 {
+            let mut whole = WholeBody::new(Length::Bytes(10), 10).unwrap();
+            let bytes = b"0123456789GET /";
+            let mut at = 0;
+            let end = bytes.chunks(step).find_map(|piece| {
+                let used = whole.feed(piece).unwrap();
+                at += used.unwrap_or(piece.len());
+                used
+            });
+            assert!(end.is_some());
+            assert_eq!((at, whole.into_bytes().as_slice()), (10, &b"0123456789"[..]));
+        }
+        assert_eq!(WholeBody::new(Length::Bytes(11), 10).unwrap_err().0, 413);
+        assert_eq!(WholeBody::new(Length::Open, 10).unwrap_err().0, 411);
+        let mut whole = WholeBody::new(Length::Chunked(Box::default()), 10).unwrap();
+        assert_eq!(whole.feed(&chunks(&[7; 11])).unwrap_err().0, 413);
+        let mut whole = WholeBody::new(Length::Chunked(Box::default()), 10).unwrap();
+        assert_eq!(whole.feed(b"nonsense").unwrap_err().0, 400);
+    }
+
+    #[test]
+    fn a_body_has_one_length_and_one_only() {
+        let of = |fields: &[(&str, &str)]| {
+            length_of(&fields.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect::<Vec<_>>())
+        };
+        assert!(matches!(of(&[]), Ok(None)));
+        assert!(matches!(of(&[("content-length", "7")]), Ok(Some(Length::Bytes(7)))));
+        let chunked = ("transfer-encoding", "Chunked");
+        assert!(matches!(of(&[chunked]), Ok(Some(Length::Chunked(_)))));
+        assert_eq!(of(&[chunked, ("content-length", "7")]).unwrap_err().0, 400);
+        for bad in ["-1", "+1", "1,1", "x", ""] {
+            assert_eq!(of(&[("content-length", bad)]).unwrap_err().0, 400, "{bad}");
+        }
+        assert_eq!(of(&[("content-length", "1"), ("content-length", "2")]).unwrap_err().0, 400);
+        assert_eq!(of(&[("content-length", "99999999999999999999")]).unwrap_err().0, 413);
+        assert_eq!(of(&[("transfer-encoding", "gzip")]).unwrap_err().0, 400);
+    }
+
+    #[test]
+    fn a_multipart_body_is_known_by_its_beginning() {
+        let chunked = Length::Chunked(Box::default());
+        assert_eq!(chunked.begins_multipart(&chunks(b"--b\r\n")), Some(true));
+        assert_eq!(chunked.begins_multipart(b"2\r\n--\r\n"), None);
+        assert_eq!(chunked.begins_multipart(&chunks(b"--")), Some(false), "it is over");
+        assert_eq!(chunked.begins_multipart(b"zzz"), Some(false));
+        assert_eq!(chunked.begins_multipart(&chunks(b"\xff\xd8\xff\xe0")), Some(false));
+        assert_eq!(Length::Bytes(100).begins_multipart(b"--b"), Some(false));
+    }
+}

@@ -1,0 +1,90 @@
+//! The quality-addressed camera.
+
+use std::collections::BTreeSet;
+
+use tungstenite::Message;
+
+use crate::support::http::get;
+use crate::support::{at, fine_source, hub, limited, publisher, until};
+use crate::{Socket, next, open};
+
+/// The beginning of the usual table for luminance, in the order in which it is written (ITU-T T.81, Annex K.1).
+const USUAL: [u32; 16] = [16, 11, 12, 14, 12, 10, 16, 14, 13, 14, 18, 17, 16, 19, 24, 40];
+
+/// The quality that a picture was encoded at, from its first quantisation table: libjpeg's scale, on which 50 is the usual
+/// table itself.
+fn quality_of(jpeg: &[u8]) -> u32 {
+    let at = jpeg.windows(2).position(|w| w == [0xff, 0xdb]).unwrap();
+    let table = &jpeg[at + 5..at + 5 + USUAL.len()];
+    let scaled = |quality: u32| {
+        let scale = if quality < 50 { 5000 / quality } else { 200 - 2 * quality };
+        USUAL.map(|n| u8::try_from(((n * scale + 50) / 100).clamp(1, 255)).unwrap())
+    };
+    (1..=100).find(|q| scaled(*q) == table).unwrap_or_else(|| panic!("no quality has {table:?}"))
+}
+
+#[track_caller]
+fn next_quality(socket: &mut Socket) -> u32 {
+    let Message::Binary(picture) = next(socket) else { panic!("not binary") };
+    assert!(picture.starts_with(&[0xff, 0xd8]) && picture.ends_with(&[0xff, 0xd9]));
+    quality_of(&picture)
+}
+
+#[test]
+fn pictures_have_the_quality_of_the_path_and_nobody_elses_changes() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        let mut sockets = Vec::new();
+        for quality in [40, 80, 95, 30] {
+            let mut socket = open(hub.address(), &format!("/websocket/{quality}"));
+            // The first may be one that was there for others.
+            until("the asked quality", || next_quality(&mut socket) == quality);
+            sockets.push((quality, socket));
+            for (quality, socket) in &mut sockets {
+                for _ in 0..3 {
+                    assert_eq!(next_quality(socket), *quality);
+                }
+            }
+        }
+        let of_viewers = get(hub.address(), "/api/streams/main/door").json();
+        assert_eq!(of_viewers["rungs"].as_array().unwrap().len(), 4, "only what somebody asked for: {of_viewers}");
+        // A client changes its quality by coming again.
+        sockets.truncate(1);
+        let mut again = open(hub.address(), "/websocket/45");
+        until("the asked quality", || next_quality(&mut again) == 45);
+        assert_eq!(next_quality(&mut sockets[0].1), 40);
+    });
+}
+
+#[test]
+fn of_more_than_four_qualities_each_gets_the_nearest_that_is_encoded() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        let asked = [30, 45, 60, 75, 90, 95];
+        let mut sockets = asked.map(|q| open(hub.address(), &format!("/websocket/{q}")));
+        until("four are encoded, and each gets the nearest", || {
+            let got: Vec<u32> = sockets.iter_mut().map(next_quality).collect();
+            let encoded: BTreeSet<u32> = got.iter().copied().collect();
+            let nearest = |q: u32| encoded.iter().map(|e| e.abs_diff(q)).min().unwrap();
+            encoded.len() == 4 && asked.iter().zip(&got).all(|(asked, got)| got.abs_diff(*asked) == nearest(*asked))
+        });
+    });
+}
+
+#[test]
+fn a_quality_that_is_not_served_is_closed_with_1003_and_the_reason() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        for wrong in ["29", "96", "0", "x", "-1", "30.5"] {
+            let Message::Close(Some(close)) = open(hub.address(), &format!("/websocket/{wrong}")).read().unwrap()
+            else {
+                panic!("not closed")
+            };
+            assert_eq!(u16::from(close.code), 1003);
+            assert!(close.reason.contains("30 to 95"), "{}", close.reason);
+        }
+    });
+}

@@ -1,0 +1,118 @@
+//! Rooms.
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use serde_json::{Value, json};
+use tungstenite::Message;
+
+use crate::support::http::{Http, get};
+use crate::support::{at, fine_source, hub, limited, next_picture, publisher, until, viewer};
+use crate::{jpeg, next, open, picture_of, say, viewer_of, wait};
+
+#[test]
+fn people_in_a_room_see_and_hear_each_other_and_nobody_else() {
+    limited(|| {
+        let hub = hub();
+        let picture = jpeg(&hub);
+        let data = format!("data:image/jpeg;base64,{}", BASE64.encode(&picture));
+        let frame = json!({ "type": "video_frame", "data": data, "timestamp": 1 });
+        let mut ann = open(hub.address(), "/ws/lab/Ann%20Lee");
+        assert_eq!(wait(&mut ann, "user_list")["users"][0]["name"], "Ann Lee");
+        let mut eve = open(hub.address(), "/ws/cellar/eve");
+        wait(&mut eve, "user_list");
+        let mut bob = open(hub.address(), "/ws/lab/bob");
+        assert_eq!(wait(&mut bob, "user_list")["users"].as_array().unwrap().len(), 2);
+        assert_eq!(wait(&mut ann, "user_joined")["name"], "bob");
+        say(&mut ann, &frame);
+        let seen = wait(&mut bob, "video_frame");
+        assert_eq!((&seen["user_name"], picture_of(&seen["data"])), (&"Ann Lee".into(), picture.clone()));
+        say(&mut bob, &json!({ "type": "chat", "text": "hello", "color": "#123456" }));
+        for who in [&mut ann, &mut bob] {
+            let chat = wait(who, "chat");
+            assert_eq!(
+                (&chat["text"], &chat["user_name"], &chat["color"]),
+                (&"hello".into(), &"bob".into(), &"#123456".into())
+            );
+            assert!(chat["id"].is_string() && chat["created_at"].as_str().unwrap().ends_with('Z'));
+        }
+        say(&mut bob, &json!({ "type": "media_toggle", "video": false }));
+        assert_eq!(wait(&mut ann, "media_state"), json!({ "type": "media_state", "video": false, "user_name": "bob" }));
+        say(&mut bob, &json!({ "type": "audio_activity", "level": 7 }));
+        assert_eq!(wait(&mut ann, "audio_activity")["level"], 7);
+        // Binary from now on, both ways.
+        say(&mut bob, &json!({ "type": "hello", "binary": true }));
+        wait(&mut bob, "hello");
+        say(&mut ann, &frame);
+        let packet = loop {
+            if let Message::Binary(packet) = next(&mut bob) {
+                break packet;
+            }
+        };
+        let length = u32::from_le_bytes(packet[28..32].try_into().unwrap()) as usize;
+        let metadata: Value = serde_json::from_slice(&packet[32..32 + length]).unwrap();
+        assert_eq!((&metadata["user_name"], &packet[32 + length..]), (&"Ann Lee".into(), &picture[..]));
+        bob.send(Message::binary(picture.clone())).unwrap();
+        assert_eq!(wait(&mut ann, "video_frame")["user_name"], "bob");
+        // Others see them, too.
+        assert_eq!(next_picture(&viewer_of(&hub, "lab", "bob")).data[..], picture[..]);
+        let mut feed = Http::connect(hub.address());
+        feed.send(b"GET /rooms/lab/video_feed/Ann%20Lee HTTP/1.1\r\nHost: hub\r\n\r\n");
+        assert_eq!(feed.part("streamflow-next-picture").body, picture);
+        say(&mut bob, &json!("nonsense"));
+        assert!(wait(&mut bob, "error")["message"].is_string());
+        bob.close(None).unwrap();
+        assert_eq!(wait(&mut ann, "user_left")["name"], "bob");
+        // Whoever is elsewhere has heard nothing but pings.
+        eve.get_mut().set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        while let Ok(message) = eve.read() {
+            assert!(matches!(&message, Message::Text(text) if text.contains("\"ping\"")), "{message:?}");
+        }
+    });
+}
+
+#[test]
+fn native_streams_are_seen_in_their_room_and_whoever_comes_back_takes_their_place() {
+    limited(|| {
+        let hub = hub();
+        let mut ann = open(hub.address(), "/ws/main/ann");
+        wait(&mut ann, "user_list");
+        let camera = publisher(at(&hub), "door", fine_source());
+        assert_eq!(wait(&mut ann, "video_frame")["user_name"], "door");
+        let mut again = open(hub.address(), "/ws/main/ann");
+        assert_eq!(wait(&mut again, "user_list")["users"].as_array().unwrap().len(), 1);
+        assert_eq!(wait(&mut again, "video_frame")["user_name"], "door");
+        let mut closed = false;
+        while !closed {
+            closed = ann.read().map_or(true, |m| m.is_close());
+        }
+        drop(camera);
+        until("the stream is gone, although somebody is in its room", || hub.streams(Some("main")).is_empty());
+        drop(viewer(at(&hub), "door"));
+    });
+}
+
+#[test]
+fn who_watches_in_a_room_is_counted_like_every_viewer() {
+    limited(|| {
+        let hub = hub();
+        let picture = jpeg(&hub);
+        let data = format!("data:image/jpeg;base64,{}", BASE64.encode(&picture));
+        let mut ann = open(hub.address(), "/ws/lab/ann");
+        let mut bob = open(hub.address(), "/ws/lab/bob");
+        wait(&mut bob, "user_list");
+        let numbers = || get(hub.address(), "/api/streams/lab/ann").json();
+        until("pictures counted", || {
+            say(&mut ann, &json!({ "type": "video_frame", "data": data, "timestamp": 1 }));
+            wait(&mut bob, "video_frame");
+            numbers()["per_viewer"][0]["fps"].as_f64() > Some(0.0)
+        });
+        let one = numbers();
+        let viewer = &one["per_viewer"][0];
+        assert_eq!((one["per_viewer"].as_array().unwrap().len(), &viewer["speaks"]), (1, &"room".into()), "{one}");
+        assert!(viewer["pictures"].as_u64() > Some(0) && viewer["bytes"].as_u64() >= Some(picture.len() as u64));
+        assert!(one["sent"].as_u64() >= viewer["pictures"].as_u64());
+        bob.close(None).unwrap();
+        until("gone", || numbers()["per_viewer"] == json!([]));
+    });
+}
