@@ -256,7 +256,7 @@ export class Viewer {
 
   /**
    * How busy every stage is: those of the publisher as it says, the rest as seen from here.
-   * @param {{fps: number, budget: [string, number][]}} numbers
+   * @param {{fps: number, kbytes: number, budget: [string, number][]}} numbers
    * @returns {import("./limit.js").Load}
    */
   #load(numbers) {
@@ -265,11 +265,13 @@ export class Viewer {
     if (!fps || !numbers.fps) return {};
     const spent = Object.fromEntries(numbers.budget);
     const { bytes, busy } = this.#link;
+    // The publisher knows how large its own quality is; of another, what comes tells.
+    const full = this.#quality ? (1000 * numbers.kbytes) / numbers.fps : asked?.bytes;
     return {
       encoder: { needs: spent.encode, has: 1000 / fps },
       ...load,
       ...(busy ? { hub: { needs: busy, has: 80 } } : {}),
-      ...(bytes ? { downlink: { needs: asked?.bytes || bytes * 1.25, has: bytes } } : {}),
+      ...(bytes ? { downlink: { needs: full || bytes * 1.25, has: bytes } } : {}),
       decoder: { needs: spent.decode, has: 1000 / fps },
     };
   }

@@ -51,7 +51,8 @@ impl Stage {
     #[must_use]
     pub fn new(needs: f64, has: f64) -> Self {
         let round = |value: f64| {
-            let value = if value.is_finite() { value.max(0.0) } else { 0.0 };
+            // No number that a peer may send is one that JSON cannot hold any more.
+            let value = if value.is_finite() { value.clamp(0.0, 1e12) } else { 0.0 };
             let unit = 10_f64.powi(value.max(1e-3).log10().floor() as i32 - 2);
             ((value / unit).round() * unit) as f32
         };
@@ -95,6 +96,20 @@ pub struct Load {
 }
 
 impl Load {
+    /// The same with numbers that make sense, whoever sent them.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        let check = |stage: Stage| Stage::new(stage.needs.into(), stage.has.into());
+        Self {
+            camera: check(self.camera),
+            encoder: check(self.encoder),
+            uplink: check(self.uplink),
+            hub: check(self.hub),
+            downlink: check(self.downlink),
+            decoder: check(self.decoder),
+        }
+    }
+
     /// The numbers behind a limit, for a person: `carries 14 of 37 kB a picture`. Empty for [`Limit::Nothing`].
     #[must_use]
     pub fn in_words(&self, limit: Limit) -> String {
@@ -187,5 +202,13 @@ mod tests {
             load.uplink
         );
         assert_eq!(Stage::new(f64::NAN, f64::INFINITY), Stage::default());
+    }
+
+    #[test]
+    fn what_a_peer_made_up_can_still_be_passed_on_as_json() {
+        let load: Load =
+            serde_json::from_str(r#"{"camera":{"needs":1e300,"has":-1},"hub":{"needs":3e38,"has":1}}"#).unwrap();
+        let json = serde_json::to_string(&load.checked()).unwrap();
+        assert!(serde_json::from_str::<Load>(&json).is_ok(), "{json}");
     }
 }

@@ -107,7 +107,7 @@ impl Asked {
     #[must_use]
     pub fn need(&self, fits: u32, interval: Duration) -> Need {
         let adapts = self.adapt && self.quality.is_none();
-        Need { bytes: self.carries(if adapts { fits } else { ANY }, interval), quality: self.quality.unwrap_or(0) }
+        Need { bytes: if adapts { self.carries(fits, interval) } else { ANY }, quality: self.quality.unwrap_or(0) }
     }
 
     /// Bytes a picture may have so that it crosses within the interval, whether or not anything is made of it; for whom
@@ -127,13 +127,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_maximum_rate_holds_with_and_without_adaptation() {
+    fn a_maximum_rate_makes_pictures_smaller_only_where_they_may_be() {
         let interval = Duration::from_millis(40);
         let asked = Asked { max_rate: Some(2_000_000), ..Asked::default() };
         let capped = asked.need(ANY, interval).bytes;
         assert!((9_100..=10_000).contains(&capped), "{capped}");
         assert_eq!(asked.need(4_000, interval).bytes, 4_000);
-        assert_eq!(Asked { adapt: false, ..asked }.need(4_000, interval).bytes, capped);
+        assert_eq!(Asked { adapt: false, ..asked }.need(4_000, interval).bytes, ANY);
+        assert_eq!(Asked { adapt: false, ..asked }.carries(ANY, interval), capped);
+        assert_eq!(Asked { quality: Some(60), ..asked }.need(4_000, interval), Need { bytes: ANY, quality: 60 });
     }
 
     #[test]

@@ -222,6 +222,8 @@ impl Accepting {
             match heard.and_then(|guest| socket.set_nonblocking(true).map(|()| guest)) {
                 Ok(Some(guest)) => hand_over(&shared, mio::net::TcpStream::from_std(socket), guest, place),
                 Ok(None) => {}
+                // Who looks whether somebody is here, as our own programs do, and goes without a word, was not refused.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => {}
                 Err(error) => {
                     shared.totals.refused.fetch_add(1, Ordering::Relaxed);
                     log::debug!("{address}: not admitted: {error}");

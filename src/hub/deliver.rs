@@ -515,6 +515,7 @@ impl Loop {
         let busy = self.busy;
         let mut over = Vec::new();
         for (&token, peer) in &mut self.peers {
+            peer.sum_up(&self.shared);
             if let Err(why) = peer.tick(at, self.shared.config.stuck_after).and_then(|()| peer.loop_is_busy(busy)) {
                 over.push((token, why));
             }

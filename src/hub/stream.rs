@@ -15,6 +15,9 @@ use crate::time::{Micros, micros, millis};
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
 const STILL_FRESH: Duration = Duration::from_secs(1);
 
+/// Pictures further apart are those of a still scene; whoever bunches up has them nearer.
+const STILL: Duration = Duration::from_millis(400);
+
 /// A rung whose picture is so many frames behind the newest is encoded no more.
 const ABANDONED: u32 = 3;
 
@@ -161,7 +164,8 @@ impl Stream {
             // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed. Who begins to
             // move after a still picture, sent once a second, is followed at once.
             let (mean, apart) = (micros(slot.newest.interval), micros(apart));
-            let mean = if apart < mean / 2 { apart.midpoint(mean) } else { (7 * mean + apart) / 8 };
+            let moves = mean > micros(STILL) && apart < mean / 2;
+            let mean = if moves { apart.midpoint(mean) } else { (7 * mean + apart) / 8 };
             slot.newest.interval = Duration::from_micros(mean);
         }
         slot.captured = picture.captured;

@@ -34,8 +34,8 @@ const WAKER: Token = Token(1);
 const CONNECT: Duration = Duration::from_secs(5);
 /// A connection that held for so long counts as a success: the waits begin anew.
 const HELD: Duration = Duration::from_secs(10);
-/// How long what waits to be sent may hold up a program that ends.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long what waits to be sent holds up a program that is told to end, unless its user says otherwise.
+pub const LINGER: Duration = Duration::from_millis(300);
 const SCRATCH: usize = 256 * 1024;
 
 /// How the link is doing.
@@ -56,6 +56,11 @@ pub enum LinkState {
 
 /// Who uses a link. All calls come from the link's thread, and none may wait.
 pub trait LinkUser: Send + 'static {
+    /// How long the goodbye may wait for what is still to be sent; a second at most.
+    fn linger(&self) -> Duration {
+        LINGER
+    }
+
     /// Where the hub is now: asked before every try, since a hub may have to be started first.
     ///
     /// # Errors
@@ -333,7 +338,7 @@ impl<U: LinkUser> Runner<U> {
     /// something unread in it loses what it had still to send, and a hub in this process goes when we are done.
     fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
         let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
-        let until = now() + LINGER;
+        let until = now() + self.user.linger();
         let mut events = Events::with_capacity(8);
         let mut said = false;
         loop {

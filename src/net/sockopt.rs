@@ -73,7 +73,10 @@ pub fn prepare(socket: &impl std::os::windows::io::AsSocket) -> io::Result<()> {
 /// A client that cannot be pinged and waits for a stream that nobody publishes is dead without anybody's notice when its
 /// machine is switched off; the kernel asks it every half minute, and drops it a minute later.
 fn keep_alive() -> socket2::TcpKeepalive {
-    socket2::TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(20))
+    let keep = socket2::TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(20));
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "macos", target_os = "windows"))]
+    let keep = keep.with_retries(3);
+    keep
 }
 
 /// What the kernel knows about a connection, for [`crate::credit::Credit::measured`]. `None` where it cannot tell.

@@ -47,7 +47,8 @@ impl Slow {
     /// A picture came: what to say, if it is time to look. `rate` is pictures a second, as measured.
     fn judge(&mut self, now: Micros, asked: f64, rate: impl FnOnce() -> f64) -> Option<String> {
         let look = *self.look.get_or_insert(now + JUDGE_RATE);
-        if now < look {
+        // A picture every few seconds has no rate that the last seconds would tell.
+        if now < look || asked < 1.0 {
             return None;
         }
         self.look = Some(now + JUDGE_RATE);
@@ -144,6 +145,7 @@ impl Capture {
             if watched(&self.shared.lock()) {
                 return None;
             }
+            source.close();
             if let Err(error) = source.open(&self.shared.config.wish) {
                 return Some(End::Fault(error));
             }

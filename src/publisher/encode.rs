@@ -35,6 +35,8 @@ pub(super) struct Encode {
     unchanged: Unchanged,
     /// Size of the best picture of the last frame.
     shown_size: Size,
+    /// Bytes that the last frame would have had at the asked quality, all rungs together.
+    wanted: u32,
 }
 
 impl Encode {
@@ -60,6 +62,7 @@ impl Encode {
             budget: Budget::default(),
             unchanged: Unchanged::default(),
             shown_size: Size::default(),
+            wanted: 0,
         })
     }
 
@@ -68,12 +71,14 @@ impl Encode {
         // once the source is closed: from then on it is old, and another is on its way when somebody comes.
         let mut kept: Option<Frame> = None;
         loop {
-            match self.frames.take(PATIENCE) {
+            let until_budget = self.budget.next().since(now());
+            let patience =
+                if kept.is_some() && !until_budget.is_zero() { PATIENCE.min(until_budget) } else { PATIENCE };
+            match self.frames.take(patience) {
                 Taken::Value(frame) => {
                     let (demand, asleep) = self.demand();
                     if demand.viewers > 0 {
-                        self.send(frame, &demand);
-                        self.give_back(kept.take());
+                        self.send(frame, &demand, &mut kept);
                     } else {
                         let before = self.unchanged.forget();
                         self.give_back(before);
@@ -92,13 +97,13 @@ impl Encode {
                     if demand.viewers > 0
                         && let Some(frame) = kept.take()
                     {
-                        self.send(frame, &demand);
+                        self.send(frame, &demand, &mut kept);
                     }
                 }
                 Taken::Closed => {
                     let demand = self.shared.lock().demand.clone();
                     if let Some(frame) = kept.filter(|_| demand.viewers > 0) {
-                        self.send(frame, &demand);
+                        self.send_now(frame, &demand, now());
                     }
                     return;
                 }
@@ -119,22 +124,29 @@ impl Encode {
         }
     }
 
-    /// Makes the pictures of a frame, if they are to be sent.
-    fn send(&mut self, frame: Frame, demand: &Demand) {
+    /// Makes the pictures of a frame, if they are to be sent, and gives the frame back. What the maximum rate does not
+    /// allow yet is kept, for it may be the newest for long.
+    fn send(&mut self, frame: Frame, demand: &Demand, kept: &mut Option<Frame>) {
         let config = &self.shared.config;
         let at = now();
         if config.skip_same && self.unchanged.is(&frame, &demand.rungs, config.interval(), at) {
             self.shared.lock().counts.unchanged += 1;
             self.give_back(Some(frame));
         } else if self.budget.next() > at {
-            self.shared.lock().counts.skipped += 1;
-            self.give_back(Some(frame));
+            let old = kept.replace(frame);
+            self.shared.lock().counts.skipped += u64::from(old.is_some());
+            self.give_back(old);
         } else {
-            let skip_same = config.skip_same;
-            self.frame(&frame, demand, at);
-            let spent = if skip_same { self.unchanged.sent(frame, &demand.rungs, at) } else { Some(frame) };
-            self.give_back(spent);
+            self.send_now(frame, demand, at);
+            self.give_back(kept.take());
         }
+    }
+
+    fn send_now(&mut self, frame: Frame, demand: &Demand, at: Micros) {
+        self.frame(&frame, demand, at);
+        let skip_same = self.shared.config.skip_same;
+        let spent = if skip_same { self.unchanged.sent(frame, &demand.rungs, at) } else { Some(frame) };
+        self.give_back(spent);
     }
 
     fn frame(&mut self, frame: &Frame, demand: &Demand, begun: Micros) {
@@ -167,7 +179,7 @@ impl Encode {
         state.counts.quality = pictures.first().map_or(0, |p| p.quality);
         state.counts.size = self.shown_size.to_string();
         let full = self.full(&pictures, size);
-        state.wanted = self.wanted(&pictures);
+        state.wanted = self.wanted;
         state.full = Some(full);
         drop(state);
         let bytes = pictures.iter().map(|picture| picture.data.len()).sum();
@@ -183,6 +195,7 @@ impl Encode {
     fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Pictures, String> {
         let mut data = self.pool.take();
         self.shown_size = jpeg::tidy(&frame.data, &mut data).map_err(|e| e.to_string())?;
+        self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
         Ok(vec![Arc::new(self.picture(frame, data, (begun, now()), 0, 0))])
     }
 
@@ -226,6 +239,11 @@ impl Encode {
             pictures.push(Arc::new(self.picture(frame, data, (began, done), rung, encoding.quality)));
             began = done;
         }
+        self.wanted = 0;
+        for (rung, fit) in rungs.iter().zip(&self.fits) {
+            let asks = fit.expects(quality_of(*rung, best)).unwrap_or(0).min(rung.bytes);
+            self.wanted = self.wanted.saturating_add(asks);
+        }
         Ok(pictures)
     }
 
@@ -243,21 +261,13 @@ impl Encode {
         }
     }
 
-    /// Bytes that the last frame would have had at the asked quality, all rungs together.
-    fn wanted(&self, pictures: &[Arc<Picture>]) -> u32 {
-        let best = self.shared.config.quality;
-        let bytes = |picture: &Arc<Picture>, fit: &Fit| {
-            let expected = if picture.quality == 0 { None } else { fit.expects(best) };
-            expected.unwrap_or_else(|| u32::try_from(picture.data.len()).unwrap_or(u32::MAX))
-        };
-        pictures.iter().zip(&self.fits).map(|(picture, fit)| bytes(picture, fit)).fold(0, u32::saturating_add)
-    }
-
     /// The best picture of the last frame, as it would have been if nothing had limited it.
     fn full(&self, pictures: &[Arc<Picture>], size: Size) -> Full {
         match pictures.first() {
             Some(picture) if picture.quality > 0 => {
-                Full { size, quality: self.shared.config.quality, bytes: self.wanted(&pictures[..1]) }
+                let best = self.shared.config.quality;
+                let bytes = self.fits[usize::from(picture.rung).min(MOST_RUNGS - 1)].expects(best).unwrap_or(0);
+                Full { size, quality: best, bytes }
             }
             picture => Full {
                 size: self.shown_size,

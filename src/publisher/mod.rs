@@ -204,6 +204,8 @@ struct State {
     demand: Demand,
     /// Bytes of pictures that the uplink carries in one interval.
     carries: u32,
+    /// The same whether or not pictures are fitted to it.
+    link_carries: u32,
     /// Bytes that a frame would have at the asked quality, all rungs together.
     wanted: u32,
     /// The last picture as it would have been if nothing had limited it.
@@ -255,6 +257,7 @@ impl Shared {
         state.counts.stream = config.stream.to_string();
         state.demand.unwatched_since = Some(now());
         state.carries = ANY;
+        state.link_carries = ANY;
         Self { config, state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -312,7 +315,7 @@ impl State {
         if self.demand.viewers == 0 || fps <= 0.0 {
             return Load::default();
         }
-        let carries = if self.carries == ANY { 0.0 } else { f64::from(self.carries) };
+        let carries = if self.link_carries == ANY { 0.0 } else { f64::from(self.link_carries) };
         Load {
             camera: Stage::new(fps, report.fps_in),
             encoder: Stage::new(report.encode_ms.p50, 1000.0 / fps),

@@ -13,7 +13,7 @@ use crate::home::Hearth;
 use crate::hub::PROGRAM;
 use crate::mailbox::Receiver;
 use crate::net::address::HubAddress;
-use crate::net::link::{LinkState, LinkUser};
+use crate::net::link::{LINGER, LinkState, LinkUser};
 use crate::time::{Micros, millis, now};
 use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState, Want};
 
@@ -33,6 +33,8 @@ pub(super) struct Uplink {
     look_at_numbers: Micros,
     /// The longest picture that the hub takes, in bytes.
     max_picture: usize,
+    /// That there are longer ones was said on this connection.
+    told_too_long: bool,
 }
 
 impl Uplink {
@@ -49,6 +51,7 @@ impl Uplink {
             numbers: (None, Load::default()),
             look_at_numbers: Micros(0),
             max_picture: usize::MAX,
+            told_too_long: false,
         }
     }
 }
@@ -103,6 +106,7 @@ impl LinkUser for Uplink {
 
     fn control(&mut self, control: Control) -> Vec<Control> {
         if let Control::Welcome { max_picture, .. } = control {
+            self.told_too_long = false;
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
         } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
@@ -151,25 +155,35 @@ impl LinkUser for Uplink {
         !self.rest.is_empty() || self.pictures.has_value()
     }
 
+    fn linger(&self) -> Duration {
+        // A source that is over has a last picture; whoever interrupts does not wait for one.
+        if matches!(self.shared.lock().over, Some(Ok(()))) { Duration::from_secs(1) } else { LINGER }
+    }
+
     fn interval(&self) -> Duration {
         self.shared.config.interval()
     }
 
     fn carries(&mut self, bytes: u32) {
         let config = &self.shared.config;
-        self.shared.lock().carries = config.asked().need(bytes, config.interval()).bytes;
+        let mut state = self.shared.lock();
+        state.carries = config.asked().need(bytes, config.interval()).bytes;
+        state.link_carries = config.asked().carries(bytes, config.interval());
     }
 
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         if self.rest.is_empty() {
             self.rest.extend(self.pictures.try_take()?);
         }
-        let picture = self.rest.pop_front()?;
-        if picture.data.len() > self.max_picture {
+        let mut picture = self.rest.pop_front()?;
+        while picture.data.len() > self.max_picture {
             // The hub would end the connection over it.
-            log::warn!("a picture of {} bytes is left out: the hub takes {}", picture.data.len(), self.max_picture);
+            if !std::mem::replace(&mut self.told_too_long, true) {
+                let (length, most) = (picture.data.len(), self.max_picture);
+                log::warn!("pictures of {length} bytes are left out: the hub takes {most}; lower --quality or --size");
+            }
             self.shared.lock().counts.broken += 1;
-            return None;
+            picture = self.rest.pop_front()?;
         }
         let at = now();
         let mut state = self.shared.lock();

@@ -52,6 +52,10 @@ struct Seen {
 }
 
 impl Seen {
+    fn has_failed(&self) -> bool {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// Why there was no picture, and what to do about it; `None` if there was one.
     fn nothing(&self, name: &str) -> Option<String> {
         if self.pictures.load(Ordering::Relaxed) > 0 {
@@ -105,8 +109,8 @@ impl Live {
             self.over = true;
             return nothing.map_or(Ok(Next::End), |why| Err(SourceError::Final(why)));
         }
-        let came = self.seen.bytes.load(Ordering::Relaxed) > 0;
-        Err(SourceError::Lost(nothing.filter(|_| came).unwrap_or_else(|| format!("nobody writes to {name}"))))
+        let told = self.seen.bytes.load(Ordering::Relaxed) > 0 || self.seen.has_failed();
+        Err(SourceError::Lost(nothing.filter(|_| told).unwrap_or_else(|| format!("nobody writes to {name}"))))
     }
 }
 
@@ -211,7 +215,7 @@ impl Reader {
                 began = if wait.is_zero() { began } else { self.sleep(wait) };
                 if intake.held_back(now()) {
                     let (name, fps) = (&self.name, self.fps);
-                    log::info!(
+                    log::warn!(
                         "{name} gives pictures faster than --fps {fps}: they are played at that rate; \
                          for a live producer give a higher --fps"
                     );

@@ -220,6 +220,8 @@ impl Watched {
         report.asked = told.and_then(|s| s.asked.clone()).unwrap_or_default();
         if let Some(quality) = self.want.quality.filter(|_| report.asked.quality > 0) {
             report.asked.quality = quality;
+            // The publisher knows how large its own quality is; of another, what comes tells.
+            report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
         report.limit = limit(&report.load);

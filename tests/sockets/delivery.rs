@@ -132,8 +132,9 @@ fn a_viewers_maximum_rate_holds_where_pictures_cannot_be_made_smaller() {
         for number in 1..=4 {
             publisher.publish(number, 400_000);
             assert_eq!(free.number(), number);
-            if number == 1 {
-                assert_eq!(held.number(), 1);
+            // The first picture does not count for more than it should have been.
+            if number <= 2 {
+                assert_eq!(held.number(), number);
             }
         }
         // What came meanwhile was left out, and the newest is sent when the rate allows.

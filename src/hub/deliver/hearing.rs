@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::peer::{Metrics, Role};
-use crate::adapt::Asked;
+use crate::adapt::{Asked, Budget};
 use crate::credit::Credit;
 use crate::frame::Picture;
 use crate::hub::Shared;
@@ -29,6 +29,7 @@ pub(super) struct Hearing<'a> {
     pub(super) metrics: &'a mut Metrics,
     pub(super) credit: &'a mut Credit,
     pub(super) asked: &'a mut Asked,
+    pub(super) budget: &'a mut Budget,
     pub(super) requests: &'a mut u32,
     pub(super) room: &'a mut String,
     pub(super) bare: bool,
@@ -141,6 +142,7 @@ impl Hearing<'_> {
                     Ok(()) => {
                         *self.room = room;
                         *self.asked = asked(want);
+                        *self.budget = Budget::default();
                     }
                     Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
                 }
@@ -148,8 +150,13 @@ impl Hearing<'_> {
             Control::List => self.answers.push(Control::Streams { streams: shared.list(self.room) }),
             Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
                 let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
-                let asked = state.asked.map(|asked| AskedPicture { size: plain_text(&asked.size, ""), ..asked });
-                let told = StreamState { reason, asked, ..state };
+                let asked = state.asked.map(|asked| AskedPicture {
+                    size: plain_text(&asked.size, ""),
+                    // A number that JSON cannot hold would end every viewer's connection.
+                    fps: if asked.fps.is_finite() { asked.fps.clamp(0.0, 1000.0) } else { 0.0 },
+                    ..asked
+                });
+                let told = StreamState { reason, asked, load: state.load.checked(), ..state };
                 let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, told, at)));
             }
             Control::Bye { .. } => return Err(Broken::Closed),

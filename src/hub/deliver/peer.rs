@@ -120,6 +120,8 @@ pub(super) struct Peer {
     since: Micros,
     metrics: Metrics,
     reported: (Micros, u64),
+    /// Pictures, bytes, skips and errors that are in the hub's sums already.
+    summed: [u64; 4],
     credit: Credit,
     ladder: Ladder,
     asked: Asked,
@@ -173,6 +175,7 @@ impl Peer {
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
+            summed: [0; 4],
             credit: Credit::new(),
             ladder: Ladder::new(),
             asked: asked(want),
@@ -351,7 +354,9 @@ impl Peer {
         }
         let bytes = self.connection.length_of(picture);
         self.credit.given(picture.sequence, bytes, now);
-        self.budget.spend(bytes, self.asked.max_rate, now);
+        // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
+        let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
+        self.budget.spend(charge, self.asked.max_rate, now);
         let spans = picture.spans;
         let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
         self.connection.send_picture(picture, now.since(arrived))?;
@@ -441,6 +446,7 @@ impl Peer {
             metrics: &mut self.metrics,
             credit: &mut self.credit,
             asked: &mut self.asked,
+            budget: &mut self.budget,
             room: &mut self.room,
             bare: self.bare,
             requests: &mut self.requests,
@@ -545,18 +551,24 @@ impl Peer {
         }
     }
 
+    /// Adds what came since the last time to the hub's sums.
+    pub(super) fn sum_up(&mut self, shared: &Shared) {
+        let totals = &shared.totals;
+        let given = if matches!(self.role, Role::Publisher(_)) { 0 } else { self.metrics.pictures };
+        let sums = [given, self.connection.bytes_out, self.metrics.skipped, self.metrics.errors];
+        let all = [&totals.pictures, &totals.bytes, &totals.skipped, &totals.errors];
+        for ((sum, before), total) in sums.iter().zip(&mut self.summed).zip(all) {
+            total.fetch_add(sum.saturating_sub(*before), Ordering::Relaxed);
+            *before = *sum;
+        }
+    }
+
     /// The connection is over: sums, and the line about it.
     pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
         let broken = matches!(why, Broken::Wire(_) | Broken::Stuck);
         self.metrics.errors += u64::from(broken);
         self.metrics.bytes = self.connection.bytes_in.max(self.connection.bytes_out);
-        let totals = &shared.totals;
-        totals.errors.fetch_add(self.metrics.errors, Ordering::Relaxed);
-        totals.skipped.fetch_add(self.metrics.skipped, Ordering::Relaxed);
-        totals.bytes.fetch_add(self.connection.bytes_out, Ordering::Relaxed);
-        if !matches!(self.role, Role::Publisher(_)) {
-            totals.pictures.fetch_add(self.metrics.pictures, Ordering::Relaxed);
-        }
+        self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
         if let (Broken::Wire(error), true) = (why, self.session.is_some()) {
             let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };

@@ -340,7 +340,8 @@ mod tests {
         let picture = crate::wire::jpeg_split::tests::picture(64, b"whole");
         let mut frame = Frame::default();
         let padded = [&picture[..], &[0; 2]].concat();
-        assert!(fill(&padded, &meta(Flags::empty(), 0), &mut frame, PixelFormat::Jpeg, Size::new(2, 2), 0));
+        let meta = Metadata { bytesused: u32::try_from(padded.len()).unwrap(), ..meta(Flags::empty(), 0) };
+        assert!(fill(&padded, &meta, &mut frame, PixelFormat::Jpeg, Size::new(2, 2), 0));
         assert_eq!(frame.data[..], picture);
     }
 }
