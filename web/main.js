@@ -29,7 +29,9 @@ async function list() {
   if (document.visibilityState !== "visible" || stage.isOpen) return;
   try {
     const answer = await fetch("api/streams", { cache: "no-store" });
-    const { streams, viewers } = await answer.json();
+    const { streams: all, viewers } = await answer.json();
+    // A name that somebody waits for and that nobody has published yet is only a name.
+    const streams = all.filter((/** @type {{published?: boolean, reason?: string}} */ s) => s.published || s.reason);
     grid.show(streams);
     by("empty").hidden = streams.length > 0;
     const live = streams.filter((/** @type {{live: boolean}} */ s) => s.live).length;

@@ -13,10 +13,13 @@ use mio::Waker;
 
 use crate::time::{Micros, now};
 
-/// Time to say what one wants before one gives way. Whoever has something to say says it with the first packet.
-const SAY: Duration = Duration::from_millis(200);
+/// Time to say what one wants before one gives way, from when one is heard; and while all threads are busy. Whoever has
+/// something to say says it with the first packet.
+const SAY: Patience = Patience { usual: Duration::from_millis(200), busy: Duration::from_millis(20) };
 /// Time to be answered before one gives way: to send a body, or to wait for a camera to open.
-const BE_ANSWERED: Duration = Duration::from_secs(1);
+const BE_ANSWERED: Patience = Patience { usual: Duration::from_secs(1), busy: Duration::from_millis(200) };
+/// How soon it is looked again whether somebody has to give way while all threads are busy.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// For a moment there may be so many times more than for long.
 const FOR_A_MOMENT: usize = 4;
 
@@ -53,17 +56,17 @@ impl Door {
         if pending.threads < FOR_A_MOMENT * self.most {
             return None;
         }
-        close(pending.give_way(self.most, now()));
+        close(pending.give_way(self.most, true, now()));
         // Whoever leaves wakes the thread that accepts.
         pending.full = true;
-        Some(SAY)
+        Some(LOOK_AGAIN)
     }
 
     /// Somebody is at the door until the answer is dropped.
     pub(super) fn knock(self: &Arc<Self>, socket: TcpStream) -> Standing {
-        let (at, mut pending) = (now(), self.pending());
-        let serial = pending.stand(socket, at);
-        close(pending.give_way(self.most, at));
+        let mut pending = self.pending();
+        let serial = pending.stand(socket);
+        close(pending.give_way(self.most, false, now()));
         Standing { door: self.clone(), serial }
     }
 
@@ -103,14 +106,14 @@ pub(super) struct Standing {
 }
 
 impl Standing {
-    /// It has said what it wants, and is being answered.
-    pub(super) fn is_answered(&self) {
-        self.door.pending().until(self.serial, now() + BE_ANSWERED);
+    /// It is heard from now on, for the first time or once more.
+    pub(super) fn is_heard(&self) {
+        self.door.pending().stay(self.serial, SAY, now());
     }
 
-    /// It has got its answer, and may say something else.
-    pub(super) fn may_ask_again(&self) {
-        self.door.pending().until(self.serial, now() + SAY);
+    /// It has said what it wants, and is being answered.
+    pub(super) fn is_answered(&self) {
+        self.door.pending().stay(self.serial, BE_ANSWERED, now());
     }
 
     /// It goes in: it gives way to nobody any more.
@@ -134,11 +137,27 @@ impl Drop for Standing {
     }
 }
 
+/// How long somebody gives way to nobody.
+#[derive(Clone, Copy)]
+struct Patience {
+    usual: Duration,
+    /// While all threads are busy.
+    busy: Duration,
+}
+
 struct Waiting<S> {
     serial: u64,
     socket: S,
+    /// Since when it has had how much time. `None`: its thread has not come to hear it yet, which is not its fault.
+    since: Option<(Micros, Patience)>,
+}
+
+impl<S> Waiting<S> {
     /// Until when it gives way to nobody.
-    until: Micros,
+    fn until(&self, busy: bool) -> Micros {
+        self.since
+            .map_or(Micros(u64::MAX), |(since, patience)| since + if busy { patience.busy } else { patience.usual })
+    }
 }
 
 /// The rules of the door.
@@ -180,16 +199,16 @@ impl<S> Pending<S> {
     }
 
     /// One more, with a thread that hears it.
-    fn stand(&mut self, socket: S, now: Micros) -> u64 {
+    fn stand(&mut self, socket: S) -> u64 {
         self.serial += 1;
         self.threads += 1;
-        self.waiting.push(Waiting { serial: self.serial, socket, until: now + SAY });
+        self.waiting.push(Waiting { serial: self.serial, socket, since: None });
         self.serial
     }
 
-    fn until(&mut self, serial: u64, until: Micros) {
+    fn stay(&mut self, serial: u64, patience: Patience, now: Micros) {
         if let Some(one) = self.waiting.iter_mut().find(|w| w.serial == serial) {
-            one.until = until;
+            one.since = Some((now, patience));
         }
     }
 
@@ -198,11 +217,11 @@ impl<S> Pending<S> {
     }
 
     /// Takes out those who are too many and have had their time, who has had it longest first.
-    fn give_way(&mut self, most: usize, now: Micros) -> Vec<S> {
+    fn give_way(&mut self, most: usize, busy: bool, now: Micros) -> Vec<S> {
         let mut gone = Vec::new();
         while self.waiting.len() > most {
-            let longest = self.waiting.iter().enumerate().min_by_key(|(_, w)| w.until);
-            let Some((at, _)) = longest.filter(|(_, w)| w.until <= now) else { break };
+            let longest = self.waiting.iter().enumerate().min_by_key(|(_, w)| w.until(busy));
+            let Some((at, _)) = longest.filter(|(_, w)| w.until(busy) <= now) else { break };
             gone.push(self.waiting.swap_remove(at).socket);
         }
         gone
@@ -245,22 +264,36 @@ mod tests {
     fn who_has_had_its_time_gives_way_and_who_has_just_come_does_not() {
         let mut pending = Pending::default();
         for n in 0..100 {
-            pending.stand(n, at(n));
+            let serial = pending.stand(n);
+            pending.stay(serial, SAY, at(n));
         }
-        assert!(pending.give_way(64, at(199)).is_empty(), "all came a moment ago");
-        assert_eq!(pending.give_way(64, at(209)), (0..10).collect::<Vec<_>>(), "the first who came");
-        assert_eq!(pending.give_way(64, at(10_000)), (10..36).collect::<Vec<_>>(), "not more than must");
-        assert!(pending.give_way(64, at(10_000)).is_empty());
+        assert!(pending.give_way(64, false, at(199)).is_empty(), "all came a moment ago");
+        assert_eq!(pending.give_way(64, false, at(209)), (0..10).collect::<Vec<_>>(), "the first who came");
+        assert_eq!(pending.give_way(64, false, at(10_000)), (10..36).collect::<Vec<_>>(), "not more than must");
+        assert!(pending.give_way(64, false, at(10_000)).is_empty());
+    }
+
+    #[test]
+    fn while_all_are_busy_a_moment_must_do_but_it_begins_when_one_is_heard() {
+        let mut pending = Pending::default();
+        let serials = ["says nothing", "waits for a thread", "is answered"].map(|who| pending.stand(who));
+        pending.stay(serials[0], SAY, at(0));
+        pending.stay(serials[2], BE_ANSWERED, at(0));
+        assert!(pending.give_way(0, true, at(19)).is_empty());
+        assert_eq!(pending.give_way(0, true, at(20)), ["says nothing"]);
+        assert_eq!(pending.give_way(0, true, at(200)), ["is answered"]);
+        assert!(pending.give_way(0, true, at(100_000)).is_empty());
     }
 
     #[test]
     fn who_is_being_answered_has_longer_and_who_went_in_gives_way_to_nobody() {
         let mut pending = Pending::default();
-        let serials = ["posts", "goes in", "says nothing"].map(|who| pending.stand(who, at(0)));
-        pending.until(serials[0], at(1000));
+        let serials = ["posts", "goes in", "says nothing"].map(|who| pending.stand(who));
+        serials.iter().for_each(|serial| pending.stay(*serial, SAY, at(0)));
+        pending.stay(serials[0], BE_ANSWERED, at(0));
         pending.forget(serials[1]);
-        assert_eq!(pending.give_way(0, at(999)), ["says nothing"]);
-        assert_eq!(pending.give_way(0, at(1000)), ["posts"]);
+        assert_eq!(pending.give_way(0, false, at(999)), ["says nothing"]);
+        assert_eq!(pending.give_way(0, false, at(1000)), ["posts"]);
         assert_eq!(pending.threads, 3, "a thread counts until it ends");
     }
 }

@@ -48,6 +48,7 @@ type Heard = io::Result<Option<Guest>>;
 impl Newcomer<'_> {
     /// Hears what a newcomer wants.
     pub(super) fn hear(&self) -> Heard {
+        self.standing.is_heard();
         let patience = self.shared.config.handshake;
         self.socket.set_nonblocking(false)?;
         self.socket.set_write_timeout(Some(patience))?;
@@ -110,7 +111,7 @@ impl Newcomer<'_> {
                 Served::Again(again, rest) => {
                     (patient, bytes) = (again, rest);
                     patient.extend(self.shared.config.handshake);
-                    self.standing.may_ask_again();
+                    self.standing.is_heard();
                 }
                 Served::Guest(guest) => {
                     let http::Guest { framing, wish, hello, early } = *guest;

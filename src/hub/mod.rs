@@ -49,9 +49,9 @@ pub struct HubConfig {
     pub max_publishers: usize,
     /// The longest picture in bytes. Default 8 MiB.
     pub max_picture: usize,
-    /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, and a
-    /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own.
-    /// Default 64.
+    /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, or a
+    /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own, and
+    /// then a tenth of that time must do, a fifth while being answered. Default 64.
     pub max_pending: usize,
     /// Connections from one address at most, loopback excepted. Default 256, for many viewers behind one router.
     pub max_per_address: usize,

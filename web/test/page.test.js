@@ -74,8 +74,16 @@ after(async () => {
 });
 
 test("all streams are a grid, and a click makes one large", async () => {
+  const waiting = new AbortController();
+  fetch(`${address}stream/main/typo`, { signal: waiting.signal }).catch(() => {});
+  await until("somebody waits for a stream that is none", async () => {
+    const { streams } = await (await fetch(`${address}api/streams`)).json();
+    return streams.some((s) => s.name === "typo");
+  });
   const { page, errors } = await open("");
   await page.locator('.tile[data-stream="main/gate"].live').waitFor();
+  assert.equal(await page.locator('.tile[data-stream="main/typo"]').count(), 0);
+  waiting.abort();
   await page.click('.tile[data-stream="main/door"]');
   await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 10));
   const first = await stamp(page);
