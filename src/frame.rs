@@ -179,3 +179,16 @@ impl Picture {
 /// A picture's bytes as base64, or nothing as long as nobody asked.
 #[derive(Debug, Default)]
 pub struct Base64Once(OnceLock<Buffer>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_made_when_the_first_asks_and_then_kept() {
+        let picture = Picture { data: vec![0, 1, 2, 3].into(), ..Picture::default() };
+        assert!(picture.text.0.get().is_none());
+        assert_eq!(picture.base64(), b"AAECAw==");
+        assert!(std::ptr::eq(picture.base64(), picture.base64()), "the same bytes for all");
+    }
+}

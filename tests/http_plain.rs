@@ -233,6 +233,21 @@ fn what_cannot_be_served_is_refused_in_words() {
 }
 
 #[test]
+fn a_request_that_does_not_end_is_answered_408_in_its_time() {
+    limited(|| {
+        let patience = Duration::from_millis(300);
+        let hub = hub_with(|c| c.handshake = patience);
+        let begun = Instant::now();
+        let mut http = Http::connect(hub.address());
+        http.send(b"GET /health HTTP/1.1\r\nHost: hu");
+        let answer = http.answer();
+        assert_eq!(answer.status, 408);
+        assert!(begun.elapsed() >= patience && answer.text().contains("too long"), "{}", answer.text());
+        assert!(http.is_over());
+    });
+}
+
+#[test]
 fn a_connection_is_kept_open_for_the_next_request_and_head_brings_no_body() {
     limited(|| {
         let hub = hub();
