@@ -72,7 +72,7 @@ pub enum Due {
     /// Nothing before this time.
     At(Micros),
     /// Send this.
-    Send(Control),
+    Send(Box<Control>),
     /// The other side has been silent for too long: the connection is dead.
     Dead,
 }
@@ -123,7 +123,7 @@ impl Session {
         }
         self.pings += 1;
         self.next_ping = now + if self.pings < EARLY_PINGS { EARLY_EVERY } else { PING_EVERY };
-        Due::Send(Control::Ping { time: now.0 })
+        Due::Send(Box::new(Control::Ping { time: now.0 }))
     }
 
     /// For how long nothing was heard.
@@ -236,8 +236,10 @@ mod tests {
         loop {
             match session.due(now) {
                 Due::At(next) => now = next,
-                Due::Send(Control::Ping { time }) => sent.push((time - START.0) / MS),
-                Due::Send(other) => panic!("{other:?}"),
+                Due::Send(ping) => match *ping {
+                    Control::Ping { time } => sent.push((time - START.0) / MS),
+                    other => panic!("{other:?}"),
+                },
                 Due::Dead => break,
             }
         }

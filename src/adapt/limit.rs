@@ -41,9 +41,9 @@ impl std::fmt::Display for Limit {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stage {
     /// For what was asked. 0: nothing, or nobody knows.
-    pub needs: f32,
+    pub needs: f64,
     /// What there is. 0: nobody knows.
-    pub has: f32,
+    pub has: f64,
 }
 
 impl Stage {
@@ -53,19 +53,20 @@ impl Stage {
         let round = |value: f64| {
             // No number that a peer may send is one that JSON cannot hold any more.
             let value = if value.is_finite() { value.clamp(0.0, 1e12) } else { 0.0 };
-            let unit = 10_f64.powi(value.max(1e-3).log10().floor() as i32 - 2);
-            ((value / unit).round() * unit) as f32
+            let digits = 2 - value.max(1e-3).log10().floor() as i32;
+            // Divided, not multiplied by a tenth, so that 33.3 is written as 33.3.
+            let scale = 10_f64.powi(digits.abs());
+            if digits >= 0 { (value * scale).round() / scale } else { (value / scale).round() * scale }
         };
         Self { needs: round(needs), has: round(has) }
     }
 
     /// How busy it would be with what was asked; 1 is all it can, 0 is unknown or nothing.
     #[must_use]
-    pub fn load(self) -> f32 {
+    pub fn load(self) -> f64 {
         if self.needs > 0.0 && self.has > 0.0 { self.needs / self.has } else { 0.0 }
     }
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     fn is_unknown(&self) -> bool {
         self.load() == 0.0
     }
@@ -99,7 +100,7 @@ impl Load {
     /// The same with numbers that make sense, whoever sent them.
     #[must_use]
     pub fn checked(self) -> Self {
-        let check = |stage: Stage| Stage::new(stage.needs.into(), stage.has.into());
+        let check = |stage: Stage| Stage::new(stage.needs, stage.has);
         Self {
             camera: check(self.camera),
             encoder: check(self.encoder),
@@ -143,7 +144,7 @@ pub fn limit(load: &Load) -> Limit {
         (Limit::Downlink, load.downlink.load()),
         (Limit::Decoder, load.decoder.load()),
     ];
-    let mut worst = (Limit::Nothing, 1.0_f32);
+    let mut worst = (Limit::Nothing, 1.0_f64);
     for (stage, share) in stages {
         if share > worst.1 * if worst.0 == Limit::Nothing { 1.0 } else { 1.1 } {
             worst = (stage, share);

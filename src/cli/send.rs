@@ -29,7 +29,7 @@ Examples:
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
-    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs, - for standard input, http://…
+    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://…
     #[arg(
         short,
         long,
@@ -39,7 +39,7 @@ struct Options {
         default_value = "auto"
     )]
     source: String,
-    /// Width and height; the nearest a camera has is scaled to it
+    /// Width and height; the nearest a camera has is scaled to it. Files and streams pass as they are
     #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
     size: Size,
     /// Pictures a second, 0.1 to 240; files and standard input are played at this rate

@@ -70,12 +70,13 @@ fn line(report: &PublishReport) -> String {
         (true, false) => format!(" of {}", asked.quality),
         (false, _) => format!(" of {} quality {}", asked.size, asked.quality),
     };
+    let same = if report.unchanged == 0 { String::new() } else { format!(", {} unchanged", report.unchanged) };
     let limit = match report.limit {
         Limit::Nothing => String::new(),
         limit => format!(", limited: the {limit} {}", report.load.in_words(limit)),
     };
     format!(
-        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}{of}, {viewers}, age {:.1} ms, {} dropped{limit}",
+        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}{of}, {viewers}, age {:.1} ms, {} dropped{same}{limit}",
         report.fps_in,
         report.fps_out,
         report.kbytes_per_second,

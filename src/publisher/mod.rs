@@ -307,11 +307,16 @@ impl State {
     fn asked(&self, config: &PublisherConfig) -> AskedPicture {
         let Some(full) = self.full else { return AskedPicture::default() };
         let fps = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(config.wish.fps).min(config.wish.fps);
-        AskedPicture { size: full.size.to_string(), quality: full.quality, fps: fps as f32, bytes: full.bytes }
+        AskedPicture {
+            size: full.size.to_string(),
+            quality: full.quality,
+            fps: (fps * 100.0).round() / 100.0,
+            bytes: full.bytes,
+        }
     }
 
     fn load(&self, report: &PublishReport) -> Load {
-        let fps = f64::from(report.asked.fps);
+        let fps = report.asked.fps;
         if self.demand.viewers == 0 || fps <= 0.0 {
             return Load::default();
         }

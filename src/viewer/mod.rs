@@ -229,6 +229,11 @@ impl Watched {
     }
 
     fn in_words(&self, name: &str, now: Micros) -> (State, String) {
+        let waiting = || match name.contains('/') {
+            true => format!("waiting for {name}"),
+            // Whoever named no stream may not have met a room yet, and has nothing that sends.
+            false => format!("waiting for streamflow-send, in room {name}"),
+        };
         match &self.link {
             LinkState::Connecting => (State::Connecting, "connecting to the hub".into()),
             LinkState::Waiting { why, until } => {
@@ -242,12 +247,12 @@ impl Watched {
                     None => (State::Live, String::new()),
                     Some(silence) => (State::Lost, format!("no picture for {}", in_words(silence))),
                 },
-                Some(stream) if stream.reason.is_empty() => (State::Waiting, format!("waiting for {name}")),
+                Some(stream) if stream.reason.is_empty() => (State::Waiting, waiting()),
                 Some(stream) => {
                     let since = Duration::from_millis(stream.since_ms) + now.since(self.stream_told);
                     (State::Lost, format!("{}, {}", stream.reason, in_words(since)))
                 }
-                None => (State::Waiting, format!("waiting for {name}")),
+                None => (State::Waiting, waiting()),
             },
         }
     }
@@ -273,7 +278,7 @@ impl Watched {
         }
         let asked = &report.asked;
         // Whoever does not say at which rate it publishes, does so as it comes.
-        let fps = if asked.fps > 0.0 { f64::from(asked.fps) } else { report.fps };
+        let fps = if asked.fps > 0.0 { asked.fps } else { report.fps };
         let spent = &report.budget_ms;
         let from_nobody = publisher.encoder == Stage::default();
         Load {

@@ -132,7 +132,7 @@ pub struct AskedPicture {
     /// JPEG quality, 1 to 100; 0: as they come from the source.
     pub quality: u8,
     /// Pictures a second.
-    pub fps: f32,
+    pub fps: f64,
     /// Bytes of the last picture at this size and quality, made or worked out; 0 unknown.
     #[serde(default)]
     pub bytes: u32,
