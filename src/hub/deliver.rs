@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
+use slab::Slab;
 
 pub(super) use self::peer::{Newcomer, Wish};
-use self::peer::{Peer, Role};
+use self::peer::{Peer, Role, Turn};
 use super::Shared;
 use super::stream::Stream;
 use crate::net::connection::{Broken, Drained};
@@ -114,9 +115,8 @@ struct Loop {
     shared: Arc<Shared>,
     index: usize,
     poll: Poll,
-    peers: HashMap<usize, Peer>,
+    peers: Slab<Peer>,
     tokens: HashMap<ConnectionId, usize>,
-    next_token: usize,
     audiences: BTreeMap<u64, Audience>,
     /// Streams with a picture that this loop has not given out yet.
     fresh: Vec<Arc<Stream>>,
@@ -142,9 +142,8 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         shared,
         index,
         poll,
-        peers: HashMap::new(),
+        peers: Slab::new(),
         tokens: HashMap::new(),
-        next_token: 0,
         audiences: BTreeMap::new(),
         fresh: Vec::new(),
         again: Vec::new(),
@@ -201,7 +200,7 @@ impl Loop {
             return (self.index == 0 && self.shared.has_guests()).then_some(Duration::from_secs(1));
         }
         let at = now();
-        let paced = self.paced.iter().filter_map(|t| self.peers.get(t)?.paced_until()).min();
+        let paced = self.paced.iter().filter_map(|t| self.peers.get(*t)?.paced_until()).min();
         Some(paced.unwrap_or(self.next_tick).min(self.next_tick).since(at))
     }
 
@@ -224,16 +223,16 @@ impl Loop {
     /// Does something with a connection, and drops it if that fails.
     fn with(&mut self, id: ConnectionId, act: impl FnOnce(&mut Peer) -> Result<(), Broken>) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         if let Err(why) = act(peer) {
             self.remove(token, &why);
         }
     }
 
     fn adopt(&mut self, newcomer: Newcomer) {
-        let token = self.next_token;
-        self.next_token += 1;
         let (mut peer, wish, mut early) = Peer::new(newcomer, self.shared.config.edge_times, now());
+        let place = self.peers.vacant_entry();
+        let token = place.key();
         let interest = Interest::READABLE | Interest::WRITABLE;
         if let Err(error) = self.poll.registry().register(&mut peer.connection.socket, Token(token), interest) {
             log::warn!("{}: {error}", peer.address);
@@ -242,10 +241,10 @@ impl Loop {
         }
         let id = peer.id;
         self.tokens.insert(id, token);
-        self.peers.insert(token, peer);
+        place.insert(peer);
         self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
         if let Err(refusal) = self.begin(token, wish) {
-            if let (Some(peer), 1..) = (self.peers.get(&token), self.lines_left) {
+            if let (Some(peer), 1..) = (self.peers.get(token), self.lines_left) {
                 self.lines_left -= 1;
                 log::info!("{}: refused: {refusal}", peer.address);
             }
@@ -254,7 +253,7 @@ impl Loop {
             self.with(id, |peer| peer.say_bye(&bye));
             return;
         }
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         let mut fresh = Vec::new();
         let fed = peer.feed(&self.shared, &mut early, &mut fresh);
         self.note(fresh);
@@ -265,7 +264,7 @@ impl Loop {
     }
 
     fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::room::Refusal> {
-        let Some(peer) = self.peers.get_mut(&token) else { return Ok(()) };
+        let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
         match wish {
             Wish::Publish { key, replace, instance } => {
@@ -300,10 +299,10 @@ impl Loop {
 
     fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        if !self.peers.get(&token).is_some_and(Peer::is_member) {
+        if !self.peers.get(token).is_some_and(Peer::is_member) {
             self.unwatch(token);
         }
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         stream.add_viewer(self.index);
         peer.watch(id, stream);
         let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
@@ -320,7 +319,7 @@ impl Loop {
 
     fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
         let Some(&token) = self.tokens.get(&member) else { return };
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         let address = peer.address;
         if let Role::Member(member) = &mut peer.role {
             member.add_view(view, opening, address, now());
@@ -331,7 +330,7 @@ impl Loop {
     fn unview(&mut self, member: ConnectionId, view: ConnectionId) {
         let Some(&token) = self.tokens.get(&member) else { return };
         self.tokens.remove(&view);
-        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         if let Some(stream) = member.remove_view(view) {
             self.leave_audience(stream.id, token);
         }
@@ -339,7 +338,7 @@ impl Loop {
 
     /// All that a member saw.
     fn unview_all(&mut self, token: usize) {
-        let Some(Role::Member(member)) = self.peers.get_mut(&token).map(|p| &mut p.role) else { return };
+        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         let streams: Vec<_> = member.view_ids().into_iter().map(|id| (id, member.remove_view(id))).collect();
         for (id, stream) in streams {
             self.tokens.remove(&id);
@@ -350,7 +349,7 @@ impl Loop {
     }
 
     fn unwatch(&mut self, token: usize) {
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         let Some(id) = peer.unwatch() else { return };
         self.leave_audience(id, token);
     }
@@ -373,32 +372,17 @@ impl Loop {
             let Some(audience) = self.audiences.get_mut(&stream.id) else { continue };
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
-            let mut failed = Vec::new();
-            for i in 0..count {
-                let token = audience.tokens[(audience.first + i) % count];
-                let Some(peer) = self.peers.get_mut(&token) else { continue };
-                if peer.is_member() {
-                    match peer.offer_view(stream.id, &newest, now()) {
-                        Ok(()) if peer.paced_until().is_some() && !peer.listed => {
-                            peer.listed = true;
-                            self.paced.push(token);
-                        }
-                        Ok(()) => {}
-                        Err(why) => failed.push((token, why)),
-                    }
-                    continue;
-                }
-                match peer.offer(&newest, now()) {
-                    Ok(offered) => {
-                        if offered.paced && !peer.listed {
-                            peer.listed = true;
-                            self.paced.push(token);
-                        }
-                        audience.needs_changed |= offered.need_changed;
-                    }
+            let (before, from) = audience.tokens.split_at(audience.first);
+            let (mut failed, mut turn) = (Vec::new(), Turn::for_viewers(count));
+            for &token in from.iter().chain(before) {
+                let Some(peer) = self.peers.get_mut(token) else { continue };
+                match peer.offer(stream.id, &newest, &mut turn, now()) {
+                    Ok(need_changed) => audience.needs_changed |= need_changed,
                     Err(why) => failed.push((token, why)),
                 }
+                list_paced(&mut self.paced, peer, token);
             }
+            stream.numbers.add(&turn.tally);
             for (token, why) in failed {
                 self.remove(token, &why);
             }
@@ -408,7 +392,7 @@ impl Loop {
     fn ready(&mut self, event: &Event) {
         let token = event.token().0;
         if event.is_writable() {
-            let Some(peer) = self.peers.get_mut(&token) else { return };
+            let Some(peer) = self.peers.get_mut(token) else { return };
             match peer.flush(now()) {
                 Ok(()) => self.offer_newest(token),
                 Err(why) => return self.remove(token, &why),
@@ -421,38 +405,26 @@ impl Loop {
 
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize) {
-        let Some(peer) = self.peers.get_mut(&token) else { return };
-        if let Role::Member(member) = &mut peer.role {
-            let mut seen = member.seen();
-            let done = seen.try_for_each(|stream| peer.offer_view(stream.id, &stream.newest(self.index), now()));
-            return match done {
-                Ok(()) => self.pace(token),
-                Err(why) => self.remove(token, &why),
-            };
-        }
-        let Some(audience) = peer.watching().and_then(|id| self.audiences.get_mut(&id)) else { return };
-        match peer.offer(&audience.stream.newest(self.index), now()) {
-            Ok(offered) => {
-                if offered.paced && !peer.listed {
-                    peer.listed = true;
-                    self.paced.push(token);
+        let Some(peer) = self.peers.get_mut(token) else { return };
+        for stream in peer.watched() {
+            let mut turn = Turn::default();
+            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut turn, now());
+            stream.numbers.add(&turn.tally);
+            match offered {
+                Ok(false) => {}
+                Ok(true) => {
+                    if let Some(audience) = self.audiences.get_mut(&stream.id) {
+                        audience.needs_changed = true;
+                    }
                 }
-                audience.needs_changed |= offered.need_changed;
+                Err(why) => return self.remove(token, &why),
             }
-            Err(why) => self.remove(token, &why),
         }
-    }
-
-    /// Notes that somebody in a room waits until a point in time.
-    fn pace(&mut self, token: usize) {
-        if let Some(peer) = self.peers.get_mut(&token).filter(|p| p.paced_until().is_some() && !p.listed) {
-            peer.listed = true;
-            self.paced.push(token);
-        }
+        list_paced(&mut self.paced, peer, token);
     }
 
     fn read(&mut self, token: usize) {
-        let Some(peer) = self.peers.get_mut(&token) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         let mut fresh = Vec::new();
         let read = peer.read(&self.shared, &mut self.scratch, &mut fresh);
         self.note(fresh);
@@ -483,7 +455,7 @@ impl Loop {
         }
         let at = now();
         for token in std::mem::take(&mut self.paced) {
-            let Some(peer) = self.peers.get_mut(&token) else { continue };
+            let Some(peer) = self.peers.get_mut(token) else { continue };
             match peer.paced_until() {
                 Some(until) if until > at => self.paced.push(token),
                 Some(_) => {
@@ -499,7 +471,7 @@ impl Loop {
     fn sum_up_needs(&mut self) {
         for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
             audience.needs_changed = false;
-            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(token)).map(|peer| peer.need);
+            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.need);
             self.shared.need(&audience.stream, self.index, needs.collect());
         }
     }
@@ -514,7 +486,7 @@ impl Loop {
         self.judge_load(at);
         let busy = self.busy;
         let mut over = Vec::new();
-        for (&token, peer) in &mut self.peers {
+        for (token, peer) in &mut self.peers {
             peer.sum_up(&self.shared);
             if let Err(why) = peer.tick(at, self.shared.config.stuck_after).and_then(|()| peer.loop_is_busy(busy)) {
                 over.push((token, why));
@@ -565,7 +537,10 @@ impl Loop {
     fn remove(&mut self, token: usize, why: &Broken) {
         self.unwatch(token);
         self.unview_all(token);
-        let Some(mut peer) = self.peers.remove(&token) else { return };
+        let Some(mut peer) = self.peers.try_remove(token) else { return };
+        // Its token goes to the next one who comes.
+        self.paced.retain(|t| *t != token);
+        self.again.retain(|t| *t != token);
         self.tokens.remove(&peer.id);
         // The socket closes in any case; a failure to deregister changes nothing.
         let _ = self.poll.registry().deregister(&mut peer.connection.socket);
@@ -592,11 +567,19 @@ impl Loop {
         self.fresh.extend(fresh);
         self.give_out();
         let bye = Control::Bye { cause: Cause::Stopping, reason: "the hub stops".into() };
-        for peer in self.peers.values_mut() {
+        for (_, peer) in &mut self.peers {
             if peer.say_bye(&bye).is_ok() {
                 let _ = peer.connection.socket.shutdown(std::net::Shutdown::Write);
             }
             peer.end(&self.shared, &Broken::Closed, now());
         }
+    }
+}
+
+/// Notes a viewer that waits until a point in time.
+fn list_paced(paced: &mut Vec<usize>, peer: &mut Peer, token: usize) {
+    if !peer.listed && peer.paced_until().is_some() {
+        peer.listed = true;
+        paced.push(token);
     }
 }

@@ -88,20 +88,50 @@ impl StreamNumbers {
         self.lock().retain(|v| !Arc::ptr_eq(v, viewer));
     }
 
+    /// What a loop has given out.
+    pub(super) fn add(&self, tally: &Tally) {
+        let add = |n: &AtomicU64, by: u64| {
+            if by > 0 {
+                n.fetch_add(by, Ordering::Relaxed);
+            }
+        };
+        add(&self.sent, tally.sent);
+        add(&self.bytes, tally.bytes);
+        add(&self.skipped, tally.skipped);
+        add(&self.age_sum, tally.age_sum);
+        for (n, by) in self.ages.iter().zip(tally.ages) {
+            add(n, by);
+        }
+    }
+}
+
+/// What one loop gives out of a stream in one turn. The stream is told the sums: if each picture were, the loops would
+/// wait for each other.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    sent: u64,
+    bytes: u64,
+    skipped: u64,
+    ages: [u64; AGE_BUCKETS.len() + 1],
+    age_sum: u64,
+}
+
+impl Tally {
     /// A viewer was given a picture, and `skipped` were left out before it.
-    pub(super) fn sent(&self, viewer: &ViewerNumbers, picture: &Picture, skipped: u64, now: Micros) {
-        let add = |n: &AtomicU64, by: u64| n.fetch_add(by, Ordering::Relaxed);
+    pub(super) fn sent(&mut self, viewer: &ViewerNumbers, picture: &Picture, skipped: u64, now: Micros) {
+        // Only the viewer's own loop writes its numbers.
+        let add = |n: &AtomicU64, by: u64| n.store(n.load(Ordering::Relaxed) + by, Ordering::Relaxed);
         let age = micros(now.since(picture.captured));
         let bytes = picture.data.len() as u64;
-        add(&self.sent, 1);
-        add(&self.bytes, bytes);
-        add(&self.age_sum, age);
+        self.sent += 1;
+        self.bytes += bytes;
+        self.skipped += skipped;
+        self.age_sum += age;
         let bucket = AGE_BUCKETS.iter().position(|limit| age <= limit * 1000).unwrap_or(AGE_BUCKETS.len());
-        add(&self.ages[bucket], 1);
+        self.ages[bucket] += 1;
         add(&viewer.pictures, 1);
         add(&viewer.bytes, bytes);
         if skipped > 0 {
-            add(&self.skipped, skipped);
             add(&viewer.skipped, skipped);
         }
         viewer.age.store(age, Ordering::Relaxed);
@@ -115,10 +145,10 @@ mod tests {
 
     #[test]
     fn pictures_a_second_are_those_of_the_last_one() {
-        let (numbers, at) = (StreamNumbers::default(), |ms: u64| Micros(ms * 1000));
+        let (mut tally, at) = (Tally::default(), |ms: u64| Micros(ms * 1000));
         let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "room", at(0));
         for n in 0..60 {
-            numbers.sent(&viewer, &Picture::default(), 0, at(n * 33));
+            tally.sent(&viewer, &Picture::default(), 0, at(n * 33));
             viewer.tick(at(n * 33));
         }
         assert!((29_000..32_000).contains(&viewer.fps.load(Ordering::Relaxed)), "{viewer:?}");
@@ -132,7 +162,9 @@ mod tests {
         let numbers = StreamNumbers::default();
         let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "native", Micros(0));
         for age in [0, 1000, 1001, 4_000_000, 60_000_000] {
-            numbers.sent(&viewer, &Picture::default(), 1, Micros(age));
+            let mut tally = Tally::default();
+            tally.sent(&viewer, &Picture::default(), 1, Micros(age));
+            numbers.add(&tally);
         }
         let counts = numbers.ages.each_ref().map(|n| n.load(Ordering::Relaxed));
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);

@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 
 use super::http;
 use super::layout::{self, Dialect, Head, Pieces};
+use super::pages::Pages;
 use crate::frame::Picture;
 use crate::time::now;
 use crate::wire::WireError;
@@ -321,11 +322,17 @@ impl Connection {
         self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + framing::PREFIX + HEADER
     }
 
-    /// Begins to send a picture. Only for a connection that [`is_idle`](Self::is_idle).
+    /// Begins to send a picture, by way of its `pages` where it has some. Only for a connection that
+    /// [`is_idle`](Self::is_idle).
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn send_picture(&mut self, picture: &Arc<Picture>, hub: Duration) -> Result<Sent, Broken> {
+    pub fn send_picture(
+        &mut self,
+        picture: &Arc<Picture>,
+        pages: Option<&Pages>,
+        hub: Duration,
+    ) -> Result<Sent, Broken> {
         debug_assert!(self.is_idle(), "a picture is offered only when nothing waits");
         if let Framing::WebSocket(_, End::Client) = &self.framing {
             // What a client sends is masked, so it must be copied (RFC 6455, section 5.3).
@@ -336,8 +343,9 @@ impl Connection {
         }
         let mut head = Head::new();
         self.framing.finish_head(&mut head, picture, hub);
-        let mut written = 0;
-        let sent = write(&mut self.socket, head.bytes(), self.framing.pieces(picture), &mut written)?;
+        let pieces = self.framing.pieces(picture);
+        let mut written = pages.map_or(0, |pages| pages.begin(&self.socket, head.bytes(), pieces, picture));
+        let sent = write(&mut self.socket, head.bytes(), pieces, &mut written)?;
         self.bytes_out += written as u64;
         if sent == Sent::Partly {
             self.outgoing =

@@ -16,7 +16,7 @@ pub(super) const MAX_HEAD: usize = 2048;
 /// What separates the parts of a multipart stream.
 pub const BOUNDARY: &str = "streamflow-next-picture";
 /// Ends a part. It follows its picture at once: browsers show a part only when they have seen where it ends.
-const PART_END: &[u8] = b"\r\n--streamflow-next-picture\r\n";
+pub(super) const PART_END: &[u8] = b"\r\n--streamflow-next-picture\r\n";
 
 /// What a WebSocket that does not speak the native protocol gets.
 #[derive(Debug)]

@@ -378,14 +378,7 @@ impl<U: LinkUser> Runner<U> {
         let interval = self.user.interval();
         while self.user.has_picture() {
             let at = now();
-            let mut verdict = open.credit.ask(at, interval);
-            if verdict == Verdict::Measure {
-                open.credit.measured(sockopt::measure(&connection.socket), at);
-                if let Some(control) = open.credit.control(at) {
-                    sockopt::control(&connection.socket, control);
-                }
-                verdict = open.credit.ask(at, interval);
-            }
+            let verdict = sockopt::ask_credit(&connection.socket, &mut open.credit, at, interval);
             self.user.carries(open.ladder.update(at, open.credit.rate(at), interval, open.last_bytes));
             if let Verdict::Later(until) = verdict {
                 return Ok(Some(until));
@@ -398,7 +391,7 @@ impl<U: LinkUser> Runner<U> {
             open.credit.given(picture.sequence, bytes, at);
             open.last_bytes = if open.last_sequence == picture.sequence { open.last_bytes + bytes } else { bytes };
             open.last_sequence = picture.sequence;
-            connection.send_picture(&picture, Duration::ZERO)?;
+            connection.send_picture(&picture, None, Duration::ZERO)?;
         }
         Ok(None)
     }

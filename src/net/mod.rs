@@ -5,4 +5,5 @@ pub mod connection;
 pub mod http;
 pub mod layout;
 pub mod link;
+pub mod pages;
 pub mod sockopt;

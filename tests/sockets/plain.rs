@@ -49,6 +49,24 @@ fn a_length_and_a_jpeg_is_a_stream() {
 }
 
 #[test]
+fn a_crowd_gets_what_was_published_byte_by_byte() {
+    limited(|| {
+        let hub = with_plain(None);
+        let mut crowd: Vec<_> = (0..40).map(|_| Peer::connect(hub.plain_address().unwrap())).collect();
+        until("all watch", || hub.counts().1 == 40);
+        let mut publisher = Peer::connect(hub.address());
+        for grey in 0..30 {
+            // Pages that are still on their way must not be those of the next picture.
+            let picture = [&jpeg(grey)[..], &vec![grey; 60_000]].concat();
+            publisher.packet(&picture);
+            for plain in &mut crowd {
+                assert!(plain_picture(plain) == picture);
+            }
+        }
+    });
+}
+
+#[test]
 fn a_second_publisher_without_a_name_gets_another_one() {
     limited(|| {
         let hub = hub();

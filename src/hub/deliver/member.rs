@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Peer, Role};
+use super::peer::{Peer, Role, Turn, in_hub, skipped};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
@@ -97,10 +97,10 @@ impl Member {
     }
 
     /// All that it sees, beginning with whose turn it is.
-    pub(super) fn seen(&mut self) -> std::vec::IntoIter<Arc<Stream>> {
+    pub(super) fn seen(&mut self) -> Vec<Arc<Stream>> {
         self.turn = (self.turn + 1) % self.views.len().max(1);
         let (before, from) = self.views.split_at(self.turn.min(self.views.len()));
-        from.iter().chain(before).filter_map(|v| v.stream.clone()).collect::<Vec<_>>().into_iter()
+        from.iter().chain(before).filter_map(|v| v.stream.clone()).collect()
     }
 
     /// The views' identities.
@@ -134,7 +134,13 @@ impl Member {
 
 impl Peer {
     /// Gives a member the newest picture of one of the streams that it sees, if it can take one now.
-    pub(super) fn offer_view(&mut self, stream: u64, newest: &Newest, now: Micros) -> Result<(), Broken> {
+    pub(super) fn offer_view(
+        &mut self,
+        stream: u64,
+        newest: &Newest,
+        turn: &mut Turn,
+        now: Micros,
+    ) -> Result<(), Broken> {
         let wants = self.wants_picture();
         let need = self.need;
         let Role::Member(member) = &self.role else { return Ok(()) };
@@ -155,17 +161,13 @@ impl Peer {
             return Ok(());
         }
         let view = &mut member.views[at];
-        let skipped = view.given.map_or(0, |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1)));
+        let skipped = view.given.map_or(0, |given| skipped(given, picture));
         view.given = Some(picture.sequence);
-        if let Some(stream) = &view.stream {
-            stream.numbers.sent(&view.numbers, picture, skipped, now);
-        }
+        turn.tally.sent(&view.numbers, picture, skipped, now);
         self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
         let bytes = self.connection.length_of(picture);
         self.spend_credit(picture.sequence, bytes, now);
-        let spans = picture.spans;
-        let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
-        self.connection.send_picture(picture, now.since(arrived))?;
+        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
         self.note_sent(picture, now);
         Ok(())
     }

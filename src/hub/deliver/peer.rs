@@ -14,12 +14,13 @@ use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
-use crate::hub::numbers::ViewerNumbers;
+use crate::hub::numbers::{Tally, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::stream::{Newest, Stream};
 use crate::hub::{PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::net::layout::Dialect;
+use crate::net::pages::SharedPages;
 use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, in_words};
@@ -86,13 +87,11 @@ pub(super) struct Viewer {
     paced: Option<Micros>,
 }
 
-/// What came of offering a viewer the newest picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Offered {
-    /// Offer again at [`Peer::paced_until`].
-    pub(super) paced: bool,
-    /// What it needs has changed.
-    pub(super) need_changed: bool,
+/// What a loop makes and counts while it gives out the pictures of one stream.
+#[derive(Default)]
+pub(super) struct Turn {
+    pub(super) pages: SharedPages,
+    pub(super) tally: Tally,
 }
 
 #[derive(Default)]
@@ -142,6 +141,13 @@ pub(super) struct Peer {
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
     _place: Box<dyn Send>,
+}
+
+impl Turn {
+    /// For so many viewers, about.
+    pub(super) fn for_viewers(count: usize) -> Self {
+        Self { pages: SharedPages::new(count), tally: Tally::default() }
+    }
 }
 
 impl Peer {
@@ -242,7 +248,7 @@ impl Peer {
         self.connection.is_idle() && self.closing.is_none()
     }
 
-    /// A picture is on its way to somebody in a room.
+    /// A picture is on its way.
     pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
@@ -251,15 +257,7 @@ impl Peer {
 
     /// What the connection's credit says to a picture now.
     pub(super) fn ask_credit(&mut self, now: Micros, interval: Duration) -> Verdict {
-        let verdict = self.credit.ask(now, interval);
-        if verdict != Verdict::Measure {
-            return verdict;
-        }
-        self.credit.measured(sockopt::measure(&self.connection.socket), now);
-        if let Some(control) = self.credit.control(now) {
-            sockopt::control(&self.connection.socket, control);
-        }
-        self.credit.ask(now, interval)
+        sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, interval)
     }
 
     /// A picture of so many bytes is given to the connection.
@@ -284,11 +282,14 @@ impl Peer {
         Some(id)
     }
 
-    pub(super) fn watching(&self) -> Option<u64> {
-        match &self.role {
-            Role::Viewer(viewer) => Some(viewer.stream.id),
-            Role::None | Role::Publisher(_) | Role::Member(_) => None,
-        }
+    /// The streams that it sees, beginning with whose turn it is.
+    pub(super) fn watched(&mut self) -> impl Iterator<Item = Arc<Stream>> + use<> {
+        let (one, many) = match &mut self.role {
+            Role::Viewer(viewer) => (Some(viewer.stream.clone()), Vec::new()),
+            Role::Member(member) => (None, member.seen()),
+            Role::None | Role::Publisher(_) => (None, Vec::new()),
+        };
+        one.into_iter().chain(many)
     }
 
     /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
@@ -319,57 +320,48 @@ impl Peer {
         }
     }
 
-    /// Gives a viewer the newest picture for it, if it has not had it and can take one now.
-    pub(super) fn offer(&mut self, newest: &Newest, now: Micros) -> Result<Offered, Broken> {
-        let idle = self.connection.is_idle() && self.closing.is_none();
-        let Role::Viewer(viewer) = &mut self.role else { return Ok(Offered::default()) };
-        let Some(picture) = newest.choose(self.need) else { return Ok(Offered::default()) };
+    /// Gives a viewer the newest picture of a stream for it, if it has not had it and can take one now. Says whether
+    /// what it needs has changed; if it must wait, [`Self::paced_until`] says how long.
+    pub(super) fn offer(&mut self, stream: u64, newest: &Newest, turn: &mut Turn, now: Micros) -> Result<bool, Broken> {
+        if self.is_member() {
+            return self.offer_view(stream, newest, turn, now).map(|()| false);
+        }
+        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
+        let Some(picture) = newest.choose(self.need) else { return Ok(false) };
         if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
-            return Ok(Offered::default());
+            return Ok(false);
         }
-        let mut verdict = self.credit.ask(now, newest.interval);
-        if verdict == Verdict::Measure {
-            self.credit.measured(sockopt::measure(&self.connection.socket), now);
-            if let Some(control) = self.credit.control(now) {
-                sockopt::control(&self.connection.socket, control);
-            }
-            verdict = self.credit.ask(now, newest.interval);
-        }
+        let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
         let before = self.need;
         let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
         self.need = self.asked.need(fits, newest.interval);
         let need_changed = self.need != before;
         let carries = Some(self.asked.carries(fits, newest.interval)).filter(|bytes| *bytes != ANY);
+        let idle = self.connection.is_idle() && self.closing.is_none();
         if carries != self.carries {
             self.carries = carries;
             self.connection.send_control(&Control::Link { bytes: carries, busy: self.busy })?;
         }
-        let idle = idle && self.connection.is_idle();
         viewer.paced = match verdict {
             Verdict::Later(until) => Some(until),
             Verdict::Now | Verdict::Measure => Some(self.budget.next()).filter(|next| *next > now),
         };
-        if viewer.paced.is_some() || !idle {
-            return Ok(Offered { paced: viewer.paced.is_some(), need_changed });
+        if viewer.paced.is_some() || !idle || !self.connection.is_idle() {
+            return Ok(need_changed);
         }
         let bytes = self.connection.length_of(picture);
         self.credit.given(picture.sequence, bytes, now);
         // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
         let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
         self.budget.spend(charge, self.asked.max_rate, now);
-        let spans = picture.spans;
-        let arrived = picture.captured + spans.capture + spans.encode + spans.uplink;
-        self.connection.send_picture(picture, now.since(arrived))?;
-        let gap = |given| u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1));
-        let skipped = viewer.given.map_or(0, gap);
+        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
+        let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
         self.metrics.skipped += skipped;
-        viewer.stream.numbers.sent(&self.numbers, picture, skipped, now);
+        turn.tally.sent(&self.numbers, picture, skipped, now);
         viewer.given = Some(picture.sequence);
         viewer.bytes = bytes;
-        self.metrics.pictures += 1;
-        self.metrics.age_sum += now.since(picture.captured);
-        self.progress = now;
-        Ok(Offered { paced: false, need_changed })
+        self.note_sent(picture, now);
+        Ok(need_changed)
     }
 
     /// Its loop has so much to do that pictures wait, or has not any more.
@@ -531,7 +523,7 @@ impl Peer {
         if self.wants_picture()
             && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
         {
-            self.connection.send_picture(&picture, Duration::ZERO)?;
+            self.connection.send_picture(&picture, None, Duration::ZERO)?;
         }
         if let Role::Member(member) = &mut self.role
             && member.due(now)
@@ -592,4 +584,15 @@ impl Peer {
             in_words(open),
         )
     }
+}
+
+/// How long the hub has had a picture.
+pub(super) fn in_hub(picture: &Picture, now: Micros) -> Duration {
+    let spans = picture.spans;
+    now.since(picture.captured + spans.capture + spans.encode + spans.uplink)
+}
+
+/// Pictures left out between the one given last and this one.
+pub(super) fn skipped(given: u32, picture: &Picture) -> u64 {
+    u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1))
 }
