@@ -47,12 +47,17 @@ impl ViewerNumbers {
         }
     }
 
-    /// Works out the pictures a second, once a second.
-    pub(super) fn tick(&self, now: Micros) {
+    /// What the viewer was given so far, told ten times a second; once a second, works out the pictures a second.
+    pub(super) fn tick(&self, metrics: &Metrics, now: Micros) {
+        self.pictures.store(metrics.pictures, Ordering::Relaxed);
+        self.bytes.store(metrics.bytes, Ordering::Relaxed);
+        self.skipped.store(metrics.skipped, Ordering::Relaxed);
+        self.age.store(metrics.age, Ordering::Relaxed);
+        self.rung.store(metrics.rung, Ordering::Relaxed);
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let since = now.since(counted.0);
         if since >= Duration::from_secs(1) {
-            let pictures = self.pictures.load(Ordering::Relaxed);
+            let pictures = metrics.pictures;
             let millihertz = (pictures - counted.1) as f64 * 1000.0 / since.as_secs_f64();
             self.fps.store(millihertz as u32, Ordering::Relaxed);
             *counted = (now, pictures);
@@ -116,26 +121,36 @@ pub(super) struct Tally {
     age_sum: u64,
 }
 
+/// What the loop counts of one connection: a viewer's pictures given, or a publisher's taken.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    pub(super) pictures: u64,
+    pub(super) bytes: u64,
+    pub(super) skipped: u64,
+    pub(super) errors: u64,
+    pub(super) age_sum: Duration,
+    /// Of the last picture, as [`ViewerNumbers`] has them.
+    age: u64,
+    rung: u32,
+}
+
 impl Tally {
     /// A viewer was given a picture, and `skipped` were left out before it.
-    pub(super) fn sent(&mut self, viewer: &ViewerNumbers, picture: &Picture, skipped: u64, now: Micros) {
-        // Only the viewer's own loop writes its numbers.
-        let add = |n: &AtomicU64, by: u64| n.store(n.load(Ordering::Relaxed) + by, Ordering::Relaxed);
-        let age = micros(now.since(picture.captured));
-        let bytes = picture.data.len() as u64;
+    pub(super) fn sent(&mut self, viewer: &mut Metrics, picture: &Picture, skipped: u64, now: Micros) {
+        let span = now.since(picture.captured);
+        let (age, bytes) = (micros(span), picture.data.len() as u64);
         self.sent += 1;
         self.bytes += bytes;
         self.skipped += skipped;
         self.age_sum += age;
         let bucket = AGE_BUCKETS.iter().position(|limit| age <= limit * 1000).unwrap_or(AGE_BUCKETS.len());
         self.ages[bucket] += 1;
-        add(&viewer.pictures, 1);
-        add(&viewer.bytes, bytes);
-        if skipped > 0 {
-            add(&viewer.skipped, skipped);
-        }
-        viewer.age.store(age, Ordering::Relaxed);
-        viewer.rung.store(u32::from(picture.quality) << 8 | u32::from(picture.rung), Ordering::Relaxed);
+        viewer.pictures += 1;
+        viewer.bytes += bytes;
+        viewer.skipped += skipped;
+        viewer.age_sum += span;
+        viewer.age = age;
+        viewer.rung = u32::from(picture.quality) << 8 | u32::from(picture.rung);
     }
 }
 
@@ -145,25 +160,24 @@ mod tests {
 
     #[test]
     fn pictures_a_second_are_those_of_the_last_one() {
-        let (mut tally, at) = (Tally::default(), |ms: u64| Micros(ms * 1000));
+        let (mut tally, mut metrics, at) = (Tally::default(), Metrics::default(), |ms: u64| Micros(ms * 1000));
         let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "room", at(0));
         for n in 0..60 {
-            tally.sent(&viewer, &Picture::default(), 0, at(n * 33));
-            viewer.tick(at(n * 33));
+            tally.sent(&mut metrics, &Picture::default(), 0, at(n * 33));
+            viewer.tick(&metrics, at(n * 33));
         }
         assert!((29_000..32_000).contains(&viewer.fps.load(Ordering::Relaxed)), "{viewer:?}");
-        viewer.tick(at(4000));
-        viewer.tick(at(5000));
+        viewer.tick(&metrics, at(4000));
+        viewer.tick(&metrics, at(5000));
         assert_eq!(viewer.fps.load(Ordering::Relaxed), 0);
     }
 
     #[test]
     fn every_age_has_its_bucket() {
-        let numbers = StreamNumbers::default();
-        let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "native", Micros(0));
+        let (numbers, mut viewer) = (StreamNumbers::default(), Metrics::default());
         for age in [0, 1000, 1001, 4_000_000, 60_000_000] {
             let mut tally = Tally::default();
-            tally.sent(&viewer, &Picture::default(), 1, Micros(age));
+            tally.sent(&mut viewer, &Picture::default(), 1, Micros(age));
             numbers.add(&tally);
         }
         let counts = numbers.ages.each_ref().map(|n| n.load(Ordering::Relaxed));

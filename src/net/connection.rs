@@ -59,9 +59,9 @@ impl Framing {
         match self {
             Self::Native(_) => layout::native_head(head, picture, hub),
             Self::WebSocket(..) => layout::websocket_head(head, picture, hub),
-            Self::Plain | Self::Body(_) => head.push(&framing::prefix(picture.data.len())),
+            Self::Plain | Self::Body(_) => layout::put(head, &framing::prefix(picture.data.len())),
             Self::Multipart(opening) => {
-                head.push(&std::mem::take(opening));
+                layout::put(head, &std::mem::take(opening));
                 layout::part_head(head, picture);
             }
             Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
@@ -344,12 +344,11 @@ impl Connection {
         let mut head = Head::new();
         self.framing.finish_head(&mut head, picture, hub);
         let pieces = self.framing.pieces(picture);
-        let mut written = pages.map_or(0, |pages| pages.begin(&self.socket, head.bytes(), pieces, picture));
-        let sent = write(&mut self.socket, head.bytes(), pieces, &mut written)?;
+        let mut written = pages.map_or(0, |pages| pages.begin(&self.socket, &head, pieces, picture));
+        let sent = write(&mut self.socket, &head, pieces, &mut written)?;
         self.bytes_out += written as u64;
         if sent == Sent::Partly {
-            self.outgoing =
-                Some(Outgoing { head: head.bytes().to_vec(), body: Body::Picture(picture.clone()), written });
+            self.outgoing = Some(Outgoing { head: head.to_vec(), body: Body::Picture(picture.clone()), written });
         }
         Ok(sent)
     }

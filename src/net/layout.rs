@@ -5,14 +5,14 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arrayvec::ArrayVec;
+
 use crate::frame::Picture;
 use crate::time::{millis, now};
 use crate::wire::framing;
 use crate::wire::packet::{HEADER, picture_header};
 use crate::wire::websocket;
 
-/// Longest head before a picture.
-pub(super) const MAX_HEAD: usize = 2048;
 /// What separates the parts of a multipart stream.
 pub const BOUNDARY: &str = "streamflow-next-picture";
 /// Ends a part. It follows its picture at once: browsers show a part only when they have seen where it ends.
@@ -41,38 +41,12 @@ pub enum Dialect {
 /// The pieces of a message that are the same for all viewers of one kind, in order.
 pub(super) type Pieces<'a> = [&'a [u8]; 4];
 
-/// A head under construction.
-pub(super) struct Head {
-    bytes: [u8; MAX_HEAD],
-    length: usize,
-}
+/// A head under construction, of 2048 bytes at most.
+pub(super) type Head = ArrayVec<u8, 2048>;
 
-impl Head {
-    pub(super) fn new() -> Self {
-        Self { bytes: [0; MAX_HEAD], length: 0 }
-    }
-
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    /// Appends what fits; the limits of its parts see to it that all does.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        let n = bytes.len().min(MAX_HEAD - self.length);
-        self.bytes[self.length..self.length + n].copy_from_slice(&bytes[..n]);
-        self.length += n;
-    }
-}
-
-impl Write for Head {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.push(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+/// Appends to a head what fits; the limits of its parts see to it that all does.
+pub(super) fn put(head: &mut Head, bytes: &[u8]) {
+    let _ = head.write_all(bytes);
 }
 
 fn metadata(picture: &Picture) -> &[u8] {
@@ -116,15 +90,15 @@ pub(super) fn dialect<'a>(dialect: &Dialect, picture: &'a Picture) -> Pieces<'a>
 
 /// The head of a native packet on plain TCP.
 pub(super) fn native_head(head: &mut Head, picture: &Picture, hub: Duration) {
-    head.push(&framing::prefix(HEADER + total(native(picture))));
-    head.push(&picture_header(picture, hub));
+    put(head, &framing::prefix(HEADER + total(native(picture))));
+    put(head, &picture_header(picture, hub));
 }
 
 /// The head of a native packet in a server's WebSocket message.
 pub(super) fn websocket_head(head: &mut Head, picture: &Picture, hub: Duration) {
     let (bytes, n) = websocket::server_header(HEADER + total(native(picture)), false);
-    head.push(&bytes[..n]);
-    head.push(&picture_header(picture, hub));
+    put(head, &bytes[..n]);
+    put(head, &picture_header(picture, hub));
 }
 
 /// The head of a part: what it is, how long, and how old.
@@ -150,15 +124,15 @@ pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture
     match dialect {
         Dialect::Jpeg => {
             let (bytes, n) = websocket::server_header(pieces, false);
-            head.push(&bytes[..n]);
+            put(head, &bytes[..n]);
         }
         Dialect::Detection { opening } => {
             let taken = unix_time().saturating_sub(now().since(picture.captured)).as_secs_f64();
             let mut text = Head::new();
             let _ = write!(text, r#"{opening},"frame_count":{},"timestamp":{taken:.6},"metadata":"#, picture.sequence);
-            let (bytes, n) = websocket::server_header(text.length + pieces, true);
-            head.push(&bytes[..n]);
-            head.push(text.bytes());
+            let (bytes, n) = websocket::server_header(text.len() + pieces, true);
+            put(head, &bytes[..n]);
+            put(head, &text);
         }
         Dialect::Room { opening, binary: false } => {
             let taken = unix_time().saturating_sub(now().since(picture.captured)).as_millis();
@@ -167,20 +141,20 @@ pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture
                 text,
                 r#"{{"type":"video_frame","user_name":{opening},"timestamp":{taken},"data":"data:image/jpeg;base64,"#
             );
-            let (bytes, n) = websocket::server_header(text.length + pieces, true);
-            head.push(&bytes[..n]);
-            head.push(text.bytes());
+            let (bytes, n) = websocket::server_header(text.len() + pieces, true);
+            put(head, &bytes[..n]);
+            put(head, &text);
         }
         Dialect::Room { opening, binary: true } => {
             let mut whose = Head::new();
             let _ = write!(whose, r#"{{"user_name":{opening},"metadata":"#);
-            let (bytes, n) = websocket::server_header(HEADER + whose.length + pieces, false);
-            head.push(&bytes[..n]);
+            let (bytes, n) = websocket::server_header(HEADER + whose.len() + pieces, false);
+            put(head, &bytes[..n]);
             let mut header = picture_header(picture, hub);
-            let metadata = u32::try_from(whose.length + pieces - picture.data.len()).unwrap_or(0);
+            let metadata = u32::try_from(whose.len() + pieces - picture.data.len()).unwrap_or(0);
             header[28..].copy_from_slice(&metadata.to_le_bytes());
-            head.push(&header);
-            head.push(whose.bytes());
+            put(head, &header);
+            put(head, &whose);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::peer::{Metrics, Role};
+use super::peer::Role;
 use crate::adapt::{Asked, Budget};
 use crate::credit::Credit;
 use crate::frame::Picture;
 use crate::hub::Shared;
+use crate::hub::numbers::Metrics;
 use crate::hub::stream::Stream;
 use crate::net::connection::Broken;
 use crate::room::{ConnectionId, StreamKey};

@@ -8,7 +8,7 @@ use super::peer::{Peer, Role, Turn, in_hub, skipped};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::numbers::ViewerNumbers;
+use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
 use crate::net::layout::{Dialect, unix_time};
@@ -47,6 +47,7 @@ struct View {
     opening: Arc<str>,
     stream: Option<Arc<Stream>>,
     given: Option<u32>,
+    metrics: Metrics,
     numbers: Arc<ViewerNumbers>,
 }
 
@@ -75,7 +76,7 @@ impl Member {
 
     pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>, address: SocketAddr, now: Micros) {
         let numbers = Arc::new(ViewerNumbers::new(address, "room", now));
-        self.views.push(View { id, opening, stream: None, given: None, numbers });
+        self.views.push(View { id, opening, stream: None, given: None, metrics: Metrics::default(), numbers });
     }
 
     /// Ends a view, and says which stream it was of.
@@ -110,7 +111,7 @@ impl Member {
 
     /// Works out what is counted by the second.
     pub(super) fn tick(&self, now: Micros) {
-        self.views.iter().for_each(|view| view.numbers.tick(now));
+        self.views.iter().for_each(|view| view.numbers.tick(&view.metrics, now));
     }
 
     /// What is to be said in the client's own words.
@@ -163,7 +164,7 @@ impl Peer {
         let view = &mut member.views[at];
         let skipped = view.given.map_or(0, |given| skipped(given, picture));
         view.given = Some(picture.sequence);
-        turn.tally.sent(&view.numbers, picture, skipped, now);
+        turn.tally.sent(&mut view.metrics, picture, skipped, now);
         self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
         let bytes = self.connection.length_of(picture);
         self.spend_credit(picture.sequence, bytes, now);

@@ -14,7 +14,7 @@ use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
-use crate::hub::numbers::{Tally, ViewerNumbers};
+use crate::hub::numbers::{Metrics, Tally, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::stream::{Newest, Stream};
 use crate::hub::{PROGRAM, Shared};
@@ -94,46 +94,40 @@ pub(super) struct Turn {
     pub(super) tally: Tally,
 }
 
-#[derive(Default)]
-pub(super) struct Metrics {
-    pub(super) pictures: u64,
-    bytes: u64,
-    skipped: u64,
-    pub(super) errors: u64,
-    pub(super) age_sum: Duration,
-}
-
+/// Laid out as written (`repr(C)`): what every picture touches comes first and side by side, since with a thousand viewers
+/// none of it is in the cache any more when the next picture comes.
+#[repr(C)]
 pub(super) struct Peer {
+    pub(super) role: Role,
+    /// Goodbye was said: when the connection is closed at the latest.
+    closing: Option<Micros>,
+    /// What its link and its wishes ask of the stream now.
+    pub(super) need: Need,
+    /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
+    carries: Option<u32>,
+    busy: Option<u8>,
+    /// It is on the loop's list of those who wait until a point in time.
+    pub(super) listed: bool,
+    credit: Credit,
+    ladder: Ladder,
+    asked: Asked,
+    budget: Budget,
+    pub(super) connection: Connection,
+    metrics: Metrics,
+    /// When the peer last took a byte, or had nothing to take.
+    progress: Micros,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
-    pub(super) connection: Connection,
-    pub(super) role: Role,
     what: String,
     session: Option<Session>,
     bare: bool,
     room: String,
-    /// Goodbye was said: when the connection is closed at the latest.
-    closing: Option<Micros>,
-    /// When the peer last took a byte, or had nothing to take.
-    progress: Micros,
     since: Micros,
-    metrics: Metrics,
     reported: (Micros, u64),
     /// Pictures, bytes, skips and errors that are in the hub's sums already.
     summed: [u64; 4],
-    credit: Credit,
-    ladder: Ladder,
-    asked: Asked,
-    /// What its link and its wishes ask of the stream now.
-    pub(super) need: Need,
-    budget: Budget,
-    /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
-    carries: Option<u32>,
-    busy: Option<u8>,
     /// Requests since the last tick that make work for others than the asker.
     requests: u32,
-    /// It is on the loop's list of those who wait until a point in time.
-    pub(super) listed: bool,
     first: Option<Packet>,
     /// What is published, for a publisher.
     key: Option<StreamKey>,
@@ -248,7 +242,7 @@ impl Peer {
         self.connection.is_idle() && self.closing.is_none()
     }
 
-    /// A picture is on its way.
+    /// A picture is on its way to somebody in a room.
     pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
@@ -356,11 +350,10 @@ impl Peer {
         self.budget.spend(charge, self.asked.max_rate, now);
         self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
         let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
-        self.metrics.skipped += skipped;
-        turn.tally.sent(&self.numbers, picture, skipped, now);
+        turn.tally.sent(&mut self.metrics, picture, skipped, now);
         viewer.given = Some(picture.sequence);
         viewer.bytes = bytes;
-        self.note_sent(picture, now);
+        self.progress = now;
         Ok(need_changed)
     }
 
@@ -507,7 +500,7 @@ impl Peer {
             }
         }
         self.keep_company(now)?;
-        self.numbers.tick(now);
+        self.numbers.tick(&self.metrics, now);
         if let Role::Member(member) = &self.role {
             member.tick(now);
         }
@@ -559,7 +552,6 @@ impl Peer {
     pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
         let broken = matches!(why, Broken::Wire(_) | Broken::Stuck);
         self.metrics.errors += u64::from(broken);
-        self.metrics.bytes = self.connection.bytes_in.max(self.connection.bytes_out);
         self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
         if let (Broken::Wire(error), true) = (why, self.session.is_some()) {
