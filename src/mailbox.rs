@@ -55,8 +55,17 @@ impl<T> Shared<T> {
 impl<T> Sender<T> {
     /// Puts a value in; an older one that nobody took is given back, and counted. Never waits.
     pub fn put(&self, value: T) -> Option<T> {
+        self.put_or_join(value, |_, value| Some(value))
+    }
+
+    /// As [`put`](Self::put), but one that nobody took may take the new one in: `join` gives back what it does not.
+    pub fn put_or_join(&self, value: T, join: impl FnOnce(&mut T, T) -> Option<T>) -> Option<T> {
         let mut slot = self.0.lock();
-        let old = slot.value.replace(value);
+        let left = match &mut slot.value {
+            Some(old) => join(old, value),
+            None => Some(value),
+        };
+        let old = left.and_then(|value| slot.value.replace(value));
         slot.replaced += u64::from(old.is_some());
         drop(slot);
         self.0.filled.notify_one();
@@ -106,7 +115,13 @@ impl<T> Receiver<T> {
     /// The newest value if there is one now.
     #[must_use]
     pub fn try_take(&self) -> Option<T> {
-        self.0.lock().value.take()
+        self.take_if(|_| true)
+    }
+
+    /// The newest value if there is one now, and it is such a one.
+    #[must_use]
+    pub fn take_if(&self, is: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.0.lock().value.take_if(|value| is(value))
     }
 
     /// How many values were replaced before anyone took them.
@@ -144,6 +159,25 @@ mod tests {
         assert_eq!(receiver.take(SHORT), Taken::Value(3));
         assert_eq!(receiver.take(SHORT), Taken::Nothing);
         assert_eq!(receiver.replaced(), 2);
+    }
+
+    #[test]
+    fn what_belongs_together_is_taken_together_and_nothing_else_waits() {
+        let (sender, receiver) = mailbox();
+        let same_ten = |old: &mut Vec<i32>, new: Vec<i32>| {
+            if old[0] / 10 != new[0] / 10 {
+                return Some(new);
+            }
+            old.extend(new);
+            None
+        };
+        assert_eq!(sender.put_or_join(vec![10], same_ten), None);
+        assert_eq!(sender.put_or_join(vec![11], same_ten), None);
+        assert_eq!(receiver.take_if(|value| value[0] / 10 == 2), None);
+        assert_eq!(receiver.take_if(|value| value[0] / 10 == 1), Some(vec![10, 11]));
+        assert_eq!(sender.put_or_join(vec![12], same_ten), None);
+        assert_eq!(sender.put_or_join(vec![20], same_ten), Some(vec![12]));
+        assert_eq!((receiver.try_take(), receiver.replaced()), (Some(vec![20]), 1));
     }
 
     #[test]

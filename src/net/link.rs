@@ -77,7 +77,7 @@ pub trait LinkUser: Send + 'static {
     /// Control messages to send now; asked whenever the [`Link::waker`] was used.
     fn messages(&mut self) -> Vec<Control>;
     /// Whether there is a picture to send.
-    fn has_picture(&self) -> bool;
+    fn has_picture(&mut self) -> bool;
     /// The time between pictures.
     fn interval(&self) -> Duration;
     /// The link carries so many bytes in one interval ([`crate::adapt::ANY`]: more than was ever sent).

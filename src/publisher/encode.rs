@@ -18,7 +18,7 @@ use crate::wire::jpeg;
 /// How long the thread sleeps at most before it looks whether the program ends, or a viewer came to a still picture.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// The pictures of one frame, one a rung.
+/// Pictures of one frame, one a rung; the others may follow.
 pub(super) type Pictures = Vec<Arc<Picture>>;
 
 pub(super) struct Encode {
@@ -184,7 +184,18 @@ impl Encode {
         drop(state);
         let bytes = pictures.iter().map(|picture| picture.data.len()).sum();
         self.budget.spend(bytes, self.shared.config.max_rate, done);
-        if self.pictures.put(pictures).is_some() {
+    }
+
+    /// Gives a picture to the link, beside those of the same frame that it has not taken yet.
+    fn hand_over(&self, picture: Arc<Picture>) {
+        let old = self.pictures.put_or_join(vec![picture], |waiting, new| {
+            if waiting.first().map(|p| p.sequence) != new.first().map(|p| p.sequence) {
+                return Some(new);
+            }
+            waiting.extend(new);
+            None
+        });
+        if old.is_some() {
             self.shared.lock().counts.skipped += 1;
         }
         // It fails only when the link is gone.
@@ -196,7 +207,9 @@ impl Encode {
         let mut data = self.pool.take();
         self.shown_size = jpeg::tidy(&frame.data, &mut data).map_err(|e| e.to_string())?;
         self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
-        Ok(vec![Arc::new(self.picture(frame, data, (begun, now()), 0, 0))])
+        let picture = Arc::new(self.picture(frame, data, (begun, now()), 0, 0));
+        self.hand_over(picture.clone());
+        Ok(vec![picture])
     }
 
     /// The frame at every rung, each as good as its bytes allow.
@@ -236,7 +249,10 @@ impl Encode {
             }
             let done = now();
             let rung = u8::try_from(at).unwrap_or(0);
-            pictures.push(Arc::new(self.picture(frame, data, (began, done), rung, encoding.quality)));
+            let picture = Arc::new(self.picture(frame, data, (began, done), rung, encoding.quality));
+            // Who watches the best does not wait for the others to be encoded.
+            self.hand_over(picture.clone());
+            pictures.push(picture);
             began = done;
         }
         self.wanted = 0;

@@ -21,8 +21,9 @@ pub(super) struct Uplink {
     shared: Arc<Shared>,
     hearth: Hearth,
     pictures: Receiver<Pictures>,
-    /// The rest of a frame's rungs.
+    /// The rest of a frame's rungs, and the number of that frame.
     rest: VecDeque<Arc<Picture>>,
+    frame: Option<u32>,
     /// Where the hub was last looked for.
     hub: Option<HubAddress>,
     /// What the hub was told last.
@@ -45,6 +46,7 @@ impl Uplink {
             hearth,
             pictures,
             rest: VecDeque::new(),
+            frame: None,
             hub: None,
             told: None,
             instance,
@@ -151,7 +153,10 @@ impl LinkUser for Uplink {
         vec![Control::State(told)]
     }
 
-    fn has_picture(&self) -> bool {
+    fn has_picture(&mut self) -> bool {
+        // Rungs that were encoded since the frame's first was sent: the next frame must not take their place.
+        let more = self.pictures.take_if(|pictures| pictures.first().map(|p| p.sequence) == self.frame);
+        self.rest.extend(more.into_iter().flatten());
         !self.rest.is_empty() || self.pictures.has_value()
     }
 
@@ -174,6 +179,7 @@ impl LinkUser for Uplink {
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         if self.rest.is_empty() {
             self.rest.extend(self.pictures.try_take()?);
+            self.frame = self.rest.front().map(|p| p.sequence);
         }
         let mut picture = self.rest.pop_front()?;
         while picture.data.len() > self.max_picture {

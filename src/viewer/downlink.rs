@@ -105,7 +105,7 @@ impl LinkUser for Downlink {
         Vec::new()
     }
 
-    fn has_picture(&self) -> bool {
+    fn has_picture(&mut self) -> bool {
         false
     }
 
