@@ -13,6 +13,8 @@ const DEAD_AFTER = 10_000;
 const REPORT_EVERY = 250;
 /** Waits between tries to connect, in milliseconds. */
 const WAITS = [0, 250, 500, 1000, 2000, 4000];
+/** Percent of its time that a delivery loop works from which on pictures begin to wait for it. */
+const HUB_BUSY = 85;
 /** A hub that said no is asked again after this. */
 const REFUSED_WAIT = 5000;
 
@@ -270,7 +272,7 @@ export class Viewer {
     return {
       encoder: { needs: spent.encode, has: 1000 / fps },
       ...load,
-      ...(busy ? { hub: { needs: busy, has: 80 } } : {}),
+      ...(busy ? { hub: { needs: busy, has: HUB_BUSY } } : {}),
       ...(bytes ? { downlink: { needs: full || bytes * 1.25, has: bytes } } : {}),
       decoder: { needs: spent.decode, has: 1000 / fps },
     };

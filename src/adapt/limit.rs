@@ -37,6 +37,9 @@ impl std::fmt::Display for Limit {
     }
 }
 
+/// Percent of its time that a delivery loop works from which on pictures begin to wait for it.
+pub const HUB_BUSY: u8 = 85;
+
 /// What a stage needs for what was asked, and what it has, in the stage's own unit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stage {

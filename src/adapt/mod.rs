@@ -26,7 +26,7 @@ mod rungs;
 pub use budget::Budget;
 pub use fit::{Encoding, Fit};
 pub use ladder::Ladder;
-pub use limit::{Limit, Load, Stage, limit};
+pub use limit::{HUB_BUSY, Limit, Load, Stage, limit};
 pub use rungs::{MOST_RUNGS, rung_of, rungs_for, share};
 
 use std::time::Duration;

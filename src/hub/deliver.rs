@@ -22,6 +22,7 @@ pub(super) use self::peer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use super::Shared;
 use super::stream::Stream;
+use crate::adapt::HUB_BUSY;
 use crate::net::connection::{Broken, Drained};
 use crate::room::ConnectionId;
 use crate::time::{Micros, now};
@@ -32,8 +33,6 @@ const WAKER: Token = Token(usize::MAX);
 const TICK: Duration = Duration::from_millis(100);
 /// Lines about single connections between two ticks: a flood of them writes 20 a second, and the sums tell of all.
 const LINES: u32 = 2;
-/// Percent of its time that a loop works from which on it is said to limit the pictures.
-const BUSY: u8 = 85;
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 256 * 1024;
@@ -514,8 +513,8 @@ impl Loop {
         (self.worked, self.judged) = (Duration::ZERO, now);
         // A step of five at least, for every viewer is told of it, and that is work as well.
         self.busy = match self.busy {
-            Some(told) if percent >= BUSY => Some(if told.abs_diff(percent) < 5 { told } else { percent }),
-            None if percent >= BUSY => Some(percent),
+            Some(told) if percent >= HUB_BUSY => Some(if told.abs_diff(percent) < 5 { told } else { percent }),
+            None if percent >= HUB_BUSY => Some(percent),
             _ => None,
         };
     }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::adapt::{Load, Stage, limit};
+use crate::adapt::{HUB_BUSY, Load, Stage, limit};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::home::{Hearth, Home};
@@ -283,7 +283,7 @@ impl Watched {
         let from_nobody = publisher.encoder == Stage::default();
         Load {
             encoder: if from_nobody { Stage::new(spent.encode, 1000.0 / fps) } else { publisher.encoder },
-            hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), 80.0)),
+            hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), HUB_BUSY.into())),
             downlink: self.carries.map_or_else(Stage::default, |bytes| {
                 // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
                 let needs = if asked.bytes > 0 { asked.bytes } else { bytes.saturating_add(bytes / 4) };

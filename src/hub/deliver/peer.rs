@@ -1,5 +1,7 @@
 //! One connection of a delivery loop: a publisher or a viewer, what it has been told and given, and its metrics.
 
+mod viewer;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -7,6 +9,8 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use self::viewer::Viewer;
+pub(super) use self::viewer::{Turn, in_hub, skipped};
 use super::hearing::{Hearing, asked};
 use super::member::Member;
 use crate::adapt::{ANY, Asked, Budget, Ladder, Need};
@@ -14,13 +18,12 @@ use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
-use crate::hub::numbers::{Metrics, Tally, ViewerNumbers};
+use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
-use crate::hub::stream::{Newest, Stream};
+use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::net::layout::Dialect;
-use crate::net::pages::SharedPages;
 use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, in_words};
@@ -77,23 +80,6 @@ pub(super) enum Role {
     Member(Box<Member>),
 }
 
-pub(super) struct Viewer {
-    stream: Arc<Stream>,
-    /// Number of the last picture it was given.
-    given: Option<u32>,
-    /// Bytes of that picture.
-    bytes: usize,
-    /// Until when its credit says no.
-    paced: Option<Micros>,
-}
-
-/// What a loop makes and counts while it gives out the pictures of one stream.
-#[derive(Default)]
-pub(super) struct Turn {
-    pub(super) pages: SharedPages,
-    pub(super) tally: Tally,
-}
-
 /// Laid out as written (`repr(C)`): what every picture touches comes first and side by side, since with a thousand viewers
 /// none of it is in the cache any more when the next picture comes.
 #[repr(C)]
@@ -135,13 +121,6 @@ pub(super) struct Peer {
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
     _place: Box<dyn Send>,
-}
-
-impl Turn {
-    /// For so many viewers, about.
-    pub(super) fn for_viewers(count: usize) -> Self {
-        Self { pages: SharedPages::new(count), tally: Tally::default() }
-    }
 }
 
 impl Peer {
@@ -259,33 +238,6 @@ impl Peer {
         self.credit.given(sequence, bytes, now);
     }
 
-    pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
-        if let Role::Member(member) = &mut self.role {
-            return member.watch(id, stream);
-        }
-        stream.numbers.join(self.numbers.clone());
-        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None });
-    }
-
-    /// Ends watching, and says what was watched.
-    pub(super) fn unwatch(&mut self) -> Option<u64> {
-        let Role::Viewer(viewer) = &self.role else { return None };
-        let id = viewer.stream.id;
-        viewer.stream.numbers.leave(&self.numbers);
-        self.role = Role::None;
-        Some(id)
-    }
-
-    /// The streams that it sees, beginning with whose turn it is.
-    pub(super) fn watched(&mut self) -> impl Iterator<Item = Arc<Stream>> + use<> {
-        let (one, many) = match &mut self.role {
-            Role::Viewer(viewer) => (Some(viewer.stream.clone()), Vec::new()),
-            Role::Member(member) => (None, member.seen()),
-            Role::None | Role::Publisher(_) => (None, Vec::new()),
-        };
-        one.into_iter().chain(many)
-    }
-
     /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
     pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
         if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
@@ -303,67 +255,6 @@ impl Peer {
         self.tell(bye)?;
         self.closing = Some(now() + LINGER);
         self.connection.send_close()
-    }
-
-    /// Until when the viewer's credit says no.
-    pub(super) fn paced_until(&self) -> Option<Micros> {
-        match &self.role {
-            Role::Viewer(viewer) => viewer.paced,
-            Role::Member(member) => member.paced,
-            Role::None | Role::Publisher(_) => None,
-        }
-    }
-
-    /// Gives a viewer the newest picture of a stream for it, if it has not had it and can take one now. Says whether
-    /// what it needs has changed; if it must wait, [`Self::paced_until`] says how long.
-    pub(super) fn offer(&mut self, stream: u64, newest: &Newest, turn: &mut Turn, now: Micros) -> Result<bool, Broken> {
-        if self.is_member() {
-            return self.offer_view(stream, newest, turn, now).map(|()| false);
-        }
-        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
-        let Some(picture) = newest.choose(self.need) else { return Ok(false) };
-        if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
-            return Ok(false);
-        }
-        let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
-        let before = self.need;
-        let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
-        self.need = self.asked.need(fits, newest.interval);
-        let need_changed = self.need != before;
-        let carries = Some(self.asked.carries(fits, newest.interval)).filter(|bytes| *bytes != ANY);
-        let idle = self.connection.is_idle() && self.closing.is_none();
-        if carries != self.carries {
-            self.carries = carries;
-            self.connection.send_control(&Control::Link { bytes: carries, busy: self.busy })?;
-        }
-        viewer.paced = match verdict {
-            Verdict::Later(until) => Some(until),
-            Verdict::Now | Verdict::Measure => Some(self.budget.next()).filter(|next| *next > now),
-        };
-        if viewer.paced.is_some() || !idle || !self.connection.is_idle() {
-            return Ok(need_changed);
-        }
-        let bytes = self.connection.length_of(picture);
-        self.credit.given(picture.sequence, bytes, now);
-        // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
-        let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
-        self.budget.spend(charge, self.asked.max_rate, now);
-        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
-        let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
-        turn.tally.sent(&mut self.metrics, picture, skipped, now);
-        viewer.given = Some(picture.sequence);
-        viewer.bytes = bytes;
-        self.progress = now;
-        Ok(need_changed)
-    }
-
-    /// Its loop has so much to do that pictures wait, or has not any more.
-    pub(super) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), Broken> {
-        if !matches!(self.role, Role::Viewer(_)) || self.busy == busy {
-            return Ok(());
-        }
-        self.busy = busy;
-        self.tell(&Control::Link { bytes: self.carries, busy })
     }
 
     /// Goes on with what was partly written.
@@ -576,15 +467,4 @@ impl Peer {
             in_words(open),
         )
     }
-}
-
-/// How long the hub has had a picture.
-pub(super) fn in_hub(picture: &Picture, now: Micros) -> Duration {
-    let spans = picture.spans;
-    now.since(picture.captured + spans.capture + spans.encode + spans.uplink)
-}
-
-/// Pictures left out between the one given last and this one.
-pub(super) fn skipped(given: u32, picture: &Picture) -> u64 {
-    u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1))
 }

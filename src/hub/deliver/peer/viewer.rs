@@ -1,0 +1,149 @@
+//! How a viewer is given pictures: the newest one, when its credit allows, at the rung that its link carries.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Peer, Role};
+use crate::adapt::ANY;
+use crate::credit::Verdict;
+use crate::frame::Picture;
+use crate::hub::numbers::Tally;
+use crate::hub::stream::{Newest, Stream};
+use crate::net::connection::Broken;
+use crate::net::pages::SharedPages;
+use crate::net::sockopt;
+use crate::room::ConnectionId;
+use crate::time::Micros;
+use crate::wire::control::Control;
+
+/// What makes a viewer.
+pub(in crate::hub::deliver) struct Viewer {
+    stream: Arc<Stream>,
+    /// Number of the last picture it was given.
+    given: Option<u32>,
+    /// Bytes of that picture.
+    bytes: usize,
+    /// Until when its credit says no.
+    paced: Option<Micros>,
+}
+
+/// What a loop makes and counts while it gives out the pictures of one stream.
+#[derive(Default)]
+pub(in crate::hub::deliver) struct Turn {
+    pub(in crate::hub::deliver) pages: SharedPages,
+    pub(in crate::hub::deliver) tally: Tally,
+}
+
+impl Turn {
+    /// For so many viewers, about.
+    pub(in crate::hub::deliver) fn for_viewers(count: usize) -> Self {
+        Self { pages: SharedPages::new(count), tally: Tally::default() }
+    }
+}
+
+impl Peer {
+    pub(in crate::hub::deliver) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
+        if let Role::Member(member) = &mut self.role {
+            return member.watch(id, stream);
+        }
+        stream.numbers.join(self.numbers.clone());
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None });
+    }
+
+    /// Ends watching, and says what was watched.
+    pub(in crate::hub::deliver) fn unwatch(&mut self) -> Option<u64> {
+        let Role::Viewer(viewer) = &self.role else { return None };
+        let id = viewer.stream.id;
+        viewer.stream.numbers.leave(&self.numbers);
+        self.role = Role::None;
+        Some(id)
+    }
+
+    /// The streams that it sees, beginning with whose turn it is.
+    pub(in crate::hub::deliver) fn watched(&mut self) -> impl Iterator<Item = Arc<Stream>> + use<> {
+        let (one, many) = match &mut self.role {
+            Role::Viewer(viewer) => (Some(viewer.stream.clone()), Vec::new()),
+            Role::Member(member) => (None, member.seen()),
+            Role::None | Role::Publisher(_) => (None, Vec::new()),
+        };
+        one.into_iter().chain(many)
+    }
+
+    /// Until when the viewer's credit says no.
+    pub(in crate::hub::deliver) fn paced_until(&self) -> Option<Micros> {
+        match &self.role {
+            Role::Viewer(viewer) => viewer.paced,
+            Role::Member(member) => member.paced,
+            Role::None | Role::Publisher(_) => None,
+        }
+    }
+
+    /// Gives a viewer the newest picture of a stream for it, if it has not had it and can take one now. Says whether
+    /// what it needs has changed; if it must wait, [`Self::paced_until`] says how long.
+    pub(in crate::hub::deliver) fn offer(
+        &mut self,
+        stream: u64,
+        newest: &Newest,
+        turn: &mut Turn,
+        now: Micros,
+    ) -> Result<bool, Broken> {
+        if self.is_member() {
+            return self.offer_view(stream, newest, turn, now).map(|()| false);
+        }
+        let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
+        let Some(picture) = newest.choose(self.need) else { return Ok(false) };
+        if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
+            return Ok(false);
+        }
+        let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
+        let before = self.need;
+        let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
+        self.need = self.asked.need(fits, newest.interval);
+        let need_changed = self.need != before;
+        let carries = Some(self.asked.carries(fits, newest.interval)).filter(|bytes| *bytes != ANY);
+        let idle = self.connection.is_idle() && self.closing.is_none();
+        if carries != self.carries {
+            self.carries = carries;
+            self.connection.send_control(&Control::Link { bytes: carries, busy: self.busy })?;
+        }
+        viewer.paced = match verdict {
+            Verdict::Later(until) => Some(until),
+            Verdict::Now | Verdict::Measure => Some(self.budget.next()).filter(|next| *next > now),
+        };
+        if viewer.paced.is_some() || !idle || !self.connection.is_idle() {
+            return Ok(need_changed);
+        }
+        let bytes = self.connection.length_of(picture);
+        self.credit.given(picture.sequence, bytes, now);
+        // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
+        let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
+        self.budget.spend(charge, self.asked.max_rate, now);
+        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
+        let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
+        turn.tally.sent(&mut self.metrics, picture, skipped, now);
+        viewer.given = Some(picture.sequence);
+        viewer.bytes = bytes;
+        self.progress = now;
+        Ok(need_changed)
+    }
+
+    /// Its loop has so much to do that pictures wait, or has not any more.
+    pub(in crate::hub::deliver) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), Broken> {
+        if !matches!(self.role, Role::Viewer(_)) || self.busy == busy {
+            return Ok(());
+        }
+        self.busy = busy;
+        self.tell(&Control::Link { bytes: self.carries, busy })
+    }
+}
+
+/// How long the hub has had a picture.
+pub(in crate::hub::deliver) fn in_hub(picture: &Picture, now: Micros) -> Duration {
+    let spans = picture.spans;
+    now.since(picture.captured + spans.capture + spans.encode + spans.uplink)
+}
+
+/// Pictures left out between the one given last and this one.
+pub(in crate::hub::deliver) fn skipped(given: u32, picture: &Picture) -> u64 {
+    u64::from(picture.sequence.wrapping_sub(given).saturating_sub(1))
+}
