@@ -20,7 +20,9 @@ use streamflow::frame::Size;
 use streamflow::source::stamp;
 use streamflow::time::{Micros, now};
 
-use support::{LONG, limited, until};
+use streamflow::wire::control::{Hello, Want};
+
+use support::{LONG, Peer, limited, publishes, until, views};
 
 const SEND: &str = env!("CARGO_BIN_EXE_streamflow-send");
 const VIEW: &str = env!("CARGO_BIN_EXE_streamflow-view");
@@ -515,6 +517,38 @@ fn a_sender_that_hosts_serves_its_viewer_and_a_plain_client() {
             socket.read_exact(&mut picture).unwrap();
             assert_eq!(image::load_from_memory(&picture).unwrap().width(), 320);
         }
+    });
+}
+
+/// Seconds of a processor that a program has used: fields 14 and 15 of `/proc/PID/stat`, in hundredths.
+#[cfg(target_os = "linux")]
+fn processor_time(running: &Running) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", running.child.id())).unwrap();
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    fields[11..13].iter().map(|ticks| ticks.parse::<f64>().unwrap() / 100.0).sum()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_viewer_that_must_wait_for_a_stream_without_pictures_costs_nothing() {
+    limited(|| {
+        let (hub, address) = hub(&[]);
+        let address = address.parse().unwrap();
+        let mut publisher = Peer::join(address, publishes("door"));
+        let want = Want { max_rate: Some(16_000), ..Want::default() };
+        let mut viewer = Peer::join(address, Hello { want, ..views("door") });
+        viewer.control();
+        // More than its rate allows: it waits for more than a second.
+        for number in 1..=5 {
+            publisher.publish(number, 3000);
+        }
+        // Another one takes the stream over, and has no picture.
+        let _silent = Peer::join(address, Hello { replace: true, ..publishes("door") });
+        thread::sleep(Duration::from_millis(1500));
+        let before = processor_time(&hub);
+        thread::sleep(Duration::from_secs(1));
+        let used = processor_time(&hub) - before;
+        assert!(used < 0.3, "the hub used {used} s of a processor in a second in which nothing happened");
     });
 }
 

@@ -8,7 +8,7 @@ use crate::time::{Micros, micros};
 /// is known to have fallen within a few of them.
 const MEMORY: f64 = 300_000.0;
 
-/// How much faster a link is taken to be each time that everything due had arrived before anyone looked.
+/// How much faster a link is taken to be for each picture that had arrived before anyone looked.
 const CURIOSITY: f64 = 1.02;
 
 /// No link is taken to be faster, in bytes a microsecond: 80 Gbit/s.
@@ -71,8 +71,13 @@ impl Drain {
         self.add(upto, due, now, late, news);
     }
 
-    /// Everything up to byte `upto` has arrived by now; when, only the kernel knows.
-    pub(super) fn seen(&mut self, upto: u64, due: Micros, now: Micros, late: bool) {
+    /// Everything up to byte `upto` has arrived by now, so many `pictures`; when, only the kernel knows.
+    pub(super) fn seen(&mut self, upto: u64, pictures: usize, due: Micros, now: Micros, late: bool) {
+        if pictures > 1 && !late && self.mean.rate().is_some() {
+            // As if each had been looked for, but once, which follows.
+            let more = CURIOSITY.powi(i32::try_from(pictures - 1).unwrap_or(i32::MAX));
+            self.mean.time = (self.mean.time / more).max(self.mean.bytes / FASTEST);
+        }
         self.add(upto, due, now, late, false);
     }
 

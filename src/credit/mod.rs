@@ -1,7 +1,7 @@
 //! When may a viewer be given a picture? The rule that keeps latency from growing.
 //!
 //! A `send` that returns says nothing about where the bytes are: the kernel, the bottleneck and the viewer's machine can
-//! hold seconds of video between them. So before each picture the question is asked how much of what was given has
+//! hold seconds of video between them. So before a picture the question is asked how much of what was given has
 //! *not arrived*, and the answer is taken from whoever knows:
 //!
 //! - **The viewer**, where it acknowledges pictures. When everything is acknowledged the answer is yes, at the cost of
@@ -98,9 +98,8 @@ pub struct Rate {
 /// One picture under way.
 #[derive(Clone, Copy, Debug)]
 struct Given {
+    /// Shared by the rungs of one frame.
     sequence: u32,
-    /// Pictures with this number: one, or one for each rung.
-    parts: u8,
     start: Micros,
     /// All bytes given before this picture, and until its end.
     before: u64,
@@ -183,7 +182,7 @@ impl Credit {
             }
         }
         let counted = self.acknowledges || rate.is_none();
-        if self.given.len() >= MOST || (counted && self.given.len() >= self.window(now, interval)) {
+        if self.given.len() >= MOST || (counted && self.frames() >= self.window(now, interval)) {
             // The viewer's machine is slow, or its acknowledgements are.
             if now.since(self.last_given.max(self.decoder.last_heard())) > TRICKLE + 2 * self.base() {
                 return Verdict::Now;
@@ -194,20 +193,12 @@ impl Credit {
     }
 
     /// A picture is being given: tell when its first bytes are written, with its whole length on the wire. Pictures of
-    /// one frame (rungs) share a number and are told one after the other.
+    /// one frame (rungs) share a number, and are given and acknowledged one by one, in order.
     pub fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
         let before = self.written;
         self.written += bytes as u64;
         self.last_given = now;
-        match self.given.back_mut().filter(|last| last.sequence == sequence) {
-            Some(last) => {
-                last.parts = last.parts.saturating_add(1);
-                last.end = self.written;
-            }
-            None => {
-                self.given.push_back(Given { sequence, parts: 1, start: now, before, end: self.written, there: None })
-            }
-        }
+        self.given.push_back(Given { sequence, start: now, before, end: self.written, there: None });
         while self.given.len() > MOST {
             self.given.pop_front();
         }
@@ -221,25 +212,19 @@ impl Credit {
         self.decoder.heard(backlog, self.interval, now);
         let due = self.first_byte_due();
         let picture = self.given[at];
-        let whole = picture.parts <= 1;
-        let arrived = if whole { at + 1 } else { at };
-        if whole {
-            let delay = micros(now.since(picture.start));
-            self.base.acknowledged(Duration::from_micros(delay), now);
-            self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
-            self.delay += (delay as f64 - self.delay) / 8.0;
-            if let Some(there) = picture.there {
-                let lag = now.since(there) > self.base() / 2 + VEIL;
-                let veiled = lag && now >= self.stalled_until;
-                self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
-            }
-            let late = self.late(self.drain.delivered().max(picture.end), now) > GRACE;
-            let length = picture.end - picture.before;
-            self.drain.arrived(picture.end, length, due, now, late);
-        } else {
-            self.given[at].parts -= 1;
+        let delay = micros(now.since(picture.start));
+        self.base.acknowledged(Duration::from_micros(delay), now);
+        self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
+        self.delay += (delay as f64 - self.delay) / 8.0;
+        if let Some(there) = picture.there {
+            let lag = now.since(there) > self.base() / 2 + VEIL;
+            let veiled = lag && now >= self.stalled_until;
+            self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
         }
-        self.given.drain(..arrived);
+        let late = self.late(self.drain.delivered().max(picture.end), now) > GRACE;
+        let length = picture.end - picture.before;
+        self.drain.arrived(picture.end, length, due, now, late);
+        self.given.drain(..=at);
     }
 
     /// What the kernel says now; `None` where it cannot. Answer to [`Verdict::Measure`].
@@ -266,7 +251,10 @@ impl Credit {
         }
         if self.trusts_kernel() {
             let late = self.late(arrived, now) > GRACE;
-            self.drain.seen(arrived, self.first_byte_due(), now, late);
+            let news = self.drain.delivered() + 1..=arrived;
+            // One picture is passed over at most.
+            let pictures = self.given.iter().filter(|g| news.contains(&g.end)).count().min(2);
+            self.drain.seen(arrived, pictures, self.first_byte_due(), now, late);
         }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
@@ -338,6 +326,13 @@ impl Credit {
     #[must_use]
     pub fn decoder_interval(&self) -> Duration {
         self.decoder.spacing()
+    }
+
+    /// Frames of which a picture is under way.
+    fn frames(&self) -> usize {
+        let numbers = self.given.iter().map(|g| g.sequence);
+        let others = numbers.clone().zip(numbers.skip(1)).filter(|(a, b)| a != b).count();
+        others + usize::from(!self.given.is_empty())
     }
 
     /// `1 + (round trip + what a picture that fits takes) / interval` pictures, where acknowledgements alone bound what is
@@ -520,6 +515,33 @@ mod tests {
         assert_eq!(credit.under_way(), 1);
         credit.acknowledged(5, 0, at(4));
         assert_eq!((credit.under_way(), credit.outstanding()), (0, 0));
+    }
+
+    #[test]
+    fn the_time_between_the_rungs_of_a_frame_is_not_taken_for_the_links() {
+        // 80 Mbit/s and 20 ms; four rungs of 20 kB, 8 ms of encoding apart.
+        let mut credit = Credit::new();
+        let mut acks = VecDeque::new();
+        for ms in 0..4_000_u64 {
+            while acks.front().is_some_and(|&(_, due)| due <= ms) {
+                let (sequence, _) = acks.pop_front().unwrap();
+                credit.acknowledged(sequence, 0, at(ms));
+            }
+            if ms % 40 < 32 && ms % 8 == 0 {
+                let sequence = (ms / 40) as u32;
+                let outstanding = acks.len() as u32 * 20_000;
+                if credit.ask(at(ms), Duration::from_millis(40)) == Verdict::Measure {
+                    let kernel =
+                        Kernel { min_round_trip: Some(Duration::from_millis(20)), outstanding, ..Kernel::default() };
+                    credit.measured(Some(kernel), at(ms));
+                }
+                assert_eq!(credit.ask(at(ms), Duration::from_millis(40)), Verdict::Now, "at {ms} ms");
+                credit.given(sequence, 20_000, at(ms));
+                acks.push_back((sequence, ms + 22));
+            }
+        }
+        let rate = credit.rate(at(4_000)).unwrap();
+        assert!((9e6..11e6).contains(&rate.sure), "{rate:?}: 20 kB took 2 ms");
     }
 
     #[test]

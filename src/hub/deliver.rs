@@ -372,7 +372,7 @@ impl Loop {
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
             let (before, from) = audience.tokens.split_at(audience.first);
-            let (mut failed, mut turn) = (Vec::new(), Turn::for_viewers(count));
+            let (mut failed, mut turn) = (Vec::new(), Turn::default());
             for &token in from.iter().chain(before) {
                 let Some(peer) = self.peers.get_mut(token) else { continue };
                 match peer.offer(stream.id, &newest, &mut turn, now()) {
@@ -458,7 +458,8 @@ impl Loop {
             match peer.paced_until() {
                 Some(until) if until > at => self.paced.push(token),
                 Some(_) => {
-                    peer.listed = false;
+                    // It must not be found due again if there is nothing to offer.
+                    peer.wait_no_more();
                     self.offer_newest(token);
                 }
                 None => peer.listed = false,

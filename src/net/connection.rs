@@ -12,7 +12,7 @@ use mio::net::TcpStream;
 
 use super::http;
 use super::layout::{self, Dialect, Head, Pieces};
-use super::pages::Pages;
+use super::pages::SharedPages;
 use crate::frame::Picture;
 use crate::time::now;
 use crate::wire::WireError;
@@ -322,7 +322,7 @@ impl Connection {
         self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + framing::PREFIX + HEADER
     }
 
-    /// Begins to send a picture, by way of its `pages` where it has some. Only for a connection that
+    /// Begins to send a picture, by way of `pages` that others share where that pays. Only for a connection that
     /// [`is_idle`](Self::is_idle).
     ///
     /// # Errors
@@ -330,7 +330,7 @@ impl Connection {
     pub fn send_picture(
         &mut self,
         picture: &Arc<Picture>,
-        pages: Option<&Pages>,
+        pages: Option<&mut SharedPages>,
         hub: Duration,
     ) -> Result<Sent, Broken> {
         debug_assert!(self.is_idle(), "a picture is offered only when nothing waits");
@@ -344,9 +344,12 @@ impl Connection {
         let mut head = Head::new();
         self.framing.finish_head(&mut head, picture, hub);
         let pieces = self.framing.pieces(picture);
-        let mut written = pages.map_or(0, |pages| pages.begin(&self.socket, &head, pieces, picture));
-        let sent = write(&mut self.socket, &head, pieces, &mut written)?;
+        let whole = pieces.iter().any(|piece| std::ptr::eq(*piece, &raw const picture.data[..]));
+        let shared = pages.filter(|_| whole).and_then(|pages| pages.of(picture));
+        let mut written = shared.map_or(0, |pages| pages.begin(&self.socket, &head, pieces, picture));
+        let sent = write(&mut self.socket, &head, pieces, &mut written);
         self.bytes_out += written as u64;
+        let sent = sent?;
         if sent == Sent::Partly {
             self.outgoing = Some(Outgoing { head: head.to_vec(), body: Body::Picture(picture.clone()), written });
         }

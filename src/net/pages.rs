@@ -26,40 +26,40 @@ impl Pages {
         system::File::new(picture).map(Self)
     }
 
-    /// Writes the beginning of a message as far as that can be done by reference, and says how many bytes it was. Why it
-    /// was not more will be seen by whoever writes the rest.
+    /// Writes the beginning of a message as far as that can be done by reference, and says how many bytes it was. Whoever
+    /// writes the rest sees that the socket is full or broken.
     pub(super) fn begin(&self, socket: &TcpStream, head: &[u8], pieces: Pieces<'_>, picture: &Picture) -> usize {
         self.0.begin(socket, head, pieces, picture)
     }
 }
 
-/// The pages of the pictures that are being given out, one for each rung, made when the first viewer of it is served.
+/// The pages of the pictures that are being given out: at most one for each rung.
 #[derive(Debug, Default)]
-pub struct SharedPages {
-    made: Vec<(Arc<Picture>, Option<Pages>)>,
-    viewers: usize,
+pub struct SharedPages(Vec<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    picture: Arc<Picture>,
+    asked: usize,
+    pages: Option<Pages>,
 }
 
-/// Making a file costs as much as it saves for so many viewers.
-const WORTH: usize = 8;
+/// Making a file costs as much as it saves for so many viewers. They are written to, so that a picture for few has none.
+const WORTH: usize = 6;
 
 impl SharedPages {
-    /// For this many viewers, about.
-    #[must_use]
-    pub fn new(viewers: usize) -> Self {
-        Self { made: Vec::new(), viewers }
-    }
-
-    /// The pages of a picture; `None` where it is better, or all one can do, to write.
+    /// The pages of a picture that one more viewer is sent; `None` where it is better, or all one can do, to write.
     pub fn of(&mut self, picture: &Arc<Picture>) -> Option<&Pages> {
-        if self.viewers < WORTH {
-            return None;
-        }
-        let at = self.made.iter().position(|(made, _)| Arc::ptr_eq(made, picture)).unwrap_or_else(|| {
-            self.made.push((picture.clone(), Pages::new(picture)));
-            self.made.len() - 1
+        let at = self.0.iter().position(|shared| Arc::ptr_eq(&shared.picture, picture)).unwrap_or_else(|| {
+            self.0.push(Shared { picture: picture.clone(), asked: 0, pages: None });
+            self.0.len() - 1
         });
-        self.made[at].1.as_ref()
+        let shared = &mut self.0[at];
+        shared.asked += 1;
+        if shared.asked == WORTH {
+            shared.pages = Pages::new(picture);
+        }
+        shared.pages.as_ref()
     }
 }
 
@@ -75,15 +75,20 @@ mod system {
     use crate::net::layout::{PART_END, Pieces};
     use crate::wire::framing::{PREFIX, prefix};
 
+    const NAME: &core::ffi::CStr = c"streamflow-picture";
+
     #[derive(Debug)]
     pub(super) struct File(std::fs::File);
 
     impl File {
         pub(super) fn new(picture: &Picture) -> Option<Self> {
-            let file = memfd_create(c"streamflow-picture", MemfdFlags::CLOEXEC).ok()?;
-            let mut file = std::fs::File::from(file);
-            let whole = [&prefix(picture.data.len())[..], &picture.data, PART_END].concat();
-            file.write_all(&whole).ok()?;
+            // Kernels before 6.3 do not know that files must say that they are no programs; later ones may insist.
+            let made = memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL)
+                .or_else(|_| memfd_create(NAME, MemfdFlags::CLOEXEC));
+            let mut file = std::fs::File::from(made.ok()?);
+            for part in [&prefix(picture.data.len())[..], &picture.data, PART_END] {
+                file.write_all(part).ok()?;
+            }
             Some(Self(file))
         }
 
@@ -151,7 +156,7 @@ mod tests {
     }
 
     /// All that a reader gets who begins to read when the socket is full.
-    fn read_by(framing: Framing, picture: &Arc<Picture>, pages: Option<&Pages>) -> Vec<u8> {
+    fn read_by(framing: Framing, picture: &Arc<Picture>, pages: Option<&mut SharedPages>) -> Vec<u8> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (mut far, _) = listener.accept().unwrap();
@@ -193,11 +198,13 @@ mod tests {
         ];
         for (length, metadata) in [(1, None), (4088, None), (40_000, Some(r#"{"a":1}"#)), (5_000_000, None)] {
             let picture = picture(length, metadata);
-            let mut shared = SharedPages::new(WORTH);
+            let mut shared = SharedPages::default();
+            for _ in 0..WORTH {
+                let _ = shared.of(&picture);
+            }
+            assert_eq!(shared.0[0].pages.is_some(), cfg!(any(target_os = "linux", target_os = "android")));
             for kind in kinds {
-                let pages = shared.of(&picture);
-                assert_eq!(pages.is_some(), cfg!(any(target_os = "linux", target_os = "android")));
-                let with = read_by(kind(), &picture, pages);
+                let with = read_by(kind(), &picture, Some(&mut shared));
                 let without = read_by(kind(), &picture, None);
                 // Some heads say when they were made.
                 let timeless = matches!(kind().name(), "plain" | "native" | "websocket" | "quality" | "room");
@@ -212,13 +219,25 @@ mod tests {
     }
 
     #[test]
-    fn each_picture_has_pages_of_its_own_and_few_viewers_have_none() {
+    fn each_picture_has_pages_of_its_own_and_one_for_few_viewers_has_none() {
         let (a, b) = (picture(100, None), picture(100, None));
-        assert!(SharedPages::new(WORTH - 1).of(&a).is_none());
-        let mut shared = SharedPages::new(WORTH);
-        for picture in [&a, &b, &a] {
-            let _ = shared.of(picture);
+        let mut shared = SharedPages::default();
+        for _ in 1..WORTH {
+            assert!(shared.of(&a).is_none() && shared.of(&b).is_none());
         }
-        assert_eq!(shared.made.len(), 2);
+        assert_eq!(shared.of(&a).is_some(), cfg!(any(target_os = "linux", target_os = "android")));
+        assert_eq!(shared.0.len(), 2);
+        assert!(shared.0[1].pages.is_none());
+    }
+
+    #[test]
+    fn who_gets_a_picture_in_another_form_needs_no_pages() {
+        let picture = picture(1000, None);
+        let mut shared = SharedPages::default();
+        for _ in 0..2 * WORTH {
+            let framing = Framing::Edge(reader(), Dialect::Detection { opening: "{".into() });
+            read_by(framing, &picture, Some(&mut shared));
+        }
+        assert!(shared.0.is_empty());
     }
 }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Peer, Role, Turn, in_hub, skipped};
+use super::peer::{Peer, Role, Turn, in_hub, is_news, skipped};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
@@ -149,7 +149,7 @@ impl Peer {
         let (Some(at), Some(picture)) = (member.views.iter().position(mine), newest.choose(need)) else {
             return Ok(());
         };
-        if !wants || member.views[at].given == Some(picture.sequence) {
+        if !wants || !is_news(member.views[at].given, picture) {
             return Ok(());
         }
         let verdict = self.ask_credit(now, newest.interval);
@@ -168,7 +168,7 @@ impl Peer {
         self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
         let bytes = self.connection.length_of(picture);
         self.spend_credit(picture.sequence, bytes, now);
-        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
+        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
         self.note_sent(picture, now);
         Ok(())
     }

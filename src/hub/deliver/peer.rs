@@ -10,7 +10,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 
 use self::viewer::Viewer;
-pub(super) use self::viewer::{Turn, in_hub, skipped};
+pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::hearing::{Hearing, asked};
 use super::member::Member;
 use crate::adapt::{ANY, Asked, Budget, Ladder, Need};

@@ -34,13 +34,6 @@ pub(in crate::hub::deliver) struct Turn {
     pub(in crate::hub::deliver) tally: Tally,
 }
 
-impl Turn {
-    /// For so many viewers, about.
-    pub(in crate::hub::deliver) fn for_viewers(count: usize) -> Self {
-        Self { pages: SharedPages::new(count), tally: Tally::default() }
-    }
-}
-
 impl Peer {
     pub(in crate::hub::deliver) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         if let Role::Member(member) = &mut self.role {
@@ -78,6 +71,16 @@ impl Peer {
         }
     }
 
+    /// The time has come until which it was to wait.
+    pub(in crate::hub::deliver) fn wait_no_more(&mut self) {
+        self.listed = false;
+        match &mut self.role {
+            Role::Viewer(viewer) => viewer.paced = None,
+            Role::Member(member) => member.paced = None,
+            Role::None | Role::Publisher(_) => {}
+        }
+    }
+
     /// Gives a viewer the newest picture of a stream for it, if it has not had it and can take one now. Says whether
     /// what it needs has changed; if it must wait, [`Self::paced_until`] says how long.
     pub(in crate::hub::deliver) fn offer(
@@ -92,7 +95,7 @@ impl Peer {
         }
         let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
         let Some(picture) = newest.choose(self.need) else { return Ok(false) };
-        if viewer.given.is_some_and(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) > u32::MAX / 2) {
+        if viewer.stream.id != stream || !is_news(viewer.given, picture) {
             return Ok(false);
         }
         let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
@@ -118,7 +121,7 @@ impl Peer {
         // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
         let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
         self.budget.spend(charge, self.asked.max_rate, now);
-        self.connection.send_picture(picture, turn.pages.of(picture), in_hub(picture, now))?;
+        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
         let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
         turn.tally.sent(&mut self.metrics, picture, skipped, now);
         viewer.given = Some(picture.sequence);
@@ -135,6 +138,11 @@ impl Peer {
         self.busy = busy;
         self.tell(&Control::Link { bytes: self.carries, busy })
     }
+}
+
+/// Whether a picture comes after the one that was given last.
+pub(in crate::hub::deliver) fn is_news(given: Option<u32>, picture: &Picture) -> bool {
+    given.is_none_or(|given| picture.sequence.wrapping_sub(given).wrapping_sub(1) <= u32::MAX / 2)
 }
 
 /// How long the hub has had a picture.
