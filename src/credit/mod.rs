@@ -160,8 +160,8 @@ impl Credit {
             return Verdict::Now;
         }
         if !self.kernel_absent && self.measured_at != Some(now) {
-            let passes = self.empty >= ALWAYS_EMPTY && self.given.len() == 1 && !self.acknowledges;
-            return if passes { Verdict::Now } else { Verdict::Measure };
+            let known = self.passes_over() && self.given.len() == 1;
+            return if known { Verdict::Now } else { Verdict::Measure };
         }
         if self.kernel_absent && !self.acknowledges {
             // Nobody can tell; that the socket takes bytes is all there is.
@@ -234,6 +234,7 @@ impl Credit {
             self.kernel_absent = true;
             return;
         };
+        let passes_over = self.passes_over();
         self.empty = if kernel.outstanding == 0 { self.empty.saturating_add(1) } else { 0 };
         if let Some(least) = kernel.min_round_trip {
             self.base.kernel(least);
@@ -252,8 +253,8 @@ impl Credit {
         if self.trusts_kernel() {
             let late = self.late(arrived, now) > GRACE;
             let news = self.drain.delivered() + 1..=arrived;
-            // One picture is passed over at most.
-            let pictures = self.given.iter().filter(|g| news.contains(&g.end)).count().min(2);
+            let pictures = self.given.iter().filter(|g| news.contains(&g.end)).count();
+            let pictures = if passes_over { pictures.min(2) } else { 1 };
             self.drain.seen(arrived, pictures, self.first_byte_due(), now, late);
         }
         if !self.acknowledges {
@@ -326,6 +327,11 @@ impl Credit {
     #[must_use]
     pub fn decoder_interval(&self) -> Duration {
         self.decoder.spacing()
+    }
+
+    /// Whether every second picture is given without a question.
+    fn passes_over(&self) -> bool {
+        self.empty >= ALWAYS_EMPTY && !self.acknowledges
     }
 
     /// Frames of which a picture is under way.
