@@ -71,14 +71,14 @@ impl Drain {
         self.add(upto, due, now, late, news);
     }
 
-    /// Everything up to byte `upto` has arrived by now, so many `pictures`; when, only the kernel knows.
-    pub(super) fn seen(&mut self, upto: u64, pictures: usize, due: Micros, now: Micros, late: bool) {
-        if pictures > 1 && !late && self.mean.rate().is_some() {
-            // As if each had been looked for, but once, which follows.
-            let more = CURIOSITY.powi(i32::try_from(pictures - 1).unwrap_or(i32::MAX));
-            self.mean.time = (self.mean.time / more).max(self.mean.bytes / FASTEST);
-        }
+    /// Everything up to byte `upto` has arrived by now; when, only the kernel knows.
+    pub(super) fn seen(&mut self, upto: u64, due: Micros, now: Micros, late: bool) {
         self.add(upto, due, now, late, false);
+    }
+
+    /// A picture had arrived before anyone looked.
+    pub(super) fn be_curious(&mut self) {
+        self.mean.time = (self.mean.time / CURIOSITY).max(self.mean.bytes / FASTEST);
     }
 
     fn add(&mut self, upto: u64, due: Micros, now: Micros, late: bool, exact: bool) {
@@ -92,7 +92,7 @@ impl Drain {
                 // Seen later than it happened, a rate is a lower bound: it says nothing against a higher mean. But all
                 // that was due has arrived, so there may be room beyond it, and only trying shows how much.
                 Some(mean) if bytes / time <= mean => {
-                    self.mean.time = (self.mean.time / CURIOSITY).max(self.mean.bytes / FASTEST);
+                    self.be_curious();
                 }
                 _ => self.mean.add(bytes, time, 0.9),
             }

@@ -253,9 +253,11 @@ impl Credit {
         if self.trusts_kernel() {
             let late = self.late(arrived, now) > GRACE;
             let news = self.drain.delivered() + 1..=arrived;
-            let pictures = self.given.iter().filter(|g| news.contains(&g.end)).count();
-            let pictures = if passes_over { pictures.min(2) } else { 1 };
-            self.drain.seen(arrived, pictures, self.first_byte_due(), now, late);
+            if passes_over && !late && self.given.iter().filter(|g| news.contains(&g.end)).count() > 1 {
+                // Once more for the picture that was passed over.
+                self.drain.be_curious();
+            }
+            self.drain.seen(arrived, self.first_byte_due(), now, late);
         }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
