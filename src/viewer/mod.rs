@@ -229,10 +229,10 @@ impl Watched {
     }
 
     fn in_words(&self, name: &str, now: Micros) -> (State, String) {
-        let waiting = || match name.contains('/') {
-            true => format!("waiting for {name}"),
+        let waiting = || {
             // Whoever named no stream may not have met a room yet, and has nothing that sends.
-            false => format!("waiting for streamflow-send, in room {name}"),
+            let whom = if name.contains('/') { "" } else { "streamflow-send, in room " };
+            format!("waiting for {whom}{name}")
         };
         match &self.link {
             LinkState::Connecting => (State::Connecting, "connecting to the hub".into()),
