@@ -7,7 +7,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::time::Micros;
 
 /// Width and height in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Size {
     /// Pixels from left to right.
     pub width: u32,

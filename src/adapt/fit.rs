@@ -93,6 +93,22 @@ impl Fit {
         Encoding { quality: quality as u8, eighths: SCALES[self.scale] }
     }
 
+    /// As [`choose`](Self::choose), at full size whatever that costs: below the least quality pictures are larger than
+    /// `bytes`.
+    pub fn choose_full(&mut self, bytes: u32, best: u8) -> Encoding {
+        (self.scale, self.larger_since) = (0, None);
+        let best = best.clamp(1, 100);
+        let quality = match self.complexity_at(0) {
+            _ if bytes == ANY => best,
+            None => best.min(50),
+            Some(_) => {
+                let aim = (f64::from(bytes) * AIM - TABLES).max(64.0);
+                self.quality_for(0, aim).clamp(f64::from(self.least.min(best)), f64::from(best)) as u8
+            }
+        };
+        Encoding { quality, eighths: SCALES[0] }
+    }
+
     /// Tells how many bytes came out. `true` means that it is far over `bytes` and can be helped: choose and encode again,
     /// once. A scene that changed at a stroke costs one encoding more and no late picture.
     pub fn encoded(&mut self, encoding: Encoding, came_out: usize, bytes: u32) -> bool {
@@ -205,6 +221,19 @@ mod tests {
         let (e, out) = run(&mut fit, 16_000, &mut t, 150, 1.0);
         assert!(e.eighths == 8 && e.quality >= 50, "{out} at {e:?}");
         assert_eq!(run(&mut fit, ANY, &mut t, 2, 1.0).0, Encoding { quality: 80, eighths: 8 });
+    }
+
+    #[test]
+    fn a_pinned_size_stays_and_quality_falls_to_the_least() {
+        let mut fit = Fit::new(25);
+        for (bytes, quality) in [(ANY, 80..=80), (12_000, 25..=60), (3_000, 25..=25), (ANY, 80..=80)] {
+            let mut last = fit.choose_full(bytes, 80);
+            for _ in 0..6 {
+                fit.encoded(last, street(last, 1.0), bytes);
+                last = fit.choose_full(bytes, 80);
+            }
+            assert!(last.eighths == 8 && quality.contains(&last.quality), "{bytes}: {last:?}");
+        }
     }
 
     #[test]

@@ -21,13 +21,17 @@ mod budget;
 mod fit;
 mod ladder;
 mod limit;
+mod resolution;
 mod rungs;
+mod share;
 
 pub use budget::Budget;
 pub use fit::{Encoding, Fit};
 pub use ladder::Ladder;
 pub use limit::{HUB_BUSY, Limit, Load, Stage, limit};
-pub use rungs::{MOST_RUNGS, rung_of, rungs_for, share};
+pub use resolution::Resolution;
+pub use rungs::{MOST_RUNGS, nearest, rung_of, rungs_for, serves};
+pub use share::share;
 
 use std::time::Duration;
 
@@ -36,23 +40,26 @@ use serde::{Deserialize, Serialize};
 /// No bound on the bytes of a picture.
 pub const ANY: u32 = u32::MAX;
 
-/// What one viewer's link and wishes ask of the stream.
+/// What one viewer's link and wishes ask of the stream. The default is the publisher's own quality and size, or what
+/// fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Need {
     /// Bytes a picture may have; [`ANY`] for no bound.
     pub bytes: u32,
     /// A fixed JPEG quality, 1 to 100; 0 leaves it to the publisher.
     pub quality: u8,
+    /// Width and height.
+    pub size: Resolution,
 }
 
 impl Default for Need {
-    /// The publisher's own quality.
     fn default() -> Self {
-        Self { bytes: ANY, quality: 0 }
+        Self { bytes: ANY, quality: 0, size: Resolution::Any }
     }
 }
 
-/// One way to encode the pictures of a stream: as good as fits under both bounds.
+/// One way to encode the pictures of a stream: as good as fits under all bounds. The default is the publisher's own
+/// quality and size, or what fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rung {
     /// Bytes a picture may have; [`ANY`], and absent in JSON, for no bound.
@@ -61,12 +68,31 @@ pub struct Rung {
     /// A fixed JPEG quality, 1 to 100; 0, and absent in JSON, leaves it to the publisher.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub quality: u8,
+    /// Width and height; absent in JSON for [`Resolution::Any`].
+    #[serde(default, skip_serializing_if = "Resolution::is_any")]
+    pub size: Resolution,
+}
+
+impl Rung {
+    /// The publisher's own quality at its full size, whatever the link carries.
+    pub const FULL: Self = Self { bytes: ANY, quality: 0, size: Resolution::Full };
+
+    /// Whether pictures as the publisher would make them by itself do, as long as they have their full size.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.bytes == ANY && self.quality == 0 && !matches!(self.size, Resolution::Of(_))
+    }
 }
 
 impl Default for Rung {
-    /// The publisher's own quality.
     fn default() -> Self {
-        Self { bytes: ANY, quality: 0 }
+        Self { bytes: ANY, quality: 0, size: Resolution::Any }
+    }
+}
+
+impl From<Need> for Rung {
+    fn from(need: Need) -> Self {
+        Self { bytes: need.bytes, quality: need.quality, size: need.size }
     }
 }
 
@@ -89,6 +115,8 @@ fn is_zero(quality: &u8) -> bool {
 pub struct Asked {
     /// A fixed quality; `None` is `auto`.
     pub quality: Option<u8>,
+    /// Width and height; [`Resolution::Any`] may change with the link.
+    pub size: Resolution,
     /// Bits a second at most; `None` is what the link carries.
     pub max_rate: Option<u64>,
     /// Make pictures smaller when the link is slow. `false` keeps them as they are, and a slow link gets fewer.
@@ -98,7 +126,7 @@ pub struct Asked {
 impl Default for Asked {
     /// `auto`, no limit, adapting.
     fn default() -> Self {
-        Self { quality: None, max_rate: None, adapt: true }
+        Self { quality: None, size: Resolution::Any, max_rate: None, adapt: true }
     }
 }
 
@@ -106,8 +134,9 @@ impl Asked {
     /// The need of a link for which a [`Ladder`] says `fits` bytes a picture, with pictures every `interval`.
     #[must_use]
     pub fn need(&self, fits: u32, interval: Duration) -> Need {
-        let adapts = self.adapt && self.quality.is_none();
-        Need { bytes: if adapts { self.carries(fits, interval) } else { ANY }, quality: self.quality.unwrap_or(0) }
+        let adapts = self.adapt && self.quality.is_none() && self.size.is_any();
+        let bytes = if adapts { self.carries(fits, interval) } else { ANY };
+        Need { bytes, quality: self.quality.unwrap_or(0), size: self.size }
     }
 
     /// Bytes a picture may have so that it crosses within the interval, whether or not anything is made of it; for whom
@@ -125,6 +154,7 @@ impl Asked {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Size;
 
     #[test]
     fn a_maximum_rate_makes_pictures_smaller_only_where_they_may_be() {
@@ -135,19 +165,26 @@ mod tests {
         assert_eq!(asked.need(4_000, interval).bytes, 4_000);
         assert_eq!(Asked { adapt: false, ..asked }.need(4_000, interval).bytes, ANY);
         assert_eq!(Asked { adapt: false, ..asked }.carries(ANY, interval), capped);
-        assert_eq!(Asked { quality: Some(60), ..asked }.need(4_000, interval), Need { bytes: ANY, quality: 60 });
+        let sixty = Need { quality: 60, ..Need::default() };
+        assert_eq!(Asked { quality: Some(60), ..asked }.need(4_000, interval), sixty);
     }
 
     #[test]
-    fn a_fixed_quality_is_kept_on_a_slow_link() {
+    fn a_fixed_quality_or_size_is_kept_on_a_slow_link() {
+        let interval = Duration::from_millis(33);
         let asked = Asked { quality: Some(60), ..Asked::default() };
-        assert_eq!(asked.need(4_000, Duration::from_millis(33)), Need { bytes: ANY, quality: 60 });
+        assert_eq!(asked.need(4_000, interval), Need { quality: 60, ..Need::default() });
+        let asked = Asked { size: Resolution::Full, ..Asked::default() };
+        assert_eq!(asked.need(4_000, interval), Need { size: Resolution::Full, ..Need::default() });
     }
 
     #[test]
     fn a_rung_in_json_names_only_its_bounds() {
         assert_eq!(serde_json::to_string(&Rung::default()).unwrap(), "{}");
-        assert_eq!(serde_json::to_string(&Rung { bytes: 9_000, quality: 0 }).unwrap(), r#"{"bytes":9000}"#);
-        assert_eq!(serde_json::from_str::<Rung>(r#"{"quality":60}"#).unwrap(), Rung { bytes: ANY, quality: 60 });
+        assert_eq!(serde_json::to_string(&Rung { bytes: 9_000, ..Rung::default() }).unwrap(), r#"{"bytes":9000}"#);
+        assert_eq!(serde_json::to_string(&Rung::FULL).unwrap(), r#"{"size":"full"}"#);
+        let sixty = Rung { quality: 60, size: Resolution::Of(Size::new(320, 240)), ..Rung::default() };
+        assert_eq!(serde_json::from_str::<Rung>(r#"{"quality":60,"size":"320x240"}"#).unwrap(), sixty);
+        assert!(serde_json::from_str::<Rung>(r#"{"size":"1x99999999"}"#).is_err());
     }
 }

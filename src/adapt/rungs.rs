@@ -1,21 +1,29 @@
 //! Many viewers' needs summed into a few rungs, and back.
 
-use super::{ANY, Need, Rung};
+use std::cmp::Reverse;
+
+use super::{ANY, Need, Resolution, Rung};
 
 /// Rungs that a stream is encoded at, at most. Each costs the publisher an encoding and its bytes on the uplink for every
 /// frame; with four, a viewer whose link lies anywhere between a tenth and the whole gets at least two thirds of what it
 /// could have.
 pub const MOST_RUNGS: usize = 4;
 
+/// Sizes and qualities of viewers who insist on one that are told apart, so that a crowd that wants a thousand of them costs
+/// no more than one that wants a hundred.
+const MOST_CLASSES: usize = 128;
+
 /// How much worse than the best choice the rungs in use may be before they are changed, in [`cost`]'s unit for each
 /// viewer: a quarter of a doubling of bytes for a third of them.
 const PATIENCE: f64 = 0.08;
 
-/// The rungs that serve these needs, the largest first, at most [`MOST_RUNGS`]; none if nobody watches.
+/// The rungs that serve these needs, at most [`MOST_RUNGS`]; none if nobody watches. Those that the publisher may fit come
+/// first, the largest before the others; then those of which somebody insists on a quality or a size, so that nobody else
+/// waits until they are encoded.
 ///
 /// Every need that asks for bytes gets a rung not larger than it, and while four suffice, its own. Beyond that the
 /// cheapest neighbours are merged: two of bytes into the smaller (a viewer cannot be given more than its link carries),
-/// two fixed qualities into the one that more viewers asked for. The rungs `before` stay as long as they serve all and
+/// two fixed qualities or sizes into the one that more viewers asked for. The rungs `before` stay as long as they serve all and
 /// are nearly as good, so that one viewer's step does not move everybody's picture.
 #[must_use]
 pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
@@ -27,8 +35,11 @@ pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
             break;
         };
         let (above, below) = (classes[at - 1], classes.remove(at));
-        let rung = match (above.rung.quality, below.rung.quality) {
-            (0, 0) => below.rung,
+        let rung = match (rank(above.rung), rank(below.rung)) {
+            (Rank::Fitted, Rank::Fitted) => below.rung,
+            // Whoever may have any size is served by the full one; and nobody who insists takes a fitted rung away.
+            (Rank::Whole, Rank::Whole) => Rung::FULL,
+            (Rank::Whole | Rank::Fitted, _) => above.rung,
             _ if above.viewers >= below.viewers => above.rung,
             _ => below.rung,
         };
@@ -49,40 +60,25 @@ pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
 /// fixed quality the nearest. `None` only if there are no rungs.
 #[must_use]
 pub fn rung_of(need: Need, rungs: &[Rung]) -> Option<usize> {
-    (0..rungs.len()).min_by(|&a, &b| distance(need, rungs[a]).total_cmp(&distance(need, rungs[b])))
+    nearest(need, rungs.iter().copied().enumerate())
 }
 
-/// Divides the bytes that an uplink carries in one interval among the rungs: small rungs get what they ask, large ones
-/// what is left, in equal parts. `sizes` are the bytes that pictures of each rung have when nothing binds them, and the
-/// answer has an entry for each: bytes its pictures may have, 0 for a rung that would be no better than the next smaller
-/// one and is left out.
+/// As [`rung_of`], of rungs with numbers.
 #[must_use]
-pub fn share(rungs: &[Rung], sizes: &[u32], carries: u32) -> [u32; MOST_RUNGS] {
-    let mut shares = [0; MOST_RUNGS];
-    if carries == ANY {
-        for (share, rung) in shares.iter_mut().zip(rungs) {
-            *share = rung.bytes;
-        }
-        return shares;
-    }
-    let asks = |at: usize| rungs[at].bytes.min(sizes.get(at).copied().filter(|&s| s > 0).unwrap_or(ANY));
-    let count = rungs.len().min(MOST_RUNGS);
-    let mut order: [usize; MOST_RUNGS] = std::array::from_fn(|at| at);
-    order[..count].sort_by_key(|&at| asks(at));
-    let mut left = carries;
-    let mut smaller = 0_u32;
-    for (done, &at) in order[..count].iter().enumerate() {
-        let part = left / (count - done) as u32;
-        // Bound by the uplink only if it is; otherwise by its own bytes, which its pictures may yet grow to.
-        let given = if asks(at) <= part { rungs[at].bytes } else { part };
-        if done > 0 && part < asks(at) && f64::from(part) < f64::from(smaller) * 1.2 {
-            continue;
-        }
-        shares[at] = given;
-        smaller = given.min(asks(at));
-        left = left.saturating_sub(smaller);
-    }
-    shares
+pub fn nearest(need: Need, mut rungs: impl Iterator<Item = (usize, Rung)>) -> Option<usize> {
+    let first = rungs.next()?;
+    // The usual case, asked for every picture of every viewer.
+    let Some(second) = rungs.next() else { return Some(first.0) };
+    let far = [first, second].into_iter().chain(rungs).map(|(at, rung)| (at, distance(need, rung)));
+    far.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at)
+}
+
+/// Whether a picture of this rung is what a viewer with this need asks for, and not just the next best there is.
+#[must_use]
+pub fn serves(need: Need, rung: Rung) -> bool {
+    // A level or two of bytes below what a link carries is a rung shared with others, and no other picture.
+    let bytes = rung.bytes >= need.bytes / 2 || need.bytes == ANY && rung.bytes == ANY;
+    bytes && rung.quality == need.quality && is_of_size(need.size, rung.size)
 }
 
 /// Viewers who would take the same rung if there were as many as they like.
@@ -92,14 +88,41 @@ struct Class {
     viewers: usize,
 }
 
-/// Needs gathered by equality: fixed qualities first, then bytes, both from the largest.
+/// What a rung is, in the order of [`rungs_for`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// The publisher's own pictures.
+    Whole,
+    /// Those that fit a link.
+    Fitted,
+    /// Somebody insists on a size.
+    Sized,
+    /// Somebody insists on a quality.
+    Fixed,
+}
+
+fn rank(rung: Rung) -> Rank {
+    match rung {
+        Rung { quality: 1.., .. } => Rank::Fixed,
+        Rung { size: Resolution::Of(_), .. } => Rank::Sized,
+        Rung { bytes: ANY, .. } => Rank::Whole,
+        _ => Rank::Fitted,
+    }
+}
+
+/// Needs gathered by equality, by rank and then from the largest.
 fn classes(needs: &[Need]) -> Vec<Class> {
     let mut sorted = needs.to_vec();
-    sorted.sort_unstable_by_key(|n| std::cmp::Reverse((n.quality, n.bytes)));
+    let order = |need: &Need| {
+        let rung = Rung::from(*need);
+        (rank(rung), Reverse(rung.quality), need.size, Reverse(rung.bytes))
+    };
+    sorted.sort_unstable_by_key(order);
     let mut classes: Vec<Class> = Vec::new();
     for need in sorted {
-        let rung = Rung { bytes: need.bytes, quality: need.quality };
-        match classes.last_mut().filter(|c| c.rung == rung) {
+        let rung = Rung::from(need);
+        let full = classes.len() >= MOST_CLASSES && rank(rung) >= Rank::Sized;
+        match classes.last_mut().filter(|c| c.rung == rung || full) {
             Some(class) => class.viewers += 1,
             None => classes.push(Class { rung, viewers: 1 }),
         }
@@ -115,10 +138,16 @@ fn doublings(large: u32, small: u32) -> f64 {
 
 /// What is lost when two neighbouring classes become one.
 fn merge_cost(above: Class, below: Class) -> f64 {
-    match (above.rung.quality, below.rung.quality) {
-        (0, 0) => doublings(above.rung.bytes, below.rung.bytes) * above.viewers as f64,
-        (0, _) | (_, 0) => 1e3,
-        (a, b) => f64::from(a.abs_diff(b)) / 20.0 * above.viewers.min(below.viewers) as f64,
+    let (a, b) = (above.rung, below.rung);
+    let fewer = above.viewers.min(below.viewers) as f64;
+    match (rank(a), rank(b)) {
+        (Rank::Whole, Rank::Whole) => 0.25,
+        (Rank::Whole | Rank::Fitted, Rank::Fitted) if a.size == b.size => {
+            doublings(a.bytes, b.bytes) * above.viewers as f64
+        }
+        (Rank::Sized, Rank::Sized) => apart(a.size, b.size) * fewer,
+        (Rank::Fixed, Rank::Fixed) => (f64::from(a.quality.abs_diff(b.quality)) / 20.0 + apart(a.size, b.size)) * fewer,
+        _ => 1e3,
     }
 }
 
@@ -131,13 +160,36 @@ fn distance(need: Need, rung: Rung) -> f64 {
         (_, 0) => 30.0,
         (a, b) => f64::from(a.abs_diff(b)) / 20.0,
     };
+    let size = match (need.size, rung.size) {
+        // The same pictures, until an uplink makes some of them smaller.
+        (Resolution::Any, Resolution::Full) => 0.25,
+        _ if is_of_size(need.size, rung.size) => 0.0,
+        // As with qualities: what somebody insists on is hardly what another means.
+        (Resolution::Any, _) => 8.0,
+        (wanted, given) => 20.0 + apart(wanted, given),
+    };
     let over = doublings(rung.bytes, need.bytes);
-    quality + if over > 0.0 { 100.0 + over } else { doublings(need.bytes, rung.bytes) }
+    quality + size + if over > 0.0 { 100.0 + over } else { doublings(need.bytes, rung.bytes) }
 }
 
-/// Whether a viewer with this need is served by this rung without a queue.
+/// Whether a viewer with this need is served by this rung without a queue, and with no change of size that it did not
+/// allow.
 fn fits(need: Need, rung: Rung) -> bool {
-    rung.bytes <= need.bytes
+    rung.bytes <= need.bytes && is_of_size(need.size, rung.size)
+}
+
+/// Whether pictures of the one have the size that the other asks for.
+fn is_of_size(wanted: Resolution, given: Resolution) -> bool {
+    wanted == given || wanted == Resolution::Any && given == Resolution::Full
+}
+
+/// How unlike two sizes are, in doublings of the area; a size that is not known is far.
+fn apart(a: Resolution, b: Resolution) -> f64 {
+    match (a, b) {
+        (Resolution::Of(a), Resolution::Of(b)) => (a.area().max(1) as f64 / b.area().max(1) as f64).log2().abs(),
+        _ if a == b => 0.0,
+        _ => 4.0,
+    }
 }
 
 fn cost(needs: &[Need], rungs: &[Rung]) -> f64 {
@@ -147,13 +199,14 @@ fn cost(needs: &[Need], rungs: &[Rung]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Size;
 
     fn bytes(bytes: u32) -> Need {
-        Need { bytes, quality: 0 }
+        Need { bytes, ..Need::default() }
     }
 
     fn quality(quality: u8) -> Need {
-        Need { bytes: ANY, quality }
+        Need { quality, ..Need::default() }
     }
 
     #[test]
@@ -216,13 +269,29 @@ mod tests {
     }
 
     #[test]
-    fn an_uplink_gives_small_rungs_their_due_and_large_ones_the_rest() {
-        let rungs = [Rung::default(), Rung { bytes: 4_000, quality: 0 }];
-        assert_eq!(share(&rungs, &[37_000, 4_000], ANY)[..2], [ANY, 4_000]);
-        assert_eq!(share(&rungs, &[37_000, 4_000], 16_000)[..2], [12_000, 4_000]);
-        assert_eq!(share(&rungs, &[37_000, 4_000], 50_000)[..2], [ANY, 4_000]);
-        // So slow that the large one would be the small one again.
-        let shares = share(&rungs, &[37_000, 4_000], 4_000);
-        assert_eq!(shares.iter().filter(|&&s| s > 0).count(), 1);
+    fn a_recorder_beside_viewers_that_adapt_keeps_the_full_size_and_they_keep_theirs() {
+        let recorder = Need { size: Resolution::Full, ..Need::default() };
+        assert_eq!(rungs_for(&[recorder], &[]), [Rung::FULL]);
+        let needs = [recorder, Need::default(), bytes(3_000)];
+        let rungs = rungs_for(&needs, &[]);
+        assert_eq!(needs.map(|n| rungs[rung_of(n, &rungs).unwrap()]), needs.map(Rung::from));
+        // One that comes to others is not given theirs, and none is left when it goes.
+        assert_eq!(rungs_for(&[recorder, bytes(3_000)], &[Rung::from(bytes(3_000))]).len(), 2);
+        assert_eq!(rungs_for(&[Need::default()], &[Rung::FULL]), [Rung::default()]);
+    }
+
+    #[test]
+    fn those_who_insist_on_sizes_and_qualities_take_no_rung_from_the_others() {
+        let sized = |side: u32| Need { size: Resolution::Of(Size::new(side, side)), ..Need::default() };
+        let recorder = Need { size: Resolution::Full, ..Need::default() };
+        let strangers: Vec<_> = (1..100).map(quality).chain((16..400).map(sized)).collect();
+        let needs = [strangers, vec![Need::default(), recorder, bytes(3_000), bytes(3_500)]].concat();
+        let rungs = rungs_for(&needs, &[]);
+        assert!(rungs.len() <= MOST_RUNGS, "{rungs:?}");
+        let given = |need| rungs[rung_of(need, &rungs).unwrap()];
+        assert_eq!(
+            [given(Need::default()), given(recorder), given(bytes(3_500))],
+            [Rung::FULL, Rung::FULL, Rung::from(bytes(3_000))]
+        );
     }
 }

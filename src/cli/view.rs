@@ -95,7 +95,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         room: options.stream.room.clone(),
         name: options.stream.name.clone(),
         home: options.home.home()?,
-        want: Want { quality: options.quality, max_rate: options.stream.max_rate },
+        want: Want { quality: options.quality, max_rate: options.stream.max_rate, ..Want::default() },
         retries: options.home.retries,
         ..ViewerConfig::default()
     };

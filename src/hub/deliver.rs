@@ -196,7 +196,8 @@ impl Loop {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
-            return (self.index == 0 && self.shared.has_guests()).then_some(Duration::from_secs(1));
+            let absent = || self.shared.has_guests() || self.shared.has_pollers();
+            return (self.index == 0 && absent()).then_some(Duration::from_secs(1));
         }
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(*t)?.paced_until()).min();
@@ -269,7 +270,6 @@ impl Loop {
             Wish::Publish { key, replace, instance } => {
                 shared.decide(|rooms| rooms.publish(id, &key, replace, instance, now()))?;
                 let stream = shared.stream(&key);
-                stream.begin();
                 if self.lines_left > 0 {
                     self.lines_left -= 1;
                     log::info!("{}: publishes {key}", peer.address);
@@ -497,6 +497,7 @@ impl Loop {
         }
         if self.index == 0 {
             self.shared.sweep_guests(at);
+            self.shared.sweep_pollers(at);
         }
         if self.index == 0 && at >= self.next_summary {
             self.next_summary = at + SUMMARY;

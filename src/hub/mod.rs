@@ -10,8 +10,10 @@ mod edges;
 mod greet;
 mod guests;
 mod http;
+mod newest;
 mod numbers;
 mod placeholder;
+mod pollers;
 mod stream;
 
 use std::collections::HashMap;
@@ -128,6 +130,7 @@ impl Hub {
             placeholders: Arc::default(),
             crowd: Mutex::default(),
             guests: Default::default(),
+            pollers: Default::default(),
             started: now(),
             config,
         });
@@ -199,6 +202,8 @@ struct Shared {
     crowd: Mutex<edges::rooms::Crowd>,
     /// Who publishes without a connection, picture by picture.
     guests: Mutex<guests::Guests>,
+    /// Who watches without a connection, picture by picture.
+    pollers: Mutex<pollers::Pollers>,
     started: Micros,
 }
 
@@ -216,7 +221,7 @@ struct Totals {
 struct Registry {
     rooms: Rooms,
     streams: HashMap<StreamKey, Arc<Stream>>,
-    /// What the viewers of each stream need, loop by loop.
+    /// What the viewers of each stream need, loop by loop, and last what those need who poll.
     needs: HashMap<u64, Vec<Vec<Need>>>,
 }
 
@@ -267,18 +272,19 @@ impl Shared {
         Ok(())
     }
 
-    /// What the viewers of a stream on one loop need now; the publisher is told when that changes what it encodes.
+    /// What the viewers of a stream on one loop need now, or behind the last loop those who poll; the publisher is told when
+    /// that changes what it encodes.
     fn need(&self, stream: &Stream, index: usize, needs: Vec<Need>) {
         let mut registry = self.registry();
         if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
             // Everybody has left it meanwhile; another of its name has needs of its own.
             return;
         }
-        let loops = registry.needs.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len()]);
+        let loops = registry.needs.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len() + 1]);
         loops[index] = needs;
         let all: Vec<Need> = loops.iter().flatten().copied().collect();
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
-        stream.set_rungs(&rungs);
+        stream.demanded(&rungs, now());
         for effect in registry.rooms.need(&stream.key, rungs) {
             if let Effect::Tell(id, control) = effect {
                 self.loop_of(id).command(Command::Tell(id, control));

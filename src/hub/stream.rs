@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub(super) use super::newest::Newest;
 use super::numbers::StreamNumbers;
-use crate::adapt::{MOST_RUNGS, Need, Rung, rung_of};
+use crate::adapt::{ANY, Need, Resolution, Rung};
 use crate::frame::Picture;
 use crate::room::{Numbering, StreamKey};
 use crate::stats::{Quantiles, Recent};
@@ -18,8 +19,14 @@ const STILL_FRESH: Duration = Duration::from_secs(1);
 /// Pictures further apart are those of a still scene; whoever bunches up has them nearer.
 const STILL: Duration = Duration::from_millis(400);
 
-/// A rung whose picture is so many frames behind the newest is encoded no more.
-const ABANDONED: u32 = 3;
+/// What a snapshot is of.
+pub(super) const FULL: Need = Need { bytes: ANY, quality: 0, size: Resolution::Full };
+
+/// The longest that a snapshot waits for a picture.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long a publisher may take to encode what is demanded, beside the time between two pictures.
+const DEMANDED: Duration = Duration::from_secs(1);
 
 /// A stream as publishers and delivery loops share it.
 pub(super) struct Stream {
@@ -59,65 +66,6 @@ struct Slot {
     captured: Micros,
 }
 
-/// The newest pictures of a stream, for choosing from.
-#[derive(Clone)]
-pub(super) struct Newest {
-    pictures: [Option<Arc<Picture>>; MOST_RUNGS],
-    rungs: Arc<[Rung]>,
-    /// The time between pictures, as they come.
-    pub(super) interval: Duration,
-}
-
-impl Default for Newest {
-    fn default() -> Self {
-        Self { pictures: Default::default(), rungs: Arc::new([]), interval: Duration::from_millis(33) }
-    }
-}
-
-impl Newest {
-    /// The rung that a picture is of. The publisher goes on with the rungs of before until it hears of others, and they may
-    /// lie at other places; whoever insists on a quality is not given another's meanwhile.
-    fn rung_of(&self, picture: &Picture) -> usize {
-        let own = usize::from(picture.rung).min(MOST_RUNGS - 1);
-        match self.rungs.get(own).map_or(0, |rung| rung.quality) {
-            fixed if fixed != 0 && picture.quality != 0 && fixed != picture.quality => {
-                self.fixed(picture).unwrap_or(own)
-            }
-            _ => own,
-        }
-    }
-
-    /// The rung of exactly this picture's quality.
-    fn fixed(&self, picture: &Picture) -> Option<usize> {
-        self.rungs.iter().take(MOST_RUNGS).position(|r| r.quality != 0 && r.quality == picture.quality)
-    }
-
-    /// Other rungs from now on. What there is goes to where it belongs.
-    fn set_rungs(&mut self, rungs: &[Rung]) {
-        self.rungs = rungs.into();
-        for (at, picture) in std::mem::take(&mut self.pictures).into_iter().enumerate() {
-            let Some(picture) = picture else { continue };
-            let at = self.fixed(&picture).unwrap_or(at);
-            if self.pictures[at].as_ref().is_none_or(|other| other.sequence <= picture.sequence) {
-                self.pictures[at] = Some(picture);
-            }
-        }
-    }
-
-    /// The newest, and of those the best.
-    pub(super) fn best(&self) -> Option<&Arc<Picture>> {
-        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
-    }
-
-    /// The picture for a viewer with this need: of its rung, or of another while its own is not encoded yet.
-    pub(super) fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
-        let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?;
-        let own = rung_of(need, &self.rungs).and_then(|at| self.pictures.get(at)?.as_ref());
-        let behind = |p: &&Arc<Picture>| newest.sequence.wrapping_sub(p.sequence) < ABANDONED;
-        own.filter(behind).or(Some(newest))
-    }
-}
-
 impl Stream {
     pub(super) fn new(key: StreamKey, id: u64, loops: usize) -> Self {
         Self {
@@ -136,17 +84,18 @@ impl Stream {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new publisher begins: its numbers follow on from the last one's, and what the last one left is old.
-    pub(super) fn begin(&self) {
+    /// A new publisher begins: its numbers follow on from the last one's, and what the last one left is old. `rungs` tells
+    /// that it encodes what is demanded.
+    pub(super) fn begin(&self, rungs: bool) {
         let mut slot = self.slot();
         slot.numbering.new_publisher();
-        slot.newest.pictures = Default::default();
+        slot.newest.begin(!rungs);
         slot.stills = false;
     }
 
     /// As [`begin`](Self::begin), for a publisher that does not know whether anybody watches.
     pub(super) fn begin_stills(&self) {
-        self.begin();
+        self.begin(false);
         self.slot().stills = true;
     }
 
@@ -169,8 +118,7 @@ impl Stream {
             slot.newest.interval = Duration::from_micros(mean);
         }
         slot.captured = picture.captured;
-        let rung = slot.newest.rung_of(&picture);
-        slot.newest.pictures[rung] = Some(Arc::new(picture));
+        slot.newest.put(picture);
         slot.arrived = now;
         if slot.waiting > 0 {
             self.came.notify_all();
@@ -188,24 +136,38 @@ impl Stream {
         self.slot().newest.clone()
     }
 
-    /// The newest picture if it came in the last second, or the next one, waiting for it `patience` at most.
-    pub(super) fn fresh_within(&self, patience: Duration, now: Micros) -> Option<Arc<Picture>> {
+    /// The newest picture of full size, if it was captured after `asked` or is the newest for as long as can be known;
+    /// waits for one `patience` at most. `None`: not yet.
+    pub(super) fn snapshot(&self, asked: Micros, patience: Duration) -> Option<Arc<Picture>> {
         let until = Instant::now() + patience;
         let mut slot = self.slot();
-        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
-            slot.newest.pictures = Default::default();
-        }
         slot.waiting += 1;
         let found = loop {
+            let fresh = slot.newest.choose(FULL).filter(|p| p.captured >= asked && slot.newest.meets(FULL));
             let left = until.saturating_duration_since(Instant::now());
-            let best = slot.newest.best();
-            if best.is_some() || left.is_zero() {
-                break best.cloned();
+            if fresh.is_some() || left.is_zero() {
+                break fresh.cloned();
             }
             slot = self.came.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
         };
         slot.waiting -= 1;
         found
+    }
+
+    /// The best picture that there is, whenever it was captured; and for how long after `asked` a newer one is worth
+    /// waiting for, 5 s at most.
+    pub(super) fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
+        let slot = self.slot();
+        let asleep = asked.since(slot.arrived) > STILL_FRESH;
+        let picture = slot.newest.choose(FULL).filter(|_| !asleep || slot.stills).cloned();
+        let patience = match (&picture, slot.stills) {
+            // A sleeping camera may take long to open.
+            (None, _) => LONGEST,
+            // It is not told that somebody wants one.
+            (Some(_), true) => 2 * slot.newest.interval,
+            (Some(_), false) => 2 * slot.newest.interval + DEMANDED,
+        };
+        (picture, patience.min(LONGEST))
     }
 
     /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
@@ -215,8 +177,13 @@ impl Stream {
     }
 
     /// The rungs that the publisher is asked for from now on.
-    pub(super) fn set_rungs(&self, rungs: &[Rung]) {
-        self.slot().newest.set_rungs(rungs);
+    pub(super) fn demanded(&self, rungs: &[Rung], now: Micros) {
+        self.slot().newest.demanded(rungs, now);
+    }
+
+    /// The rungs that the publisher encodes from here on.
+    pub(super) fn supplied(&self, rungs: &[Option<Rung>]) {
+        self.slot().newest.supplied(rungs);
     }
 
     /// A viewer on this loop begins or ends to watch.
@@ -232,47 +199,7 @@ impl Stream {
     pub(super) fn watched(&self, now: Micros) {
         let mut slot = self.slot();
         if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
-            slot.newest.pictures = Default::default();
+            slot.newest.forget();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::adapt::ANY;
-
-    fn fixed(quality: u8) -> (Need, Rung) {
-        (Need { bytes: ANY, quality }, Rung { bytes: ANY, quality })
-    }
-
-    #[test]
-    fn who_insists_on_a_quality_keeps_it_while_the_rungs_change() {
-        let stream = Stream::new(StreamKey::new("main", "door"), 1, 1);
-        let put = |sequence: u32, rung: u8, quality: u8| {
-            let picture = Picture { sequence, rung, quality, ..Picture::default() };
-            let _ = stream.put(picture, Micros(u64::from(sequence) * 33_000)).count();
-        };
-        let gets = |need: Need| stream.newest(0).choose(need).map(|p| (p.sequence, p.quality));
-        let ((forty, rung_forty), (eighty, rung_eighty)) = (fixed(40), fixed(80));
-        stream.set_rungs(&[rung_forty]);
-        put(1, 0, 40);
-        assert_eq!(gets(forty), Some((1, 40)));
-        // Somebody else comes, whose rung is put before the other.
-        stream.set_rungs(&[rung_eighty, rung_forty]);
-        assert_eq!(gets(forty), Some((1, 40)));
-        assert_eq!(gets(eighty), Some((1, 40)), "there is no other yet");
-        // The publisher has not heard of it yet.
-        put(2, 0, 40);
-        assert_eq!(gets(forty), Some((2, 40)));
-        // It has, and one rung comes before the other.
-        put(3, 0, 80);
-        assert_eq!((gets(forty), gets(eighty)), (Some((2, 40)), Some((3, 80))));
-        put(3, 1, 40);
-        assert_eq!(gets(forty), Some((3, 40)));
-        // The first leaves.
-        stream.set_rungs(&[rung_eighty]);
-        put(4, 0, 80);
-        assert_eq!(gets(eighty), Some((4, 80)));
     }
 }

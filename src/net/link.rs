@@ -82,6 +82,10 @@ pub trait LinkUser: Send + 'static {
     fn interval(&self) -> Duration;
     /// The link carries so many bytes in one interval ([`crate::adapt::ANY`]: more than was ever sent).
     fn carries(&mut self, bytes: u32);
+    /// What the hub must know before it gets the next picture; asked right before that.
+    fn before_picture(&mut self) -> Option<Control> {
+        None
+    }
     /// The newest picture to send, if there is one; asked when the connection can take one.
     fn next_picture(&mut self) -> Option<Arc<Picture>>;
     /// The link ends for good, for this reason. The user itself lives on until the [`Link`] is dropped.
@@ -385,6 +389,12 @@ impl<U: LinkUser> Runner<U> {
             }
             if !connection.is_idle() {
                 break;
+            }
+            if let Some(message) = self.user.before_picture() {
+                connection.send_control(&message)?;
+                if !connection.is_idle() {
+                    break;
+                }
             }
             let Some(picture) = self.user.next_picture() else { break };
             let bytes = connection.length_of(&picture);

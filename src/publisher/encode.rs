@@ -7,7 +7,7 @@ use mio::Waker;
 
 use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
-use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Rung, share};
+use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
 use crate::jpeg::Encoder;
@@ -18,8 +18,22 @@ use crate::wire::jpeg;
 /// How long the thread sleeps at most before it looks whether the program ends, or a viewer came to a still picture.
 const PATIENCE: Duration = Duration::from_millis(100);
 
+/// What the pictures of a frame are encoded for, in the places of the demand; `None` for a rung that is left out.
+pub(super) type Supply = [Option<Rung>; MOST_RUNGS];
+
 /// Pictures of one frame, one a rung; the others may follow.
-pub(super) type Pictures = Vec<Arc<Picture>>;
+#[derive(Debug, Default)]
+pub(super) struct Pictures {
+    pub(super) supply: Supply,
+    pub(super) pictures: Vec<Arc<Picture>>,
+}
+
+impl Pictures {
+    /// The frame's number.
+    pub(super) fn sequence(&self) -> Option<u32> {
+        self.pictures.first().map(|p| p.sequence)
+    }
+}
 
 pub(super) struct Encode {
     shared: Arc<Shared>,
@@ -31,6 +45,12 @@ pub(super) struct Encode {
     pool: Pool,
     sequence: u32,
     fits: [Fit; MOST_RUNGS],
+    /// The size that each fit is for.
+    sizes: [Size; MOST_RUNGS],
+    /// Bytes that pictures of each pinned size may still have; below 0 where they had more than their part.
+    allowed: [i64; MOST_RUNGS],
+    /// The uplink is so slow that pictures which may be smaller are.
+    shrunk: bool,
     budget: Budget,
     unchanged: Unchanged,
     /// Size of the best picture of the last frame.
@@ -59,6 +79,9 @@ impl Encode {
             pool: Pool::default(),
             sequence: 0,
             fits,
+            sizes: [Size::default(); MOST_RUNGS],
+            allowed: [0; MOST_RUNGS],
+            shrunk: false,
             budget: Budget::default(),
             unchanged: Unchanged::default(),
             shown_size: Size::default(),
@@ -161,8 +184,8 @@ impl Encode {
         let made = if pass {
             self.pass_on(frame, begun)
         } else {
-            let own = [Rung::default()];
-            let rungs = if demand.rungs.is_empty() || !config.adapt { &own[..] } else { &demand.rungs };
+            let own = [Rung::FULL];
+            let rungs = if config.adapt && !demand.rungs.is_empty() { &demand.rungs } else { &own[..] };
             self.encode(frame, size, rungs, carries, begun)
         };
         let pictures = match made {
@@ -187,12 +210,12 @@ impl Encode {
     }
 
     /// Gives a picture to the link, beside those of the same frame that it has not taken yet.
-    fn hand_over(&self, picture: Arc<Picture>) {
-        let old = self.pictures.put_or_join(vec![picture], |waiting, new| {
-            if waiting.first().map(|p| p.sequence) != new.first().map(|p| p.sequence) {
+    fn hand_over(&self, picture: Arc<Picture>, supply: Supply) {
+        let old = self.pictures.put_or_join(Pictures { supply, pictures: vec![picture] }, |waiting, new| {
+            if waiting.sequence() != new.sequence() {
                 return Some(new);
             }
-            waiting.extend(new);
+            waiting.pictures.extend(new.pictures);
             None
         });
         if old.is_some() {
@@ -203,12 +226,12 @@ impl Encode {
     }
 
     /// A camera's own JPEG, cut at its true end and with its tables.
-    fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Pictures, String> {
+    fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Vec<Arc<Picture>>, String> {
         let mut data = self.pool.take();
         self.shown_size = jpeg::tidy(&frame.data, &mut data).map_err(|e| e.to_string())?;
         self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let picture = Arc::new(self.picture(frame, data, (begun, now()), 0, 0));
-        self.hand_over(picture.clone());
+        self.hand_over(picture.clone(), [Some(Rung::FULL), None, None, None]);
         Ok(vec![picture])
     }
 
@@ -220,47 +243,116 @@ impl Encode {
         rungs: &[Rung],
         carries: u32,
         begun: Micros,
-    ) -> Result<Pictures, String> {
-        let best = self.shared.config.quality;
-        let mut sizes = [0; MOST_RUNGS];
-        for ((rung, fit), size) in rungs.iter().zip(&self.fits).zip(&mut sizes) {
-            *size = fit.expects(quality_of(*rung, best)).unwrap_or(0);
+    ) -> Result<Vec<Arc<Picture>>, String> {
+        let rungs = &rungs[..rungs.len().min(MOST_RUNGS)];
+        for (at, rung) in rungs.iter().enumerate() {
+            self.fit_for(at, size_of(*rung, size));
         }
-        let shares = share(rungs, &sizes, carries);
+        let mut shares = self.shares(rungs, carries);
         self.encoder.load(frame, size).map_err(|e| e.to_string())?;
+        // One does for both as long as it has its full size.
+        let own = rungs.iter().position(|rung| *rung == Rung::default());
+        let pinned = rungs.iter().position(|rung| *rung == Rung::FULL);
+        let mut supply: Supply = std::array::from_fn(|at| rungs.get(at).copied().filter(|_| shares[at] > 0));
         let mut pictures = Vec::with_capacity(rungs.len());
         let mut began = begun;
-        for (at, (rung, bytes)) in rungs.iter().zip(shares).enumerate().filter(|(_, (_, bytes))| *bytes > 0) {
-            let mut data = self.pool.take();
-            // Once more if the scene changed at a stroke and the picture came out far too large.
-            let mut encoding = self.fits[at].choose(bytes, quality_of(*rung, best), began);
-            for _ in 0..2 {
-                data.clear();
-                self.encoder
-                    .compress(scaled(size, encoding), encoding.quality, &mut data)
-                    .map_err(|e| e.to_string())?;
-                if !self.fits[at].encoded(encoding, data.len(), bytes) {
-                    break;
-                }
-                encoding = self.fits[at].choose(bytes, quality_of(*rung, best), began);
+        let mut order: [usize; MOST_RUNGS] = std::array::from_fn(|at| at);
+        order[..rungs.len()].sort_by_key(|at| Some(*at) != own);
+        for &at in &order[..rungs.len()] {
+            let (rung, bytes) = (rungs[at], shares[at]);
+            let pin = bytes != ANY && !rung.size.is_any();
+            if bytes == 0 || pin && !self.may_send(at, bytes) {
+                continue;
             }
-            if at == 0 {
-                self.shown_size = scaled(size, encoding);
+            let mut data = self.pool.take();
+            let target = size_of(rung, size);
+            let encoding = self.compress(at, rung, bytes, target, began, &mut data)?;
+            let shown = scaled(target, encoding);
+            if Some(at) == own {
+                self.shrunk = encoding.eighths < 8;
+                self.shown_size = shown;
+                if let (Some(pinned), false) = (pinned, self.shrunk) {
+                    (shares[pinned], supply[pinned]) = (0, None);
+                }
+                if !self.shrunk {
+                    supply[at] = Some(Rung::FULL);
+                }
+            } else if pictures.is_empty() {
+                self.shown_size = shown;
+            }
+            if pin {
+                self.allowed[at] -= data.len() as i64;
             }
             let done = now();
-            let rung = u8::try_from(at).unwrap_or(0);
-            let picture = Arc::new(self.picture(frame, data, (began, done), rung, encoding.quality));
+            let number = u8::try_from(at).unwrap_or(0);
+            let picture = Arc::new(self.picture(frame, data, (began, done), number, encoding.quality));
             // Who watches the best does not wait for the others to be encoded.
-            self.hand_over(picture.clone());
+            self.hand_over(picture.clone(), supply);
             pictures.push(picture);
             began = done;
         }
         self.wanted = 0;
-        for (rung, fit) in rungs.iter().zip(&self.fits) {
-            let asks = fit.expects(quality_of(*rung, best)).unwrap_or(0).min(rung.bytes);
-            self.wanted = self.wanted.saturating_add(asks);
+        for (at, rung) in rungs.iter().enumerate().filter(|(at, _)| Some(*at) != pinned || own.is_none()) {
+            let asks = self.fits[at].expects(quality_of(*rung, self.shared.config.quality)).unwrap_or(0);
+            self.wanted = self.wanted.saturating_add(asks.min(rung.bytes));
         }
         Ok(pictures)
+    }
+
+    /// Bytes that pictures of each rung may have, of those that the uplink carries.
+    fn shares(&self, rungs: &[Rung], carries: u32) -> [u32; MOST_RUNGS] {
+        let best = self.shared.config.quality;
+        let own = rungs.contains(&Rung::default());
+        let mut sizes = [0; MOST_RUNGS];
+        for ((rung, fit), size) in rungs.iter().zip(&self.fits).zip(&mut sizes) {
+            // As long as nothing is shrunk, the pinned size costs nothing beside the other.
+            let rides = own && *rung == Rung::FULL && !self.shrunk;
+            *size = if rides { 1 } else { fit.expects(quality_of(*rung, best)).unwrap_or(0) };
+        }
+        share(rungs, &sizes, carries)
+    }
+
+    /// Compresses one picture; once more if the scene changed at a stroke and it came out far too large.
+    fn compress(
+        &mut self,
+        at: usize,
+        rung: Rung,
+        bytes: u32,
+        size: Size,
+        now: Micros,
+        data: &mut Vec<u8>,
+    ) -> Result<Encoding, String> {
+        let best = quality_of(rung, self.shared.config.quality);
+        let choose = |fit: &mut Fit| match rung.size {
+            Resolution::Any => fit.choose(bytes, best, now),
+            Resolution::Full | Resolution::Of(_) => fit.choose_full(bytes, best),
+        };
+        let mut encoding = choose(&mut self.fits[at]);
+        for _ in 0..2 {
+            data.clear();
+            self.encoder.compress(scaled(size, encoding), encoding.quality, data).map_err(|e| e.to_string())?;
+            if !self.fits[at].encoded(encoding, data.len(), bytes) {
+                break;
+            }
+            encoding = choose(&mut self.fits[at]);
+        }
+        Ok(encoding)
+    }
+
+    /// What was learned of one size says little of another.
+    fn fit_for(&mut self, at: usize, size: Size) {
+        if self.sizes[at] != size {
+            self.sizes[at] = size;
+            self.fits[at] = Fit::new(self.shared.config.min_quality);
+        }
+    }
+
+    /// Whether a picture of a pinned size may be sent although it is larger than its part of the uplink: as often as all of
+    /// them together have that part.
+    fn may_send(&mut self, at: usize, bytes: u32) -> bool {
+        let part = i64::from(bytes);
+        self.allowed[at] = (self.allowed[at] + part).min(part);
+        self.allowed[at] >= 0
     }
 
     fn picture(&self, frame: &Frame, data: Buffer, span: (Micros, Micros), rung: u8, quality: u8) -> Picture {
@@ -296,8 +388,8 @@ impl Encode {
     /// Whether a camera's own JPEG has the wanted size, and nobody needs it smaller.
     fn fits_as_it_is(&self, frame: &Frame, wanted: Size) -> bool {
         let state = self.shared.lock();
-        let smaller = self.shared.config.adapt
-            && (state.carries != ANY || state.demand.rungs.iter().any(|rung| *rung != Rung::default()));
+        let smaller =
+            self.shared.config.adapt && (state.carries != ANY || state.demand.rungs.iter().any(|rung| !rung.is_own()));
         drop(state);
         !smaller && jpeg::inspect(&frame.data).is_ok_and(|layout| layout.header.size == wanted)
     }
@@ -306,6 +398,14 @@ impl Encode {
 /// A viewer that insists on a quality gets it, above the publisher's own as well.
 fn quality_of(rung: Rung, own: u8) -> u8 {
     if rung.quality == 0 { own } else { rung.quality }
+}
+
+/// The size that a rung asks for: never more than the publisher's own, which costs what it costs.
+fn size_of(rung: Rung, own: Size) -> Size {
+    match rung.size {
+        Resolution::Of(size) => Size::new(size.width.min(own.width), size.height.min(own.height)),
+        Resolution::Any | Resolution::Full => own,
+    }
 }
 
 /// The size at this encoding's scale, in whole pairs of pixels, since colour is at half the resolution.

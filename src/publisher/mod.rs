@@ -247,7 +247,7 @@ impl PublisherConfig {
     }
 
     fn asked(&self) -> Asked {
-        Asked { quality: None, max_rate: self.max_rate, adapt: self.adapt }
+        Asked { max_rate: self.max_rate, adapt: self.adapt, ..Asked::default() }
     }
 }
 

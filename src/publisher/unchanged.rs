@@ -79,7 +79,7 @@ mod tests {
         let mut unchanged = Unchanged::default();
         unchanged.sent(frame(0), &[Rung::default()], at(0));
         assert!(unchanged.is(&frame(0), &[Rung::default()], INTERVAL, at(33)));
-        let small = Rung { bytes: 4_000, quality: 0 };
+        let small = Rung { bytes: 4_000, ..Rung::default() };
         assert!(!unchanged.is(&frame(0), &[Rung::default(), small], INTERVAL, at(33)));
         unchanged.forget();
         assert!(!unchanged.is(&frame(0), &[Rung::default()], INTERVAL, at(33)));

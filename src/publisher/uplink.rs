@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::encode::Pictures;
+use super::encode::{Pictures, Supply};
 use crate::adapt::{Limit, Load};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -24,6 +24,8 @@ pub(super) struct Uplink {
     /// The rest of a frame's rungs, and the number of that frame.
     rest: VecDeque<Arc<Picture>>,
     frame: Option<u32>,
+    /// What that frame is encoded for, and what the hub was told last that pictures are.
+    supply: (Supply, Option<Supply>),
     /// Where the hub was last looked for.
     hub: Option<HubAddress>,
     /// What the hub was told last.
@@ -47,6 +49,7 @@ impl Uplink {
             pictures,
             rest: VecDeque::new(),
             frame: None,
+            supply: (Supply::default(), None),
             hub: None,
             told: None,
             instance,
@@ -54,6 +57,20 @@ impl Uplink {
             look_at_numbers: Micros(0),
             max_picture: usize::MAX,
             told_too_long: false,
+        }
+    }
+}
+
+impl Uplink {
+    /// Goes on to the newest frame when all pictures of the one before are sent.
+    fn take_frame(&mut self) {
+        if !self.rest.is_empty() {
+            return;
+        }
+        if let Some(Pictures { supply, pictures }) = self.pictures.try_take() {
+            self.rest.extend(pictures);
+            self.frame = self.rest.front().map(|p| p.sequence);
+            self.supply.0 = supply;
         }
     }
 }
@@ -100,6 +117,7 @@ impl LinkUser for Uplink {
             log::info!("publishes {} at {hub}", self.shared.config.stream);
         }
         self.told = None;
+        self.supply.1 = None;
         self.rest.clear();
         // A picture from before is old by now.
         let _ = self.pictures.try_take();
@@ -155,8 +173,9 @@ impl LinkUser for Uplink {
 
     fn has_picture(&mut self) -> bool {
         // Rungs that were encoded since the frame's first was sent: the next frame must not take their place.
-        let more = self.pictures.take_if(|pictures| pictures.first().map(|p| p.sequence) == self.frame);
-        self.rest.extend(more.into_iter().flatten());
+        if let Some(more) = self.pictures.take_if(|pictures| pictures.sequence() == self.frame) {
+            self.rest.extend(more.pictures);
+        }
         !self.rest.is_empty() || self.pictures.has_value()
     }
 
@@ -176,11 +195,19 @@ impl LinkUser for Uplink {
         state.link_carries = config.asked().carries(bytes, config.interval());
     }
 
-    fn next_picture(&mut self) -> Option<Arc<Picture>> {
-        if self.rest.is_empty() {
-            self.rest.extend(self.pictures.try_take()?);
-            self.frame = self.rest.front().map(|p| p.sequence);
+    fn before_picture(&mut self) -> Option<Control> {
+        self.take_frame();
+        let (supply, told) = &mut self.supply;
+        if self.rest.is_empty() || told.as_ref() == Some(supply) {
+            return None;
         }
+        *told = Some(*supply);
+        let end = supply.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        Some(Control::Supply { rungs: supply[..end].to_vec() })
+    }
+
+    fn next_picture(&mut self) -> Option<Arc<Picture>> {
+        self.take_frame();
         let mut picture = self.rest.pop_front()?;
         while picture.data.len() > self.max_picture {
             // The hub would end the connection over it.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
-use crate::adapt::{Load, Rung};
+use crate::adapt::{Load, Resolution, Rung};
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -50,6 +50,23 @@ pub struct Hello {
     pub want: Want,
 }
 
+impl Hello {
+    /// The hello that stands for a client which cannot say one.
+    #[must_use]
+    pub fn to_view(room: &str, name: &str, program: &str, want: Want) -> Self {
+        Self {
+            role: Role::View,
+            room: room.into(),
+            name: name.into(),
+            program: program.into(),
+            replace: false,
+            instance: 0,
+            can: Vec::new(),
+            want,
+        }
+    }
+}
+
 fn main_room() -> String {
     "main".into()
 }
@@ -76,6 +93,9 @@ pub struct Want {
     /// Bits a second at most; absent: as many as the link carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<u64>,
+    /// Width and height; absent: the publisher's, or smaller where the link is slow.
+    #[serde(default, skip_serializing_if = "Resolution::is_any")]
+    pub size: Resolution,
 }
 
 /// A stream as the hub lists it.
@@ -210,6 +230,12 @@ pub enum Control {
         /// The rungs to encode, at most four. Pictures carry the place of theirs in this list.
         rungs: Vec<Rung>,
     },
+    /// Publisher to hub: what its pictures are encoded for from here on.
+    Supply {
+        /// In the places of the [`Control::Demand`] that it follows; `None` for what it does not encode, because another
+        /// rung is no worse. A rung with [`Resolution::Full`] has its full size now, whatever was demanded.
+        rungs: Vec<Option<Rung>>,
+    },
     /// Hub to viewer: what its connection carries now.
     Link {
         /// Bytes a picture may have so that it crosses within the time between pictures; absent: more than the
@@ -273,8 +299,21 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 12] =
-    ["hello", "welcome", "subscribe", "list", "streams", "ack", "demand", "link", "ping", "pong", "state", "bye"];
+const KNOWN: [&str; 13] = [
+    "hello",
+    "welcome",
+    "subscribe",
+    "list",
+    "streams",
+    "ack",
+    "demand",
+    "supply",
+    "link",
+    "ping",
+    "pong",
+    "state",
+    "bye",
+];
 
 /// Checks a room's or a stream's name: 1 to 64 letters, digits and `-_.@`, so that it fits a path, a log line and a
 /// title everywhere.
@@ -329,11 +368,12 @@ mod tests {
             asked: Some(AskedPicture { size: "640x480".into(), quality: 80, fps: 30.0, bytes: 25_000 }),
             load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
         };
-        let rung = Rung { quality: 40, bytes: 9000 };
+        let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
         for control in [
             Control::List,
             Control::Ack { sequence: 7, backlog: 1 },
             Control::Demand { viewers: 2, rungs: vec![rung] },
+            Control::Supply { rungs: vec![Some(Rung::FULL), None] },
             Control::Link { bytes: Some(9000), busy: Some(97) },
             Control::Ping { time: 1 },
             Control::Pong { time: 1, now: 2 },

@@ -11,4 +11,5 @@ mod limits;
 mod names;
 mod plain;
 mod reconnects;
+mod renditions;
 mod source_faults;

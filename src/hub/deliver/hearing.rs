@@ -160,6 +160,11 @@ impl Hearing<'_> {
                 let told = StreamState { reason, asked, load: state.load.checked(), ..state };
                 let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, told, at)));
             }
+            Control::Supply { rungs } => {
+                if let Role::Publisher(stream) = self.role {
+                    stream.supplied(&rungs);
+                }
+            }
             Control::Bye { .. } => return Err(Broken::Closed),
             _ => {}
         }
@@ -170,7 +175,7 @@ impl Hearing<'_> {
 /// What a viewer wants, as adaptation takes it.
 pub(super) fn asked(want: Want) -> Asked {
     let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
-    Asked { quality, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
+    Asked { quality, size: want.size, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
 }
 
 /// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.

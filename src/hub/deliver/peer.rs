@@ -28,7 +28,7 @@ use crate::net::sockopt;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, in_words};
 use crate::time::{Micros, now};
-use crate::wire::control::{Cause, Control, Hello};
+use crate::wire::control::{Ability, Cause, Control, Hello};
 use crate::wire::packet::Packet;
 
 /// How often a connection's metrics are logged at `debug`.
@@ -107,6 +107,8 @@ pub(super) struct Peer {
     what: String,
     session: Option<Session>,
     bare: bool,
+    /// It encodes what is demanded.
+    rungs: bool,
     room: String,
     since: Micros,
     reported: (Micros, u64),
@@ -134,6 +136,7 @@ impl Peer {
         let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
+        let rungs = newcomer.hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
@@ -148,6 +151,7 @@ impl Peer {
             role: Role::None,
             what,
             bare,
+            rungs,
             room,
             closing: None,
             progress: now,
@@ -188,7 +192,13 @@ impl Peer {
         }
     }
 
+    /// Begins to publish what the rules have given it.
     pub(super) fn publish(&mut self, key: StreamKey, stream: Arc<Stream>) {
+        if self.bare {
+            stream.begin_stills();
+        } else {
+            stream.begin(self.rungs);
+        }
         self.key = Some(key);
         self.role = Role::Publisher(stream);
     }

@@ -7,7 +7,7 @@ use crate::hub::http::{Exchange, Guest, Served};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::StreamKey;
-use crate::wire::control::{Hello, Role, Want};
+use crate::wire::control::{Hello, Want};
 use crate::wire::websocket::{self, End};
 
 /// Those that are served; others are closed with 1003, as the clients expect.
@@ -25,20 +25,12 @@ pub(in crate::hub) fn viewer<'a>(exchange: Exchange<'a>, quality: &str) -> io::R
         return Ok(Served::Over);
     };
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
-    let hello = Hello {
-        role: Role::View,
-        room: "main".into(),
-        name: String::new(),
-        program: "websocket/quality".into(),
-        replace: false,
-        instance: 0,
-        can: Vec::new(),
-        want: Want { quality: Some(quality), ..Want::default() },
-    };
+    let key = StreamKey::new("main", "");
+    let want = Want { quality: Some(quality), ..Want::default() };
     let guest = Guest {
         framing: Framing::Edge(Box::new(reader), Dialect::Jpeg),
-        wish: Wish::Watch(StreamKey::new("main", "")),
-        hello: Some(hello),
+        hello: Some(Hello::to_view(&key.room, &key.name, "websocket/quality", want)),
+        wish: Wish::Watch(key),
         early,
     };
     Ok(Served::Guest(Box::new(guest)))

@@ -1,4 +1,5 @@
-//! `/snapshot`: the newest picture. If nobody watches, the publisher sleeps, so this watches until a picture comes.
+//! `/snapshot`: a picture of the full size, captured after it was asked for where the source gives one in time. Who asks
+//! watches for a while, so that a publisher that sleeps wakes up, and one that polls finds it awake.
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +13,6 @@ use crate::room::StreamKey;
 use crate::time::{millis, now};
 use crate::wire::control::Control;
 
-/// How long a sleeping camera may take to open.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How often it is looked whether the hub stops meanwhile.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -54,15 +53,16 @@ fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String
         _ => return Err(format!("{key}: nobody publishes this")),
     }
     let stream = shared.stream(key);
-    // A viewer without a connection: what is told to it falls on the floor.
-    let id = shared.new_id();
-    shared.decide(|rooms| rooms.watch(id, key, now())).map_err(|refusal| refusal.to_string())?;
-    let until = now() + PATIENCE;
-    let mut picture = None;
+    let asked = now();
+    let (_, patience) = stream.still(asked);
+    shared.poll(key).map_err(|refusal| refusal.to_string())?;
+    let until = asked + patience;
     // In slices, so that a hub that stops need not wait for it.
-    while picture.is_none() && now() < until && !shared.stopping.load(Ordering::Acquire) {
-        picture = stream.fresh_within(SLICE, now());
+    while now() < until && !shared.stopping.load(Ordering::Acquire) {
+        if let Some(picture) = stream.snapshot(asked, SLICE.min(until.since(now()))) {
+            return Ok(picture);
+        }
     }
-    let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, "", now())));
-    picture.ok_or_else(|| format!("{key}: no picture came within {} s", PATIENCE.as_secs()))
+    // None came; there may be one from before, which says how old it is.
+    stream.still(asked).0.ok_or_else(|| format!("{key}: no picture came within {} s", patience.as_secs()))
 }

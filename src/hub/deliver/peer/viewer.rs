@@ -16,6 +16,13 @@ use crate::room::ConnectionId;
 use crate::time::Micros;
 use crate::wire::control::Control;
 
+/// How long a newcomer waits for the first picture of its own kind, beyond the time between two pictures: its demand has
+/// to reach the publisher.
+const FOLLOWS: Duration = Duration::from_millis(100);
+
+/// The longest that it waits, however slow the stream.
+const CHOOSY: Duration = Duration::from_millis(500);
+
 /// What makes a viewer.
 pub(in crate::hub::deliver) struct Viewer {
     stream: Arc<Stream>,
@@ -25,6 +32,8 @@ pub(in crate::hub::deliver) struct Viewer {
     bytes: usize,
     /// Until when its credit says no.
     paced: Option<Micros>,
+    /// Until when it is given no picture but one of the kind that it asks for, while it has none.
+    choosy: Option<Micros>,
 }
 
 /// What a loop makes and counts while it gives out the pictures of one stream.
@@ -40,7 +49,7 @@ impl Peer {
             return member.watch(id, stream);
         }
         stream.numbers.join(self.numbers.clone());
-        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None });
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None, choosy: None });
     }
 
     /// Ends watching, and says what was watched.
@@ -97,6 +106,14 @@ impl Peer {
         let Some(picture) = newest.choose(self.need) else { return Ok(false) };
         if viewer.stream.id != stream || !is_news(viewer.given, picture) {
             return Ok(false);
+        }
+        if viewer.given.is_none() && !newest.meets(self.need) {
+            // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
+            let until = *viewer.choosy.get_or_insert(now + (2 * newest.interval + FOLLOWS).min(CHOOSY));
+            if now < until {
+                viewer.paced = Some(until);
+                return Ok(false);
+            }
         }
         let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
         let before = self.need;

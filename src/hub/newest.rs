@@ -1,0 +1,255 @@
+//! The newest pictures of a stream, one a rung, and which of them is whose.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::adapt::{MOST_RUNGS, Need, Rung, nearest, serves};
+use crate::frame::Picture;
+use crate::time::Micros;
+
+/// A rung whose picture is so many frames behind the newest is encoded no more, where the publisher does not say.
+const ABANDONED: u32 = 3;
+
+/// How long a publisher that does not say what it encodes may take to follow a demand.
+const FOLLOWS: Duration = Duration::from_millis(150);
+
+/// The newest pictures of a stream, for choosing from.
+#[derive(Clone)]
+pub(super) struct Newest {
+    pictures: [Option<Arc<Picture>>; MOST_RUNGS],
+    /// What the picture in each place is encoded for.
+    rungs: [Option<Rung>; MOST_RUNGS],
+    /// The publisher itself said so, or has but one way to encode; otherwise it is what was demanded of it.
+    told: bool,
+    /// Pictures from before were encoded for another demand, perhaps.
+    since: Micros,
+    /// The time between pictures, as they come.
+    pub(super) interval: Duration,
+}
+
+impl Default for Newest {
+    fn default() -> Self {
+        Self {
+            pictures: Default::default(),
+            rungs: [None; MOST_RUNGS],
+            told: false,
+            since: Micros(0),
+            interval: Duration::from_millis(33),
+        }
+    }
+}
+
+impl Newest {
+    /// Another publisher: no picture of the last one, and what it encodes, if it has but one way to.
+    pub(super) fn begin(&mut self, one_way: bool) {
+        self.forget();
+        self.told = one_way;
+        self.rungs = [None; MOST_RUNGS];
+        if one_way {
+            self.rungs[0] = Some(Rung::FULL);
+        }
+    }
+
+    /// What there is is old.
+    pub(super) fn forget(&mut self) {
+        self.pictures = Default::default();
+    }
+
+    /// Puts a picture where it belongs.
+    pub(super) fn put(&mut self, picture: Picture) {
+        let at = self.place_of(&picture);
+        self.pictures[at] = Some(Arc::new(picture));
+    }
+
+    /// The place of a picture. A publisher that does not say what it encodes goes on with the rungs of before until it
+    /// hears of others, and they may lie at other places; whoever insists on a quality is not given another's meanwhile.
+    fn place_of(&self, picture: &Picture) -> usize {
+        let own = usize::from(picture.rung).min(MOST_RUNGS - 1);
+        match self.rungs[own].map_or(0, |rung| rung.quality) {
+            fixed if !self.told && fixed != 0 && picture.quality != 0 && fixed != picture.quality => {
+                self.fixed(picture).unwrap_or(own)
+            }
+            _ => own,
+        }
+    }
+
+    /// The place of exactly this picture's quality.
+    fn fixed(&self, picture: &Picture) -> Option<usize> {
+        self.rungs.iter().position(|r| r.is_some_and(|r| r.quality != 0 && r.quality == picture.quality))
+    }
+
+    /// Other rungs are demanded from now on. What there is goes to where it belongs.
+    pub(super) fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+        if self.told {
+            return;
+        }
+        let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied()));
+        if before == self.rungs {
+            return;
+        }
+        self.since = now + FOLLOWS;
+        for (at, picture) in std::mem::take(&mut self.pictures).into_iter().enumerate() {
+            let Some(picture) = picture else { continue };
+            let same = before[at].and_then(|rung| self.rungs.iter().position(|r| *r == Some(rung)));
+            let at = same.or_else(|| self.fixed(&picture)).unwrap_or(at);
+            if self.pictures[at].as_ref().is_none_or(|other| other.sequence <= picture.sequence) {
+                self.pictures[at] = Some(picture);
+            }
+        }
+    }
+
+    /// The publisher says what its pictures are encoded for from here on. Those of before go to where they belong, or
+    /// nowhere: the next come at once.
+    pub(super) fn supplied(&mut self, rungs: &[Option<Rung>]) {
+        let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied().flatten()));
+        self.told = true;
+        self.since = Micros(0);
+        for (at, picture) in std::mem::take(&mut self.pictures).into_iter().enumerate() {
+            let same = before[at].and_then(|rung| self.rungs.iter().position(|r| *r == Some(rung)));
+            if let (Some(at), Some(picture)) = (same, picture) {
+                self.pictures[at] = Some(picture);
+            }
+        }
+    }
+
+    /// The newest, and of those the best.
+    pub(super) fn best(&self) -> Option<&Arc<Picture>> {
+        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
+    }
+
+    /// The picture for a viewer with this need: the newest of the rung nearest to it.
+    pub(super) fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
+        self.nearest(need).and_then(|at| self.pictures[at].as_ref())
+    }
+
+    /// The place of the picture for this need.
+    fn nearest(&self, need: Need) -> Option<usize> {
+        let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?.sequence;
+        let there = |at: usize| {
+            let picture = self.pictures[at].as_ref();
+            // Where the publisher tells, a rung whose pictures are few is there all the same.
+            picture.is_some_and(|p| newest.wrapping_sub(p.sequence) < ABANDONED)
+                || self.told && self.rungs[at].is_some()
+        };
+        let known = nearest(need, (0..MOST_RUNGS).filter(|at| there(*at)).filter_map(|at| Some((at, self.rungs[at]?))));
+        // A publisher that sends what nobody asked for.
+        known.or_else(|| self.pictures.iter().position(|p| p.as_ref().is_some_and(|p| p.sequence == newest)))
+    }
+
+    /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.
+    pub(super) fn meets(&self, need: Need) -> bool {
+        let Some(at) = self.nearest(need) else { return false };
+        let served = self.rungs[at].is_some_and(|rung| serves(need, rung));
+        served && self.pictures[at].as_ref().is_some_and(|p| self.told || p.captured >= self.since)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::adapt::Resolution;
+
+    const SMALL: Need = Need { bytes: 3_000, quality: 0, size: Resolution::Any };
+    const WHOLE: Need = Need { bytes: crate::adapt::ANY, quality: 0, size: Resolution::Any };
+    const RECORDER: Need = Need { size: Resolution::Full, ..WHOLE };
+
+    fn fixed(quality: u8) -> Need {
+        Need { quality, ..WHOLE }
+    }
+
+    struct Bench(Newest);
+
+    impl Bench {
+        fn put(&mut self, sequence: u32, rung: u8, quality: u8) {
+            let captured = Micros(u64::from(sequence) * 33_000);
+            self.0.put(Picture { sequence, rung, quality, captured, ..Picture::default() });
+        }
+
+        fn gets(&self, need: Need) -> Option<(u32, u8)> {
+            self.0.choose(need).map(|p| (p.sequence, p.quality))
+        }
+
+        fn demand(&mut self, needs: &[Need], at: u64) {
+            let rungs: Vec<_> = needs.iter().map(|n| Rung::from(*n)).collect();
+            self.0.demanded(&rungs, Micros(at));
+        }
+    }
+
+    #[test]
+    fn who_insists_on_a_quality_keeps_it_while_the_rungs_change() {
+        let mut bench = Bench(Newest::default());
+        let (forty, eighty) = (fixed(40), fixed(80));
+        bench.demand(&[forty], 0);
+        bench.put(1, 0, 40);
+        assert_eq!(bench.gets(forty), Some((1, 40)));
+        // Somebody else comes, whose rung is put before the other.
+        bench.demand(&[eighty, forty], 0);
+        assert_eq!(bench.gets(forty), Some((1, 40)));
+        assert_eq!(bench.gets(eighty), Some((1, 40)), "there is no other yet");
+        // The publisher has not heard of it yet.
+        bench.put(2, 0, 40);
+        assert_eq!(bench.gets(forty), Some((2, 40)));
+        // It has, and one rung comes before the other.
+        bench.put(3, 0, 80);
+        assert_eq!((bench.gets(forty), bench.gets(eighty)), (Some((2, 40)), Some((3, 80))));
+        bench.put(3, 1, 40);
+        assert_eq!(bench.gets(forty), Some((3, 40)));
+        // The first leaves.
+        bench.demand(&[eighty], 0);
+        bench.put(4, 0, 80);
+        assert_eq!(bench.gets(eighty), Some((4, 80)));
+    }
+
+    #[test]
+    fn a_small_picture_is_not_taken_for_the_whole_one_that_was_just_asked_for() {
+        // Of a publisher that says what it encodes.
+        let mut bench = Bench(Newest::default());
+        bench.demand(&[SMALL], 0);
+        bench.0.supplied(&[Some(Rung::from(SMALL))]);
+        bench.put(1, 0, 25);
+        bench.demand(&[WHOLE, SMALL], 40_000);
+        bench.put(2, 0, 25);
+        assert!(!bench.0.meets(WHOLE) && bench.0.meets(SMALL));
+        assert_eq!(bench.gets(WHOLE), Some((2, 25)), "the best there is");
+        bench.0.supplied(&[Some(Rung::FULL), Some(Rung::from(SMALL))]);
+        assert_eq!(bench.gets(SMALL), Some((2, 25)), "it is where it belongs now");
+        assert!(!bench.0.meets(WHOLE));
+        bench.put(3, 0, 80);
+        assert!(bench.0.meets(WHOLE) && bench.0.meets(RECORDER));
+        assert_eq!((bench.gets(WHOLE), bench.gets(SMALL)), (Some((3, 80)), Some((2, 25))));
+        // Of one that does not.
+        let mut bench = Bench(Newest::default());
+        bench.demand(&[SMALL], 0);
+        bench.put(1, 0, 25);
+        bench.demand(&[WHOLE, SMALL], 40_000);
+        bench.put(2, 0, 25);
+        assert!(!bench.0.meets(WHOLE));
+        bench.put(10, 0, 80);
+        assert!(bench.0.meets(WHOLE));
+    }
+
+    #[test]
+    fn whoever_keeps_its_size_waits_for_it_rather_than_take_a_smaller_one() {
+        let mut bench = Bench(Newest::default());
+        bench.0.supplied(&[Some(Rung::from(WHOLE)), Some(Rung::FULL)]);
+        bench.put(1, 1, 25);
+        for sequence in 1..20 {
+            bench.put(sequence, 0, 50);
+        }
+        assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((1, 25)), Some((19, 50))));
+        // The uplink is fast again, so one does for both.
+        bench.0.supplied(&[Some(Rung::FULL), None]);
+        bench.put(20, 0, 80);
+        assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((20, 80)), Some((20, 80))));
+    }
+
+    #[test]
+    fn a_publisher_with_one_way_to_encode_meets_every_need_for_the_whole() {
+        let mut bench = Bench(Newest::default());
+        bench.0.begin(true);
+        bench.demand(&[SMALL], 0);
+        bench.put(1, 0, 0);
+        assert!(bench.0.meets(WHOLE) && bench.0.meets(RECORDER));
+        assert_eq!(bench.gets(SMALL), Some((1, 0)));
+    }
+}

@@ -1,0 +1,63 @@
+//! Who asks for one picture after the other, without a connection of its own: a viewer from its first request until a while
+//! after its last one.
+
+use std::collections::HashMap;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::Shared;
+use super::stream::FULL;
+use crate::room::{ConnectionId, Refusal, StreamKey};
+use crate::time::{Micros, now};
+
+/// How long after its last request a poller counts as a viewer: the encoder goes on between two requests. A camera stays
+/// open for some seconds more by itself.
+const STAYS: Duration = Duration::from_secs(3);
+
+/// Those who poll, one for each stream however many they are.
+#[derive(Default)]
+pub(super) struct Pollers(HashMap<StreamKey, Poller>);
+
+struct Poller {
+    id: ConnectionId,
+    last: Micros,
+}
+
+impl Shared {
+    fn pollers(&self) -> MutexGuard<'_, Pollers> {
+        self.pollers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody asks for a picture of a stream: the full rendition is demanded from now on, and somebody watches.
+    pub(super) fn poll(&self, key: &StreamKey) -> Result<(), Refusal> {
+        let at = now();
+        let mut pollers = self.pollers();
+        if let Some(poller) = pollers.0.get_mut(key) {
+            poller.last = at;
+            return Ok(());
+        }
+        // A viewer without a connection: what is told to it falls on the floor.
+        let id = self.new_id();
+        self.decide(|rooms| rooms.watch(id, key, at))?;
+        pollers.0.insert(key.clone(), Poller { id, last: at });
+        self.need(&self.stream(key), self.loops.len(), vec![FULL]);
+        // It looks after those who stop.
+        self.loops[0].wake();
+        Ok(())
+    }
+
+    /// Whether somebody polls.
+    pub(super) fn has_pollers(&self) -> bool {
+        !self.pollers().0.is_empty()
+    }
+
+    /// Lets those go who ask no more.
+    pub(super) fn sweep_pollers(&self, at: Micros) {
+        let mut pollers = self.pollers();
+        let gone = |_: &StreamKey, poller: &mut Poller| at.since(poller.last) >= STAYS;
+        for (key, poller) in pollers.0.extract_if(gone) {
+            self.need(&self.stream(&key), self.loops.len(), Vec::new());
+            let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(poller.id, "", at)));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Who gets which size beside others: a viewer behind a slow link must not decide what everybody else sees.
+
+use std::time::Instant;
+
+use streamflow::adapt::{ANY, Resolution, Rung};
+use streamflow::frame::{Frame, PixelFormat, Size};
+use streamflow::publisher::Publisher;
+use streamflow::source::{Next, SourceError, from_fn};
+use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::wire::control::{Ability, Control, Hello, Want};
+use streamflow::wire::jpeg;
+use streamflow::wire::packet::Packet;
+
+use crate::support::http::{Http, get};
+use crate::support::{
+    Peer, SIZE, at, fine_source, hub, limited, next_picture, publisher, publisher_config, publishes, until, views,
+};
+
+const BOUNDARY: &str = "streamflow-next-picture";
+
+fn size(jpeg: &[u8]) -> Size {
+    jpeg::size(jpeg).unwrap()
+}
+
+/// A picture that takes many bytes.
+fn noise(frame: &mut Frame) -> Result<Next, SourceError> {
+    (frame.size, frame.format) = (SIZE, PixelFormat::Gray);
+    frame.data.resize(SIZE.area(), 0);
+    fastrand::fill(&mut frame.data);
+    Ok(Next::Frame)
+}
+
+/// A viewer whose pictures are as small as they get, alone with the stream.
+fn slow_viewer(hub: &streamflow::hub::Hub) -> Viewer {
+    let want = Want { max_rate: Some(8_000), ..Want::default() };
+    let config = ViewerConfig { name: Some("door".into()), home: at(hub), want, ..ViewerConfig::default() };
+    let viewer = Viewer::start(config).unwrap();
+    until("its pictures are small", || size(&next_picture(&viewer).data) != SIZE);
+    viewer
+}
+
+#[test]
+fn a_slow_viewer_that_is_alone_does_not_shrink_what_others_get() {
+    limited(|| {
+        let hub = hub();
+        let config = publisher_config(at(&hub), "door");
+        let _publisher = Publisher::start(config, Box::new(from_fn(noise))).unwrap();
+        let slow = slow_viewer(&hub);
+        assert_eq!(size(&get(hub.address(), "/snapshot").body), SIZE);
+        until("whoever wanted a picture is gone", || hub.counts().1 == 1);
+        let mut newcomer = Peer::join(hub.address(), views("door"));
+        let first = loop {
+            if let Packet::Picture(picture) = newcomer.next().unwrap() {
+                break picture;
+            }
+        };
+        assert_eq!(size(&first.data), SIZE, "the first picture of a newcomer");
+        drop(newcomer);
+        until("it is gone", || hub.counts().1 == 1);
+        let mut http = Http::connect(hub.address());
+        http.send(b"GET /stream HTTP/1.1\r\nHost: hub\r\n\r\n");
+        http.head();
+        for _ in 0..20 {
+            assert_eq!(size(&http.part(BOUNDARY).body), SIZE, "a recorder sees one size");
+        }
+        assert_ne!(size(&next_picture(&slow).data), SIZE, "and the slow viewer what its link carries");
+    });
+}
+
+#[test]
+fn a_polled_snapshot_was_captured_after_it_was_asked_for() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        until("published", || hub.counts().0 == 1);
+        let mut last = String::new();
+        for _ in 0..20 {
+            let asked = Instant::now();
+            let answer = get(hub.address(), "/snapshot");
+            let age: f64 = answer.field("x-age-ms").unwrap().parse().unwrap();
+            assert!(age <= asked.elapsed().as_secs_f64() * 1e3, "{age} ms old");
+            let number = answer.field("x-sequence").unwrap().to_string();
+            assert_ne!(number, last, "the same again");
+            last = number;
+        }
+        assert_eq!(hub.counts().1, 1, "whoever polls is one viewer");
+        until("and none when it stops", || hub.counts().1 == 0);
+    });
+}
+
+#[test]
+fn a_stream_has_the_size_and_quality_of_its_query() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        let mut http = Http::connect(hub.address());
+        http.send(b"GET /stream?size=32x24 HTTP/1.1\r\nHost: hub\r\n\r\n");
+        http.head();
+        until("the asked size", || size(&http.part(BOUNDARY).body) == Size::new(32, 24));
+        for _ in 0..10 {
+            assert_eq!(size(&http.part(BOUNDARY).body), Size::new(32, 24));
+        }
+        for wrong in ["size=0x0", "size=big", "quality=101", "adapt=perhaps"] {
+            assert_eq!(get(hub.address(), &format!("/stream?{wrong}")).status, 400, "{wrong}");
+        }
+    });
+}
+
+/// The rungs of the next demand for which they are as wanted.
+fn demand(publisher: &mut Peer, wanted: &[Rung]) {
+    loop {
+        if let Control::Demand { rungs, .. } = publisher.control()
+            && rungs == wanted
+        {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_publisher_is_asked_for_what_streams_and_snapshots_need() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), Hello { can: vec![Ability::Rungs], ..publishes("door") });
+        let open = |query: &str| {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("GET /stream/main/door{query} HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+            http
+        };
+        let recorder = open("");
+        demand(&mut publisher, &[Rung::FULL]);
+        let adapting = open("?adapt=on");
+        demand(&mut publisher, &[Rung::default(), Rung::FULL]);
+        drop((recorder, adapting));
+        let of = Resolution::Of(Size::new(320, 240));
+        let sized = open("?size=320x240&quality=40");
+        demand(&mut publisher, &[Rung { bytes: ANY, quality: 40, size: of }]);
+        let address = hub.address();
+        let snapshot = std::thread::spawn(move || get(address, "/snapshot").status);
+        demand(&mut publisher, &[Rung::FULL, Rung { bytes: ANY, quality: 40, size: of }]);
+        drop(sized);
+        publisher.say(&Control::Supply { rungs: vec![Some(Rung::FULL)] });
+        publisher.publish(1, 2_000);
+        assert_eq!(snapshot.join().unwrap(), 200);
+    });
+}
