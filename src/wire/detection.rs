@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::body::Refused;
 use super::jpeg;
+use super::json::{MAX_DEPTH, may_pass};
 use super::names::{MAX_NAME, decode_base64};
 use super::packet::MAX_METADATA;
 
@@ -56,6 +57,9 @@ pub fn read(body: &[u8]) -> Result<Broadcast, Refused> {
     let metadata: Option<Box<str>> = posted.metadata.map(Into::into);
     if metadata.as_ref().is_some_and(|m| m.len() > MAX_METADATA) {
         return Err((413, format!("metadata has {MAX_METADATA} bytes at most")));
+    }
+    if metadata.as_deref().is_some_and(|m| !may_pass(m)) {
+        return Err((400, format!("metadata nests {MAX_DEPTH} deep at most")));
     }
     // An array would be read as the members of the object in order.
     let object = metadata.as_deref().filter(|m| m.starts_with('{'));
@@ -109,6 +113,7 @@ mod tests {
             (r#"{"camera_id":"x"}"#, 400, "frame_base64"),
             (r#"{"camera_id":"x","frame_base64":"%"}"#, 400, "frame_base64"),
             (r#"{"camera_id":"x","frame_base64":"AAAA"}"#, 400, "JPEG"),
+            (&format!(r#"{{"camera_id":"x",$,"metadata":{}1{}}}"#, "[".repeat(33), "]".repeat(33)), 400, "deep"),
         ] {
             let (got, why) = posted(members).unwrap_err();
             assert!(got == status && why.contains(word), "{members}: {got} {why}");

@@ -7,6 +7,7 @@ pub mod detection;
 pub mod framing;
 pub mod jpeg;
 pub mod jpeg_split;
+pub mod json;
 pub mod multipart;
 pub mod names;
 pub mod packet;

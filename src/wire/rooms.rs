@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::json::{MAX_DEPTH, may_pass};
 use crate::time::Calendar;
 
 /// The longest chat text, in characters; the rest is cut off.
@@ -62,6 +63,9 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
     }
     if text.len() > 4 * MAX_RELAY {
         return Err("a message is too long".into());
+    }
+    if !may_pass(text) {
+        return Err(format!("a message is one JSON object that nests {MAX_DEPTH} deep at most"));
     }
     let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|e| format!("no JSON object: {e}"))?;
     let kind = object.remove("type");
@@ -140,6 +144,8 @@ mod tests {
         for bad in ["", "[]", "{}", "1", r#"{"type":"video_frame"}"#, r#"{"type":7}"#] {
             assert!(read(bad).is_err(), "{bad}");
         }
+        let deep = format!(r#"{{"type":"media_toggle","a":{}{}}}"#, "[".repeat(32), "]".repeat(32));
+        assert!(read(&deep).unwrap_err().contains("deep"), "the others would have to read it");
         let long = format!(r#"{{"type":"chat","text":"{}"}}"#, "x".repeat(5000));
         assert!(matches!(read(&long), Ok(RoomMessage::Chat { text, .. }) if text.len() == MAX_CHAT));
         assert!(read(&format!(r#"{{"type":"chat","text":"{}"}}"#, "x".repeat(50_000))).is_err());

@@ -16,6 +16,7 @@ use crate::time::{Micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, check_name};
 use crate::wire::detection;
+use crate::wire::json;
 use crate::wire::packet::Packet;
 
 /// Requests of one peer between two ticks (100 ms) that the rules or other peers have to hear of. A person who clicks
@@ -105,7 +106,7 @@ impl Hearing<'_> {
             self.metrics.errors += 1;
             return Ok(());
         }
-        if picture.metadata.as_deref().is_some_and(|m| serde_json::from_str::<serde::de::IgnoredAny>(m).is_err()) {
+        if picture.metadata.as_deref().is_some_and(|m| !json::may_pass(m)) {
             // It is put into other people's JSON as it is.
             self.metrics.errors += 1;
             picture.metadata = None;

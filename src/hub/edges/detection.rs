@@ -7,9 +7,10 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::frame::Picture;
+use crate::hub::Shared;
 use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
-use crate::hub::http::{Exchange, Guest, Served, unix_seconds};
+use crate::hub::http::{Exchange, Guest, Served, stream_key, unix_seconds};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::StreamKey;
@@ -43,7 +44,7 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
     };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
-    match exchange.shared.publish_one(&key(&camera), &camera, patience, picture) {
+    match exchange.shared.publish_one(&own_key(&camera), &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
@@ -91,22 +92,30 @@ pub(in crate::hub) fn viewer(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
         io::Write::write_all(&mut patient, &close)?;
         return Ok(Served::Over);
     };
+    let key = key_to_watch(&shared, &camera);
     let opening = format!(r#"{{"type":"frame","camera_id":{}"#, json!(camera));
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
     let guest = Guest {
         framing: Framing::Edge(Box::new(reader), Dialect::Detection { opening: opening.into() }),
-        wish: Wish::Watch(key(&camera)),
+        wish: Wish::Watch(key),
         hello: None,
         early,
     };
     Ok(Served::Guest(Box::new(guest)))
 }
 
-/// The stream of a camera. `ROOM/NAME` is any stream there is, so that a dashboard can show a camera of ours.
-fn key(camera: &str) -> StreamKey {
-    match camera.split_once('/').map(|(room, name)| crate::hub::http::stream_key(room, name)) {
-        Some(Ok(key)) => key,
-        _ => StreamKey::new(ROOM, fitting(camera)),
+/// The stream of a camera that a worker posts: of this room, whatever the camera is called.
+fn own_key(camera: &str) -> StreamKey {
+    StreamKey::new(ROOM, fitting(camera))
+}
+
+/// The stream that a dashboard asks for. `ROOM/NAME` is any stream there is, so that it can show a camera of ours; but a
+/// worker's camera that is called so comes first.
+fn key_to_watch(shared: &Shared, camera: &str) -> StreamKey {
+    let own = own_key(camera);
+    match camera.split_once('/').map(|(room, name)| stream_key(room, name)) {
+        Some(Ok(other)) if shared.is_free(&own) => other,
+        _ => own,
     }
 }
 
