@@ -7,6 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
 use crate::time::Calendar;
+use crate::wire::names::file_stem;
+
+/// Bytes of a file's name that tell the stream. File systems take 255 in all; the rest is the time and a number.
+const MOST_OF_STREAM: usize = 200;
 
 /// Writes `jpeg` into the folder, made if need be, under a name of the stream and the time (UTC):
 /// `main-door-20261121T093352.417.jpg`. Never overwrites: a number is put behind the name instead.
@@ -15,7 +19,7 @@ use crate::time::Calendar;
 /// The folder cannot be made or the file not be written.
 pub fn save(folder: &Path, stream: &str, jpeg: &[u8]) -> Result<PathBuf> {
     fs::create_dir_all(folder).map_err(|e| Error::io(format!("cannot make the folder {}", folder.display()), e))?;
-    let stem = format!("{}-{}", stream.replace(['/', '\\'], "-"), stamp(SystemTime::now()));
+    let stem = format!("{}-{}", file_stem(stream, MOST_OF_STREAM), stamp(SystemTime::now()));
     for n in 0..1000 {
         let name = if n == 0 { format!("{stem}.jpg") } else { format!("{stem}-{n}.jpg") };
         let path = folder.join(name);
@@ -55,6 +59,15 @@ mod tests {
     fn names_tell_the_time() {
         let time = UNIX_EPOCH + Duration::from_millis(1_795_253_632_417);
         assert_eq!(stamp(time), "20261121T093352.417");
+    }
+
+    #[test]
+    fn a_stream_with_the_longest_name_there_is_can_be_saved() {
+        let folder = std::env::temp_dir().join(format!("streamflow-long-names-{}", std::process::id()));
+        let name = "\u{1d504}".repeat(64);
+        let saved = save(&folder, &format!("{name}/{name}"), b"x").unwrap();
+        assert_eq!(fs::read(saved).unwrap(), b"x");
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -41,9 +41,33 @@ pub fn fitting(name: &str) -> String {
     }
     let kept: String =
         name.chars().map(|c| if c.is_alphanumeric() || "-_.@".contains(c) { c } else { '_' }).take(48).collect();
-    // FNV-1a: short, and the same in every process.
-    let hash = name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193));
-    format!("{}-{hash:08x}", kept.trim_start_matches('.'))
+    format!("{}-{:08x}", kept.trim_start_matches('.'), hash(name))
+}
+
+/// FNV-1a: short, and the same in every process.
+fn hash(name: &str) -> u32 {
+    name.bytes().fold(0x811c_9dc5_u32, |h, b| (h ^ u32::from(b)).wrapping_mul(0x0100_0193))
+}
+
+/// A part of a file's name for what others call something, `most` bytes at most (9 or more). Slashes become dashes. What
+/// else could mean something to a system or a terminal becomes `_`; where that or the length changes the name, a number
+/// made from all of it follows, so that two names stay two.
+#[must_use]
+pub fn file_stem(name: &str, most: usize) -> String {
+    let dashed: String = name.chars().map(|c| if matches!(c, '/' | '\\') { '-' } else { c }).collect();
+    let fits = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+    if dashed.len() <= most && dashed.chars().all(fits) && !dashed.starts_with('.') {
+        return dashed;
+    }
+    let tail = format!("-{:08x}", hash(name));
+    let mut stem = String::new();
+    for c in dashed.trim_start_matches('.').chars().map(|c| if fits(c) { c } else { '_' }) {
+        if stem.len() + c.len_utf8() + tail.len() > most {
+            break;
+        }
+        stem.push(c);
+    }
+    stem + &tail
 }
 
 /// The bytes of base64 text, with or without the beginning of a `data:` URL before it, padded or not.
@@ -76,6 +100,21 @@ mod tests {
         for bad in ["", "A", "AA=C", "data:image/jpeg,AAEC", "ä"] {
             assert_eq!(decode_base64(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_file_can_have_any_name_that_somebody_chose() {
+        assert_eq!(file_stem("main/door", 200), "main-door");
+        let long = "\u{1d504}".repeat(64);
+        let stem = file_stem(&format!("main/{long}"), 200);
+        assert!(stem.len() <= 200 && stem.starts_with("main-\u{1d504}"), "{stem}");
+        assert_ne!(stem, file_stem(&format!("main/{long}x"), 200));
+        for odd in ["../../etc/passwd", "a\0b", "a\u{1b}[2Jb", "..", "", "a\nb", "\u{202e}gpj.exe", "C:\\x", "a b"] {
+            let stem = file_stem(odd, 64);
+            let fine = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
+            assert!(stem.chars().all(fine) && !stem.starts_with('.') && stem.len() <= 64, "{odd:?}: {stem}");
+        }
+        assert_ne!(file_stem("a b", 64), file_stem("a_b", 64));
     }
 
     #[test]
