@@ -10,9 +10,18 @@ const grid = new Grid(by("grid"));
 const stage = new Stage();
 const keys = /** @type {HTMLDialogElement} */ (by("keys"));
 
+/** A part of the address, or what it is where its percent signs mean nothing. @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
 /** Shows what the address says: all streams, or one. */
 function route() {
-  const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decodeURIComponent);
+  const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
   if (parts.length === 2) stage.open(parts[0], parts[1]);
   else stage.close();
   turn();

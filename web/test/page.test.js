@@ -98,6 +98,15 @@ test("all streams are a grid, and a click makes one large", async () => {
   await page.close();
 });
 
+test("an address that makes no sense shows all streams", async () => {
+  for (const hash of ["#/%", "#/%ff/%", "#///", "#/a/b/c"]) {
+    const { page, errors } = await open(hash);
+    await page.locator('.tile[data-stream="main/gate"].live').waitFor();
+    assert.deepEqual(errors, [], hash);
+    await page.close();
+  }
+});
+
 test("the keys are those of the window", async () => {
   const { page, errors } = await open("#/main/door");
   await until("a picture", () => page.evaluate(() => globalThis.streamflow.report?.size === "640x480"));
