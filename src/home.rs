@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::hub::{Hub, HubConfig};
 use crate::net::address::HubAddress;
+use crate::net::open_files;
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]
@@ -115,6 +116,7 @@ impl Hearth {
 /// # Errors
 /// A port cannot be had.
 pub fn host(config: &HubConfig) -> Result<Hub> {
+    allow_connections(config);
     let hub = Hub::start(config.clone()).map_err(|error| match error {
         Error::Io { what, cause } => {
             let plain = config.plain.filter(|plain| what.contains(&plain.to_string())).is_some();
@@ -147,4 +149,21 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         );
     }
     Ok(hub)
+}
+
+/// Lets this process have as many connections as the hub is to take, and says so where the system does not.
+fn allow_connections(config: &HubConfig) {
+    let Some(files) = open_files::raise() else { return };
+    if files.now > files.before {
+        log::info!("open files: the limit is raised from {} to {}", files.before, files.now);
+    }
+    let wanted = config.max_viewers + config.max_publishers + config.max_pending + open_files::BESIDE;
+    if wanted as u64 > files.now {
+        let room = files.now.saturating_sub((config.max_pending + open_files::BESIDE) as u64);
+        log::warn!(
+            "the system lets this program open {} files, enough for about {room} viewers and publishers: \
+             raise its hard limit (`ulimit -Hn`) to serve more",
+            files.now
+        );
+    }
 }

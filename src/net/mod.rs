@@ -5,5 +5,6 @@ pub mod connection;
 pub mod http;
 pub mod layout;
 pub mod link;
+pub mod open_files;
 pub mod pages;
 pub mod sockopt;

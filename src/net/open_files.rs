@@ -1,0 +1,49 @@
+//! The system's limit on open files: each connection is one.
+
+/// As many as any hub here needs; more would only cost the kernel memory where something leaks.
+const ENOUGH: u64 = 65_536;
+
+/// Open files that a hub needs beside its connections: its sockets and polls, pictures in memory, a camera, the log.
+pub const BESIDE: usize = 64;
+
+/// How many files this process may have open, before and after [`raise`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpenFiles {
+    /// The limit that the process was started with.
+    pub before: u64,
+    /// The limit now.
+    pub now: u64,
+}
+
+/// Raises the process's soft limit as far as its hard limit allows. Linux' usual soft limit of 1024 is there for programs
+/// that use `select`, which this one does not. `None` where the system has no such limit.
+#[cfg(unix)]
+#[must_use]
+pub fn raise() -> Option<OpenFiles> {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let before = current?;
+    let wanted = maximum.unwrap_or(ENOUGH).min(ENOUGH).max(before);
+    let set = wanted > before && setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).is_ok();
+    Some(OpenFiles { before, now: if set { wanted } else { before } })
+}
+
+/// As on Unix.
+#[cfg(not(unix))]
+#[must_use]
+pub fn raise() -> Option<OpenFiles> {
+    None
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_is_raised_once_and_never_lowered() {
+        let first = raise().unwrap();
+        assert!(first.now >= first.before);
+        let again = raise().unwrap();
+        assert_eq!((again.before, again.now), (first.now, first.now));
+    }
+}
