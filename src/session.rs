@@ -150,22 +150,26 @@ pub fn capture_time(clock: &ClockOffset, theirs: Micros, spent: Duration, receiv
     }
 }
 
-/// The waits between tries to connect: at once, then 1, 2, 4, 8 s, each shortened by up to a quarter at random so that
-/// a hundred viewers do not all come back in the same instant.
+/// The waits between tries to connect: at once, then 0.25, 0.5, 1, 2, 4, 4 s, each shortened by up to a quarter at random so
+/// that a hundred viewers do not all come back in the same instant. A hub on this machine is asked once a second for good:
+/// that costs nothing.
 #[derive(Debug, Default)]
 pub struct Backoff {
     tries: u32,
+    /// Waits since the last reason to hope.
+    step: u32,
 }
 
 impl Backoff {
-    /// How long to wait before the next try; `chance` is from 0 to 1.
-    pub fn next(&mut self, chance: f64) -> Duration {
-        let tries = self.tries;
-        self.tries += 1;
-        if tries == 0 {
+    /// How long to wait before the next try; `chance` is from 0 to 1, `local` says that the hub is on this machine.
+    pub fn next(&mut self, chance: f64, local: bool) -> Duration {
+        let step = self.step;
+        self.tries = self.tries.saturating_add(1);
+        self.step = self.step.saturating_add(1);
+        if step == 0 {
             return Duration::ZERO;
         }
-        let seconds = f64::from(1u32 << (tries - 1).min(3));
+        let seconds = f64::from(1u32 << (step - 1).min(if local { 2 } else { 4 })) / 4.0;
         Duration::from_secs_f64(seconds * (1.0 - 0.25 * chance.clamp(0.0, 1.0)))
     }
 
@@ -178,7 +182,12 @@ impl Backoff {
     /// The connection held for a while: begin again with no wait. Not to be called for a connection that is refused
     /// right after it opened, or the tries follow each other without end.
     pub fn succeeded(&mut self) {
-        self.tries = 0;
+        *self = Self::default();
+    }
+
+    /// The network is not what it was when it was tried last: the next waits are short again.
+    pub fn network_changed(&mut self) {
+        self.step = self.step.min(1);
     }
 }
 
@@ -285,12 +294,26 @@ mod tests {
     }
 
     #[test]
-    fn waits_grow_to_eight_seconds_and_no_further() {
+    fn waits_grow_to_four_seconds_and_no_further() {
         let mut backoff = Backoff::default();
-        let waits: Vec<_> = (0..7).map(|_| backoff.next(0.0).as_secs()).collect();
-        assert_eq!(waits, [0, 1, 2, 4, 8, 8, 8]);
-        assert!(backoff.next(1.0) >= Duration::from_secs(6));
+        let mut waits = |local, count| -> Vec<_> {
+            backoff.succeeded();
+            (0..count).map(|_| backoff.next(0.0, local).as_millis()).collect()
+        };
+        assert_eq!(waits(false, 8), [0, 250, 500, 1000, 2000, 4000, 4000, 4000]);
+        assert_eq!(waits(true, 6), [0, 250, 500, 1000, 1000, 1000]);
+        assert!(backoff.next(1.0, true) >= Duration::from_millis(750));
         backoff.succeeded();
-        assert_eq!(backoff.next(0.5), Duration::ZERO);
+        assert_eq!(backoff.next(0.5, false), Duration::ZERO);
+    }
+
+    #[test]
+    fn another_network_is_tried_soon_and_the_tries_still_count() {
+        let mut backoff = Backoff::default();
+        for _ in 0..20 {
+            backoff.next(0.0, false);
+        }
+        backoff.network_changed();
+        assert_eq!((backoff.next(0.0, false).as_millis(), backoff.tries()), (250, 21));
     }
 }

@@ -3,9 +3,11 @@
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
 mod dial;
+mod network;
 mod open;
 
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -15,6 +17,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use self::dial::no_hub;
+use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
 use super::connection::{Broken, Connection, Drained};
@@ -30,10 +33,12 @@ use crate::wire::packet::Packet;
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
+const NETWORK: Token = Token(2);
 /// How long connecting and the greeting may take.
 const CONNECT: Duration = Duration::from_secs(5);
-/// A connection that held for so long counts as a success: the waits begin anew.
-const HELD: Duration = Duration::from_secs(10);
+/// A connection that held for so long counts as a success: the waits begin anew. So a hub that welcomes everybody and then
+/// drops them is tried once a second, and one that comes and goes is back at once.
+const HELD: Duration = Duration::from_secs(1);
 /// How long what waits to be sent holds up a program that is told to end, unless its user says otherwise.
 pub const LINGER: Duration = Duration::from_millis(300);
 const SCRATCH: usize = 256 * 1024;
@@ -120,13 +125,15 @@ impl Link {
         let waker = Waker::new(poll.registry(), WAKER).map_err(|e| Error::io("cannot make a waker", e))?;
         let waker = Arc::new(waker);
         let stop = Arc::new(AtomicBool::new(false));
-        let mut runner = Runner { config, user, poll, stop: stop.clone(), scratch: vec![0; SCRATCH] };
+        let network = NetworkWatch::open(poll.registry(), NETWORK);
+        let scratch = vec![0; SCRATCH];
+        let mut runner = Runner { config, user, poll, network, local: false, stop: stop.clone(), scratch };
         let thread = std::thread::Builder::new()
             .name("link".into())
             .spawn(move || {
                 runner.run();
                 // What the user has, a hub perhaps, is there until nobody wants it any more.
-                runner.sleep_until(Micros(u64::MAX));
+                while runner.sleep_until(Micros(u64::MAX)) != Slept::Stopped {}
             })
             .map_err(|e| Error::io("cannot start a thread", e))?;
         Ok(Self { waker, stop, thread: Some(thread) })
@@ -154,8 +161,22 @@ struct Runner<U> {
     config: LinkConfig,
     user: U,
     poll: Poll,
+    network: Option<NetworkWatch>,
+    /// The hub that was tried last is on this machine.
+    local: bool,
     stop: Arc<AtomicBool>,
     scratch: Vec<u8>,
+}
+
+/// How a wait ended.
+#[derive(PartialEq, Eq)]
+enum Slept {
+    /// By its time.
+    Over,
+    /// The program ends.
+    Stopped,
+    /// Addresses or routes of this machine are others now.
+    NetworkChanged,
 }
 
 /// Why a connection ended, or was not made.
@@ -189,11 +210,12 @@ impl<U: LinkUser> Runner<U> {
         let mut ever = false;
         loop {
             self.user.state(&LinkState::Connecting);
-            let began = now();
-            let mut welcomed = false;
-            let end = self.attempt(&mut welcomed);
-            ever |= welcomed;
-            if welcomed && now().since(began) >= HELD {
+            let mut welcomed = None;
+            // The state of one connection goes with it; the next one begins with a new one.
+            let end = catch_unwind(AssertUnwindSafe(|| self.attempt(&mut welcomed)))
+                .unwrap_or_else(|_| Outcome::Again("a fault of this program ended the connection".into()));
+            ever |= welcomed.is_some();
+            if welcomed.is_some_and(|since| now().since(since) >= HELD) {
                 backoff.succeeded();
             }
             let why = match end {
@@ -207,16 +229,21 @@ impl<U: LinkUser> Runner<U> {
             if self.config.retries.is_some_and(|most| backoff.tries() >= most) {
                 return self.user.over(Error::Unreachable(why));
             }
-            let wait = backoff.next(fastrand::f64());
+            let wait = backoff.next(fastrand::f64(), self.local);
             let until = now() + wait;
             if !wait.is_zero() {
                 log::info!("{why}; next try in {}", in_words(wait));
-            } else if welcomed {
+            } else if welcomed.is_some() {
                 log::info!("{why}; tried again at once");
             }
             self.user.state(&LinkState::Waiting { why, until });
-            if self.sleep_until(until) {
-                return;
+            match self.sleep_until(until) {
+                Slept::Over => {}
+                Slept::Stopped => return,
+                Slept::NetworkChanged => {
+                    log::info!("the network changed: tried again at once");
+                    backoff.network_changed();
+                }
             }
         }
     }
@@ -225,20 +252,27 @@ impl<U: LinkUser> Runner<U> {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// Waits, and says whether the program ends.
-    fn sleep_until(&mut self, until: Micros) -> bool {
+    /// Waits.
+    fn sleep_until(&mut self, until: Micros) -> Slept {
         let mut events = Events::with_capacity(4);
+        if let Some(network) = &mut self.network {
+            // What changed while there was a connection, or a try, is no news.
+            network.changed(now());
+        }
         while !self.stopped() {
             let left = until.since(now());
             if left.is_zero() {
-                return false;
+                return Slept::Over;
             }
             let _ = self.poll.poll(&mut events, Some(left));
+            if self.network.as_mut().is_some_and(|network| network.changed(now())) {
+                return Slept::NetworkChanged;
+            }
         }
-        true
+        Slept::Stopped
     }
 
-    fn attempt(&mut self, welcomed: &mut bool) -> Outcome {
+    fn attempt(&mut self, welcomed: &mut Option<Micros>) -> Outcome {
         let hub = match self.user.hub() {
             Ok(hub) => hub,
             Err(error) => return Outcome::Again(error.to_string()),
@@ -247,6 +281,7 @@ impl<U: LinkUser> Runner<U> {
             Ok(addresses) => addresses,
             Err(end) => return end,
         };
+        self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
         let mut last = Outcome::Again(format!("{hub} has no address"));
         for address in addresses {
             match self.connect(address, &hub) {
@@ -259,7 +294,7 @@ impl<U: LinkUser> Runner<U> {
     }
 
     /// Lives through one connection.
-    fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut bool) -> Outcome {
+    fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut Option<Micros>) -> Outcome {
         let (socket, framing) = match self.framing(socket, hub) {
             Ok(both) => both,
             Err(end) => return end,
@@ -286,7 +321,7 @@ impl<U: LinkUser> Runner<U> {
         }
     }
 
-    fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut bool) -> Outcome {
+    fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut Option<Micros>) -> Outcome {
         let mut events = Events::with_capacity(8);
         let greeted_by = now() + CONNECT;
         let mut more = false;
@@ -303,7 +338,7 @@ impl<U: LinkUser> Runner<U> {
                 Err(broken) => return broken.into(),
             };
             if open.welcomed {
-                *welcomed = true;
+                welcomed.get_or_insert(at);
                 for message in self.user.messages() {
                     if let Err(broken) = connection.send_control(&message) {
                         return broken.into();

@@ -62,6 +62,10 @@ impl<U: LinkUser> Runner<U> {
                 return Err(failed(&ErrorKind::TimedOut.into()));
             }
             let _ = self.poll.poll(&mut events, Some(left));
+            if self.network.as_mut().is_some_and(|network| network.changed(now())) {
+                // The kernel would ask again only after seconds, and perhaps the old way.
+                return Err(Outcome::Again(format!("hub {hub} unreachable: the network changed meanwhile")));
+            }
             if let Ok(Some(error)) = socket.take_error() {
                 return Err(failed(&error));
             }
