@@ -24,6 +24,7 @@
 pub mod buffer;
 pub mod error;
 pub mod frame;
+pub mod text;
 pub mod time;
 
 // Rules: no sockets, no threads, no clock.

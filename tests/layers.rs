@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 const ROWS: [(&str, &[&str]); 6] = [
     // A buffer is bytes that go back where they came from. It has a lock and no thread, and frames and packets are made
     // of it, so it is a noun and no hand-off.
-    ("nouns", &["frame", "time", "error", "buffer"]),
+    ("nouns", &["frame", "time", "error", "buffer", "text"]),
     ("rules", &["wire", "session", "room", "stats", "credit", "adapt"]),
     ("hand-offs", &["mailbox"]),
     ("edges", &["source", "jpeg", "display", "net"]),

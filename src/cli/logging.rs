@@ -1,16 +1,34 @@
-//! Log lines on standard error, that do not tear up a status line.
+//! Log lines on standard error: what others caused is escaped and limited, and no line tears up a status line.
+
+mod limit;
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 
-use env_logger::{Builder, Env, Target};
-use log::LevelFilter;
+use env_logger::{Builder, Env, Logger, Target};
+use log::{LevelFilter, Log, Metadata, Record};
+
+use self::limit::{COUNTED, LineLimit, Site, Verdict};
+use crate::text::{self, Untrusted};
+use crate::time::now;
 
 /// A status line stands on the terminal and must be wiped before a log line is written.
 static STATUS_LINE: AtomicBool = AtomicBool::new(false);
 
 /// Wipes the line of a terminal (ECMA-48, EL).
 pub(super) const WIPE: &str = "\r\x1b[K";
+/// Off and on: a terminal begins a new line where one is too long (DECAWM). A status line that is two cannot be wiped.
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
+/// The most characters of a line. All words from outside are far shorter; this is for what was forgotten.
+const LONGEST: usize = 1000;
+/// Characters of a line that stands for others like it.
+const LIKE: usize = 80;
+
+/// The logger of this process, once it was started.
+static LOGGER: OnceLock<Limited> = OnceLock::new();
 
 /// Begins to log; `-v` shows `debug`, `-q` only warnings; `STREAMFLOW_LOG` takes env_logger's directives.
 pub(super) fn start(verbose: u8, quiet: bool) {
@@ -21,7 +39,7 @@ pub(super) fn start(verbose: u8, quiet: bool) {
         (false, _) => LevelFilter::Trace,
     };
     let terminal = std::io::stderr().is_terminal();
-    let started = Builder::new()
+    let logger = Builder::new()
         .filter_module("streamflow", level)
         .filter_level(LevelFilter::Warn)
         .parse_env(Env::new().filter("STREAMFLOW_LOG"))
@@ -37,22 +55,110 @@ pub(super) fn start(verbose: u8, quiet: bool) {
                 log::Level::Debug => "debug: ",
                 log::Level::Trace => "trace: ",
             };
+            // No line of ours has a control character in it on purpose, so what has one came from outside.
+            let line = Untrusted(record.args());
             if terminal {
-                writeln!(out, "{level}{}", record.args())
+                writeln!(out, "{level}{line:.LONGEST$}")
             } else {
-                writeln!(out, "{} {level}{}", out.timestamp_millis(), record.args())
+                writeln!(out, "{} {level}{line:.LONGEST$}", out.timestamp_millis())
             }
         })
-        .try_init();
+        .build();
+    let most = logger.filter();
+    let limited = LOGGER.get_or_init(|| Limited { logger, limit: Mutex::default() });
     // Somebody who uses the library has set up logging already: theirs stays.
-    drop(started);
+    if log::set_logger(limited).is_ok() {
+        log::set_max_level(most);
+    }
+}
+
+/// Tells what was left out and not told yet. Called when the program ends.
+pub(super) fn finish() {
+    if let Some(limited) = LOGGER.get() {
+        limited.tell_counts();
+    }
+}
+
+/// Passes on as many lines as the limit allows.
+struct Limited {
+    logger: Logger,
+    limit: Mutex<LineLimit>,
+}
+
+impl Limited {
+    fn limit(&self) -> MutexGuard<'_, LineLimit> {
+        self.limit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_counts(&self) {
+        let counts = self.limit().counts();
+        for left_out in counts {
+            let like = Untrusted(left_out.like);
+            self.logger.log(
+                &Record::builder()
+                    .level(left_out.level)
+                    .target(module_path!())
+                    .args(format_args!("({} more lines like: {like:.LIKE$})", left_out.lines))
+                    .build(),
+            );
+        }
+    }
+}
+
+impl Log for Limited {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.logger.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.logger.matches(record) {
+            return;
+        }
+        let site: Site = (record.module_path_static(), record.line());
+        let like = || format!("{:.LIKE$}", Untrusted(record.args()));
+        let verdict = self.limit().judge(site, record.level(), now(), like);
+        match verdict {
+            Verdict::Write => self.logger.log(record),
+            Verdict::LeaveOut { first: false } => {}
+            Verdict::LeaveOut { first: true } => {
+                // Somebody must tell the count when nothing more is logged. Without a thread the end of the program does.
+                let tell = || {
+                    thread::sleep(COUNTED);
+                    finish();
+                };
+                let _ = thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell);
+            }
+        }
+    }
+
+    fn flush(&self) {
+        self.logger.flush();
+    }
+}
+
+/// Compact JSON in which what acts in a terminal is escaped; the same to whoever parses it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ForTerminals;
+
+impl serde_json::ser::Formatter for ForTerminals {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> std::io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| text::acts(*c)) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
 }
 
 /// Writes the status line over the last one.
 pub(super) fn status(line: &str) {
     let mut out = std::io::stderr().lock();
     // A terminal that is gone ends the program by other means.
-    let _ = write!(out, "{WIPE}{line}").and_then(|()| out.flush());
+    let _ = write!(out, "{WIPE}{NO_WRAP}{:.LONGEST$}{WRAP}", Untrusted(line)).and_then(|()| out.flush());
     STATUS_LINE.store(true, Ordering::Release);
 }
 
@@ -60,5 +166,22 @@ pub(super) fn status(line: &str) {
 pub(super) fn end_status() {
     if STATUS_LINE.swap(false, Ordering::AcqRel) {
         let _ = writeln!(std::io::stderr());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Serialize;
+
+    use super::*;
+
+    #[test]
+    fn json_for_a_terminal_is_the_same_json() {
+        let words = "a \"door\" \u{9b}2J \u{202e} \u{e0041} \x1b \n ü";
+        let mut out = Vec::new();
+        words.serialize(&mut serde_json::Serializer::with_formatter(&mut out, ForTerminals)).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains(text::acts), "{text}");
+        assert_eq!(serde_json::from_str::<String>(&text).unwrap(), words);
     }
 }

@@ -13,9 +13,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
+use crate::text::Untrusted;
 
 /// Ends a program: the error in words on standard error, and its exit code.
 fn exit(result: anyhow::Result<()>) -> ExitCode {
+    logging::finish();
     let Err(error) = result else { return ExitCode::SUCCESS };
     // Whoever reads our output has gone, as in `| head`: that is no fault.
     let broken_pipe =
@@ -24,7 +26,7 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Nobody may be listening any more; the exit code tells all the same.
-    let _ = writeln!(std::io::stderr(), "error: {error:#}");
+    let _ = writeln!(std::io::stderr(), "error: {:.2000}", Untrusted(format_args!("{error:#}")));
     ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_code))
 }
 

@@ -166,8 +166,12 @@ impl Watch {
 
 fn print_line(report: &crate::stats::ViewReport) -> std::io::Result<()> {
     use std::io::Write;
+
+    use serde::Serialize;
+
     let mut out = std::io::stdout().lock();
-    serde_json::to_writer(&mut out, report)?;
+    // What others said is in it, and a terminal may be what reads it.
+    report.serialize(&mut serde_json::Serializer::with_formatter(&mut out, logging::ForTerminals))?;
     out.write_all(b"\n")?;
     out.flush()
 }

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -24,8 +24,6 @@ use crate::room::StreamKey;
 const MAIN: Token = Token(0);
 const PLAIN: Token = Token(1);
 const WAKER: Token = Token(2);
-/// A flood of connections writes this many lines a second at most.
-const MAX_LINES: u32 = 5;
 /// Pause when the system has no more file descriptors: whoever is inside goes on, and whoever knocks waits.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -55,13 +53,7 @@ impl Admission {
         let plain_address = plain.as_ref().map(|(_, address)| *address);
         let waker = Arc::new(waker);
         let door = Arc::new(Door::new(waker.clone(), shared.config.max_pending, shared.config.max_per_address));
-        let mut accepting = Accepting {
-            shared,
-            door: door.clone(),
-            main,
-            plain: plain.map(|(listener, _)| listener),
-            limit: LineLimit::default(),
-        };
+        let accepting = Accepting { shared, door: door.clone(), main, plain: plain.map(|(listener, _)| listener) };
         let thread = std::thread::Builder::new()
             .name("admit".into())
             .spawn(move || accepting.run(poll))
@@ -82,46 +74,19 @@ impl Drop for Admission {
     }
 }
 
-/// Lets a few lines a second through, and counts the rest.
-#[derive(Default)]
-struct LineLimit {
-    second: Option<Instant>,
-    lines: u32,
-    left_out: u64,
-}
-
-impl LineLimit {
-    fn warn(&mut self, line: &str) {
-        let now = Instant::now();
-        if self.second.is_none_or(|s| now.duration_since(s) >= Duration::from_secs(1)) {
-            if self.left_out > 0 {
-                log::warn!("({} more lines like the last ones)", self.left_out);
-            }
-            *self = Self { second: Some(now), lines: 0, left_out: 0 };
-        }
-        self.lines += 1;
-        if self.lines <= MAX_LINES {
-            log::warn!("{line}");
-        } else {
-            self.left_out += 1;
-        }
-    }
-}
-
 /// What the thread that accepts owns.
 struct Accepting {
     shared: Arc<Shared>,
     door: Arc<Door>,
     main: TcpListener,
     plain: Option<TcpListener>,
-    limit: LineLimit,
 }
 
 /// Nothing, or why a connection goes no further.
 type Taken = std::result::Result<(), String>;
 
 impl Accepting {
-    fn run(&mut self, mut poll: Poll) {
+    fn run(&self, mut poll: Poll) {
         let mut events = Events::with_capacity(16);
         // Somebody knocks at the main door and was not let to it yet.
         let mut knocking = false;
@@ -162,19 +127,19 @@ impl Accepting {
     }
 
     /// Lets one newcomer to the main door. False: there is none.
-    fn accept_main(&mut self) -> bool {
+    fn accept_main(&self) -> bool {
         let accepted = self.main.accept();
         self.accepted(accepted, Self::welcome)
     }
 
     /// Lets one newcomer in by the plain door, where nothing is asked. False: there is none.
-    fn accept_plain(&mut self) -> bool {
+    fn accept_plain(&self) -> bool {
         let Some(accepted) = self.plain.as_ref().map(TcpListener::accept) else { return false };
         self.accepted(accepted, Self::let_in)
     }
 
     fn accepted(
-        &mut self,
+        &self,
         accepted: std::io::Result<(mio::net::TcpStream, SocketAddr)>,
         take: fn(&Self, mio::net::TcpStream, SocketAddr, Place) -> Taken,
     ) -> bool {
@@ -190,13 +155,13 @@ impl Accepting {
                     }
                 };
                 if let Err(why) = taken {
-                    self.limit.warn(&format!("{address}: {why}"));
+                    log::warn!("{address}: {why}");
                 }
             }
             Err(e) if e.kind() == ErrorKind::WouldBlock => return false,
             Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => {}
             Err(e) => {
-                self.limit.warn(&format!("cannot accept: {e}"));
+                log::warn!("cannot accept: {e}");
                 std::thread::sleep(PAUSE);
             }
         }

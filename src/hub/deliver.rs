@@ -31,8 +31,6 @@ use crate::wire::control::{Cause, Control};
 const WAKER: Token = Token(usize::MAX);
 /// How often heartbeats, deadlines and metrics are looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// Lines about single connections between two ticks: a flood of them writes 20 a second, and the sums tell of all.
-const LINES: u32 = 2;
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 256 * 1024;
@@ -130,8 +128,6 @@ struct Loop {
     busy: Option<u8>,
     next_tick: Micros,
     next_summary: Micros,
-    /// Lines about single connections that may still be logged before the next tick.
-    lines_left: u32,
 }
 
 /// Serves until the hub stops.
@@ -153,7 +149,6 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         busy: None,
         next_tick: start,
         next_summary: start + SUMMARY,
-        lines_left: LINES,
     };
     let mut events = Events::with_capacity(1024);
     let mut worked = start;
@@ -244,8 +239,7 @@ impl Loop {
         place.insert(peer);
         self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
         if let Err(refusal) = self.begin(token, wish) {
-            if let (Some(peer), 1..) = (self.peers.get(token), self.lines_left) {
-                self.lines_left -= 1;
+            if let Some(peer) = self.peers.get(token) {
                 log::info!("{}: refused: {refusal}", peer.address);
             }
             self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
@@ -270,10 +264,7 @@ impl Loop {
             Wish::Publish { key, replace, instance } => {
                 shared.decide(|rooms| rooms.publish(id, &key, replace, instance, now()))?;
                 let stream = shared.stream(&key);
-                if self.lines_left > 0 {
-                    self.lines_left -= 1;
-                    log::info!("{}: publishes {key}", peer.address);
-                }
+                log::info!("{}: publishes {key}", peer.address);
                 peer.publish(key.clone(), stream);
                 let _ = peer.welcome(&key, shared.config.max_picture);
                 shared.crowd_sees(&key);
@@ -482,7 +473,6 @@ impl Loop {
             return;
         }
         self.next_tick = at + TICK;
-        self.lines_left = LINES;
         self.judge_load(at);
         let busy = self.busy;
         let mut over = Vec::new();

@@ -14,6 +14,7 @@ use super::pace::Pace;
 use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range, Size};
+use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::{MAX_PICTURE, first_picture};
 use crate::wire::multipart::{Multipart, boundary_of};
@@ -78,6 +79,7 @@ impl Http {
                     }
                     None => {
                         let said = if content_type.is_empty() { "something unnamed" } else { &content_type };
+                        let said = Untrusted(said);
                         let place = url.place();
                         return Err(SourceError::Lost(format!("camera at {place} sends {said}, no MJPEG and no JPEG")));
                     }

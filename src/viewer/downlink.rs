@@ -11,8 +11,9 @@ use crate::hub::PROGRAM;
 use crate::mailbox::Sender;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
+use crate::text::Untrusted;
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, Control, Hello, Role};
+use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState};
 
 pub(super) struct Downlink {
     shared: Arc<Shared>,
@@ -72,6 +73,7 @@ impl LinkUser for Downlink {
             state.carries = bytes;
             state.busy = busy;
         } else if let Control::State(stream) = control {
+            let stream = as_shown(stream);
             let mut state = self.shared.lock();
             let other = state.stream.as_ref().is_some_and(|s| (&s.room, &s.name) != (&stream.room, &stream.name));
             if other {
@@ -121,6 +123,18 @@ impl LinkUser for Downlink {
 
     fn over(&mut self, error: Error) {
         self.shared.lock().over = Some(error);
+    }
+}
+
+/// A stream's state without anything that acts where it is shown: hubs check names, but not every hub is honest.
+fn as_shown(stream: StreamState) -> StreamState {
+    let asked = stream.asked.map(|asked| AskedPicture { size: format!("{:.20}", Untrusted(&asked.size)), ..asked });
+    StreamState {
+        room: format!("{:.64}", Untrusted(&stream.room)),
+        name: format!("{:.64}", Untrusted(&stream.name)),
+        reason: Untrusted(&stream.reason).to_string(),
+        asked,
+        ..stream
     }
 }
 

@@ -12,6 +12,7 @@ use crate::hub::stream::Stream;
 use crate::net::connection::Broken;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Session, capture_time};
+use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, check_name};
@@ -179,8 +180,7 @@ pub(super) fn asked(want: Want) -> Asked {
     Asked { quality, size: want.size, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
 }
 
-/// Words from a peer as they may be shown: one line, 200 characters at most, never empty where that would mean live.
+/// Words from a peer as they may be shown, never empty where that would mean live.
 fn plain_text(text: &str, instead: &str) -> String {
-    let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-    if clean.is_empty() { instead.to_string() } else { clean }
+    if text.is_empty() { instead.to_string() } else { Untrusted(text).to_string() }
 }

@@ -7,6 +7,7 @@ use crate::adapt::Ladder;
 use crate::credit::Credit;
 use crate::net::connection::{Broken, Connection};
 use crate::session::{Due, Session};
+use crate::text::Untrusted;
 use crate::time::Micros;
 use crate::wire::control::{Cause, Control};
 
@@ -79,6 +80,7 @@ impl Open {
                 Ok(user.control(control))
             }
             Control::Bye { cause, reason } => {
+                let reason = Untrusted(reason).to_string();
                 self.ended = match cause {
                     Cause::Refused | Cause::Protocol => Some(Outcome::Refused(format!("the hub refused: {reason}"))),
                     Cause::Replaced => Some(Outcome::Replaced(reason)),

@@ -1,5 +1,7 @@
 //! `http://` addresses of cameras.
 
+use crate::text::Untrusted;
+
 /// The parts of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Url {
@@ -15,7 +17,7 @@ pub(super) struct Url {
 impl Url {
     /// Reads `http://[user:password@]host[:port][/path][?query]`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| format!("'{text}' is no address of a camera: {why}");
+        let bad = |why: &str| format!("'{}' is no address of a camera: {why}", Untrusted(text));
         let Some(rest) = strip_scheme(text, "http://") else {
             if strip_scheme(text, "https://").is_some() {
                 return Err(bad("https is not spoken here; use http, or let another program fetch it: \

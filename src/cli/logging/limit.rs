@@ -1,0 +1,175 @@
+//! How many log lines others can cause: a rule on `now`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use log::Level;
+
+use crate::time::Micros;
+
+/// The place in the code that a line comes from: what is said there is of one kind.
+pub(super) type Site = (Option<&'static str>, Option<u32>);
+
+/// Lines of one kind at once, and the time after which there may be one more.
+const LINES: (u32, Duration) = (10, Duration::from_secs(1));
+/// The same for what somebody asked to see with `-v`.
+const VERBOSE: (u32, Duration) = (200, Duration::from_millis(10));
+/// Lines of all kinds together.
+const ALL: (u32, Duration) = (40, Duration::from_millis(50));
+/// The same for all that was asked for with `-v`.
+const ALL_VERBOSE: (u32, Duration) = (1000, Duration::from_millis(2));
+/// How long lines are counted before their number is told.
+pub(super) const COUNTED: Duration = Duration::from_secs(1);
+
+/// Lets some lines of each kind through and counts the rest. The first of a kind after a pause always passes: there are
+/// no more kinds than places in the code that log.
+#[derive(Debug, Default)]
+pub(super) struct LineLimit {
+    sites: HashMap<Site, Kind>,
+    all: [Bucket; 2],
+    /// Something was left out that was not told yet.
+    untold: bool,
+}
+
+#[derive(Debug, Default)]
+struct Kind {
+    bucket: Bucket,
+    left_out: Option<LeftOut>,
+}
+
+/// Lines that were not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LeftOut {
+    pub(super) level: Level,
+    pub(super) lines: u64,
+    /// The first of them, shortened.
+    pub(super) like: String,
+}
+
+/// What becomes of a line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Write,
+    /// It is counted. The first since the last [`LineLimit::counts`]: somebody must ask for them when
+    /// [`COUNTED`] has passed.
+    LeaveOut {
+        first: bool,
+    },
+}
+
+impl LineLimit {
+    /// A line from `site` is to be written; `like` makes a short form of it, which is asked for where it is the first
+    /// that is left out.
+    pub(super) fn judge(&mut self, site: Site, level: Level, now: Micros, like: impl FnOnce() -> String) -> Verdict {
+        let verbose = level > Level::Info;
+        let (limit, limit_of_all) = if verbose { (VERBOSE, ALL_VERBOSE) } else { (LINES, ALL) };
+        let kind = self.sites.entry(site).or_default();
+        let is_first = kind.bucket.is_full(now);
+        // What all together must not write takes from its kind all the same, or it would pass as a first one soon.
+        let kind_may = kind.bucket.take(limit, now);
+        if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
+            return Verdict::Write;
+        }
+        kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: like() }).lines += 1;
+        Verdict::LeaveOut { first: !std::mem::replace(&mut self.untold, true) }
+    }
+
+    /// What was left out since the last call.
+    pub(super) fn counts(&mut self) -> Vec<LeftOut> {
+        self.untold = false;
+        self.sites.values_mut().filter_map(|kind| kind.left_out.take()).collect()
+    }
+}
+
+/// So many lines at once, and one more after each pause. Kept as the point in time at which it is full again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bucket {
+    full_at: Micros,
+}
+
+impl Bucket {
+    fn is_full(&self, now: Micros) -> bool {
+        self.full_at <= now
+    }
+
+    fn take(&mut self, (most, pause): (u32, Duration), now: Micros) -> bool {
+        let full_at = self.full_at.max(now) + pause;
+        let fits = full_at.since(now) <= pause * most;
+        if fits {
+            self.full_at = full_at;
+        }
+        fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HERE: Site = (Some("a.rs"), Some(1));
+
+    fn at(ms: u64) -> Micros {
+        Micros(1_000_000_000 + ms * 1000)
+    }
+
+    /// How many of a line each millisecond are written from `from` to `to`.
+    fn flood(limit: &mut LineLimit, site: Site, level: Level, (from, to): (u64, u64)) -> usize {
+        let judged = (from..to).map(|ms| limit.judge(site, level, at(ms), || format!("at {ms}")));
+        judged.filter(|verdict| *verdict == Verdict::Write).count()
+    }
+
+    #[test]
+    fn a_flood_of_one_kind_is_ten_lines_and_one_a_second_and_a_count() {
+        let mut limit = LineLimit::default();
+        assert_eq!(flood(&mut limit, HERE, Level::Info, (0, 60_000)), 10 + 59);
+        let lines = 60_000 - 69;
+        assert_eq!(limit.counts(), [LeftOut { level: Level::Info, lines, like: "at 10".into() }]);
+        assert_eq!(limit.counts(), [], "told once");
+        limit.judge(HERE, Level::Info, at(60_000), String::new);
+        let verdicts = [60_001, 60_002].map(|ms| limit.judge(HERE, Level::Info, at(ms), String::new));
+        assert_eq!(verdicts, [Verdict::LeaveOut { first: true }, Verdict::LeaveOut { first: false }]);
+    }
+
+    #[test]
+    fn another_kind_and_a_kind_after_a_pause_are_not_kept_back_by_a_flood() {
+        let mut limit = LineLimit::default();
+        for line in 0..1000 {
+            flood(&mut limit, (Some("a.rs"), Some(line)), Level::Warn, (0, 100));
+        }
+        let first = limit.judge((Some("b.rs"), Some(1)), Level::Error, at(100), String::new);
+        assert_eq!(first, Verdict::Write, "the first of a kind is never lost");
+        assert_eq!(limit.judge(HERE, Level::Error, at(60_000), String::new), Verdict::Write);
+    }
+
+    #[test]
+    fn all_kinds_together_have_a_limit() {
+        let mut limit = LineLimit::default();
+        let kinds = 50;
+        let mut written = 0;
+        for ms in 0..10_000 {
+            for line in 0..kinds {
+                let site = (Some("a.rs"), Some(line));
+                written += usize::from(limit.judge(site, Level::Info, at(ms), String::new) == Verdict::Write);
+            }
+        }
+        let most = kinds as usize + 40 + 10 * 20;
+        assert!((most / 2..=most).contains(&written), "{written} in ten seconds, {most} at most");
+    }
+
+    #[test]
+    fn what_was_asked_for_at_debug_is_limited_higher_and_takes_nothing_from_the_rest() {
+        let mut limit = LineLimit::default();
+        let written = flood(&mut limit, HERE, Level::Debug, (0, 10_000));
+        assert_eq!(written, 200 + 999);
+        assert_eq!(flood(&mut limit, (Some("b.rs"), None), Level::Warn, (10_000, 10_010)), 10);
+    }
+
+    #[test]
+    fn a_line_now_and_then_always_passes() {
+        let mut limit = LineLimit::default();
+        for second in 0..100_000 {
+            assert_eq!(limit.judge(HERE, Level::Info, at(second * 1000), String::new), Verdict::Write);
+        }
+        assert_eq!(limit.counts(), []);
+    }
+}
