@@ -76,7 +76,7 @@ impl Peer {
 fn fan_out(c: &mut Criterion) {
     let mut group = c.benchmark_group("fan out");
     group.measurement_time(Duration::from_secs(4)).warm_up_time(Duration::from_secs(1)).sample_size(20);
-    let payload = [&[0xff, 0xd8][..], &[0x55; PICTURE]].concat();
+    let payload = [&[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 1, 224, 2, 128, 1, 1, 0x11, 0][..], &[0x55; PICTURE]].concat();
     for count in [1usize, 10, 100] {
         let listen = ([127, 0, 0, 1], 0).into();
         let hub = Hub::start(HubConfig { listen, ..HubConfig::default() }).unwrap();

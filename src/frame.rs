@@ -27,7 +27,32 @@ impl Size {
     pub const fn area(self) -> usize {
         self.width as usize * self.height as usize
     }
+
+    /// Refuses what no memory should be made for: nothing, more than `most` pixels, or a side that is longer than JPEG
+    /// libraries take.
+    ///
+    /// # Errors
+    /// What is wrong, for a person.
+    pub fn check(self, most: usize) -> Result<(), String> {
+        if self.area() == 0 {
+            return Err(format!("a picture of {self} is empty"));
+        }
+        if self.area() > most {
+            return Err(format!("a picture of {self} is over {} Mpx (--max-pixels)", most >> 20));
+        }
+        if self.width.max(self.height) > LONGEST_SIDE {
+            return Err(format!("a picture of {self} has a side over {LONGEST_SIDE}"));
+        }
+        Ok(())
+    }
 }
+
+/// The most pixels of a picture unless somebody says otherwise: 64 Mpx, of 1024 x 1024 each. Beyond it a few bytes from
+/// outside would ask for gigabytes.
+pub const MAX_PIXELS: usize = 64 << 20;
+
+/// The longest side that libjpeg takes (`JPEG_MAX_DIMENSION`). JPEG itself goes to 65 535.
+const LONGEST_SIDE: u32 = 65_500;
 
 impl std::fmt::Display for Size {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

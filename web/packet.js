@@ -42,7 +42,9 @@ export function read(buffer) {
   if (start > buffer.byteLength) return null;
   switch (view.getUint8(3)) {
     case CONTROL: {
-      const control = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEADER)));
+      const control = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEADER)), (key, value) =>
+        typeof value === "string" && key !== "room" && key !== "name" ? plain(value) : value,
+      );
       return { kind: "control", control };
     }
     case PICTURE: {
@@ -63,6 +65,45 @@ export function read(buffer) {
     default:
       return null;
   }
+}
+
+/**
+ * Words of others as they may be shown: one line, 200 characters at most, without what acts instead of being read, as
+ * what turns the direction of writing around.
+ * @param {string} text
+ */
+export function plain(text) {
+  const acts = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;
+  const shown = text.slice(0, 400).replace(acts, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
+}
+
+/** The most pixels of a picture that the page decodes: 16 Mpx. A browser takes four bytes for each, and more than once. */
+const MAX_PIXELS = 16 * 1024 * 1024;
+
+/**
+ * Whether a JPEG may be decoded: by its frame header, which is looked for where it belongs and no further.
+ * @param {Uint8Array} data
+ */
+export function mayDecode(data) {
+  /** @param {number} at */
+  const byte = (at) => data[at] ?? 0;
+  /** @param {number} at */
+  const number = (at) => (byte(at) << 8) | byte(at + 1);
+  if (number(0) !== 0xffd8) return false;
+  let at = 2;
+  for (let segments = 0; segments < 256; segments++) {
+    for (let fill = 0; byte(at) === 0xff && byte(at + 1) === 0xff && fill < 16; fill++) at++;
+    const marker = byte(at + 1);
+    if (byte(at) !== 0xff || marker < 0xc0 || (marker >= 0xd0 && marker <= 0xda) || marker === 0xff) return false;
+    if (marker <= 0xcf && marker !== 0xc4) {
+      const pixels = number(at + 5) * number(at + 7);
+      return pixels > 0 && pixels <= MAX_PIXELS;
+    }
+    if (number(at + 2) < 2) return false;
+    at += 2 + number(at + 2);
+  }
+  return false;
 }
 
 /**

@@ -1,4 +1,5 @@
 // @ts-check
+import { mayDecode } from "./packet.js";
 
 /**
  * Decodes JPEG pictures and has them shown, one at a time: while one is on its way, only the newest of those that came
@@ -48,6 +49,7 @@ export class Painter {
     this.#busy = true;
     for (let picture = /** @type {typeof first | null} */ (first); picture && !this.#closed; picture = this.#take()) {
       try {
+        if (!mayDecode(picture.data)) throw new Error("no picture that may be decoded");
         const bitmap = await createImageBitmap(new Blob([picture.data], { type: "image/jpeg" }));
         this.size = `${bitmap.width}x${bitmap.height}`;
         await this.#show(bitmap);

@@ -3,7 +3,7 @@ import { Clock } from "./clock.js";
 import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
 import { Painter } from "./painter.js";
-import { read, write } from "./packet.js";
+import { plain, read, write } from "./packet.js";
 
 /** How often the hub is asked for its clock: quickly at first, so that the first ages are right. */
 const PINGS = [0, 100, 200, 400, 1000];
@@ -310,7 +310,7 @@ function flat(text) {
     const value = JSON.parse(text);
     const entries = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
     if (entries.length > 16 || entries.some(([, v]) => v !== null && typeof v === "object")) return [];
-    return entries.map(([k, v]) => [k.slice(0, 24), String(v).slice(0, 40)]);
+    return entries.map(([k, v]) => [plain(k).slice(0, 24), plain(String(v)).slice(0, 40)]);
   } catch {
     return [];
   }

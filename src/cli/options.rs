@@ -164,6 +164,16 @@ pub(super) struct HubOptions {
         default_value_t = 8192
     )]
     pub(super) max_picture: usize,
+    /// The most pixels of a picture, in Mpx of 1024 x 1024: larger ones are neither passed on nor decoded
+    #[arg(
+        long,
+        value_name = "MPX",
+        env = "STREAMFLOW_MAX_PIXELS",
+        help_heading = "Hub in this program",
+        default_value_t = 64,
+        value_parser = clap::value_parser!(u16).range(1..)
+    )]
+    pub(super) max_pixels: u16,
     /// Connections that have not said yet what they want, at most
     #[arg(
         long,
@@ -203,6 +213,11 @@ pub(super) struct HubOptions {
 }
 
 impl HubOptions {
+    /// Pixels of a picture at most.
+    pub(super) fn max_pixels(&self) -> usize {
+        usize::from(self.max_pixels) << 20
+    }
+
     pub(super) fn config(&self, listen: SocketAddr) -> Result<HubConfig> {
         let plain = match self.plain.as_deref() {
             None => None,
@@ -230,6 +245,7 @@ impl HubOptions {
             max_viewers: self.max_viewers,
             max_publishers: self.max_publishers,
             max_picture: self.max_picture.saturating_mul(1024),
+            max_pixels: self.max_pixels(),
             max_pending: self.max_pending,
             max_per_address: self.max_per_address,
             stuck_after: Duration::from_secs(self.stuck_after.max(1)),

@@ -162,6 +162,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         skip_same: options.skip_same,
         replace: options.replace,
         retries: options.home.retries,
+        max_pixels: options.home.limits.max_pixels(),
         exit_on_source_error: options.exit_on_source_error,
         ..PublisherConfig::default()
     };

@@ -97,6 +97,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         home: options.home.home()?,
         want: Want { quality: options.quality, max_rate: options.stream.max_rate, ..Want::default() },
         retries: options.home.retries,
+        max_pixels: options.home.limits.max_pixels(),
         ..ViewerConfig::default()
     };
     let viewer = Viewer::start(config)?;

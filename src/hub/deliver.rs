@@ -266,7 +266,7 @@ impl Loop {
                 let stream = shared.stream(&key);
                 log::info!("{}: publishes {key}", peer.address);
                 peer.publish(key.clone(), stream);
-                let _ = peer.welcome(&key, shared.config.max_picture);
+                let _ = peer.welcome(&key, &shared.config);
                 shared.crowd_sees(&key);
             }
             Wish::Join { key, called } => {
@@ -280,7 +280,7 @@ impl Loop {
             Wish::Watch(key) => {
                 // What follows from the decision comes through this loop's own inbox, so after the welcome.
                 shared.decide(|rooms| rooms.watch(id, &key, now()))?;
-                let _ = peer.welcome(&key, shared.config.max_picture);
+                let _ = peer.welcome(&key, &shared.config);
                 log::debug!("{}: watches {key}", peer.address);
             }
         }

@@ -25,9 +25,11 @@ use std::time::Duration;
 
 use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
+use crate::frame::MAX_PIXELS;
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
+use crate::wire::jpeg;
 use crate::wire::packet;
 use deliver::{Command, Handle};
 pub use edges::EdgeTimes;
@@ -51,6 +53,8 @@ pub struct HubConfig {
     pub max_publishers: usize,
     /// The longest picture in bytes. Default 8 MiB.
     pub max_picture: usize,
+    /// The most pixels of a picture, as its header tells them. Default 64 Mpx.
+    pub max_pixels: usize,
     /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, or a
     /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own, and
     /// then a tenth of that time must do, a fifth while being answered. Default 64.
@@ -79,6 +83,7 @@ impl Default for HubConfig {
             max_viewers: 1024,
             max_publishers: 64,
             max_picture: packet::MAX_PICTURE,
+            max_pixels: MAX_PIXELS,
             max_pending: 64,
             max_per_address: 256,
             handshake: Duration::from_secs(5),
@@ -226,6 +231,14 @@ struct Registry {
 }
 
 impl Shared {
+    /// Whether a publisher's picture may be passed on. Its header is all that is looked at.
+    fn check_picture(&self, data: &[u8]) -> Result<(), String> {
+        if data.len() > self.config.max_picture {
+            return Err(format!("a picture of {} bytes is over {}", data.len(), self.config.max_picture));
+        }
+        jpeg::checked_size(data, self.config.max_pixels).map(drop)
+    }
+
     fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }

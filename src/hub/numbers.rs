@@ -128,6 +128,8 @@ pub(super) struct Metrics {
     pub(super) bytes: u64,
     pub(super) skipped: u64,
     pub(super) errors: u64,
+    /// Pictures of a publisher that no viewer got.
+    pub(super) dropped: u64,
     pub(super) age_sum: Duration,
     /// Of the last picture, as [`ViewerNumbers`] has them.
     age: u64,

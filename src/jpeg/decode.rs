@@ -3,15 +3,18 @@
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage};
 
 use super::planes::Planes;
-use super::{Scaler, check_area, failed};
+use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
-use crate::frame::{Frame, Size};
+use crate::frame::{Frame, MAX_PIXELS, Size};
 use crate::wire::jpeg;
 
 /// Passes of a progressive picture that are decoded. Encoders make about ten; thousands of empty ones are an attack on
 /// the decoder's time.
 const PASSES: u32 = 100;
+
+/// Pixels for which a bitmap's memory is kept, whatever comes next.
+const KEPT: usize = 8 << 20;
 
 /// Decoded pixels, as windows take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,7 +27,9 @@ pub struct Bitmap {
 
 /// Decodes JPEG pictures one after the other.
 pub struct Decoder {
-    turbo: Decompressor,
+    /// `None` after an error: libjpeg-turbo's may answer with errors for ever after one, as after a side over 65 500.
+    turbo: Option<Decompressor>,
+    max_pixels: usize,
     /// Planes of a camera's JPEG on their way to another one.
     scratch: Vec<u8>,
 }
@@ -35,9 +40,13 @@ impl Decoder {
     /// # Errors
     /// When there is no memory for it.
     pub fn new() -> Result<Self> {
-        let mut turbo = Decompressor::new().map_err(|e| failed("decoder", e))?;
-        turbo.set_scan_limit(PASSES).map_err(|e| failed("decoder", e))?;
-        Ok(Self { turbo, scratch: Vec::new() })
+        Ok(Self { turbo: Some(decompressor()?), max_pixels: MAX_PIXELS, scratch: Vec::new() })
+    }
+
+    /// Refuses pictures of more than `most` pixels, before anything is made for them. Default [`MAX_PIXELS`].
+    #[must_use]
+    pub fn with_max_pixels(self, most: usize) -> Self {
+        Self { max_pixels: most, ..self }
     }
 
     /// Decodes `picture` into `into`, whose memory is reused. A picture that a decoder can only guess the rest of
@@ -46,8 +55,11 @@ impl Decoder {
     /// # Errors
     /// What is wrong with the picture; then `into` holds anything.
     pub fn decode(&mut self, picture: &[u8], into: &mut Bitmap) -> Result<()> {
-        let size = checked_size(picture)?;
+        let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
         into.size = size;
+        if into.pixels.capacity() > KEPT.max(4 * size.area()) {
+            into.pixels = Vec::new();
+        }
         into.pixels.resize(size.area(), 0);
         // A number 0x00RRGGBB begins with its lowest byte on most machines and with its highest on some.
         let format = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
@@ -56,20 +68,19 @@ impl Decoder {
 
     fn decompress(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
         let (width, height) = (size.width as usize, size.height as usize);
-        let decoded =
-            self.turbo.decompress(picture, Image { pixels, width, pitch: width * format.size(), height, format });
-        self.judge(picture, decoded)
+        self.with_turbo(|turbo| {
+            let decoded =
+                turbo.decompress(picture, Image { pixels, width, pitch: width * format.size(), height, format });
+            judge(turbo, picture, decoded)
+        })
     }
 
-    /// turbojpeg gives its mere warnings as errors after decoding the picture, and only their text tells which.
-    fn judge(&mut self, picture: &[u8], decoded: turbojpeg::Result<()>) -> Result<()> {
-        let Err(error) = decoded else { return Ok(()) };
-        let text = error.to_string();
-        // If it comes from reading the header, nothing was decoded.
-        if text.contains("extraneous bytes before marker") && self.turbo.read_header(picture).is_ok() {
-            return Ok(());
-        }
-        Err(Error::Failed(text))
+    /// Lends out the decompressor. One that has given an error is not used again.
+    fn with_turbo<T>(&mut self, act: impl FnOnce(&mut Decompressor) -> Result<T>) -> Result<T> {
+        let mut turbo = self.turbo.take().map_or_else(decompressor, Ok)?;
+        let done = act(&mut turbo)?;
+        self.turbo = Some(turbo);
+        Ok(done)
     }
 
     /// Decodes `picture` into planes that are at least as large as `wanted`, and no larger than needed for that where
@@ -81,8 +92,8 @@ impl Decoder {
         planes: &mut Planes,
         scaler: &mut Scaler,
     ) -> Result<()> {
-        let size = checked_size(picture)?;
-        let header = self.turbo.read_header(picture).map_err(|e| failed("decoding", e))?;
+        let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
+        let header = self.with_turbo(|turbo| turbo.read_header(picture).map_err(|e| failed("decoding", e)))?;
         let subsamp = header.subsamp;
         let is_yuv = matches!(header.colorspace, turbojpeg::Colorspace::YCbCr | turbojpeg::Colorspace::Gray);
         if !is_yuv || subsamp == Subsamp::Unknown {
@@ -100,12 +111,12 @@ impl Decoder {
         let image = YuvImage { pixels: &mut self.scratch[..], width, align: 1, height, subsamp };
         let ((y_width, y_height), (c_width, c_height)) =
             (image.y_size(), if subsamp == Subsamp::Gray { (0, 0) } else { image.uv_size() });
-        self.turbo.set_scaling_factor(factor).map_err(|e| failed("decoding", e))?;
-        let decoded = self
-            .turbo
-            .decompress_to_yuv(picture, YuvImage { pixels: &mut image.pixels[..], width, align: 1, height, subsamp });
-        self.turbo.set_scaling_factor(ScalingFactor::ONE).map_err(|e| failed("decoding", e))?;
-        self.judge(picture, decoded)?;
+        let mut turbo = self.turbo.take().map_or_else(decompressor, Ok)?;
+        turbo.set_scaling_factor(factor).map_err(|e| failed("decoding", e))?;
+        let decoded = turbo.decompress_to_yuv(picture, image);
+        turbo.set_scaling_factor(ScalingFactor::ONE).map_err(|e| failed("decoding", e))?;
+        judge(&mut turbo, picture, decoded)?;
+        self.turbo = Some(turbo);
 
         planes.reset(size, subsamp == Subsamp::Gray);
         let (y, chroma) = self.scratch.split_at(y_width * y_height);
@@ -139,10 +150,21 @@ impl Decoder {
     }
 }
 
-/// The size that the header tells, checked before memory is made for it.
-fn checked_size(picture: &[u8]) -> Result<Size> {
-    let size = jpeg::size(picture).ok_or_else(|| Error::Failed("no JPEG picture".into()))?;
-    check_area(size).map(|()| size)
+fn decompressor() -> Result<Decompressor> {
+    let mut turbo = Decompressor::new().map_err(|e| failed("decoder", e))?;
+    turbo.set_scan_limit(PASSES).map_err(|e| failed("decoder", e))?;
+    Ok(turbo)
+}
+
+/// turbojpeg gives its mere warnings as errors after decoding the picture, and only their text tells which.
+fn judge(turbo: &mut Decompressor, picture: &[u8], decoded: turbojpeg::Result<()>) -> Result<()> {
+    let Err(error) = decoded else { return Ok(()) };
+    let text = error.to_string();
+    // If it comes from reading the header, nothing was decoded.
+    if text.contains("extraneous bytes before marker") && turbo.read_header(picture).is_ok() {
+        return Ok(());
+    }
+    Err(Error::Failed(text))
 }
 
 #[cfg(test)]
@@ -164,6 +186,52 @@ mod tests {
         let mut bitmap = Bitmap::default();
         assert!(Decoder::new().unwrap().decode(&huge, &mut bitmap).is_err());
         assert_eq!(bitmap.pixels.capacity(), 0);
+    }
+
+    /// A grey picture of one table and no more data than a scan must have.
+    fn poison(width: u16, height: u16) -> Vec<u8> {
+        let ([w1, w0], [h1, h0]) = (width.to_be_bytes(), height.to_be_bytes());
+        let mut p = vec![0xFF, 0xD8, 0xFF, 0xDB, 0, 67, 0];
+        p.extend([16; 64]);
+        p.extend([0xFF, 0xC0, 0, 11, 8, h1, h0, w1, w0, 1, 1, 0x11, 0]);
+        for class in [0, 0x10] {
+            p.extend([0xFF, 0xC4, 0, 20, class, 1]);
+            p.extend([0; 16]);
+        }
+        p.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0]);
+        p.extend([0; 8]);
+        p.extend([0xFF, 0xD9]);
+        p
+    }
+
+    #[test]
+    fn no_picture_spoils_those_behind_it() {
+        let (good, mut bitmap) = (picture(), Bitmap::default());
+        let mut decoder = Decoder::new().unwrap().with_max_pixels(usize::MAX);
+        for (width, height) in [(u16::MAX, 1), (1, u16::MAX), (65_501, 1), (65_500, 1), (3, 3)] {
+            let bad = poison(width, height);
+            // Past the check of its header as well, as if it had not been there.
+            let mut pixels = vec![0; usize::from(width) * usize::from(height) * 4];
+            let size = Size::new(width.into(), height.into());
+            let _ = decoder.decompress(&bad, size, PixelFormat::BGRX, &mut pixels);
+            let _ = decoder.decode(&bad, &mut bitmap);
+            let _ = decoder.decode(&bad[..bad.len() / 2], &mut bitmap);
+            let (mut planes, mut scaler) = (Planes::default(), Scaler::default());
+            let _ = decoder.decode_planes(&bad, size, &mut planes, &mut scaler);
+            decoder.decode(&good, &mut bitmap).unwrap();
+            decoder.decode_planes(&good, Size::new(8, 8), &mut planes, &mut scaler).unwrap();
+            decoder.decode(&good, &mut bitmap).unwrap();
+            assert_eq!(bitmap.size, Size::new(64, 64), "after {width}x{height}");
+        }
+    }
+
+    #[test]
+    fn the_limit_is_what_was_asked_for_and_a_large_bitmap_is_not_kept() {
+        let (picture, mut bitmap) = (picture(), Bitmap::default());
+        assert!(Decoder::new().unwrap().with_max_pixels(64 * 64 - 1).decode(&picture, &mut bitmap).is_err());
+        bitmap.pixels = Vec::with_capacity(KEPT + 1);
+        Decoder::new().unwrap().with_max_pixels(64 * 64).decode(&picture, &mut bitmap).unwrap();
+        assert!(bitmap.pixels.capacity() < KEPT);
     }
 
     #[test]

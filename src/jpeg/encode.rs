@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::planes::Planes;
 use super::strips::{Press, Team};
-use super::{Decoder, Scaler, check_area};
+use super::{Decoder, Scaler};
 use crate::Result;
-use crate::frame::{Frame, PixelFormat, Size};
+use crate::error::Error;
+use crate::frame::{Frame, MAX_PIXELS, PixelFormat, Size};
 
 /// From this many pixels on a picture is compressed by several threads: 1280x720. Smaller ones are done before a
 /// second thread has woken up and paid for itself.
@@ -96,8 +97,8 @@ impl Encoder {
     /// # Errors
     /// When there is none, or `size` is zero or larger than 64 Mpixel.
     pub fn compress(&mut self, size: Size, quality: u8, out: &mut Vec<u8>) -> Result<()> {
-        check_area(size)?;
-        check_area(self.planes.size)?;
+        size.check(MAX_PIXELS).map_err(Error::Failed)?;
+        self.planes.size.check(MAX_PIXELS).map_err(Error::Failed)?;
         let planes = if self.planes.size == size {
             &self.planes
         } else {

@@ -2,10 +2,10 @@
 
 use yuv::{BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
-use super::{Scaler, check_area, failed};
+use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
-use crate::frame::{Frame, PixelFormat, Range, Size};
+use crate::frame::{Frame, MAX_PIXELS, PixelFormat, Range, Size};
 
 /// A picture as planes. Odd sides are made even by repeating the last column and row, as the encoder wants it, so a row
 /// of `y` is `2 * chroma_size().width` bytes long.
@@ -44,7 +44,7 @@ impl Planes {
     /// Takes raw pixels; not [`PixelFormat::Jpeg`], which has to be decoded first.
     pub(super) fn fill(&mut self, frame: &Frame) -> Result<()> {
         let size = frame.size;
-        check_area(size)?;
+        size.check(MAX_PIXELS).map_err(Error::Failed)?;
         let needed = frame.format.frame_len(size).unwrap_or(usize::MAX);
         let Some(data) = frame.data.get(..needed) else {
             return Err(Error::Failed(format!(

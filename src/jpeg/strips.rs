@@ -19,20 +19,34 @@ const BLOCK: u32 = 16;
 
 /// A thread that compresses: one compressor and room for the largest picture it may give.
 pub(super) struct Press {
-    turbo: Compressor,
+    /// `None` after an error: libjpeg-turbo's may answer with errors for ever after one.
+    turbo: Option<Compressor>,
     room: Vec<u8>,
 }
 
 impl Press {
     pub(super) fn new() -> Result<Self> {
-        let turbo = Compressor::new().map_err(|e| failed("encoder", e))?;
-        Ok(Self { turbo, room: Vec::new() })
+        Ok(Self { turbo: Some(compressor()?), room: Vec::new() })
     }
 
     /// Compresses some rows of a picture and appends them to `out` as a JPEG of their own.
     pub(super) fn compress(&mut self, planes: &Planes, rows: Range<u32>, quality: u8, out: &mut Vec<u8>) -> Result<()> {
+        let mut turbo = self.turbo.take().map_or_else(compressor, Ok)?;
+        self.compress_with(&mut turbo, planes, rows, quality, out)?;
+        self.turbo = Some(turbo);
+        Ok(())
+    }
+
+    fn compress_with(
+        &mut self,
+        turbo: &mut Compressor,
+        planes: &Planes,
+        rows: Range<u32>,
+        quality: u8,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         let failed = |e| failed("encoding", e);
-        self.turbo.set_quality(i32::from(quality.clamp(1, 100))).map_err(failed)?;
+        turbo.set_quality(i32::from(quality.clamp(1, 100))).map_err(failed)?;
         let (width, height) = (planes.size.width as usize, rows.len());
         let subsamp = if planes.gray { Subsamp::Gray } else { Subsamp::Sub2x2 };
         // The library must be given room for the worst case. The room is kept and the little that is used copied, or
@@ -45,9 +59,9 @@ impl Press {
         let first = rows.start as usize;
         let y_plane = planes.y.get(first * y_stride..).unwrap_or_default();
         let length = if planes.gray {
-            self.turbo.set_subsamp(subsamp).map_err(failed)?;
+            turbo.set_subsamp(subsamp).map_err(failed)?;
             let image = Image { pixels: y_plane, width, pitch: y_stride, height, format: PixelFormat::GRAY };
-            self.turbo.compress_to_slice(image, &mut self.room)
+            turbo.compress_to_slice(image, &mut self.room)
         } else {
             let (u_plane, v_plane) = (&planes.u[first / 2 * c_stride..], &planes.v[first / 2 * c_stride..]);
             let image = YuvPlanesImage {
@@ -61,11 +75,15 @@ impl Press {
                 v_stride: c_stride,
                 subsamp,
             };
-            self.turbo.compress_yuv_planes_to_slice(&image, &mut self.room)
+            turbo.compress_yuv_planes_to_slice(&image, &mut self.room)
         };
         out.extend_from_slice(self.room.get(..length.map_err(failed)?).unwrap_or_default());
         Ok(())
     }
+}
+
+fn compressor() -> Result<Compressor> {
+    Compressor::new().map_err(|e| failed("encoder", e))
 }
 
 struct Job {
@@ -174,7 +192,7 @@ impl Drop for Team {
 /// So that a thread that is late leaves its share to the others. A strip costs a microsecond more than its rows.
 const STRIPS_PER_THREAD: usize = 4;
 
-/// More strips than this are never made, not even of the widest picture: [`super::LARGEST`] is far below that.
+/// More strips than this are never made, not even of the widest picture: the most pixels of a frame are far fewer.
 const MOST_STRIPS: usize = 64;
 
 /// How many rows each strip has, for about `wanted` strips.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use crate::adapt::{ANY, Asked, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, Size};
+use crate::frame::{Frame, MAX_PIXELS, Size};
 use crate::home::{Hearth, Home};
 use crate::mailbox::mailbox;
 use crate::net::link::{Link, LinkConfig};
@@ -49,6 +49,8 @@ pub struct PublisherConfig {
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
+    /// The most pixels of a picture that is sent; the hub may take fewer. Default 64 Mpx.
+    pub max_pixels: usize,
     /// Ends with an error when the source fails, for supervisors. Default: tries again every second, for ever.
     pub exit_on_source_error: bool,
     /// For how long nobody must have watched before a source is closed that may be ([`Unwatched`](crate::source::Unwatched)).
@@ -69,6 +71,7 @@ impl Default for PublisherConfig {
             skip_same: false,
             replace: false,
             retries: None,
+            max_pixels: MAX_PIXELS,
             exit_on_source_error: false,
             idle_after: Duration::from_secs(10),
         }

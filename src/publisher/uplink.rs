@@ -14,8 +14,10 @@ use crate::hub::PROGRAM;
 use crate::mailbox::Receiver;
 use crate::net::address::HubAddress;
 use crate::net::link::{LINGER, LinkState, LinkUser};
+use crate::text::Untrusted;
 use crate::time::{Micros, millis, now};
 use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState, Want};
+use crate::wire::jpeg;
 
 pub(super) struct Uplink {
     shared: Arc<Shared>,
@@ -36,13 +38,16 @@ pub(super) struct Uplink {
     look_at_numbers: Micros,
     /// The longest picture that the hub takes, in bytes.
     max_picture: usize,
-    /// That there are longer ones was said on this connection.
-    told_too_long: bool,
+    /// The most pixels of one.
+    max_pixels: usize,
+    /// That there are larger ones was said on this connection.
+    told_too_large: bool,
 }
 
 impl Uplink {
     pub(super) fn new(shared: Arc<Shared>, hearth: Hearth, pictures: Receiver<Pictures>) -> Self {
         let instance = fastrand::u64(1..);
+        let max_pixels = shared.config.max_pixels;
         Self {
             shared,
             hearth,
@@ -56,7 +61,8 @@ impl Uplink {
             numbers: (None, Load::default()),
             look_at_numbers: Micros(0),
             max_picture: usize::MAX,
-            told_too_long: false,
+            max_pixels,
+            told_too_large: false,
         }
     }
 }
@@ -125,9 +131,13 @@ impl LinkUser for Uplink {
     }
 
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::Welcome { max_picture, .. } = control {
-            self.told_too_long = false;
+        if let Control::Welcome { max_picture, max_pixels, .. } = control {
+            self.told_too_large = false;
+            let most = usize::try_from(max_pixels).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
+            self.max_pixels = most.min(self.shared.config.max_pixels);
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
+        } else if let Control::Dropped { reason } = control {
+            log::warn!("the hub leaves pictures of this stream out: {}", Untrusted(reason));
         } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
             state.heard = true;
@@ -209,11 +219,9 @@ impl LinkUser for Uplink {
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         self.take_frame();
         let mut picture = self.rest.pop_front()?;
-        while picture.data.len() > self.max_picture {
-            // The hub would end the connection over it.
-            if !std::mem::replace(&mut self.told_too_long, true) {
-                let (length, most) = (picture.data.len(), self.max_picture);
-                log::warn!("pictures of {length} bytes are left out: the hub takes {most}; lower --quality or --size");
+        while let Err(why) = self.check(&picture) {
+            if !std::mem::replace(&mut self.told_too_large, true) {
+                log::warn!("pictures are left out: {why}");
             }
             self.shared.lock().counts.broken += 1;
             picture = self.rest.pop_front()?;
@@ -243,6 +251,19 @@ impl LinkUser for Uplink {
         log::warn!("{}; this program's source is closed, its hub goes on", why);
         drop(state);
         self.shared.stop();
+    }
+}
+
+impl Uplink {
+    /// Whether the hub takes a picture: it would end the connection over one that is too long.
+    fn check(&self, picture: &Picture) -> std::result::Result<(), String> {
+        let (length, most) = (picture.data.len(), self.max_picture);
+        if length > most {
+            return Err(format!(
+                "one of {length} bytes is more than the {most} that the hub takes; lower --quality or --size"
+            ));
+        }
+        jpeg::checked_size(&picture.data, self.max_pixels).map(drop)
     }
 }
 

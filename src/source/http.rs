@@ -7,7 +7,7 @@ mod url;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use exchange::{Answer, Exchange, Read, resolve};
+use exchange::{Exchange, Read, resolve};
 use url::Url;
 
 use super::pace::Pace;
@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
+use crate::wire::answer::Answer;
 use crate::wire::jpeg_split::{MAX_PICTURE, first_picture};
 use crate::wire::multipart::{Multipart, boundary_of};
 

@@ -19,6 +19,8 @@ pub(super) struct Decode {
     shown: Sender<Shown>,
     spent: Spent<Bitmap>,
     decoder: Option<Decoder>,
+    /// That pictures cannot be decoded was said since the last one that could.
+    told_broken: bool,
 }
 
 impl Decode {
@@ -27,10 +29,13 @@ impl Decode {
         pictures: Receiver<(Arc<Picture>, Micros)>,
         shown: Sender<Shown>,
         spent: Spent<Bitmap>,
-        decode: bool,
+        max_pixels: Option<usize>,
     ) -> Result<Self> {
-        let decoder = if decode { Some(Decoder::new()?) } else { None };
-        Ok(Self { shared, pictures, shown, spent, decoder })
+        let decoder = match max_pixels {
+            Some(most) => Some(Decoder::new()?.with_max_pixels(most)),
+            None => None,
+        };
+        Ok(Self { shared, pictures, shown, spent, decoder, told_broken: false })
     }
 
     pub(super) fn run(mut self) {
@@ -44,11 +49,14 @@ impl Decode {
             let mut bitmap = spare.take().or_else(|| self.spent.try_recv().ok()).unwrap_or_default();
             if let Some(decoder) = &mut self.decoder {
                 if let Err(error) = decoder.decode(&picture.data, &mut bitmap) {
-                    log::debug!("picture {} is broken: {error}", picture.sequence);
+                    if !std::mem::replace(&mut self.told_broken, true) {
+                        log::warn!("picture {} cannot be decoded: {error}", picture.sequence);
+                    }
                     self.shared.lock().meter.counts.broken += 1;
                     spare = Some(bitmap);
                     continue;
                 }
+                self.told_broken = false;
                 let size = bitmap.size.to_string();
                 let mut state = self.shared.lock();
                 if state.meter.counts.size != size {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::adapt::{HUB_BUSY, Load, Stage, limit};
 use crate::error::{Error, Result};
-use crate::frame::Picture;
+use crate::frame::{MAX_PIXELS, Picture};
 use crate::home::{Hearth, Home};
 use crate::jpeg::Bitmap;
 use crate::mailbox::{Receiver, Taken, mailbox};
@@ -36,6 +36,8 @@ pub struct ViewerConfig {
     pub want: Want,
     /// How often the hub is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
+    /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
+    pub max_pixels: usize,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
     pub decode: bool,
 }
@@ -48,6 +50,7 @@ impl Default for ViewerConfig {
             home: Home::default(),
             want: Want::default(),
             retries: None,
+            max_pixels: MAX_PIXELS,
             decode: true,
         }
     }
@@ -88,7 +91,13 @@ impl Viewer {
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
         let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
-        let decode = decode::Decode::new(shared.clone(), pictures_out, shown_in, spent_out, config.decode)?;
+        let decode = decode::Decode::new(
+            shared.clone(),
+            pictures_out,
+            shown_in,
+            spent_out,
+            config.decode.then_some(config.max_pixels),
+        )?;
         let user = downlink::Downlink::new(shared.clone(), hearth, config, pictures_in);
         let link = Link::start(link_config, user)?;
         let thread = std::thread::Builder::new()

@@ -140,6 +140,10 @@ pub struct StreamState {
     pub load: Load,
 }
 
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 fn is_idle(load: &Load) -> bool {
     *load == Load::default()
 }
@@ -195,6 +199,15 @@ pub enum Control {
         /// The longest picture the hub passes on, in bytes.
         #[serde(default)]
         max_picture: u64,
+        /// The most pixels of a picture the hub passes on; 0: it does not say.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        max_pixels: u64,
+    },
+    /// The hub leaves out pictures of a publisher; said once a connection.
+    Dropped {
+        /// Why, for a person.
+        #[serde(default)]
+        reason: String,
     },
     /// A viewer changes what it watches, or what it wants of it.
     Subscribe {

@@ -233,7 +233,14 @@ pub fn tidy(input: &[u8], out: &mut Vec<u8>) -> Result<Size, Broken> {
     Ok(layout.header.size)
 }
 
+/// The most segments before the frame header, and the most fill bytes before one. A picture of millions of empty ones
+/// would keep whoever only wants to know its size.
+const MOST_SEGMENTS: usize = 256;
+const MOST_FILL: usize = 16;
+
 /// What the header of a picture says. Looks no further than that, so the picture may be cut off or damaged behind it.
+/// `None` as well for what no decoder should be given: another marker before the frame header than belongs there, or
+/// more segments before it than anybody writes.
 #[must_use]
 pub fn header(input: &[u8]) -> Option<Header> {
     let mut walk = Walk::default();
@@ -241,7 +248,10 @@ pub fn header(input: &[u8]) -> Option<Header> {
         return None;
     }
     walk.at = 2;
-    loop {
+    for _ in 0..MOST_SEGMENTS {
+        if input.get(walk.at..=walk.at + MOST_FILL).is_some_and(|bytes| bytes.iter().all(|b| *b == 0xFF)) {
+            return None;
+        }
         let (marker, body) = walk.marker(input).ok()??;
         if matches!(marker, 0x01..=0xBF | 0xD0..=SOS) {
             return None;
@@ -252,12 +262,22 @@ pub fn header(input: &[u8]) -> Option<Header> {
         }
         walk.at = body + 2 + segment.len();
     }
+    None
 }
 
 /// The size of a picture; see [`header`].
 #[must_use]
 pub fn size(input: &[u8]) -> Option<Size> {
     header(input).map(|header| header.size)
+}
+
+/// The size of a picture, if memory may be made for it: no more than `most` pixels.
+///
+/// # Errors
+/// What is wrong, for a person.
+pub fn checked_size(input: &[u8], most: usize) -> Result<Size, String> {
+    let size = size(input).ok_or("no size can be read from its header")?;
+    size.check(most).map(|()| size)
 }
 
 /// The contents of the segment whose length stands at `at`; `None` when it is not all there.
@@ -379,6 +399,17 @@ mod tests {
         assert_eq!(header(&whole[..40]), Some(expected));
         assert_eq!(size(&whole[..20]), None);
         assert_eq!(size(b"GIF89a"), None);
+        assert_eq!(checked_size(&whole, 64 * 48), Ok(Size::new(64, 48)));
+        assert!(checked_size(&whole, 64 * 48 - 1).is_err());
+        let mut long = whole.clone();
+        long[17..21].copy_from_slice(&[0, 1, 0xFF, 0xFF]);
+        assert!(checked_size(&long, 1 << 20).is_err_and(|why| why.contains("65535x1")), "libjpeg never recovers");
+        for endless in [[0xFF, 0xFE, 0, 2].repeat(1 << 20), vec![0xFF; 4 << 20]] {
+            let mut picture = vec![0xFF, SOI];
+            picture.extend(endless);
+            picture.extend(&whole[2..]);
+            assert_eq!(size(&picture), None, "it is not looked for for ever");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What travels between the programs, byte by byte; `docs/protocol.md` is the norm. Pure: bytes in, packets out.
 
+pub mod answer;
 pub mod body;
 pub mod chunked;
 pub mod control;

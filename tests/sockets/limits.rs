@@ -1,8 +1,9 @@
 //! The hub's limits hold, and say so.
 
 use streamflow::wire::control::{Cause, Control};
+use streamflow::wire::packet::Packet;
 
-use crate::support::{Peer, hub, hub_with, limited, publishes, until, views};
+use crate::support::{Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 
 #[test]
 fn one_viewer_too_many_is_refused_until_another_leaves() {
@@ -35,6 +36,42 @@ fn one_publisher_too_many_is_refused() {
         assert_eq!(cause, Cause::Refused);
         assert!(reason.contains("1 publishers"), "{reason}");
         gate.until_closed();
+    });
+}
+
+#[test]
+fn a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let sized = |width: u16, height: u16| {
+            let mut picture = jpeg(9);
+            let sof = picture.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+            picture[sof + 5..sof + 7].copy_from_slice(&height.to_be_bytes());
+            picture[sof + 7..sof + 9].copy_from_slice(&width.to_be_bytes());
+            picture
+        };
+        publisher.picture(1, &sized(22_000, 22_000));
+        publisher.picture(2, &sized(65_535, 1));
+        publisher.picture(3, b"\xff\xd8 this is no picture, however it begins");
+        publisher.picture(4, &sized(8192, 8192));
+        let mut told = Vec::new();
+        loop {
+            match publisher.control() {
+                Control::Dropped { reason } => told.push(reason),
+                Control::Ack { sequence: 4, .. } => break,
+                _ => {}
+            }
+        }
+        assert!(told.len() == 1 && told[0].contains("22000x22000") && told[0].contains("64 Mpx"), "{told:?}");
+        loop {
+            match viewer.next() {
+                Some(Packet::Picture(picture)) => break assert_eq!(*picture.data, *sized(8192, 8192)),
+                Some(_) => {}
+                None => panic!("the viewer was sent away"),
+            }
+        }
     });
 }
 

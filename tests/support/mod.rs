@@ -267,14 +267,19 @@ impl Peer {
         self.socket.write_all(bytes).unwrap();
     }
 
+    /// Sends a picture with a header.
+    pub fn picture(&mut self, number: u32, jpeg: &[u8]) {
+        let picture = Picture { sequence: number, captured: now(), ..Picture::default() };
+        let header = picture_header(&picture, Duration::ZERO);
+        self.packet(&[&header[..], jpeg].concat());
+    }
+
     /// Publishes bytes that begin like a JPEG and are `length` long, with this number, and waits until the hub has it.
     #[track_caller]
     pub fn publish(&mut self, number: u32, length: usize) {
-        let picture = Picture { sequence: number, captured: now(), ..Picture::default() };
         let mut payload = numbered(number);
         payload.resize(length.max(payload.len()), 0x55);
-        let header = picture_header(&picture, Duration::ZERO);
-        self.packet(&[&header[..], &payload].concat());
+        self.picture(number, &payload);
         while !matches!(self.control(), Control::Ack { sequence, .. } if sequence == number) {}
     }
 
@@ -358,11 +363,13 @@ impl Peer {
 }
 
 fn numbered(number: u32) -> Vec<u8> {
-    [&[0xff, 0xd8, 0xff, 0xfe][..], &number.to_le_bytes()].concat()
+    // A comment with the number in it and a frame header: all that a hub looks at.
+    let header = [0xff, 0xc0, 0, 11, 8, 0, 48, 0, 64, 1, 1, 0x11, 0];
+    [&[0xff, 0xd8, 0xff, 0xfe, 0, 6][..], &number.to_le_bytes(), &header].concat()
 }
 
 fn number_of(data: &Buffer) -> u32 {
-    u32::from_le_bytes(data[4..8].try_into().unwrap())
+    u32::from_le_bytes(data[6..10].try_into().unwrap())
 }
 
 /// What a viewer says first.

@@ -102,9 +102,14 @@ impl Hearing<'_> {
         let Role::Publisher(stream) = self.role else {
             return Err(WireError::Malformed("a picture from a viewer").into());
         };
-        if !picture.data.starts_with(&[0xff, 0xd8]) || picture.data.len() > shared.config.max_picture {
+        if let Err(reason) = shared.check_picture(&picture.data) {
             // It must not end the stream, and no viewer must get it.
             self.metrics.errors += 1;
+            self.metrics.dropped += 1;
+            if self.metrics.dropped == 1 {
+                log::warn!("{}: pictures are left out: {reason}", stream.key);
+                self.answers.push(Control::Dropped { reason });
+            }
             return Ok(());
         }
         if picture.metadata.as_deref().is_some_and(|m| !json::may_pass(m)) {

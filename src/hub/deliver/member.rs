@@ -219,6 +219,9 @@ impl Peer {
             Ok(_) => data = tidy.into(),
             Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
         }
+        if let Err(why) = shared.check_picture(&data) {
+            return self.complain(&why);
+        }
         let Role::Member(member) = &mut self.role else { return Ok(()) };
         if member.publishes.is_none() {
             let key = member.key.clone();

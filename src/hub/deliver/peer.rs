@@ -21,7 +21,7 @@ use crate::hub::edges::beat::{Beat, Stroke};
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::stream::Stream;
-use crate::hub::{PROGRAM, Shared};
+use crate::hub::{HubConfig, PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::net::layout::Dialect;
 use crate::net::sockopt;
@@ -178,9 +178,10 @@ impl Peer {
         (peer, newcomer.wish, newcomer.early)
     }
 
-    pub(super) fn welcome(&mut self, key: &StreamKey, max_picture: usize) -> Result<(), Broken> {
+    pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), Broken> {
         let (room, name) = (key.room.clone(), key.name.clone());
-        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture: max_picture as u64 })?;
+        let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
+        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture, max_pixels })?;
         // The first ping goes before the first picture: nothing tells more of the path, and of the other clock.
         let at = now();
         match self.session.as_mut().map(|session| session.due(at)) {

@@ -35,6 +35,9 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
         Ok(broadcast) => broadcast,
         Err((status, why)) => return wrong(exchange, status, &why),
     };
+    if let Err(why) = exchange.shared.check_picture(&picture) {
+        return wrong(exchange, 413, &why);
+    }
     let picture = Picture {
         captured: now(),
         estimated: true,

@@ -44,6 +44,9 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
     if let Err(why) = jpeg::tidy(&body, &mut data) {
         return exchange.refuse(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
     }
+    if let Err(why) = exchange.shared.check_picture(&data) {
+        return exchange.refuse(413, &why);
+    }
     let picture = Picture { captured: now(), estimated: true, data: data.into(), ..Picture::default() };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };

@@ -7,23 +7,12 @@ use std::time::Duration;
 use super::url::Url;
 use crate::source::SourceError;
 use crate::time::{Micros, now};
-use crate::wire::chunked::Chunked;
+use crate::wire::answer::{Answer, AnswerReader};
 
-/// The longest head of an answer, in bytes.
-const MAX_HEAD: usize = 16 << 10;
-/// The most header fields in it.
-const MAX_FIELDS: usize = 64;
 /// How much is read at once. The kernel holds more; reading less at a time tells the first byte's time better.
 const CHUNK: usize = 64 << 10;
-
-/// What the head of an answer says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// A body of this `Content-Type` comes; empty if it was not said.
-    Body { content_type: String },
-    /// Ask there.
-    Elsewhere(String),
-}
+/// How long after its time a read may still take in what is there already.
+const GRACE: Duration = Duration::from_millis(20);
 
 /// What [`Exchange::read`] got.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,22 +27,11 @@ pub(super) enum Read {
     Failed(String),
 }
 
-/// How the body ends.
-#[derive(Debug)]
-enum Length {
-    Chunked(Chunked),
-    Left(u64),
-    UntilClosed,
-}
-
 /// One connection, one request, one answer.
 pub(super) struct Exchange {
     stream: TcpStream,
-    /// What was read and not yet understood.
-    raw: Vec<u8>,
     chunk: Vec<u8>,
-    /// `None` until the head is here.
-    length: Option<Length>,
+    answer: AnswerReader,
 }
 
 /// The first address of a host. Asking for a name waits for as long as the system's resolver does.
@@ -90,14 +68,14 @@ impl Exchange {
             env!("CARGO_PKG_VERSION"),
         );
         stream.write_all(request.as_bytes()).map_err(failed)?;
-        Ok(Self { stream, raw: Vec::new(), chunk: vec![0; CHUNK], length: None })
+        Ok(Self { stream, chunk: vec![0; CHUNK], answer: AnswerReader::default() })
     }
 
     /// Waits until the head of the answer is here.
     pub(super) fn wait_for_head(&mut self, url: &Url, deadline: Micros) -> Result<Answer, SourceError> {
         let lost = |why: &str| SourceError::Lost(format!("camera at {} {why}", url.place()));
         loop {
-            match self.head() {
+            match self.answer.head() {
                 Ok(Some((status, answer))) => return judge(status, answer, url),
                 Ok(None) => {}
                 Err(why) => return Err(lost(&why)),
@@ -119,8 +97,8 @@ impl Exchange {
     pub(super) fn read(&mut self, body: &mut Vec<u8>, patience: Duration) -> Read {
         let deadline = now() + patience;
         loop {
-            if self.length.is_none() {
-                match self.head() {
+            if self.answer.awaits_head() {
+                match self.answer.head() {
                     Ok(Some((200, Answer::Body { .. }))) => {}
                     Ok(Some((status, _))) => return Read::Failed(format!("it said {status}")),
                     Ok(None) => {}
@@ -128,7 +106,7 @@ impl Exchange {
                 }
             }
             let before = body.len();
-            match self.unpack(body) {
+            match self.answer.body(body) {
                 Err(why) => return Read::Failed(why),
                 // What came with the end is given first; the end is told the next time.
                 Ok(_) if body.len() > before => return Read::Some,
@@ -137,11 +115,11 @@ impl Exchange {
             }
             match self.receive(deadline.since(now())) {
                 Ok(Some(0)) => {
-                    return match self.length {
-                        Some(Length::UntilClosed) => Read::Over,
-                        _ => Read::Failed("it hung up".into()),
-                    };
+                    let over = self.answer.ends_when_closed();
+                    return if over { Read::Over } else { Read::Failed("it hung up".into()) };
                 }
+                // Whoever always has something to say, but nothing of the body, must not keep us.
+                Ok(Some(_)) if now() > deadline + GRACE => return Read::Nothing,
                 Ok(Some(_)) => {}
                 Ok(None) => return Read::Nothing,
                 Err(e) => return Read::Failed(e.to_string()),
@@ -158,7 +136,7 @@ impl Exchange {
         }
         match self.stream.read(&mut self.chunk) {
             Ok(n) => {
-                self.raw.extend_from_slice(self.chunk.get(..n).unwrap_or_default());
+                self.answer.feed(self.chunk.get(..n).unwrap_or_default());
                 Ok(Some(n))
             }
             Err(e) => match e.kind() {
@@ -166,69 +144,6 @@ impl Exchange {
                 _ => Err(e),
             },
         }
-    }
-
-    /// The head with its status, once it is here. Leaves what came behind it.
-    fn head(&mut self) -> Result<Option<(u16, Answer)>, String> {
-        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
-        let mut response = httparse::Response::new(&mut fields);
-        let config = || {
-            let mut config = httparse::ParserConfig::default();
-            config.allow_spaces_after_header_name_in_responses(true);
-            config.ignore_invalid_headers_in_responses(true);
-            config
-        };
-        let end = match config().parse_response(&mut response, &self.raw) {
-            Ok(httparse::Status::Complete(end)) => end,
-            Ok(httparse::Status::Partial) if self.raw.len() > MAX_HEAD => return Err("says too much".into()),
-            Ok(httparse::Status::Partial) => return Ok(None),
-            Err(_) => return Err("does not speak HTTP".into()),
-        };
-        let status = response.code.unwrap_or(0);
-        let field = |name: &str| {
-            let found = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
-            found.map(|h| String::from_utf8_lossy(h.value).trim().to_owned())
-        };
-        let chunked = field("transfer-encoding").is_some_and(|v| v.to_ascii_lowercase().contains("chunked"));
-        let length = match field("content-length").and_then(|v| v.parse().ok()) {
-            _ if chunked => Length::Chunked(Chunked::default()),
-            Some(length) => Length::Left(length),
-            None => Length::UntilClosed,
-        };
-        let answer = match field("location") {
-            Some(location) if matches!(status, 301 | 302 | 303 | 307 | 308) => Answer::Elsewhere(location),
-            _ => Answer::Body { content_type: field("content-type").unwrap_or_default() },
-        };
-        self.raw.drain(..end);
-        // Whatever 1xx says, the answer proper comes behind it.
-        if (100..200).contains(&status) {
-            return self.head();
-        }
-        self.length = Some(length);
-        Ok(Some((status, answer)))
-    }
-
-    /// Moves what was read of the body into `body`; whether that was the end.
-    fn unpack(&mut self, body: &mut Vec<u8>) -> Result<bool, String> {
-        let over = match &mut self.length {
-            None => return Ok(false),
-            Some(Length::Chunked(chunked)) => {
-                chunked.decode(&self.raw, body).map_err(|e| e.to_string())?;
-                chunked.is_over()
-            }
-            Some(Length::Left(left)) => {
-                let take = usize::try_from(*left).unwrap_or(usize::MAX).min(self.raw.len());
-                body.extend_from_slice(self.raw.get(..take).unwrap_or_default());
-                *left -= take as u64;
-                *left == 0
-            }
-            Some(Length::UntilClosed) => {
-                body.extend_from_slice(&self.raw);
-                false
-            }
-        };
-        self.raw.clear();
-        Ok(over)
     }
 }
 
