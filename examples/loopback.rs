@@ -46,9 +46,14 @@ fn main() -> anyhow::Result<()> {
         ("decode", b.decode),
         ("show", b.show),
     ] {
-        println!("{part:>9} {ms:6.2} ms");
+        println!("{part:>9} {:>6} ms", known(ms));
     }
-    println!("      age {:6.2} ms (99 of 100 under {:.2} ms)", report.age_ms.p50, report.age_ms.p99);
+    println!("      age {:>6} ms (99 of 100 under {} ms)", known(report.age_ms.p50), known(report.age_ms.p99));
     anyhow::ensure!(report.shown > 0, "no picture came");
     Ok(())
+}
+
+/// Milliseconds, where there was something to measure.
+fn known(ms: Option<f64>) -> String {
+    ms.map_or_else(|| "-".into(), |ms| format!("{ms:.2}"))
 }

@@ -1,70 +1,30 @@
 //! The rules of a connection that is open: heartbeat, liveness, and what the other side's clock says.
 
-use std::collections::VecDeque;
+mod clock;
+
 use std::time::Duration;
 
+pub use self::clock::ClockOffset;
+use self::clock::Watch;
 use crate::time::{Micros, micros};
 use crate::wire::control::Control;
 
-/// How often a side asks the other, once the clocks are known.
+/// How often a side asks the other, once nothing is in doubt.
 pub const PING_EVERY: Duration = Duration::from_secs(5);
 /// Silence for so long means that the other side is dead.
 pub const DEAD_AFTER: Duration = Duration::from_secs(10);
 
 /// The first pings come quickly, so that the age of the very first pictures is nearly right.
-const EARLY_PINGS: u32 = 5;
+const EARLY_PINGS: usize = 5;
 const EARLY_EVERY: Duration = Duration::from_millis(100);
-/// With fewer answers than this the offset is only an estimate.
-const SURE_AFTER: usize = 3;
-/// A minute of pings: long enough to meet a quiet moment of the network, short enough that two clocks that differ by
-/// 20 millionths do not part by more than a millisecond.
-const WINDOW: usize = 12;
-
-/// How far another machine's clock is ahead, taken from the fastest round trips of a window.
-///
-/// The idea is NTP's clock filter (RFC 5905, section 10): of several answers the one with the shortest round trip was
-/// delayed least, so its offset is the nearest; the error is half of its round trip at most.
-#[derive(Debug, Default)]
-pub struct ClockOffset {
-    answers: VecDeque<(u64, i64)>,
-}
-
-impl ClockOffset {
-    /// Notes an answer: the ping left at `sent`, the other clock said `theirs`, the answer came at `received`.
-    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) {
-        if received < sent {
-            return;
-        }
-        let round_trip = received.0 - sent.0;
-        let middle = sent.0 + round_trip / 2;
-        if self.answers.len() == WINDOW {
-            self.answers.pop_front();
-        }
-        self.answers.push_back((round_trip, theirs.0.wrapping_sub(middle).cast_signed()));
-    }
-
-    fn best(&self) -> Option<(u64, i64)> {
-        self.answers.iter().min().copied()
-    }
-
-    /// Their point in time on our clock; `None` before the first answer.
-    #[must_use]
-    pub fn to_ours(&self, theirs: Micros) -> Option<Micros> {
-        self.best().map(|(_, offset)| Micros(theirs.0.wrapping_sub(offset.cast_unsigned())))
-    }
-
-    /// Whether enough answers came for the offset to be more than an estimate.
-    #[must_use]
-    pub fn is_sure(&self) -> bool {
-        self.answers.len() >= SURE_AFTER
-    }
-
-    /// The shortest round trip of the window.
-    #[must_use]
-    pub fn round_trip(&self) -> Option<Duration> {
-        self.best().map(|(round_trip, _)| Duration::from_micros(round_trip))
-    }
-}
+/// Waits between pings while the other clock is not known well, in milliseconds. All are different, so that pictures at
+/// some rate do not always go before the answer.
+const CLOCK_EVERY: [u64; 7] = [37, 61, 43, 89, 53, 71, 47];
+/// Pings after which that is a difficult path, and one after which nobody hurries any more.
+const MANY_PINGS: usize = 60;
+const TOO_MANY_PINGS: usize = 100;
+/// A side that gave pictures is asked so often whether it is there, once it is silent.
+const SILENT: Duration = Duration::from_secs(1);
 
 /// What a session wants done.
 #[derive(Debug, PartialEq)]
@@ -82,16 +42,36 @@ pub enum Due {
 pub struct Session {
     /// The other side's clock.
     pub clock: ClockOffset,
+    /// Where the other side's clock matters: what its pictures tell of it.
+    watch: Option<Watch>,
     heard: Micros,
+    /// When the last picture came.
+    picture: Micros,
     next_ping: Micros,
-    pings: u32,
+    pinged: Micros,
+    /// Pings since the session began, or since the other clock was set.
+    pings: usize,
 }
 
 impl Session {
-    /// A session that opened `now`.
+    /// A session that opened `now`, with somebody whose clock does not matter.
     #[must_use]
     pub fn new(now: Micros) -> Self {
-        Self { clock: ClockOffset::default(), heard: now, next_ping: now, pings: 0 }
+        Self {
+            clock: ClockOffset::default(),
+            watch: None,
+            heard: now,
+            picture: Micros(0),
+            next_ping: now,
+            pinged: Micros(0),
+            pings: 0,
+        }
+    }
+
+    /// A session that opened `now`, with somebody who gives pictures: their clock is to be known well.
+    #[must_use]
+    pub fn with_clock(now: Micros) -> Self {
+        Self { watch: Some(Watch::default()), ..Self::new(now) }
     }
 
     /// Something was heard.
@@ -105,10 +85,52 @@ impl Session {
         match *control {
             Control::Ping { time } => Some(Control::Pong { time, now: now.0 }),
             Control::Pong { time, now: theirs } => {
-                self.clock.answer(Micros(time), Micros(theirs), now);
+                self.answer(Micros(time), Micros(theirs), now);
                 None
             }
             _ => None,
+        }
+    }
+
+    fn answer(&mut self, sent: Micros, theirs: Micros, now: Micros) {
+        let was = self.clock.to_ours(theirs);
+        let was_set = self.clock.answer(sent, theirs, now);
+        let Some(watch) = &mut self.watch else { return };
+        let moved = was.zip(self.clock.to_ours(theirs)).is_some_and(|(was, is)| was.0.abs_diff(is.0) > 1000);
+        if was_set || moved {
+            // What pictures took is to be measured anew.
+            *watch = Watch::default();
+        }
+        if was_set {
+            log::debug!("the other side's clock was set, or stood still");
+            (self.pings, self.next_ping) = (0, now);
+        } else if now >= sent {
+            watch.confirmed(sent, now);
+        }
+    }
+
+    /// A picture came, all of it at `received`: its capture time on our clock, and whether that is an estimate. `spent` is
+    /// the time that is known to have passed between capture and sending.
+    ///
+    /// Without an answer yet, or with a time that the translation puts into the future or an hour back, the picture counts
+    /// as taken when it was received, less the time `spent`.
+    pub fn capture_time(&mut self, theirs: Micros, spent: Duration, received: Micros) -> (Micros, bool) {
+        const FAR: i64 = 3_600_000_000;
+        self.picture = received;
+        let (Some(ours), Some(error)) = (self.clock.to_ours(theirs), self.clock.error()) else {
+            return (received - spent, true);
+        };
+        let age = received.0.wrapping_sub(ours.0).cast_signed();
+        let signed = |span: Duration| i64::try_from(micros(span)).unwrap_or(i64::MAX);
+        let doubts = self.watch.as_mut().is_some_and(|watch| {
+            watch.picture(age.saturating_sub(signed(spent)), signed(error), received);
+            watch.doubts()
+        });
+        // Clocks that are a little off may take a picture for one of the future.
+        match age {
+            -20_000..0 => (received, doubts || !self.clock.is_sure()),
+            0..FAR if ours <= received => (ours, doubts || !self.clock.is_sure()),
+            _ => (received - spent, true),
         }
     }
 
@@ -118,35 +140,38 @@ impl Session {
         if now >= dead_at {
             return Due::Dead;
         }
-        if now < self.next_ping {
-            return Due::At(self.next_ping.min(dead_at));
+        let wanted = self.watch.as_mut().is_some_and(Watch::wants_ping);
+        let silent_at = self.heard.max(self.pinged) + SILENT;
+        let gives = now.since(self.picture) < DEAD_AFTER;
+        let at = if gives { self.next_ping.min(silent_at) } else { self.next_ping };
+        if now < at && !wanted {
+            return Due::At(at.min(dead_at));
         }
-        self.pings += 1;
-        self.next_ping = now + if self.pings < EARLY_PINGS { EARLY_EVERY } else { PING_EVERY };
+        self.pinged = now;
+        if now >= self.next_ping {
+            self.next_ping = now + self.pause();
+            self.pings += 1;
+        }
         Due::Send(Box::new(Control::Ping { time: now.0 }))
+    }
+
+    /// From a ping to the next.
+    fn pause(&self) -> Duration {
+        if self.watch.is_none() || self.clock.is_sure() && self.pings >= EARLY_PINGS - 1 {
+            return if self.pings + 1 < EARLY_PINGS { EARLY_EVERY } else { PING_EVERY };
+        }
+        let pause = Duration::from_millis(CLOCK_EVERY[self.pings % CLOCK_EVERY.len()]);
+        match self.pings {
+            0..MANY_PINGS => pause,
+            MANY_PINGS..TOO_MANY_PINGS => 5 * pause,
+            _ => 20 * pause,
+        }
     }
 
     /// For how long nothing was heard.
     #[must_use]
     pub fn silence(&self, now: Micros) -> Duration {
         now.since(self.heard)
-    }
-}
-
-/// A capture time of the other side on our clock, and whether it is an estimate.
-///
-/// Without an answer yet, or with a time that the translation puts into the future or unbelievably far back, the
-/// picture counts as taken when it was received, less the time that is known to have been `spent` before that.
-#[must_use]
-pub fn capture_time(clock: &ClockOffset, theirs: Micros, spent: Duration, received: Micros) -> (Micros, bool) {
-    const FAR: Duration = Duration::from_secs(3600);
-    let latest = received - spent;
-    match clock.to_ours(theirs) {
-        // An offset is wrong by half a round trip at most; within that, clamp what lies in the future.
-        Some(ours) if ours <= received + Duration::from_millis(20) && received.since(ours) < FAR => {
-            (ours.min(received), !clock.is_sure())
-        }
-        _ => (latest, true),
     }
 }
 
@@ -210,34 +235,6 @@ mod tests {
     const MS: u64 = 1000;
 
     #[test]
-    fn the_offset_comes_from_the_fastest_round_trip() {
-        let mut clock = ClockOffset::default();
-        assert_eq!(clock.to_ours(Micros(5)), None);
-        // Their clock is 7 s ahead. A slow answer that is late on one way only misleads; the fast one is believed.
-        clock.answer(START, START + Duration::from_millis(7000 + 190), START + Duration::from_millis(200));
-        clock.answer(START, START + Duration::from_millis(7000 + 1), START + Duration::from_millis(2));
-        let ours = clock.to_ours(START + Duration::from_secs(7)).unwrap();
-        assert_eq!(ours, START);
-        assert_eq!(clock.round_trip(), Some(Duration::from_millis(2)));
-        assert!(!clock.is_sure());
-        clock.answer(START, START + Duration::from_millis(7100), START + Duration::from_millis(300));
-        assert!(clock.is_sure());
-    }
-
-    #[test]
-    fn a_clock_that_drifts_is_followed() {
-        let mut clock = ClockOffset::default();
-        for i in 0..100u64 {
-            let sent = START + Duration::from_secs(5 * i);
-            let theirs = Micros(sent.0 + 500 + 100 * i);
-            clock.answer(sent, theirs, sent + Duration::from_millis(1));
-        }
-        let theirs = Micros(START.0 + 500 * 1_000_000 + 10_000);
-        let ours = clock.to_ours(theirs).unwrap();
-        assert!(ours.0.abs_diff(theirs.0 - 10_000) < 2 * MS, "{ours:?}");
-    }
-
-    #[test]
     fn pings_come_quickly_at_first_and_silence_is_death() {
         let mut session = Session::new(START);
         let mut now = START;
@@ -276,21 +273,124 @@ mod tests {
         assert_eq!(here.clock.to_ours(Micros(350)), Some(START + Duration::from_micros(300)));
     }
 
+    /// A path with somebody at its other end, whose clock is ahead by so much; each way takes so long. In milliseconds.
+    #[derive(Default)]
+    struct Path {
+        ahead: i64,
+        takes: u64,
+        answers: std::collections::VecDeque<(Micros, Control)>,
+    }
+
+    impl Path {
+        /// Sends what is due until so many milliseconds are over, and gives when pings left.
+        fn run(&mut self, session: &mut Session, now: &mut Micros, until: u64) -> Vec<u64> {
+            let mut sent = Vec::new();
+            while *now < START + Duration::from_millis(until) {
+                while let Due::Send(ping) = session.due(*now) {
+                    let Control::Ping { time } = *ping else { panic!("{ping:?}") };
+                    sent.push((now.0 - START.0) / MS);
+                    let theirs = now.0.wrapping_add_signed(self.ahead * 1000) + self.takes * MS;
+                    let back = *now + Duration::from_millis(2 * self.takes);
+                    self.answers.push_back((back, Control::Pong { time, now: theirs }));
+                }
+                while let Some((_, pong)) = self.answers.pop_front_if(|(at, _)| *at <= *now) {
+                    session.control(&pong, *now);
+                }
+                *now = *now + Duration::from_millis(1);
+            }
+            sent
+        }
+    }
+
+    fn path(ahead: i64, takes: u64) -> Path {
+        Path { ahead, takes, ..Path::default() }
+    }
+
+    #[test]
+    fn the_clock_of_whoever_gives_pictures_is_asked_for_until_it_is_known_and_then_seldom() {
+        let (mut session, mut now) = (Session::with_clock(START), START);
+        let sent = path(7000, 75).run(&mut session, &mut now, 20_000);
+        assert!(session.clock.is_sure());
+        assert!(sent.iter().filter(|at| **at < 1000).count() <= 9 && sent.len() <= 14, "{sent:?}");
+    }
+
+    #[test]
+    fn a_clock_that_never_is_known_costs_little_more() {
+        let (mut session, mut now) = (Session::with_clock(START), START);
+        let mut sent = 0;
+        for second in 0..300 {
+            // Answers come, but no two agree.
+            sent += path(7000, 20 + 37 * second % 600).run(&mut session, &mut now, (second + 1) * 1000).len();
+            session.clock = ClockOffset::default();
+        }
+        assert!(sent < 400, "{sent}");
+    }
+
     #[test]
     fn a_capture_time_is_honest_about_what_is_not_known() {
-        let mut clock = ClockOffset::default();
-        let spent = Duration::from_millis(3);
-        assert_eq!(capture_time(&clock, Micros(12), spent, START), (START - spent, true));
-        for _ in 0..3 {
-            clock.answer(START, Micros(START.0 + 1000), START + Duration::from_micros(2000));
-        }
+        let (mut session, spent) = (Session::with_clock(START), Duration::from_millis(3));
+        assert_eq!(session.capture_time(Micros(12), spent, START), (START - spent, true));
+        let mut now = START;
+        path(1, 1).run(&mut session, &mut now, 1000);
+        let received = START + Duration::from_millis(1009);
         assert_eq!(
-            capture_time(&clock, Micros(START.0 + 4000), spent, START + Duration::from_millis(9)),
-            (Micros(START.0 + 4000), false)
+            session.capture_time(Micros(START.0 + 1005 * MS), spent, received),
+            (Micros(START.0 + 1004 * MS), false)
         );
         // A publisher that lies about its time does not make a picture from the future or of last year.
-        assert!(capture_time(&clock, Micros(u64::MAX), spent, START).1);
-        assert!(capture_time(&clock, Micros(0), spent, START + Duration::from_secs(4000)).1);
+        assert_eq!(session.capture_time(Micros(u64::MAX), spent, received), (received - spent, true));
+        assert_eq!(session.capture_time(Micros(0), spent, received), (received - spent, true));
+    }
+
+    /// Pictures, 30 a second, from a clock that is set by so much after ten seconds: ages that are told wrong without a
+    /// flag, and until when any are told wrong, in milliseconds after the step.
+    fn step(by: i64, takes: u64) -> (usize, u64) {
+        let (mut session, mut now, mut path) = (Session::with_clock(START), START, path(70_000, takes));
+        let (mut unflagged, mut until) = (0, 0);
+        for at in (0..15_000).step_by(33) {
+            if at >= 10_000 {
+                path.ahead = 70_000 + by;
+            }
+            path.run(&mut session, &mut now, at);
+            let captured = Micros((now.0 - takes * MS).wrapping_add_signed(path.ahead * 1000));
+            let (ours, estimated) = session.capture_time(captured, Duration::ZERO, now);
+            let told = now.since(ours).as_millis().abs_diff(u128::from(takes));
+            if told > 5 && at > 1000 {
+                until = at.saturating_sub(10_000);
+                unflagged += usize::from(!estimated);
+            }
+        }
+        (unflagged, until)
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_an_estimate_at_once_and_right_within_a_second() {
+        for takes in [0, 5, 75] {
+            for by in [-60_000, -5000, -1000, 1000, 5000, 60_000] {
+                let (unflagged, until) = step(by, takes);
+                assert!(unflagged == 0 && until < 1000, "{by} ms, path {takes} ms: {unflagged}, {until}");
+            }
+            for by in [-90, -20, 20, 90] {
+                let (_, until) = step(by, takes);
+                assert!(until < 1000, "{by} ms, path {takes} ms: {until}");
+            }
+        }
+    }
+
+    #[test]
+    fn whoever_gave_pictures_and_falls_silent_is_asked_every_second() {
+        let (mut session, mut now) = (Session::with_clock(START), START);
+        path(7000, 1).run(&mut session, &mut now, 6000);
+        session.capture_time(Micros(now.0 + 7_000_000), Duration::ZERO, now);
+        session.heard(now);
+        let mut sent = Vec::new();
+        while now < START + Duration::from_millis(12_000) {
+            if let Due::Send(_) = session.due(now) {
+                sent.push((now.0 - START.0) / MS / 1000);
+            }
+            now = now + Duration::from_millis(10);
+        }
+        assert!(sent.len() >= 5, "{sent:?}");
     }
 
     #[test]

@@ -1,43 +1,47 @@
 //! Statistics: what is counted and measured on the way of a picture, and the reports that people and programs read.
 
+mod on_screen;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::on_screen::{Coming, OnScreen};
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
 use crate::wire::control::AskedPicture;
 
-/// Median and tail of a span over the last seconds, in milliseconds.
+/// Median and tail of a span over the last seconds, in milliseconds. `None`: there was nothing to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Quantiles {
     /// Half of the pictures were under this.
-    pub p50: f64,
+    pub p50: Option<f64>,
     /// All but one in a hundred were under this.
-    pub p99: f64,
+    pub p99: Option<f64>,
     /// The worst of them.
-    pub max: f64,
+    pub max: Option<f64>,
 }
 
 /// Where the age of the picture on the screen was spent: medians of the last seconds, in milliseconds.
+/// `None`: no picture was shown in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Budget {
     /// From the sensor until the encoder had it.
-    pub capture: f64,
+    pub capture: Option<f64>,
     /// Encoding.
-    pub encode: f64,
+    pub encode: Option<f64>,
     /// From the publisher to the hub.
-    pub uplink: f64,
+    pub uplink: Option<f64>,
     /// Waiting in the hub.
-    pub hub: f64,
+    pub hub: Option<f64>,
     /// From the hub to this viewer.
-    pub downlink: f64,
+    pub downlink: Option<f64>,
     /// Decoding, with the wait for the decoder.
-    pub decode: f64,
+    pub decode: Option<f64>,
     /// From decoded until it was given to the screen.
-    pub show: f64,
+    pub show: Option<f64>,
 }
 
 /// How a viewer's stream is doing.
@@ -51,7 +55,9 @@ pub enum State {
     Waiting,
     /// Pictures come.
     Live,
-    /// The publisher or its camera is gone; the viewer stays.
+    /// The next picture should have come: three times as long as pictures are apart is over.
+    Late,
+    /// The publisher or its camera is gone, or its pictures cannot be decoded; the viewer stays.
     Lost,
 }
 
@@ -67,15 +73,22 @@ pub struct ViewReport {
     pub detail: String,
     /// Pictures shown a second, over the last seconds.
     pub fps: f64,
+    /// Age of the picture on the screen at the moment of this report; `None` before the first.
+    pub picture_age_ms: Option<f64>,
+    /// Age that pictures reached on the screen in the last half second, the present one's included.
+    #[serde(skip)]
+    pub reached_ms: Option<f64>,
     /// Age of pictures when they were shown.
     pub age_ms: Quantiles,
-    /// The age is an estimate: the clocks of the two machines are not yet compared well, or nobody told the time of
-    /// capture.
+    /// The age is an estimate: the clocks of the two machines are not compared well, or nobody told the time of capture.
     pub age_estimated: bool,
+    /// How far off the age may be, whatever the path; right on one that takes as long there as back, unless it is an
+    /// estimate. `None`: nobody knows.
+    pub age_error_ms: Option<f64>,
     /// Where the age was spent.
     pub budget_ms: Budget,
-    /// Mean deviation of the time between pictures from its mean.
-    pub jitter_ms: f64,
+    /// Mean deviation of the time between pictures from its mean; `None` with fewer than two of them.
+    pub jitter_ms: Option<f64>,
     /// Thousands of bytes received a second.
     pub kbytes_per_second: f64,
     /// Size of the picture, `640x480`; empty before the first.
@@ -104,6 +117,22 @@ pub struct ViewReport {
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Value>,
+}
+
+/// Pictures get older than they were when they were shown, until the next takes their place. As long as that is no more
+/// than this, in milliseconds, their age when they were shown is what there is to say.
+const UNSEEN: f64 = 40.0;
+
+impl ViewReport {
+    /// The age to show, in milliseconds: of pictures when they were shown, as long as one follows the other; otherwise how old
+    /// they get on the screen. Never younger by more than 40 ms than what is there to be seen.
+    #[must_use]
+    pub fn age(&self) -> Option<f64> {
+        match (self.age_ms.p50, self.reached_ms) {
+            (Some(p50), Some(reached)) if reached <= p50 + UNSEEN => Some(p50),
+            (_, reached) => reached,
+        }
+    }
 }
 
 /// What a publisher knows: its status line shows it.
@@ -135,6 +164,8 @@ pub struct PublishReport {
     pub size: String,
     /// Age of pictures when the link took them.
     pub age_ms: Quantiles,
+    /// Age of the last picture that the link took.
+    pub picture_age_ms: Option<f64>,
     /// Encoding time.
     pub encode_ms: Quantiles,
     /// Frames that the source lost before we saw them.
@@ -195,14 +226,14 @@ impl Recent {
         }
     }
 
-    /// Median and tail; zeros without samples.
+    /// Median and tail.
     pub fn quantiles(&mut self, now: Micros) -> Quantiles {
         self.trim(now);
         let mut values: Vec<f64> = self.samples.iter().map(|(_, v)| *v).collect();
         values.sort_by(f64::total_cmp);
         let at = |q: f64| {
             let index = ((values.len().saturating_sub(1)) as f64 * q).round() as usize;
-            values.get(index).map_or(0.0, |v| round(*v))
+            values.get(index).map(|v| round(*v))
         };
         Quantiles { p50: at(0.5), p99: at(0.99), max: at(1.0) }
     }
@@ -232,20 +263,20 @@ impl Recent {
     }
 
     /// The mean distance of neighbours' times from the mean of those distances, in milliseconds: jitter.
-    pub fn jitter(&mut self, now: Micros) -> f64 {
+    pub fn jitter(&mut self, now: Micros) -> Option<f64> {
         self.trim(now);
         let gaps: Vec<f64> =
             self.samples.iter().zip(self.samples.iter().skip(1)).map(|((a, _), (b, _))| millis(b.since(*a))).collect();
         if gaps.is_empty() {
-            return 0.0;
+            return None;
         }
         let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        round(gaps.iter().map(|g| (g - mean).abs()).sum::<f64>() / gaps.len() as f64)
+        Some(round(gaps.iter().map(|g| (g - mean).abs()).sum::<f64>() / gaps.len() as f64))
     }
 }
 
 /// Two digits after the point: what a person reads and a program compares.
-fn round(value: f64) -> f64 {
+pub fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
 }
 
@@ -257,6 +288,8 @@ pub struct ViewMeter {
     spans: [Recent; 7],
     /// Counters that go into the report as they are.
     pub counts: ViewReport,
+    /// What is on the screen.
+    pub screen: OnScreen,
     last: Option<u32>,
     reconnected: bool,
 }
@@ -299,6 +332,13 @@ impl ViewMeter {
     /// Another stream is watched: its numbers begin anew.
     pub fn new_stream(&mut self) {
         self.last = None;
+        self.screen.other_stream();
+    }
+
+    /// A picture could not be decoded.
+    pub fn broken(&mut self, why: String) {
+        self.counts.broken += 1;
+        self.screen.broken(why);
     }
 
     /// A picture was shown.
@@ -313,6 +353,7 @@ impl ViewMeter {
             recent.add(times.shown, millis(span));
         }
         self.age.add(times.shown, millis(times.shown.since(picture.captured)));
+        self.screen.shown(picture.captured, times.shown);
         self.counts.shown += 1;
         self.counts.age_estimated = picture.estimated;
         self.counts.quality = picture.quality;
@@ -323,6 +364,8 @@ impl ViewMeter {
         let mut report = self.counts.clone();
         report.fps = self.age.rate(now);
         report.age_ms = self.age.quantiles(now);
+        report.picture_age_ms = self.screen.age(now).map(round);
+        report.reached_ms = self.screen.reached(now).map(round);
         report.jitter_ms = self.age.jitter(now);
         report.kbytes_per_second = round(self.bytes.sum_rate(now) / 1000.0);
         let [capture, encode, uplink, hub, downlink, decode, show] =
@@ -361,8 +404,9 @@ mod tests {
             recent.add(at(4000 + i * 10), f64::from(u32::try_from(i).unwrap()));
         }
         let q = recent.quantiles(at(5000));
-        assert_eq!((q.p50, q.p99, q.max), (50.0, 98.0, 99.0));
-        assert_eq!(recent.jitter(at(5000)), 0.0);
+        assert_eq!((q.p50, q.p99, q.max), (Some(50.0), Some(98.0), Some(99.0)));
+        assert_eq!(recent.jitter(at(5000)), Some(0.0));
+        assert_eq!((Recent::default().quantiles(at(0)).p50, Recent::default().jitter(at(0))), (None, None));
     }
 
     #[test]
@@ -395,7 +439,36 @@ mod tests {
         let mut meter = ViewMeter::default();
         meter.shown(&picture, ViewTimes { received: at(15), decoded: at(21), shown: at(28) });
         let b = meter.report(at(28)).budget_ms;
-        assert_eq!([b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show], [1., 2., 3., 4., 5., 6., 7.]);
-        assert_eq!(meter.report(at(28)).age_ms.p50, 28.0);
+        let parts = [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show];
+        assert_eq!(parts, [1., 2., 3., 4., 5., 6., 7.].map(Some));
+        assert_eq!(meter.report(at(28)).age_ms.p50, Some(28.0));
+    }
+
+    #[test]
+    fn the_age_that_is_shown_is_never_much_younger_than_the_picture_on_the_screen() {
+        let mut meter = ViewMeter::default();
+        let (mut seen, mut captured) = (Vec::new(), 0);
+        for ms in 0..12_000 {
+            // 30 pictures a second, from five seconds on none, from eight on five.
+            let apart = if ms < 8000 { 33 } else { 200 };
+            if !(5000..8000).contains(&ms) && ms % apart == 0 {
+                captured = ms;
+                let times = ViewTimes { received: at(ms + 1), decoded: at(ms + 2), shown: at(ms + 3) };
+                meter.screen.decoded(times.decoded);
+                meter.shown(&Picture { captured: at(ms), ..Picture::default() }, times);
+            }
+            let report = meter.report(at(ms + 3));
+            let truth = (ms + 3 - captured) as f64;
+            assert_eq!(report.picture_age_ms, Some(truth), "{ms}");
+            let shown = report.age().unwrap();
+            assert!(truth - shown <= 40.0, "{ms}: {shown} of {truth}");
+            seen.push(shown);
+        }
+        assert!(
+            seen[100..5000].iter().all(|shown| *shown == 3.0),
+            "in time it is how old pictures were when they came"
+        );
+        assert!(seen[9500..].iter().all(|shown| (199.0..210.0).contains(shown)), "of slow ones it is how old they get");
+        assert_eq!(ViewMeter::default().report(at(0)).age(), None);
     }
 }

@@ -39,6 +39,7 @@ fn the_window_itself() {
     loop {
         match orders.try_recv().as_deref() {
             Ok("picture") => (report.state, comes) = (State::Live, true),
+            Ok("late") => (report.state, report.reached_ms, comes) = (State::Late, Some(1240.0), false),
             Ok("note") => screen.note("saved", now()),
             Ok(why) => (report.state, report.detail, comes) = (State::Lost, why.into(), false),
             Err(_) => {}
@@ -185,6 +186,7 @@ impl Sight {
 /// Where the window of 640x480 is on the screen of 1024x768, its upper rows, and where its box of statistics lies.
 const UPPER: [usize; 4] = [192, 144, 640, 40];
 const BOX: [usize; 4] = [210, 420, 300, 180];
+const BADGE: [usize; 4] = [210, 585, 80, 20];
 const MIDDLE: [usize; 4] = [552, 334, 48, 30];
 
 #[test]
@@ -199,9 +201,9 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     desk.wait_for_sight("a note in the other corner", |s| s.share(PICTURE, [760, 580, 60, 20]) < 50);
     desk.wait_for_sight("the note is gone", |s| s.share(PICTURE, [760, 580, 60, 20]) == 100);
     desk.order("camera unplugged");
-    desk.wait_for_sight("the last picture, dimmed", |s| {
+    desk.wait_for_sight("the last picture, dimmed and grey", |s| {
         let [_, r, g, b] = s.at(200, 150).to_be_bytes();
-        g > r && g > b && g < 0x60 && s.share(s.at(200, 150), MIDDLE) < 90
+        g.abs_diff(r) < 10 && g.abs_diff(b) < 10 && (0x10..0x60).contains(&g) && s.share(s.at(200, 150), MIDDLE) < 90
     });
     desk.order("picture");
     desk.wait_for_sight("the picture again", |s| s.share(PICTURE, MIDDLE) == 100);
@@ -209,6 +211,12 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
         return;
     }
     desk.wait_for_sight("no box after T", |s| s.share(PICTURE, BOX) == 100);
+    desk.order("late");
+    desk.wait_for_sight("a badge on a picture that stands still", |s| {
+        s.share(PICTURE, BADGE) < 20 && s.share(PICTURE, MIDDLE) == 100 && s.share(PICTURE, UPPER) == 100
+    });
+    desk.order("picture");
+    desk.wait_for_sight("no badge", |s| s.share(PICTURE, BADGE) == 100);
     assert!(desk.press("h"));
     desk.wait_for_sight("the keys after H", |s| s.share(PICTURE, MIDDLE) == 0);
     assert!(desk.press("h"));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::logging;
 use crate::adapt::Limit;
 use crate::stats::PublishReport;
-use crate::time::{Micros, now};
+use crate::time::{Micros, millis, now};
 
 const LIVE: Duration = Duration::from_millis(250);
 const LOGGED: Duration = Duration::from_secs(10);
@@ -76,14 +76,24 @@ fn line(report: &PublishReport) -> String {
         limit => format!(", limited: the {limit} {}", report.load.in_words(limit)),
     };
     format!(
-        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}{of}, {viewers}, age {:.1} ms, {} dropped{same}{limit}",
+        "{stream}: {:.1} fps in, {:.1} out, {:.0} kB/s, {} {quality}{of}, {viewers}, age {}, {} dropped{same}{limit}",
         report.fps_in,
         report.fps_out,
         report.kbytes_per_second,
         report.size,
-        report.age_ms.p50,
+        age(report),
         report.lost + report.skipped + report.broken,
     )
+}
+
+/// Of pictures when they left; of the last one, now, when none has left for long.
+fn age(report: &PublishReport) -> String {
+    let late = report.asked.interval().map_or(0.0, |apart| 3.0 * millis(apart)).max(250.0);
+    let age = match (report.age_ms.p50, report.picture_age_ms) {
+        (Some(p50), Some(now)) if now <= p50 + late => Some(p50),
+        (_, now) => now,
+    };
+    age.map_or_else(|| "-".into(), |age| format!("{age:.1} ms"))
 }
 
 #[cfg(test)]
@@ -95,6 +105,11 @@ mod tests {
         let mut report =
             PublishReport { stream: "main/door".into(), connected: true, viewers: 2, ..Default::default() };
         assert!(line(&report).contains("2 viewers"));
+        assert!(line(&report).contains("age -,"), "{}", line(&report));
+        (report.age_ms.p50, report.picture_age_ms) = (Some(1.8), Some(20.0));
+        assert!(line(&report).contains("age 1.8 ms,"));
+        report.picture_age_ms = Some(2400.0);
+        assert!(line(&report).contains("age 2400.0 ms,"));
         report.fault = "camera unplugged".into();
         assert_eq!(line(&report), "main/door: camera unplugged, tried again every second");
         report.fault.clear();

@@ -160,7 +160,9 @@ impl Watch {
         match report.state {
             State::Connecting => Error::Unreachable(why),
             State::Waiting | State::Lost => Error::NoSource(why),
-            State::Live => Error::Failed(format!("{} pictures in time, more were asked for", self.pictures)),
+            State::Live | State::Late => {
+                Error::Failed(format!("{} pictures in time, more were asked for", self.pictures))
+            }
         }
     }
 }

@@ -275,7 +275,7 @@ impl Credit {
     /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
     /// Only one that was [`pinged`](Self::pinged) when nothing was under way counts: any other has waited behind pictures.
     pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
-        if self.pinged == Some(now - round_trip) {
+        if self.pinged.take_if(|pinged| *pinged == now - round_trip).is_some() {
             self.base.ping(round_trip, now);
         }
     }
@@ -283,7 +283,8 @@ impl Credit {
     /// A small packet that will be answered is sent now.
     pub fn pinged(&mut self, now: Micros) {
         if self.given.is_empty() {
-            self.pinged = Some(now);
+            // Others may follow before it is answered.
+            self.pinged.get_or_insert(now);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What is said over the picture or in place of it: why there is none, a passing note, the keys.
 
 use super::layer::{LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten, wrap};
-use super::overlay::{FAINT, INK, panel, state_colour, state_word};
+use super::overlay::{FAINT, INK, age, panel, state_colour, state_word};
 use crate::frame::Size;
 use crate::stats::{State, ViewReport};
 
@@ -30,8 +30,11 @@ pub(super) fn draw_placeholder(layer: &mut Layer, report: &ViewReport, window: S
     let mut lines = wrap(message, (room / font.advance()) as usize);
     let stream = if message.contains(&report.stream) { "" } else { &report.stream };
     let stream = shorten(stream, (room / SMALL.advance()) as usize);
+    // What shines through from below is no picture of now.
+    let old = report.picture_age_ms.map_or_else(String::new, |_| format!("the picture is {} old", age(report)));
+    let notes = [stream.as_str(), &old].into_iter().filter(|note| !note.is_empty());
     let line = font.height() + 4;
-    let below = 6 + SMALL.height();
+    let below = 6 + (SMALL.height() + 2) * notes.clone().count().max(1) as u32;
     lines.truncate((window.height.saturating_sub(below) / line).min(6) as usize);
     let text = line * lines.len() as u32 + below;
     // The camera, with the space under it, where there is room for it.
@@ -39,7 +42,8 @@ pub(super) fn draw_placeholder(layer: &mut Layer, report: &ViewReport, window: S
     let icon = if icon + ICON_GAP + text <= window.height { icon } else { 0 };
     let top = if icon > 0 { icon + ICON_GAP } else { 0 };
     let height = top + text;
-    let widest = lines.iter().map(|line| font.width(line)).chain([SMALL.width(&stream), 2 * icon]).max().unwrap_or(0);
+    let widths = lines.iter().map(|line| font.width(line)).chain(notes.clone().map(|note| SMALL.width(note)));
+    let widest = widths.max().unwrap_or(0).max(2 * icon);
     let width = widest + 2;
     if width > window.width || height > window.height {
         layer.clear(Size::default());
@@ -55,7 +59,10 @@ pub(super) fn draw_placeholder(layer: &mut Layer, report: &ViewReport, window: S
         layer.text(centred(font.width(text)), y, text, font, INK);
         y += line;
     }
-    layer.text(centred(SMALL.width(&stream)), y + 6, &stream, SMALL, FAINT);
+    for note in notes {
+        layer.text(centred(SMALL.width(note)), y + 6, note, SMALL, FAINT);
+        y += SMALL.height() + 2;
+    }
 }
 
 /// A camera of `height`, its middle at `middle`; crossed out when its picture is lost.
@@ -122,9 +129,10 @@ pub(super) fn draw_help(layer: &mut Layer, window: Size) {
 
 /// What lies below a placeholder: the last picture dimmed, or where there never was one, a calm dark.
 pub(super) fn dim(pixels: &mut [u32]) {
-    // A third of each channel and a little blue: three quarters of the light are gone, the shapes stay.
+    // A third of the light without its colour, and a little blue: what is not of now is grey, and the shapes stay.
     for pixel in pixels {
-        *pixel = ((*pixel >> 2) & 0x003F_3F3F) + ((*pixel >> 4) & 0x000F_0F0F) + 0x0004_060A;
+        let [blue, green, red, _] = pixel.to_le_bytes().map(u32::from);
+        *pixel = (red + 2 * green + blue) / 13 * 0x0001_0101 + 0x0004_060A;
     }
 }
 
@@ -154,6 +162,8 @@ mod tests {
     fn every_card_fits_its_window_or_is_left_out() {
         let lost = ViewReport {
             state: State::Lost,
+            picture_age_ms: Some(5210.0),
+            reached_ms: Some(5210.0),
             stream: "main/door".into(),
             detail: "the hub at a.very.long.host.name.example.org:8002 is unreachable, next try in 2 s".into(),
             ..ViewReport::default()
@@ -190,6 +200,9 @@ mod tests {
         let mut pixels = [0x00FF_FFFF, 0x0000_0000, 0x0080_8080];
         dim(&mut pixels);
         let [white, black, grey] = pixels.map(|p| p >> 8 & 0xFF);
+        let mut red = [0x00FF_0000];
+        dim(&mut red);
+        assert!((red[0] >> 16 & 0xFF).abs_diff(red[0] & 0xFF) < 10, "{:x}", red[0]);
         assert!(white < 0x60 && grey < white && black < grey, "{white:x} {grey:x} {black:x}");
     }
 }

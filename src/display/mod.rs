@@ -21,12 +21,15 @@ use crate::jpeg::{Bitmap, Scaler};
 use crate::stats::{State, ViewReport};
 use crate::time::Micros;
 
-/// How often the box of statistics may change: often enough to be alive, seldom enough to be read.
-const REFRESH: Duration = Duration::from_millis(250);
+/// How often the numbers may change, at most: more than ten times a second, so that the age of a picture that stands still is
+/// never long behind.
+const REFRESH: Duration = Duration::from_millis(40);
+/// Numbers that have changed come with the next picture, if there is one so soon.
+const WITH_NEXT: Duration = Duration::from_millis(36);
 /// How long a note stays.
 const NOTE: Duration = Duration::from_secs(3);
 /// A picture younger than this stays on the screen, whatever the report says; the two come from different threads.
-const FRESH: Duration = Duration::from_millis(400);
+const FRESH: Duration = Duration::from_millis(150);
 /// A window that was covered and comes back is drawn again within this, even if nothing changed: minifb does not tell.
 const REDRAW: Duration = Duration::from_secs(1);
 /// Events need not be asked for more often than this.
@@ -45,7 +48,7 @@ pub enum Action {
 
 /// A window with a picture. It belongs to the thread that opened it, which on macOS has to be the main thread.
 ///
-/// Call [`present`](Self::present) for each picture, and [`tick`](Self::tick) after it and about 20 times a second
+/// Call [`present`](Self::present) for each picture, and [`tick`](Self::tick) after it and about 25 times a second
 /// while none comes.
 pub struct Screen {
     window: Window,
@@ -80,14 +83,17 @@ pub struct Screen {
     note_until: Micros,
     placeholder: Layer,
     placeholder_shown: bool,
-    /// Something changed since the window was drawn.
+    /// In the place of the overlay, while the picture stands still.
+    badge: Layer,
+    /// Something changed since the window was drawn; and only numbers did.
     stale: bool,
+    stale_numbers: bool,
     drawn: Micros,
     polled: Micros,
 }
 
-/// The statistics, a note, the keys, the reason why there is no picture.
-const LAYERS: usize = 4;
+/// The statistics or the badge, a note, the keys, the reason why there is no picture.
+const LAYERS: usize = 5;
 
 impl Screen {
     /// Opens a window of `size`, at least 320x240.
@@ -124,7 +130,9 @@ impl Screen {
             note_until: Micros::default(),
             placeholder: Layer::default(),
             placeholder_shown: false,
+            badge: Layer::default(),
             stale: true,
+            stale_numbers: false,
             drawn: Micros::default(),
             polled: Micros::default(),
         })
@@ -162,7 +170,8 @@ impl Screen {
             self.actions.push(Action::Quit);
         }
         self.refresh(report, now);
-        if self.stale || self.size() != self.drawn_size || now.since(self.drawn) >= REDRAW {
+        let numbers = self.stale_numbers && now.since(self.drawn) >= WITH_NEXT;
+        if self.stale || numbers || self.size() != self.drawn_size || now.since(self.drawn) >= REDRAW {
             self.draw(report, now)?;
         }
         Ok(std::mem::take(&mut self.actions))
@@ -232,11 +241,13 @@ impl Screen {
             self.note_text.clear();
             self.stale = true;
         }
-        let placeholder = report.state != State::Live && now.since(self.presented) >= FRESH || !self.has_picture;
+        let is_lost = !matches!(report.state, State::Live | State::Late);
+        let placeholder = is_lost && now.since(self.presented) >= FRESH || !self.has_picture;
         let resized = self.size() != self.drawn_size;
         let due = now.since(self.overlay_at) >= REFRESH && *report != self.overlay_report;
         if due || resized || placeholder != self.placeholder_shown || self.overlay_at == Micros::default() {
-            self.stale |= due || placeholder != self.placeholder_shown;
+            self.stale |= placeholder != self.placeholder_shown;
+            self.stale_numbers |= due;
             self.placeholder_shown = placeholder;
             self.overlay_report.clone_from(report);
             self.overlay_at = now;
@@ -256,6 +267,8 @@ impl Screen {
             cards::draw_placeholder(&mut self.placeholder, &self.overlay_report, size);
         } else if self.shows_overlay {
             overlay::draw(&mut self.overlay, &self.overlay_report, size);
+        } else if self.shows_badge() {
+            overlay::draw_badge(&mut self.badge, &self.overlay_report);
         }
         if self.shows_help {
             cards::draw_help(&mut self.help, size);
@@ -263,6 +276,11 @@ impl Screen {
         if !self.note_text.is_empty() {
             cards::draw_note(&mut self.note, &self.note_text, size);
         }
+    }
+
+    /// A picture that stands still must not look like one of now, with or without the statistics.
+    fn shows_badge(&self) -> bool {
+        !self.shows_overlay && !self.placeholder_shown && self.overlay_report.state == State::Late
     }
 
     /// Puts together what belongs on the screen and gives it to the window.
@@ -275,6 +293,7 @@ impl Screen {
             covered.put_back(&mut self.picture);
         }
         if size.area() > 0 {
+            let badge = self.shows_badge();
             let as_it_is = self.has_picture && !self.placeholder_shown && self.picture.size == size;
             if !as_it_is {
                 self.compose(size)?;
@@ -289,6 +308,7 @@ impl Screen {
                         self.shows_overlay && !self.placeholder_shown && !self.shows_help,
                         Place::BottomLeft,
                     ),
+                    (&self.badge, badge, Place::BottomLeft),
                     (&self.note, !self.note_text.is_empty(), Place::BottomRight),
                     (&self.help, self.shows_help, Place::Middle),
                 ],
@@ -304,7 +324,7 @@ impl Screen {
                 .map_err(|e| Error::Failed(format!("the window: {e}")))?;
             self.polled = now;
         }
-        self.stale = false;
+        (self.stale, self.stale_numbers) = (false, false);
         self.drawn = now;
         self.drawn_size = size;
         Ok(())

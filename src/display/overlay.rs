@@ -31,12 +31,12 @@ const PARTS: [(&str, Rgb); 7] = [
     ("show", 0x00F0_6292),
 ];
 
-/// The colour of a state: green pictures come, amber they will, red they went.
+/// The colour of a state: green pictures come, amber they will or should, grey they went.
 pub(super) fn state_colour(state: State) -> Rgb {
     match state {
         State::Live => 0x004C_D97B,
-        State::Connecting | State::Waiting => 0x00FF_B938,
-        State::Lost => 0x00FF_5A5A,
+        State::Connecting | State::Waiting | State::Late => 0x00FF_B938,
+        State::Lost => 0x00A8_B0BC,
     }
 }
 
@@ -46,6 +46,7 @@ pub(super) fn state_word(state: State) -> &'static str {
         State::Connecting => "connecting",
         State::Waiting => "waiting",
         State::Live => "live",
+        State::Late => "late",
         State::Lost => "lost",
     }
 }
@@ -83,8 +84,7 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
         return;
     }
     y += 6;
-    let values = parts(report);
-    for (n, ((name, colour), value)) in PARTS.iter().zip(values).enumerate() {
+    for (n, ((name, colour), value)) in PARTS.iter().zip(parts(report)).enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.fill(Rect::new(x as f32, y as f32 + 4.5, 9.0, 9.0), 2.5, *colour, 1.0);
         layer.text(x + 16, y, name, SMALL, FAINT);
@@ -134,12 +134,16 @@ fn draw_head(layer: &mut Layer, report: &ViewReport, right: u32) -> u32 {
     layer.text(PADDING + 18, y, &shorten(&report.stream, room), SMALL_BOLD, INK);
     y += ROW + 4;
 
-    let about = if report.age_estimated { "≈" } else { "" };
-    let x = layer.text(PADDING, y, &format!("{about}{}", milliseconds(report.age_ms.p50)), LARGE_BOLD, INK);
+    let ink = if report.state == State::Live { INK } else { colour };
+    let x = layer.text(PADDING, y, &age(report), LARGE_BOLD, ink);
     let baseline = y + LARGE_BOLD.height() - MIDDLE_BOLD.height();
     let rate = format!("{:.1} fps", finite(report.fps));
     layer.text_right(right, baseline, &rate, MIDDLE_BOLD, INK);
-    let tail = format!("p99 {about}{}", milliseconds(report.age_ms.p99));
+    let tail = match report.age_error_ms {
+        // The tail of what is not known well says less than how far off it may be.
+        Some(error) if report.age_estimated => format!("±{}", milliseconds(Some(error))),
+        _ => format!("p99 {}", milliseconds(report.age_ms.p99)),
+    };
     let x = x + 10;
     if x + SMALL.width(&tail) + 10 + MIDDLE_BOLD.width(&rate) <= right {
         layer.text(x, y + LARGE_BOLD.height() - SMALL.height() - 2, &tail, SMALL, FAINT);
@@ -148,7 +152,7 @@ fn draw_head(layer: &mut Layer, report: &ViewReport, right: u32) -> u32 {
 
     let bar = Rect::new(PADDING as f32, y as f32, (right - PADDING) as f32, 8.0);
     layer.fill(bar, 4.0, RIM, 0.12);
-    let values = parts(report);
+    let values = parts(report).map(|part| part.map_or(0.0, finite));
     let sum: f64 = values.iter().sum();
     if sum > 0.0 {
         let mut x = bar.x;
@@ -178,9 +182,24 @@ fn letters(font: Font, width: u32) -> usize {
     (width / font.advance()) as usize
 }
 
-fn parts(report: &ViewReport) -> [f64; 7] {
+fn parts(report: &ViewReport) -> [Option<f64>; 7] {
     let b = &report.budget_ms;
-    [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show].map(finite)
+    [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show]
+}
+
+/// The age of the picture: `2.3 ms`, `≈87 ms` where it is an estimate.
+pub(super) fn age(report: &ViewReport) -> String {
+    let about = if report.age_estimated && report.age().is_some() { "≈" } else { "" };
+    format!("{about}{}", milliseconds(report.age()))
+}
+
+/// In a window without the box: that the picture stands still, and how old it is.
+pub(super) fn draw_badge(layer: &mut Layer, report: &ViewReport) {
+    let (text, colour) = (age(report), state_colour(report.state));
+    let size = Size::new(2 * PADDING + 18 + MIDDLE_BOLD.width(&text), MIDDLE_BOLD.height() + 16);
+    panel(layer, size);
+    layer.dot(PADDING as f32 + 5.0, size.height as f32 / 2.0, 5.0, colour);
+    layer.text(PADDING + 18, 8, &text, MIDDLE_BOLD, colour);
 }
 
 /// Size and quality, and of what where that is more: `320x240 q41 of 640x480 q80`.
@@ -226,8 +245,9 @@ fn finite(value: f64) -> f64 {
     if value.is_finite() { value.max(0.0) } else { 0.0 }
 }
 
-/// `0.42 ms`, `4.2 ms`, `42 ms`, `4.20 s`.
-fn milliseconds(value: f64) -> String {
+/// `0.42 ms`, `4.2 ms`, `42 ms`, `4.20 s`; `-` where nobody knows.
+pub(super) fn milliseconds(value: Option<f64>) -> String {
+    let Some(value) = value else { return "-".into() };
     match finite(value) {
         v if v < 0.995 => format!("{v:.2} ms"),
         v if v < 99.5 => format!("{v:.1} ms"),
@@ -260,8 +280,15 @@ mod tests {
             stream: "main/door".into(),
             state: State::Live,
             fps: 30.0,
-            age_ms: Quantiles { p50: 2.3, p99: 4.1, max: 9.0 },
-            budget_ms: Budget { capture: 0.2, encode: 0.6, decode: 0.8, show: 0.5, ..Budget::default() },
+            age_ms: Quantiles { p50: Some(2.3), p99: Some(4.1), max: Some(9.0) },
+            reached_ms: Some(30.0),
+            budget_ms: Budget {
+                capture: Some(0.2),
+                encode: Some(0.6),
+                decode: Some(0.8),
+                show: Some(0.5),
+                ..Budget::default()
+            },
             size: "640x480".into(),
             quality: 80,
             ..ViewReport::default()
@@ -307,11 +334,26 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_stands_still_is_seen_to_and_one_that_is_not_known_is_no_zero() {
+        let frozen = ViewReport { state: State::Late, reached_ms: Some(1240.0), ..report() };
+        assert_eq!(
+            (age(&report()), age(&frozen), age(&ViewReport::default())),
+            ("2.3 ms".into(), "1.24 s".into(), "-".into())
+        );
+        assert_ne!(drawn(&report(), Size::new(640, 480)), drawn(&frozen, Size::new(640, 480)));
+        let (mut early, mut late) = (Layer::default(), Layer::default());
+        draw_badge(&mut early, &ViewReport { reached_ms: Some(1140.0), ..frozen.clone() });
+        draw_badge(&mut late, &frozen);
+        assert!(!late.is_empty() && early != late && late.size.width < 200);
+    }
+
+    #[test]
     fn numbers_are_short_and_odd_ones_do_no_harm() {
         assert_eq!(
-            [0.0, 0.42, 2.34, 42.0, 420.0, 4_200.0, f64::NAN, -1.0].map(milliseconds),
+            [0.0, 0.42, 2.34, 42.0, 420.0, 4_200.0, f64::NAN, -1.0].map(|value| milliseconds(Some(value))),
             ["0.00 ms", "0.42 ms", "2.3 ms", "42.0 ms", "420 ms", "4.20 s", "0.00 ms", "0.00 ms"]
         );
+        assert_eq!(milliseconds(None), "-");
         assert_eq!(
             (rate(1153.4), rate(f64::INFINITY), count(u64::MAX / 2)),
             ("1153 kB/s".into(), "0 kB/s".into(), "9223372036854.8 M".into())
@@ -319,9 +361,10 @@ mod tests {
         let mut odd = report();
         odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
         odd.asked.size = "\n".into();
-        odd.budget_ms.hub = f64::NAN;
+        odd.budget_ms.hub = Some(f64::NAN);
         odd.age_estimated = true;
-        odd.age_ms = Quantiles { p50: 1e300, p99: f64::INFINITY, max: 0.0 };
+        odd.age_ms = Quantiles { p50: Some(1e300), p99: Some(f64::INFINITY), max: None };
+        odd.age_error_ms = Some(f64::NAN);
         assert!(!drawn(&odd, Size::new(640, 480)).is_empty());
         assert!(!drawn(&odd, Size::new(210, 200)).is_empty());
     }

@@ -42,9 +42,13 @@ pub(super) struct Stream {
     pub(super) lost: AtomicU64,
     /// What its viewers were given.
     pub(super) numbers: StreamNumbers,
+    /// How far off the publisher's clock may be, in microseconds; [`UNKNOWN`].
+    clock_error: AtomicU64,
     /// A picture has come, for those who wait for just one.
     came: Condvar,
 }
+
+const UNKNOWN: u64 = u64::MAX;
 
 #[derive(Default)]
 struct Interest {
@@ -76,6 +80,7 @@ impl Stream {
             pictures: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             numbers: StreamNumbers::default(),
+            clock_error: AtomicU64::new(UNKNOWN),
             came: Condvar::new(),
         }
     }
@@ -91,6 +96,17 @@ impl Stream {
         slot.numbering.new_publisher();
         slot.newest.begin(!rungs);
         slot.stills = false;
+        self.knows_clock(None);
+    }
+
+    /// So far off the publisher's clock may be.
+    pub(super) fn knows_clock(&self, error: Option<Duration>) {
+        self.clock_error.store(error.map_or(UNKNOWN, micros), Ordering::Relaxed);
+    }
+
+    /// How far off the publisher's clock may be, in microseconds.
+    pub(super) fn clock_error(&self) -> Option<u64> {
+        Some(self.clock_error.load(Ordering::Relaxed)).filter(|error| *error != UNKNOWN)
     }
 
     /// As [`begin`](Self::begin), for a publisher that does not know whether anybody watches.

@@ -25,10 +25,10 @@ use super::sockopt;
 use crate::credit::Verdict;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::session::{Backoff, DEAD_AFTER, capture_time, in_words};
+use crate::session::{Backoff, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Cause, Control, Hello};
+use crate::wire::control::{Cause, Control, Hello, Role};
 use crate::wire::packet::Packet;
 
 const SOCKET: Token = Token(0);
@@ -75,6 +75,8 @@ pub trait LinkUser: Send + 'static {
     fn hello(&mut self) -> Hello;
     /// The link is in this state now.
     fn state(&mut self, state: &LinkState);
+    /// Something was heard at this time, and so much is known of the hub's clock now.
+    fn heard(&mut self, _clock: &ClockOffset, _at: Micros) {}
     /// A control message came, other than pings and pongs. What is returned is sent.
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
@@ -304,8 +306,9 @@ impl<U: LinkUser> Runner<U> {
         if let Err(error) = self.poll.registry().register(&mut connection.socket, SOCKET, interest) {
             return Outcome::Again(error.to_string());
         }
-        let mut state = Open::new(now());
-        let end = match connection.send_control(&Control::Hello(self.user.hello())) {
+        let hello = self.user.hello();
+        let mut state = Open::new(now(), hello.role == Role::View);
+        let end = match connection.send_control(&Control::Hello(hello)) {
             Ok(()) => self.turns(&mut connection, &mut state, welcomed),
             Err(broken) => broken.into(),
         };
@@ -452,7 +455,7 @@ impl<U: LinkUser> Runner<U> {
                 Packet::Picture(mut picture) => {
                     let spans = picture.spans;
                     let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
-                    let (captured, estimated) = capture_time(&open.session.clock, picture.captured, spent, at);
+                    let (captured, estimated) = open.session.capture_time(picture.captured, spent, at);
                     picture.captured = captured;
                     picture.estimated |= estimated;
                     answers.extend(user.picture(picture, at));
@@ -464,7 +467,9 @@ impl<U: LinkUser> Runner<U> {
         });
         if connection.bytes_in > before {
             // A large picture on a slow link is a sign of life long before it is whole.
-            open.session.heard(now());
+            let at = now();
+            open.session.heard(at);
+            self.user.heard(&open.session.clock, at);
         }
         for answer in answers {
             connection.send_control(&answer)?;

@@ -12,6 +12,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::unchanged::AT_LEAST_EVERY;
 use crate::adapt::{ANY, Asked, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, MAX_PIXELS, Size};
@@ -20,8 +21,8 @@ use crate::mailbox::mailbox;
 use crate::net::link::{Link, LinkConfig};
 use crate::room::StreamKey;
 use crate::source::{Opened, Source, Wish};
-use crate::stats::{PublishReport, Recent};
-use crate::time::{Micros, now};
+use crate::stats::{PublishReport, Recent, round};
+use crate::time::{Micros, millis, now};
 use crate::wire::control::AskedPicture;
 
 /// What a publisher is to do. `Default` is what `streamflow-send` does without options.
@@ -224,6 +225,8 @@ struct State {
     frames_in: Recent,
     sent: Recent,
     age: Recent,
+    /// When the last picture that was sent was captured.
+    newest: Option<Micros>,
     encode: Recent,
 }
 
@@ -242,6 +245,11 @@ struct Demand {
     rungs: Vec<Rung>,
     /// When the last viewer left; `None` while somebody watches.
     unwatched_since: Option<Micros>,
+}
+
+/// The longest time between pictures of which unchanged ones are not sent, in milliseconds.
+fn at_least_every(fps: f64) -> u16 {
+    (1000.0 / fps).max(millis(AT_LEAST_EVERY)) as u16
 }
 
 impl PublisherConfig {
@@ -299,6 +307,7 @@ impl State {
         report.fps_out = self.sent.rate(now);
         report.kbytes_per_second = (self.sent.sum_rate(now) / 10.0).round() / 100.0;
         report.age_ms = self.age.quantiles(now);
+        report.picture_age_ms = self.newest.map(|captured| round(millis(now.since(captured))));
         report.encode_ms = self.encode.quantiles(now);
         report.asked = self.asked(config);
         report.load = self.load(&report);
@@ -309,12 +318,14 @@ impl State {
     /// What its pictures would be if nothing limited them.
     fn asked(&self, config: &PublisherConfig) -> AskedPicture {
         let Some(full) = self.full else { return AskedPicture::default() };
-        let fps = self.opened.as_ref().and_then(|o| o.fps).unwrap_or(config.wish.fps).min(config.wish.fps);
+        let told = self.opened.as_ref().and_then(|o| o.fps);
+        let fps = told.unwrap_or(config.wish.fps).min(config.wish.fps);
         AskedPicture {
             size: full.size.to_string(),
             quality: full.quality,
             fps: (fps * 100.0).round() / 100.0,
             bytes: full.bytes,
+            interval_ms: if config.skip_same { at_least_every(fps) } else { 0 },
         }
     }
 
@@ -326,7 +337,7 @@ impl State {
         let carries = if self.link_carries == ANY { 0.0 } else { f64::from(self.link_carries) };
         Load {
             camera: Stage::new(fps, report.fps_in),
-            encoder: Stage::new(report.encode_ms.p50, 1000.0 / fps),
+            encoder: Stage::new(report.encode_ms.p50.unwrap_or(0.0), 1000.0 / fps),
             uplink: Stage::new(f64::from(self.wanted), carries),
             ..Load::default()
         }

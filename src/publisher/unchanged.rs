@@ -8,7 +8,7 @@ use crate::time::Micros;
 
 /// How long a still picture is not sent again at most: viewers see that the stream lives, and a hub takes a picture for
 /// fresh so long.
-const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
+pub(super) const AT_LEAST_EVERY: Duration = Duration::from_secs(1);
 
 /// The last frame that was sent, to compare the next one with.
 ///

@@ -231,6 +231,7 @@ impl LinkUser for Uplink {
         state.counts.sent += 1;
         state.sent.add(at, picture.data.len() as f64);
         state.age.add(at, millis(at.since(picture.captured)));
+        state.newest = Some(picture.captured);
         Some(picture)
     }
 
@@ -269,5 +270,6 @@ impl Uplink {
 
 /// The same pictures, and bytes within an eighth.
 fn is_about(a: &AskedPicture, b: &AskedPicture) -> bool {
-    (&a.size, a.quality, a.fps) == (&b.size, b.quality, b.fps) && a.bytes.abs_diff(b.bytes) <= a.bytes / 8
+    (&a.size, a.quality, a.fps, a.interval_ms) == (&b.size, b.quality, b.fps, b.interval_ms)
+        && a.bytes.abs_diff(b.bytes) <= a.bytes / 8
 }

@@ -52,7 +52,7 @@ impl Decode {
                     if !std::mem::replace(&mut self.told_broken, true) {
                         log::warn!("picture {} cannot be decoded: {error}", picture.sequence);
                     }
-                    self.shared.lock().meter.counts.broken += 1;
+                    self.shared.lock().meter.broken(error.to_string());
                     spare = Some(bitmap);
                     continue;
                 }
@@ -64,6 +64,7 @@ impl Decode {
                 }
             }
             let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
+            self.shared.lock().meter.screen.decoded(times.decoded);
             // What nobody came to show in time is replaced by this one, and counts as skipped.
             if let Some(old) = self.shown.put(Shown { bitmap, picture, times }) {
                 self.shared.lock().meter.counts.skipped += 1;

@@ -11,6 +11,7 @@ use crate::hub::PROGRAM;
 use crate::mailbox::Sender;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
+use crate::session::ClockOffset;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState};
@@ -62,13 +63,21 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
-        state.rhythm = None;
+        state.publisher_clock = None;
         state.carries = None;
         state.busy = None;
     }
 
+    fn heard(&mut self, clock: &ClockOffset, at: Micros) {
+        let mut state = self.shared.lock();
+        state.heard = at;
+        state.hub_clock = clock.error();
+    }
+
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::Link { bytes, busy } = control {
+        if let Control::Clock { error } = control {
+            self.shared.lock().publisher_clock = Some(error);
+        } else if let Control::Link { bytes, busy } = control {
             let mut state = self.shared.lock();
             state.carries = bytes;
             state.busy = busy;
@@ -78,7 +87,9 @@ impl LinkUser for Downlink {
             let other = state.stream.as_ref().is_some_and(|s| (&s.room, &s.name) != (&stream.room, &stream.name));
             if other {
                 state.meter.new_stream();
+                state.publisher_clock = None;
             }
+            state.meter.screen.announced(stream.asked.as_ref().and_then(AskedPicture::interval));
             if !stream.live && !stream.reason.is_empty() {
                 log::info!("{}/{}: {}", stream.room, stream.name, stream.reason);
             }
@@ -92,7 +103,6 @@ impl LinkUser for Downlink {
         let sequence = picture.sequence;
         let mut state = self.shared.lock();
         state.meter.received(&picture, received);
-        state.came(received);
         state.meter.counts.metadata =
             picture.metadata.as_ref().and_then(|text| serde_json::from_str(text).ok()).filter(is_flat);
         drop(state);

@@ -19,8 +19,8 @@ use crate::jpeg::Bitmap;
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::net::link::{Link, LinkConfig, LinkState};
 use crate::session::in_words;
-use crate::stats::{State, ViewMeter, ViewReport, ViewTimes};
-use crate::time::{Micros, now};
+use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes, round};
+use crate::time::{Micros, millis, now};
 use crate::wire::control::{StreamState, Want, check_name};
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
@@ -163,9 +163,8 @@ impl Drop for Viewer {
     }
 }
 
-/// A live stream without a picture for so long, and three times what is usual for it, is not shown as live: its publisher
-/// may be frozen, and the hub knows that only after ten seconds of silence.
-const SILENT: Duration = Duration::from_secs(2);
+/// A hub that was asked every second and said nothing for so long is silent itself.
+const DEAF: Duration = Duration::from_millis(1800);
 
 /// What the threads of a viewer tell each other beside pictures.
 struct Shared {
@@ -189,8 +188,12 @@ struct Watched {
     /// Percent of the time that the hub is busy, where pictures wait for that.
     busy: Option<u8>,
     want: Want,
-    /// When the last picture came, and the mean time between pictures.
-    rhythm: Option<(Micros, Duration)>,
+    /// When anything was last heard from the hub.
+    heard: Micros,
+    /// How far off the publisher's clock may be as the hub knows it, in microseconds; `None`: it does not say.
+    publisher_clock: Option<u64>,
+    /// How far off the hub's clock may be.
+    hub_clock: Option<Duration>,
     ever_connected: bool,
     over: Option<Error>,
 }
@@ -210,7 +213,9 @@ impl Watched {
             carries: None,
             busy: None,
             want: config.want,
-            rhythm: None,
+            heard: Micros(0),
+            publisher_clock: None,
+            hub_clock: None,
             ever_connected: false,
             over: None,
         }
@@ -232,6 +237,9 @@ impl Watched {
             // The publisher knows how large its own quality is; of another, what comes tells.
             report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
         }
+        if let (Some(publisher), Some(hub)) = (self.publisher_clock, self.hub_clock) {
+            report.age_error_ms = Some(round(millis(Duration::from_micros(publisher) + hub)));
+        }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
         report.limit = limit(&report.load);
         report
@@ -252,9 +260,16 @@ impl Watched {
                 (State::Connecting, format!("{why}, {next}"))
             }
             LinkState::Connected => match &self.stream {
-                Some(stream) if stream.live => match self.silence(now) {
-                    None => (State::Live, String::new()),
-                    Some(silence) => (State::Lost, format!("no picture for {}", in_words(silence))),
+                Some(stream) if stream.live => match self.meter.screen.coming(now) {
+                    Coming::NotYet => (State::Waiting, format!("waiting for the first picture of {name}")),
+                    Coming::InTime => (State::Live, String::new()),
+                    Coming::Late => (State::Late, String::new()),
+                    Coming::Not(silence) if now.since(self.heard) >= DEAF => (
+                        State::Lost,
+                        format!("nothing heard from the hub for {}", in_words(now.since(self.heard).min(silence))),
+                    ),
+                    Coming::Not(silence) => (State::Lost, format!("no picture for {}", in_words(silence))),
+                    Coming::Broken(why) => (State::Lost, format!("pictures cannot be decoded: {why}")),
                 },
                 Some(stream) if stream.reason.is_empty() => (State::Waiting, waiting()),
                 Some(stream) => {
@@ -264,20 +279,6 @@ impl Watched {
                 None => (State::Waiting, waiting()),
             },
         }
-    }
-
-    /// For how long no picture has come, where that is longer than this stream's pictures are apart.
-    fn silence(&self, now: Micros) -> Option<Duration> {
-        // A single picture, as one that was posted, has no rhythm to fall out of.
-        let (last, apart) = self.rhythm.filter(|(_, apart)| !apart.is_zero())?;
-        let silence = now.since(last.max(self.stream_told));
-        (silence > SILENT.max(3 * apart)).then_some(silence)
-    }
-
-    /// A picture came.
-    fn came(&mut self, now: Micros) {
-        let apart = self.rhythm.map_or(Duration::ZERO, |(last, apart)| (7 * apart + now.since(last)) / 8);
-        self.rhythm = Some((now, apart));
     }
 
     /// How busy every stage is: those of the publisher as it says, the rest as seen from here.
@@ -291,14 +292,18 @@ impl Watched {
         let spent = &report.budget_ms;
         let from_nobody = publisher.encoder == Stage::default();
         Load {
-            encoder: if from_nobody { Stage::new(spent.encode, 1000.0 / fps) } else { publisher.encoder },
+            encoder: if from_nobody {
+                Stage::new(spent.encode.unwrap_or(0.0), 1000.0 / fps)
+            } else {
+                publisher.encoder
+            },
             hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), HUB_BUSY.into())),
             downlink: self.carries.map_or_else(Stage::default, |bytes| {
                 // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
                 let needs = if asked.bytes > 0 { asked.bytes } else { bytes.saturating_add(bytes / 4) };
                 Stage::new(needs.into(), bytes.into())
             }),
-            decoder: Stage::new(spent.decode, 1000.0 / fps),
+            decoder: Stage::new(spent.decode.unwrap_or(0.0), 1000.0 / fps),
             ..publisher
         }
     }
@@ -333,25 +338,71 @@ mod tests {
         watched
     }
 
+    fn show(watched: &mut Watched, captured: u64) {
+        let picture = Picture { captured: at(captured), ..Picture::default() };
+        watched.meter.screen.decoded(at(captured));
+        watched.meter.shown(&picture, ViewTimes { shown: at(captured), ..ViewTimes::default() });
+    }
+
     #[test]
     fn a_frozen_publisher_is_not_shown_as_live() {
         let mut watched = live();
+        assert_eq!(watched.report(at(0)).state, State::Waiting);
         for i in 0..60 {
-            watched.came(at(i * 33));
+            show(&mut watched, i * 33);
         }
-        assert_eq!(watched.report(at(2500)).state, State::Live);
+        watched.heard = at(4500);
+        assert_eq!(watched.report(at(2000)).state, State::Live);
+        let report = watched.report(at(2100));
+        assert_eq!((report.state, report.age(), report.picture_age_ms), (State::Late, Some(153.0), Some(153.0)));
         let report = watched.report(at(5000));
         assert_eq!((report.state, report.detail.as_str()), (State::Lost, "no picture for 3 s"));
-        watched.came(at(5001));
+        show(&mut watched, 5001);
         assert_eq!(watched.report(at(5002)).state, State::Live);
+    }
+
+    #[test]
+    fn a_hub_that_stands_still_is_told_from_a_publisher_that_does() {
+        let mut watched = live();
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(1950);
+        assert_eq!(watched.report(at(6000)).detail, "nothing heard from the hub for 4 s");
+    }
+
+    #[test]
+    fn pictures_that_cannot_be_decoded_are_said_and_are_not_live() {
+        let mut watched = live();
+        watched.meter.broken("no JPEG".into());
+        let report = watched.report(at(0));
+        assert_eq!((report.state, report.detail.as_str()), (State::Lost, "pictures cannot be decoded: no JPEG"));
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        for _ in 0..10 {
+            watched.meter.broken("no JPEG".into());
+        }
+        let report = watched.report(at(2100));
+        assert_eq!((report.state, report.age(), report.broken), (State::Lost, Some(153.0), 11));
     }
 
     #[test]
     fn a_slow_stream_is_live_between_its_pictures() {
         let mut watched = live();
         for i in 0..60 {
-            watched.came(at(i * 5000));
+            show(&mut watched, i * 5000);
         }
         assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
+    }
+
+    #[test]
+    fn nothing_that_is_not_known_is_a_number() {
+        let report = serde_json::to_value(live().report(at(0))).unwrap();
+        for key in ["p50", "p99", "max"] {
+            assert!(report["age_ms"][key].is_null(), "{report}");
+        }
+        assert!(report["picture_age_ms"].is_null() && report["age_error_ms"].is_null(), "{report}");
+        assert!(report["budget_ms"]["hub"].is_null() && report["jitter_ms"].is_null(), "{report}");
     }
 }

@@ -3,6 +3,8 @@
 //! A program ignores fields it does not know, and messages whose `type` it does not know, so that old and new speak
 //! to each other.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
@@ -160,6 +162,24 @@ pub struct AskedPicture {
     /// Bytes of the last picture at this size and quality, made or worked out; 0 unknown.
     #[serde(default)]
     pub bytes: u32,
+    /// The longest time between two pictures while all is well, in milliseconds; 0 or absent: that of `fps`.
+    #[serde(default, skip_serializing_if = "is_untold")]
+    pub interval_ms: u16,
+}
+
+fn is_untold(ms: &u16) -> bool {
+    *ms == 0
+}
+
+impl AskedPicture {
+    /// The longest time between two pictures while all is well; `None` where nothing is told that makes sense.
+    #[must_use]
+    pub fn interval(&self) -> Option<Duration> {
+        let of_fps = || {
+            Some(self.fps).filter(|fps| (0.001..=1000.0).contains(fps)).map(|fps| Duration::from_secs_f64(1.0 / fps))
+        };
+        Some(self.interval_ms).filter(|ms| *ms > 0).map(|ms| Duration::from_millis(ms.into())).or_else(of_fps)
+    }
 }
 
 /// Why a connection ends.
@@ -260,6 +280,11 @@ pub enum Control {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         busy: Option<u8>,
     },
+    /// Hub to viewer: how well the publisher's clock is known, which tells when pictures were captured.
+    Clock {
+        /// How far off it may be, in microseconds.
+        error: u64,
+    },
     /// Are you there, and what does your clock say?
     Ping {
         /// The asker's clock in microseconds.
@@ -312,7 +337,7 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "hello",
     "welcome",
     "subscribe",
@@ -322,6 +347,7 @@ const KNOWN: [&str; 13] = [
     "demand",
     "supply",
     "link",
+    "clock",
     "ping",
     "pong",
     "state",
@@ -378,7 +404,13 @@ mod tests {
             reason: "camera unplugged".into(),
             since_ms: 4000,
             published: true,
-            asked: Some(AskedPicture { size: "640x480".into(), quality: 80, fps: 30.0, bytes: 25_000 }),
+            asked: Some(AskedPicture {
+                size: "640x480".into(),
+                quality: 80,
+                fps: 30.0,
+                bytes: 25_000,
+                interval_ms: 1000,
+            }),
             load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
         };
         let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
@@ -388,6 +420,7 @@ mod tests {
             Control::Demand { viewers: 2, rungs: vec![rung] },
             Control::Supply { rungs: vec![Some(Rung::FULL), None] },
             Control::Link { bytes: Some(9000), busy: Some(97) },
+            Control::Clock { error: 75_000 },
             Control::Ping { time: 1 },
             Control::Pong { time: 1, now: 2 },
             Control::State(state),

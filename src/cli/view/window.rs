@@ -8,13 +8,17 @@ use super::Watch;
 use crate::cli::Interrupt;
 use crate::display::{Action, Screen};
 use crate::frame::{Picture, Size};
+use crate::stats::State;
 use crate::time::now;
 use crate::viewer::{Viewer, snapshot};
 
 /// The longest wait for a picture before the keys are looked at.
 const PATIENCE: Duration = Duration::from_millis(40);
-/// How often the numbers on the screen change: faster cannot be read.
-const NUMBERS: Duration = Duration::from_millis(250);
+/// How often the numbers on the screen change: the age of a picture that stands still runs on.
+const NUMBERS: Duration = Duration::from_millis(75);
+/// The same, and the wait, while no picture comes that would bring them along.
+const NUMBERS_ALONE: Duration = Duration::from_millis(45);
+const PATIENCE_ALONE: Duration = Duration::from_millis(25);
 /// The window before the first picture has told its size.
 const FIRST_SIZE: Size = Size::new(640, 480);
 
@@ -31,7 +35,8 @@ pub(super) fn run(
     let mut next_report = now();
     let mut newest: Option<Arc<Picture>> = None;
     while !interrupt.came() {
-        if let Some(mut shown) = viewer.next(PATIENCE) {
+        let comes = report.state == State::Live;
+        if let Some(mut shown) = viewer.next(if comes { PATIENCE } else { PATIENCE_ALONE }) {
             let bitmap = std::mem::take(&mut shown.bitmap);
             let spent = screen.present(bitmap, &report, now())?;
             viewer.mark_shown(&shown);
@@ -42,7 +47,7 @@ pub(super) fn run(
         let at = now();
         if at >= next_report {
             report = viewer.report();
-            next_report = at + NUMBERS;
+            next_report = at + if comes { NUMBERS } else { NUMBERS_ALONE };
         }
         for action in screen.tick(&report, at)? {
             match action {

@@ -11,7 +11,7 @@ use crate::hub::numbers::Metrics;
 use crate::hub::stream::Stream;
 use crate::net::connection::Broken;
 use crate::room::{ConnectionId, StreamKey};
-use crate::session::{Session, capture_time};
+use crate::session::Session;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::WireError;
@@ -67,11 +67,11 @@ impl Hearing<'_> {
         match packet {
             Packet::Control(control) => self.control(control, shared, at),
             Packet::Picture(mut picture) => {
-                let Some(session) = &self.session else {
+                let Some(session) = &mut self.session else {
                     return Err(WireError::Malformed("a bare publisher sends bare pictures").into());
                 };
                 let spent = picture.spans.capture + picture.spans.encode;
-                let (captured, estimated) = capture_time(&session.clock, picture.captured, spent, at);
+                let (captured, estimated) = session.capture_time(picture.captured, spent, at);
                 picture.captured = captured;
                 picture.estimated |= estimated;
                 picture.spans.uplink = at.since(captured + spent);
@@ -126,6 +126,9 @@ impl Hearing<'_> {
     fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {
         if let Some(session) = &mut self.session {
             self.answers.extend(session.control(&control, at));
+            if let (Control::Pong { .. }, Role::Publisher(stream)) = (&control, self.role) {
+                stream.knows_clock(session.clock.error());
+            }
         }
         if matches!(control, Control::Subscribe { .. } | Control::List | Control::State(_)) {
             *self.requests += 1;

@@ -112,6 +112,8 @@ pub(super) struct Peer {
     room: String,
     since: Micros,
     reported: (Micros, u64),
+    /// How far off a native viewer was told that its publisher's clock may be, in microseconds.
+    clock_told: Option<u64>,
     /// Pictures, bytes, skips and errors that are in the hub's sums already.
     summed: [u64; 4],
     /// Requests since the last tick that make work for others than the asker.
@@ -146,7 +148,10 @@ impl Peer {
         let peer = Self {
             id: newcomer.id,
             address: newcomer.address,
-            session: (connection.speaks() && !bare).then(|| Session::new(now)),
+            session: (connection.speaks() && !bare).then(|| match newcomer.wish {
+                Wish::Publish { .. } => Session::with_clock(now),
+                Wish::Watch(_) | Wish::Join { .. } => Session::new(now),
+            }),
             connection,
             role: Role::None,
             what,
@@ -158,6 +163,7 @@ impl Peer {
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
+            clock_told: None,
             summed: [0; 4],
             credit: Credit::new(),
             ladder: Ladder::new(),
@@ -401,6 +407,7 @@ impl Peer {
                 }
             }
         }
+        self.tell_clock()?;
         self.keep_company(now)?;
         self.numbers.tick(&self.metrics, now);
         if let Role::Member(member) = &self.role {
@@ -414,6 +421,17 @@ impl Peer {
     }
 
     /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
+    /// Tells a viewer how well the capture times of its pictures are known, where that is news.
+    fn tell_clock(&mut self) -> Result<(), Broken> {
+        let (Role::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
+        let Some(error) = viewer.clock_error() else { return Ok(()) };
+        if self.clock_told.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
+            return Ok(());
+        }
+        self.clock_told = Some(error);
+        self.tell(&Control::Clock { error })
+    }
+
     fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
         if self.wants_picture()
             && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))

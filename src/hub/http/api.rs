@@ -58,7 +58,7 @@ pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Res
                 "address": v.address.to_string(), "speaks": v.speaks, "seconds": at.since(v.since).as_secs(),
                 "pictures": get(&v.pictures), "bytes": get(&v.bytes), "skipped": get(&v.skipped),
                 "fps": f64::from(v.fps.load(Ordering::Relaxed)) / 1000.0,
-                "age_ms": get(&v.age) as f64 / 1000.0, "rung": rung & 0xff, "quality": rung >> 8,
+                "age_ms": (get(&v.pictures) > 0).then(|| get(&v.age) as f64 / 1000.0), "rung": rung & 0xff, "quality": rung >> 8,
             })
         })
         .collect();

@@ -14,6 +14,8 @@ use crate::wire::control::{Cause, Control};
 /// A connection's state beside its socket.
 pub(super) struct Open {
     pub(super) session: Session,
+    /// Pictures come from the hub, so its clock is to be known.
+    views: bool,
     pub(super) welcomed: bool,
     /// What the hub's goodbye means.
     pub(super) ended: Option<Outcome>,
@@ -25,9 +27,10 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn new(now: Micros) -> Self {
+    pub(super) fn new(now: Micros, views: bool) -> Self {
         Self {
             session: Session::new(now),
+            views,
             welcomed: false,
             ended: None,
             credit: Credit::new(),
@@ -75,7 +78,7 @@ impl Open {
             Control::Welcome { .. } if !self.welcomed => {
                 self.welcomed = true;
                 // The clocks are compared from now on.
-                self.session = Session::new(at);
+                self.session = if self.views { Session::with_clock(at) } else { Session::new(at) };
                 user.state(&LinkState::Connected);
                 Ok(user.control(control))
             }

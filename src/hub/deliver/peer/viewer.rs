@@ -43,12 +43,20 @@ pub(in crate::hub::deliver) struct Turn {
     pub(in crate::hub::deliver) tally: Tally,
 }
 
+impl Viewer {
+    /// How far off the publisher's clock may be, in microseconds.
+    pub(super) fn clock_error(&self) -> Option<u64> {
+        self.stream.clock_error()
+    }
+}
+
 impl Peer {
     pub(in crate::hub::deliver) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         if let Role::Member(member) = &mut self.role {
             return member.watch(id, stream);
         }
         stream.numbers.join(self.numbers.clone());
+        self.clock_told = None;
         self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None, choosy: None });
     }
 
