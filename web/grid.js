@@ -1,5 +1,6 @@
 // @ts-check
 import { Screen } from "./screen.js";
+import { ageInWords, isOld } from "./words.js";
 
 /**
  * @typedef {{room: string, name: string, live: boolean, reason?: string, viewers: number}} StreamInfo
@@ -34,10 +35,11 @@ class Tile {
   /** @param {import("./meter.js").Report} report */
   #show(report) {
     this.element.classList.toggle("live", report.state === "live");
-    this.element.classList.toggle("lost", report.state === "lost" || report.state === "refused");
+    this.element.classList.toggle("late", report.state === "late");
+    this.element.classList.toggle("lost", isOld(report));
     this.reason.textContent = report.detail;
-    const age = `${report.estimated ? "~" : ""}${report.age.toFixed(0)} ms`;
-    this.numbers.textContent = report.state === "live" && report.fps > 0 ? `${age} · ${report.fps.toFixed(0)} fps` : "";
+    const fps = report.state === "live" && report.fps > 0 ? ` · ${report.fps.toFixed(0)} fps` : "";
+    this.numbers.textContent = report.age === null ? "" : `${ageInWords(report)}${fps}`;
   }
 }
 

@@ -5,7 +5,7 @@
  * @typedef {{needs: number, has: number}} Stage
  * @typedef {"camera" | "encoder" | "uplink" | "hub" | "downlink" | "decoder"} StageName
  * @typedef {Partial<Record<StageName, Stage>>} Load
- * @typedef {{size: string, quality: number, fps: number, bytes: number}} Asked
+ * @typedef {{size: string, quality: number, fps: number, bytes: number, interval: number}} Asked
  */
 
 /** From the camera to the screen: of two about equal the nearer one is the cause of the other. @type {StageName[]} */
@@ -68,6 +68,8 @@ export function readLoad(value) {
  */
 export function readAsked(value) {
   if (typeof value !== "object" || value === null) return null;
-  const { size, quality, fps, bytes } = /** @type {Record<string, unknown>} */ (value);
-  return { size: String(size ?? ""), quality: Number(quality) || 0, fps: Number(fps) || 0, bytes: Number(bytes) || 0 };
+  const { size, quality, fps, bytes, interval_ms: ms } = /** @type {Record<string, unknown>} */ (value);
+  const rate = Number(fps) || 0;
+  const interval = Number(ms) || (rate > 0 ? 1000 / rate : 0);
+  return { size: String(size ?? ""), quality: Number(quality) || 0, fps: rate, bytes: Number(bytes) || 0, interval };
 }

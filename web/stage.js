@@ -1,6 +1,7 @@
 // @ts-check
 import { by, icon } from "./elements.js";
 import { Screen } from "./screen.js";
+import { ageInWords, inWords, isOld } from "./words.js";
 
 /** After so long without a touch only the picture stays, in milliseconds. */
 const QUIET_AFTER = 4000;
@@ -122,19 +123,20 @@ export class Stage {
   /** @param {import("./meter.js").Report} report */
   #show(report) {
     this.report = report;
-    const bad = report.state === "lost" || report.state === "refused" || report.state === "connecting";
     this.#element.classList.toggle("live", report.state === "live");
-    this.#element.classList.toggle("lost", bad);
-    const about = report.estimated ? "~" : "";
-    by("state").textContent = report.state === "live" ? `${about}${report.age.toFixed(0)} ms` : report.state;
-    by("notice").textContent = report.detail;
+    this.#element.classList.toggle("late", report.state === "late");
+    this.#element.classList.toggle("lost", isOld(report));
+    const age = ageInWords(report);
+    by("state").textContent = report.state === "live" ? age : report.age === null ? report.state : `${report.state} · ${age}`;
+    const old = report.age === null ? "" : `\nthe picture is ${age} old`;
+    by("notice").textContent = report.detail && `${report.detail}${old}`;
     by("notice").hidden = !report.detail;
     if (this.#overlay.hidden) return;
     const shown = `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`;
     /** @type {[string, string, string?][]} */
     const rows = [
-      ["age", `${about}${report.age.toFixed(1)} ms`, "age"],
-      ["99 %", `${report.age99.toFixed(1)} ms`],
+      ["age", ageInWords(report, 1), "age"],
+      ["99 %", inWords(report.age99, 1)],
       ["rate", `${report.fps.toFixed(1)} fps · ${report.kbytes.toFixed(0)} kB/s`],
       ["picture", shown],
       ...(report.asked && report.asked !== shown ? /** @type {[string, string][]} */ ([["of", report.asked]]) : []),
@@ -154,19 +156,19 @@ export class Stage {
 
 /**
  * Where the age was spent: a bar and its words.
- * @param {[string, number][]} spans
+ * @param {[string, number | null][]} spans
  */
 function budget(spans) {
-  const sum = spans.reduce((s, [, ms]) => s + ms, 0) || 1;
+  const sum = spans.reduce((s, [, ms]) => s + (ms ?? 0), 0) || 1;
   const bar = document.createElement("div");
   bar.className = "budget";
   for (const [, ms] of spans) {
     const part = document.createElement("i");
-    part.style.width = `${(100 * ms) / sum}%`;
+    part.style.width = `${(100 * (ms ?? 0)) / sum}%`;
     bar.append(part);
   }
   const legend = document.createElement("dd");
   legend.className = "legend";
-  legend.textContent = spans.map(([name, ms]) => `${name} ${ms.toFixed(1)}`).join(" · ");
+  legend.textContent = spans.map(([name, ms]) => `${name} ${ms?.toFixed(1) ?? "–"}`).join(" · ");
   return [bar, legend];
 }

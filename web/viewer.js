@@ -1,16 +1,23 @@
 // @ts-check
-import { Clock } from "./clock.js";
+import { Clock, Watch } from "./clock.js";
 import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
 
-/** How often the hub is asked for its clock: quickly at first, so that the first ages are right. */
-const PINGS = [0, 100, 200, 400, 1000];
+/** Waits between pings while the hub's clock is not known well: all are different, as `session` of the native viewer says. */
+const CLOCK_EVERY = [37, 61, 43, 89, 53, 71, 47];
+const MANY_PINGS = 60;
+const TOO_MANY_PINGS = 100;
+/** How often the hub is asked once the clock is known, and when pictures came and nothing is heard any more. */
 const PING_EVERY = 5000;
+const SILENT = 1000;
+/** A hub that was asked and said nothing for so long is silent itself. */
+const DEAF = 1800;
 /** Silence for so long means that the connection is dead. */
 const DEAD_AFTER = 10_000;
-const REPORT_EVERY = 250;
+/** More than ten times a second, so that the age of a picture that stands still is never long behind. */
+const REPORT_EVERY = 60;
 /** Waits between tries to connect, in milliseconds. */
 const WAITS = [0, 250, 500, 1000, 2000, 4000];
 /** Percent of its time that a delivery loop works from which on pictures begin to wait for it. */
@@ -30,6 +37,12 @@ export class Viewer {
   #report;
   #painter;
   #clock = new Clock();
+  #watch = new Watch();
+  /** Pings since the connection began, or since the hub's clock was set; and when the last one left. */
+  #pings = 0;
+  #pinged = 0;
+  /** How far off the publisher's clock may be, as the hub says. @type {number | null} */
+  #publisherClock = null;
   #meter = new Meter();
   /** @type {WebSocket | null} */
   #socket = null;
@@ -38,6 +51,8 @@ export class Viewer {
   #tries = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   #timers = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #keepingUp;
   #heard = 0;
   #refused = "";
   /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
@@ -47,7 +62,8 @@ export class Viewer {
   #link = { bytes: 0, busy: 0 };
   /** @type {import("./packet.js").Picture | null} */
   #newest = null;
-  #arrived = 0;
+  /** When pictures came, and when they were captured. @type {WeakMap<object, {at: number, captured: number | null, estimated: boolean}>} */
+  #times = new WeakMap();
   #reporting;
 
   /**
@@ -65,7 +81,10 @@ export class Viewer {
     this.#name = name;
     this.#quality = quality;
     this.#report = report;
-    this.#painter = new Painter(show, (picture) => this.#shown(picture), () => this.#meter.skipped++);
+    this.#painter = new Painter(show, (picture) => this.#shown(picture), () => {
+      this.#meter.skipped++;
+      this.#meter.screen.broken();
+    });
     this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
   }
 
@@ -117,8 +136,10 @@ export class Viewer {
       this.#open = true;
       const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack"] };
       this.#say({ type: "hello", ...hello, ...this.#want });
-      for (const wait of PINGS) this.#after(wait, () => this.#ping());
-      this.#after(PING_EVERY, () => this.#keepUp());
+      this.#clock = new Clock();
+      this.#watch = new Watch();
+      this.#pings = 0;
+      this.#keepUp();
     };
     socket.onmessage = ({ data }) => {
       if (data instanceof ArrayBuffer) this.#take(data);
@@ -150,6 +171,7 @@ export class Viewer {
   #lost() {
     this.#disconnect();
     this.#state = null;
+    this.#publisherClock = null;
     this.#link = { bytes: 0, busy: 0 };
     if (!this.#wanted) return;
     const wait = this.#refused ? REFUSED_WAIT : WAITS[Math.min(this.#tries, WAITS.length - 1)];
@@ -161,13 +183,52 @@ export class Viewer {
   }
 
   #ping() {
-    this.#say({ type: "ping", time: Math.round(performance.now() * 1000) });
+    this.#pinged = performance.now();
+    this.#say({ type: "ping", time: Math.round(this.#pinged * 1000) });
   }
 
+  /** Asks for the clock, and whether the hub is there. */
   #keepUp() {
     if (performance.now() - this.#heard > DEAD_AFTER) return this.#lost();
     this.#ping();
-    this.#after(PING_EVERY, () => this.#keepUp());
+    const quick = CLOCK_EVERY[this.#pings % CLOCK_EVERY.length];
+    this.#pings++;
+    const slower = this.#pings < MANY_PINGS ? 1 : this.#pings < TOO_MANY_PINGS ? 5 : 20;
+    const wait = this.#clock.sure && this.#pings >= 4 ? PING_EVERY : quick * slower;
+    this.#keepingUp = setTimeout(() => this.#keepUp(), wait);
+    this.#timers.push(this.#keepingUp);
+  }
+
+  /** What a pong says of the hub's clock. @param {number} sent @param {number} theirs @param {number} at */
+  #learn(sent, theirs, at) {
+    const was = this.#clock.ours(theirs);
+    const wasSet = this.#clock.answer(sent, theirs, at);
+    const is = this.#clock.ours(theirs);
+    if (wasSet || (was !== null && is !== null && Math.abs(was - is) > 1)) this.#watch = new Watch();
+    if (wasSet) {
+      this.#pings = 0;
+      clearTimeout(this.#keepingUp);
+      this.#keepUp();
+    } else {
+      this.#watch.confirmed(sent, at);
+    }
+  }
+
+  /**
+   * A picture's capture time on our clock, and whether that is an estimate.
+   * @param {import("./packet.js").Picture} picture
+   * @param {number} at  when it was received
+   * @returns {{captured: number | null, estimated: boolean}}
+   */
+  #captureTime(picture, at) {
+    const { capture, encode, uplink, hub } = picture.spans;
+    const spent = capture + encode + uplink + hub;
+    const ours = this.#clock.ours(picture.captured);
+    if (ours === null) return { captured: at - spent, estimated: true };
+    if (this.#watch.picture(at - ours - spent, this.#clock.error ?? 0, at)) this.#ping();
+    const age = at - ours;
+    if (age < -20 || age > 3_600_000) return { captured: at - spent, estimated: true };
+    return { captured: Math.min(ours, at), estimated: picture.estimated || !this.#clock.sure || this.#watch.doubts };
   }
 
   /** @param {ArrayBuffer} buffer */
@@ -180,7 +241,7 @@ export class Viewer {
       this.#tries = 0;
       this.#meter.received(packet, at);
       this.#newest = packet;
-      this.#arrived = at;
+      this.#times.set(packet, { at, ...this.#captureTime(packet, at) });
       this.#painter.offer(packet);
     } else if (packet) {
       this.#control(packet.control, at);
@@ -201,7 +262,10 @@ export class Viewer {
         this.#say({ type: "pong", time: control.time, now: Math.round(at * 1000) });
         break;
       case "pong":
-        this.#clock.answer(Number(control.time) / 1000, Number(control.now) / 1000, at);
+        this.#learn(Number(control.time) / 1000, Number(control.now) / 1000, at);
+        break;
+      case "clock":
+        this.#publisherClock = Number.isFinite(control.error) ? Number(control.error) / 1000 : null;
         break;
       case "state":
         this.#state = {
@@ -213,6 +277,7 @@ export class Viewer {
           asked: readAsked(control.asked),
           load: readLoad(control.load),
         };
+        this.#meter.screen.announced(this.#state.asked?.interval ?? 0);
         this.#tell();
         break;
       case "link":
@@ -227,7 +292,8 @@ export class Viewer {
   /** @param {import("./packet.js").Picture} picture */
   #shown(picture) {
     const at = performance.now();
-    this.#meter.shown(picture, at, this.#clock.hub(at), at - this.#arrived);
+    const times = this.#times.get(picture);
+    if (times) this.#meter.shown(picture, at, times.captured, times.estimated, at - times.at);
   }
 
   #tell() {
@@ -241,7 +307,7 @@ export class Viewer {
       limit: limit(this.#load(numbers)),
       asked: this.#asked(),
       stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
-      estimated: this.#meter.estimated || !this.#clock.sure,
+      error: this.#publisherClock === null || this.#clock.error === null ? null : this.#publisherClock + this.#clock.error,
       size: this.#painter.size,
       quality: this.#newest?.quality ?? 0,
       metadata: flat(this.#newest?.metadata ?? ""),
@@ -258,14 +324,14 @@ export class Viewer {
 
   /**
    * How busy every stage is: those of the publisher as it says, the rest as seen from here.
-   * @param {{fps: number, kbytes: number, budget: [string, number][]}} numbers
+   * @param {{fps: number, kbytes: number, budget: [string, number | null][]}} numbers
    * @returns {import("./limit.js").Load}
    */
   #load(numbers) {
     const { asked, load } = this.#state ?? {};
     const fps = asked?.fps || numbers.fps;
     if (!fps || !numbers.fps) return {};
-    const spent = Object.fromEntries(numbers.budget);
+    const spent = Object.fromEntries(numbers.budget.map(([name, ms]) => [name, ms ?? 0]));
     const { bytes, busy } = this.#link;
     // The publisher knows how large its own quality is; of another, what comes tells.
     const full = this.#quality ? (1000 * numbers.kbytes) / numbers.fps : asked?.bytes;
@@ -287,9 +353,27 @@ export class Viewer {
     if (this.#refused) return ["refused", this.#refused];
     if (!this.#open) return ["connecting", this.#tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
-    if (this.#state.live) return ["live", ""];
+    if (this.#state.live) return this.#coming(now, name);
     if (!this.#state.reason) return ["waiting", `waiting for ${name}`];
     return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];
+  }
+
+  /**
+   * @param {number} now
+   * @param {string} name
+   * @returns {[import("./meter.js").Report["state"], string]}
+   */
+  #coming(now, name) {
+    const [coming, silence] = this.#meter.screen.coming(now);
+    const deaf = now - this.#heard;
+    if (silence > SILENT && deaf > SILENT && now - this.#pinged > SILENT) this.#ping();
+    switch (coming) {
+      case "none": return ["waiting", `waiting for the first picture of ${name}`];
+      case "in time": return ["live", ""];
+      case "late": return ["late", ""];
+      case "broken": return ["lost", "pictures cannot be decoded"];
+      case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];
+    }
   }
 }
 

@@ -19,6 +19,9 @@ const FILES: &[(&str, &str, &str)] = &[
     ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
     ("limit.js", SCRIPT, include_str!("../../../web/limit.js")),
     ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
+    ("recent.js", SCRIPT, include_str!("../../../web/recent.js")),
+    ("on-screen.js", SCRIPT, include_str!("../../../web/on-screen.js")),
+    ("words.js", SCRIPT, include_str!("../../../web/words.js")),
     ("elements.js", SCRIPT, include_str!("../../../web/elements.js")),
 ];
 

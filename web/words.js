@@ -1,0 +1,31 @@
+// @ts-check
+
+/**
+ * An age or a span: `0.4 ms`, `42 ms`, `1.24 s`, `3 min`; `–` where nobody knows.
+ * @param {number | null} ms
+ * @param {number} [digits]  of milliseconds
+ */
+export function inWords(ms, digits = 0) {
+  if (ms === null) return "–";
+  if (ms < 999.5) return `${ms.toFixed(digits)} ms`;
+  const s = ms / 1000;
+  return s < 120 ? `${s.toFixed(s < 10 ? 2 : 1)} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}
+
+/**
+ * The age of a report's picture, with what is said of it where it is an estimate.
+ * @param {import("./meter.js").Report} report
+ * @param {number} [digits]
+ */
+export function ageInWords({ age, estimated, error }, digits = 0) {
+  if (age === null || !estimated) return inWords(age, digits);
+  return `≈ ${inWords(age, digits)}${error === null ? "" : ` ± ${inWords(error)}`}`;
+}
+
+/**
+ * Whether what is on the canvas is of another time.
+ * @param {import("./meter.js").Report} report
+ */
+export function isOld({ state }) {
+  return state === "lost" || state === "refused" || state === "connecting";
+}
