@@ -2,8 +2,11 @@
 //!
 //! A rule, not a registry of sockets: calls say what happened, the [`Effect`]s they return say whom to tell what.
 
-use std::collections::{BTreeMap, HashMap};
+mod numbering;
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+pub use self::numbering::Numbering;
 use crate::adapt::{Load, Rung};
 use crate::time::{Micros, micros};
 use crate::wire::control::{AskedPicture, Cause, Control, StreamInfo, StreamState};
@@ -109,6 +112,8 @@ pub struct Rooms {
     /// Where each connection publishes or watches. A viewer of the first stream there is, while there is none, watches
     /// a stream without a name.
     places: HashMap<ConnectionId, StreamKey>,
+    /// Who sees others by views of their own, and counts as a viewer with none as well.
+    members: HashSet<ConnectionId>,
     orders: u64,
     publishers: usize,
     viewers: usize,
@@ -123,6 +128,7 @@ impl Rooms {
         Self {
             streams: BTreeMap::new(),
             places: HashMap::new(),
+            members: HashSet::new(),
             orders: 0,
             publishers: 0,
             viewers: 0,
@@ -184,8 +190,8 @@ impl Rooms {
     /// # Errors
     /// There are too many viewers.
     pub fn watch(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Result<Vec<Effect>, Refusal> {
-        if !self.places.contains_key(&id) && self.viewers >= self.max_viewers {
-            return Err(Refusal::Viewers(self.max_viewers));
+        if !self.places.contains_key(&id) {
+            self.one_more_viewer()?;
         }
         let found =
             if key.name.is_empty() { self.first(&key.room).unwrap_or_else(|| key.clone()) } else { key.clone() };
@@ -195,6 +201,21 @@ impl Rooms {
         let mut effects = self.remove(id);
         effects.extend(self.add_viewer(id, &found, now));
         Ok(effects)
+    }
+
+    /// Somebody comes who sees nothing yet, and may see many streams by views that [`watch`](Self::watch) counts.
+    ///
+    /// # Errors
+    /// There are too many viewers.
+    pub fn join(&mut self, id: ConnectionId) -> Result<(), Refusal> {
+        self.one_more_viewer()?;
+        self.members.insert(id);
+        Ok(())
+    }
+
+    fn one_more_viewer(&self) -> Result<(), Refusal> {
+        let full = self.viewers + self.members.len() >= self.max_viewers;
+        if full { Err(Refusal::Viewers(self.max_viewers)) } else { Ok(()) }
     }
 
     /// A publisher says how its stream is doing: pictures come if there is no reason why not.
@@ -232,6 +253,7 @@ impl Rooms {
 
     /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.
     pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
+        self.members.remove(&id);
         let Some((key, stream)) = self.published_by(id) else { return self.remove(id) };
         stream.publisher = None;
         reason.clone_into(&mut stream.reason);
@@ -352,39 +374,6 @@ impl Rooms {
     }
 }
 
-/// Gives the pictures of a stream numbers that only ever rise, across publishers that come and go, and keeps the gaps
-/// that a publisher left.
-#[derive(Debug, Default)]
-pub struct Numbering {
-    last: Option<u32>,
-    ours: u32,
-}
-
-impl Numbering {
-    /// Another publisher begins; its numbers mean nothing yet.
-    pub fn new_publisher(&mut self) {
-        self.last = None;
-    }
-
-    /// Our number for a picture, from its publisher's own, and how many pictures are missing before it. Several rungs
-    /// of one picture share a number.
-    pub fn number(&mut self, theirs: u32) -> (u32, u32) {
-        // A publisher that jumps by more than this has not lost pictures, it counts otherwise.
-        const FAR: u32 = 1000;
-        let step = match self.last {
-            None => 1,
-            Some(last) => match theirs.wrapping_sub(last) {
-                0 => 0,
-                step if step <= FAR => step,
-                _ => 1,
-            },
-        };
-        self.last = Some(theirs);
-        self.ours = self.ours.wrapping_add(step);
-        (self.ours, step.saturating_sub(1))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -493,6 +482,17 @@ mod tests {
     }
 
     #[test]
+    fn who_is_in_a_room_counts_as_a_viewer_and_so_does_each_of_its_views() {
+        let mut rooms = rooms();
+        rooms.join(1).unwrap();
+        rooms.watch(2, &door(), NOW).unwrap();
+        assert_eq!(rooms.join(3), Err(Refusal::Viewers(2)));
+        assert_eq!(rooms.watch(4, &door(), NOW), Err(Refusal::Viewers(2)));
+        rooms.leave(1, "", NOW);
+        assert_eq!(rooms.join(3), Ok(()));
+    }
+
+    #[test]
     fn nothing_is_left_of_a_stream_when_all_have_gone() {
         let mut rooms = rooms();
         rooms.publish(1, &door(), false, 0, NOW).unwrap();
@@ -502,16 +502,5 @@ mod tests {
         assert!(rooms.leave(2, "", NOW).contains(&Effect::Forget(door())));
         assert!(rooms.streams.is_empty() && rooms.places.is_empty());
         assert_eq!(rooms.counts(), (0, 0));
-    }
-
-    #[test]
-    fn numbers_rise_across_publishers_and_keep_gaps() {
-        let mut numbering = Numbering::default();
-        let given: Vec<_> = [7, 7, 8, 11].map(|n| numbering.number(n)).into();
-        assert_eq!(given, [(1, 0), (1, 0), (2, 0), (5, 2)]);
-        numbering.new_publisher();
-        assert_eq!(numbering.number(0), (6, 0));
-        assert_eq!(numbering.number(u32::MAX), (7, 0));
-        assert_eq!(numbering.number(0), (8, 0));
     }
 }

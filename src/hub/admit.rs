@@ -12,8 +12,9 @@ use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use super::Shared;
+use super::addresses::Place;
 use super::deliver::{Command, Newcomer, Wish};
-use super::door::{Door, Place};
+use super::door::Door;
 use super::greet::{self, Guest};
 use super::placeholder::StandIn;
 use crate::error::{Error, Result};
@@ -52,7 +53,7 @@ impl Admission {
         let plain = shared.config.plain.map(|address| listen(address, PLAIN)).transpose()?;
         let plain_address = plain.as_ref().map(|(_, address)| *address);
         let waker = Arc::new(waker);
-        let door = Arc::new(Door::new(waker.clone(), shared.config.max_pending, shared.config.max_per_address));
+        let door = Arc::new(Door::new(waker.clone(), shared.config.max_pending));
         let accepting = Accepting { shared, door: door.clone(), main, plain: plain.map(|(listener, _)| listener) };
         let thread = std::thread::Builder::new()
             .name("admit".into())
@@ -145,7 +146,7 @@ impl Accepting {
     ) -> bool {
         match accepted {
             Ok((socket, address)) => {
-                let taken = match self.door.place(address.ip()) {
+                let taken = match self.shared.addresses.place(address.ip()) {
                     Some(place) => sockopt::prepare(&socket)
                         .map_err(|e| e.to_string())
                         .and_then(|()| take(self, socket, address, place)),

@@ -272,7 +272,7 @@ impl Loop {
             Wish::Join { key, called } => {
                 log::debug!("{}: is in room {key}", peer.address);
                 peer.join(&key, &called, shared.config.edge_times);
-                if let Err(reason) = shared.crowd_join(id, &key, &called) {
+                if let Err(reason) = shared.crowd_join(id, &key, &called, peer.address.ip()) {
                     let bye = Control::Bye { cause: Cause::Refused, reason };
                     let _ = peer.say_bye(&bye);
                 }

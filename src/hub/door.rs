@@ -1,11 +1,10 @@
-//! Who stands at the door: connections that have not said yet what they want, and how many are inside from where.
+//! Who stands at the door: connections that have not said yet what they want.
 //!
 //! They are few, and who has had its time gives way to who comes: a thousand who say nothing cannot keep out one who
 //! does. But everybody has that time, so that a thousand who come back at once, as after the hub's restart, do not push
 //! each other out.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,22 +31,15 @@ pub(super) struct Door {
     waker: Arc<Waker>,
     /// How many may stand there for long.
     most: usize,
-    /// Connections of one address at most.
-    most_of_address: usize,
 }
 
 impl Door {
-    pub(super) fn new(waker: Arc<Waker>, most: usize, most_of_address: usize) -> Self {
-        Self { pending: Mutex::default(), left: Condvar::new(), waker, most: most.max(1), most_of_address }
+    pub(super) fn new(waker: Arc<Waker>, most: usize) -> Self {
+        Self { pending: Mutex::default(), left: Condvar::new(), waker, most: most.max(1) }
     }
 
     fn pending(&self) -> MutexGuard<'_, Pending<TcpStream>> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A place for one more connection of an address; `None`: it has all it may have.
-    pub(super) fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
-        self.pending().enter(ip, self.most_of_address).then(|| Place { door: self.clone(), ip })
     }
 
     /// How long nobody else can be let to the door, at most: its threads are all busy.
@@ -84,18 +76,6 @@ fn close(sockets: Vec<TcpStream>) {
     for socket in sockets {
         // Whoever is gone already need not be told.
         let _ = socket.shutdown(Shutdown::Both);
-    }
-}
-
-/// A connection's place among those of its address.
-pub(super) struct Place {
-    door: Arc<Door>,
-    ip: IpAddr,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.door.pending().leave(self.ip);
     }
 }
 
@@ -166,38 +146,15 @@ struct Pending<S> {
     serial: u64,
     threads: usize,
     full: bool,
-    inside: HashMap<IpAddr, usize>,
 }
 
 impl<S> Default for Pending<S> {
     fn default() -> Self {
-        Self { waiting: Vec::new(), serial: 0, threads: 0, full: false, inside: HashMap::new() }
+        Self { waiting: Vec::new(), serial: 0, threads: 0, full: false }
     }
 }
 
 impl<S> Pending<S> {
-    /// Takes a place for one more connection of an address; false: it has all it may have. This machine has as many as it
-    /// likes, also where it comes by an IPv6 socket.
-    fn enter(&mut self, ip: IpAddr, most: usize) -> bool {
-        let ip = ip.to_canonical();
-        let inside = self.inside.entry(ip).or_default();
-        if *inside >= most && !ip.is_loopback() {
-            return false;
-        }
-        *inside += 1;
-        true
-    }
-
-    fn leave(&mut self, ip: IpAddr) {
-        let ip = ip.to_canonical();
-        if let Some(count) = self.inside.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                self.inside.remove(&ip);
-            }
-        }
-    }
-
     /// One more, with a thread that hears it.
     fn stand(&mut self, socket: S) -> u64 {
         self.serial += 1;
@@ -234,30 +191,6 @@ mod tests {
 
     fn at(ms: u64) -> Micros {
         Micros(1_000_000 + ms * 1000)
-    }
-
-    #[test]
-    fn an_address_has_so_many_places_and_gets_them_back() {
-        let mut pending = Pending::<()>::default();
-        let (near, far): (IpAddr, IpAddr) = ([192, 0, 2, 1].into(), [192, 0, 2, 2].into());
-        assert!(pending.enter(near, 2) && pending.enter(near, 2));
-        assert!(!pending.enter(near, 2), "one too many");
-        assert!(!pending.enter("::ffff:192.0.2.1".parse().unwrap(), 2), "the same address");
-        assert!(pending.enter(far, 2), "another address has its own");
-        pending.leave(near);
-        assert!(pending.enter(near, 2));
-        let here: [IpAddr; 3] = ["127.0.0.1", "::ffff:127.0.0.1", "::1"].map(|ip| ip.parse().unwrap());
-        for _ in 0..100 {
-            assert!(here.iter().all(|ip| pending.enter(*ip, 2)), "this machine is not limited");
-        }
-        for _ in 0..2 {
-            pending.leave(near);
-        }
-        pending.leave(far);
-        for _ in 0..100 {
-            here.iter().for_each(|ip| pending.leave(*ip));
-        }
-        assert!(pending.inside.is_empty(), "nothing is kept about who has left");
     }
 
     #[test]

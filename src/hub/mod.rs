@@ -3,6 +3,7 @@
 //! `admit` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
 //! Who publishes and watches what is decided by the rules in [`crate::room`], under one lock that no picture passes.
 
+mod addresses;
 mod admit;
 mod deliver;
 mod door;
@@ -47,7 +48,8 @@ pub struct HubConfig {
     pub plain: Option<SocketAddr>,
     /// The stream of the plain listener; `None`, the default: the first there is in room `main`.
     pub plain_stream: Option<StreamKey>,
-    /// Viewers at most, of all streams together. Default 1024: what two cores serve at 30 pictures a second.
+    /// Viewers at most, of all streams together. In a room each member counts, and each stream that it sees. Default 1024: what
+    /// two cores serve at 30 pictures a second.
     pub max_viewers: usize,
     /// Publishers at most. Default 64.
     pub max_publishers: usize,
@@ -59,7 +61,8 @@ pub struct HubConfig {
     /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own, and
     /// then a tenth of that time must do, a fifth while being answered. Default 64.
     pub max_pending: usize,
-    /// Connections from one address at most, loopback excepted. Default 256, for many viewers behind one router.
+    /// Connections from one address at most, and streams that its members of rooms see, all together; loopback excepted. A
+    /// network of 64 bits of IPv6 is one address. Default 256, for many viewers behind one router.
     pub max_per_address: usize,
     /// How long a connection may take to say what it wants. Default 5 s.
     pub handshake: Duration,
@@ -133,6 +136,7 @@ impl Hub {
             stopping: AtomicBool::new(false),
             totals: Totals::default(),
             placeholders: Arc::default(),
+            addresses: Arc::new(addresses::Addresses::new(config.max_per_address)),
             crowd: Mutex::default(),
             guests: Default::default(),
             pollers: Default::default(),
@@ -203,6 +207,7 @@ struct Shared {
     stopping: AtomicBool,
     totals: Totals,
     placeholders: Arc<placeholder::Placeholders>,
+    addresses: Arc<addresses::Addresses>,
     /// Who is in a room, and sees all others in it.
     crowd: Mutex<edges::rooms::Crowd>,
     /// Who publishes without a connection, picture by picture.

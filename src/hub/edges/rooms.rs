@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
+use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde_json::json;
 
 use crate::hub::Shared;
+use crate::hub::addresses::Place;
 use crate::hub::deliver::{Command, Wish};
 use crate::hub::http::{Exchange, Guest, Served};
 use crate::net::connection::Framing;
@@ -31,8 +33,10 @@ struct Member {
     called: String,
     /// The name of the stream that it publishes, if it does.
     name: String,
-    /// What it sees: the stream's name, and the view's own identity.
-    views: HashMap<String, ConnectionId>,
+    ip: IpAddr,
+    /// What it sees: the stream's name, the view's own identity, and its place among those of the address: one picture for
+    /// one view costs what it costs for one viewer.
+    views: HashMap<String, (ConnectionId, Place)>,
 }
 
 /// WebSocket `/ws/{room_id}/{user_name}`.
@@ -64,7 +68,14 @@ impl Shared {
     }
 
     /// Somebody comes into a room. Whoever has the name there already gives way: it is the same person, come back.
-    pub(in crate::hub) fn crowd_join(&self, id: ConnectionId, key: &StreamKey, called: &str) -> Result<(), String> {
+    pub(in crate::hub) fn crowd_join(
+        &self,
+        id: ConnectionId,
+        key: &StreamKey,
+        called: &str,
+        ip: IpAddr,
+    ) -> Result<(), String> {
+        self.registry().rooms.join(id).map_err(|refusal| refusal.to_string())?;
         let mut crowd = self.crowd();
         let members = crowd.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
@@ -79,7 +90,7 @@ impl Shared {
         if members.len() >= MAX_MEMBERS {
             return Err(format!("a room takes {MAX_MEMBERS} people"));
         }
-        let member = Member { id, called: called.into(), name: key.name.clone(), views: HashMap::new() };
+        let member = Member { id, called: called.into(), name: key.name.clone(), ip, views: HashMap::new() };
         members.push(member);
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
@@ -125,7 +136,7 @@ impl Shared {
     pub(in crate::hub) fn crowd_misses(&self, key: &StreamKey) {
         let mut crowd = self.crowd();
         for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
-            if let Some(view) = member.views.remove(&key.name) {
+            if let Some((view, _)) = member.views.remove(&key.name) {
                 self.drop_view(member.id, view);
             }
         }
@@ -136,11 +147,12 @@ impl Shared {
         let called = members.iter().find(|m| m.name == key.name).map_or(&key.name, |m| &m.called).clone();
         let opening: Arc<str> = json!(called).to_string().into();
         for member in members.iter_mut().filter(|m| m.name != key.name && !m.views.contains_key(&key.name)) {
+            // A hub that is full shows less, and so does one to an address that has its share.
+            let Some(place) = self.addresses.place(member.ip) else { continue };
             let view = self.id_beside(member.id);
             self.loop_of(member.id).command(Command::View(member.id, view, opening.clone()));
-            // A hub that is full shows less.
             if self.decide(|rooms| rooms.watch(view, key, now())).is_ok() {
-                member.views.insert(key.name.clone(), view);
+                member.views.insert(key.name.clone(), (view, place));
             } else {
                 self.loop_of(member.id).command(Command::Unview(member.id, view));
             }
@@ -148,7 +160,7 @@ impl Shared {
     }
 
     fn drop_views(&self, member: &Member) {
-        for view in member.views.values() {
+        for (view, _) in member.views.values() {
             self.drop_view(member.id, *view);
         }
     }

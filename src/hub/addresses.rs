@@ -1,0 +1,103 @@
+//! How many places each address has: its connections, and what its people in rooms see beside what they were counted for
+//! already.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Who counts as one: an IPv4 address, this machine however it comes, and of IPv6 a network of 64 bits, since whoever has one
+/// address of it has them all (RFC 6177). Link-local addresses share one such network, so each of them counts alone.
+pub(super) fn address_of(ip: IpAddr) -> IpAddr {
+    const NETWORK: u128 = !(u64::MAX as u128);
+    match ip.to_canonical() {
+        ip if ip.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if !ip.is_unicast_link_local() => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
+        ip => ip,
+    }
+}
+
+/// The places of all addresses.
+pub(super) struct Addresses {
+    taken: Mutex<HashMap<IpAddr, usize>>,
+    /// Places of one address at most.
+    most: usize,
+}
+
+impl Addresses {
+    pub(super) fn new(most: usize) -> Self {
+        Self { taken: Mutex::default(), most }
+    }
+
+    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more place for an address; `None`: it has all it may have. This machine has as many as it likes.
+    pub(super) fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+        let address = address_of(ip);
+        let mut taken = self.taken();
+        let count = taken.entry(address).or_default();
+        if *count >= self.most && !address.is_loopback() {
+            return None;
+        }
+        *count += 1;
+        Some(Place { addresses: self.clone(), address })
+    }
+}
+
+/// A place of an address. Dropping it gives it back.
+pub(super) struct Place {
+    addresses: Arc<Addresses>,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut taken = self.addresses.taken();
+        if let Some(count) = taken.get_mut(&self.address) {
+            *count -= 1;
+            if *count == 0 {
+                taken.remove(&self.address);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_has_so_many_places_and_gets_them_back() {
+        let addresses = Arc::new(Addresses::new(2));
+        let (near, far) = (ip("192.0.2.1"), ip("192.0.2.2"));
+        let mut places: Vec<_> = (0..2).filter_map(|_| addresses.place(near)).collect();
+        assert_eq!(places.len(), 2);
+        assert!(addresses.place(near).is_none(), "one too many");
+        assert!(addresses.place(ip("::ffff:192.0.2.1")).is_none(), "the same address");
+        places.extend(addresses.place(far));
+        assert_eq!(places.len(), 3, "another address has its own");
+        places.remove(0);
+        places.extend(addresses.place(near));
+        assert_eq!(places.len(), 3);
+        for here in ["127.0.0.1", "::ffff:127.0.0.1", "::1"] {
+            places.extend((0..100).filter_map(|_| addresses.place(ip(here))));
+        }
+        assert_eq!(places.len(), 303, "this machine is not limited");
+        drop(places);
+        assert!(addresses.taken().is_empty(), "nothing is kept about who has left");
+    }
+
+    #[test]
+    fn a_network_of_64_bits_is_one_address_and_a_neighbour_on_the_link_another() {
+        assert_eq!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8::ffff:2")));
+        assert_ne!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8:0:1::1")));
+        assert_ne!(address_of(ip("fe80::1")), address_of(ip("fe80::2")));
+        assert_ne!(address_of(ip("192.0.2.1")), address_of(ip("192.0.2.2")));
+        assert_eq!(address_of(ip("::1")), address_of(ip("127.0.0.9")));
+    }
+}
