@@ -5,10 +5,11 @@
 //! nothing.
 
 mod hearing;
+mod latest;
 mod member;
 mod peer;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,10 @@ const TICK: Duration = Duration::from_millis(100);
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
 const SCRATCH: usize = 256 * 1024;
+/// Fresh pictures wait so long at most for what others say, however many they are.
+const PICTURES_WAIT: Duration = Duration::from_millis(1);
+/// How long those who say more than one turn takes are read before the others have another turn.
+const READ_ON: Duration = Duration::from_millis(2);
 
 /// What other threads ask a loop to do.
 pub(super) enum Command {
@@ -117,8 +122,10 @@ struct Loop {
     audiences: BTreeMap<u64, Audience>,
     /// Streams with a picture that this loop has not given out yet.
     fresh: Vec<Arc<Stream>>,
-    /// Connections with more to read than one turn took.
-    again: Vec<usize>,
+    /// Connections with more to read than one turn took, who has waited longest first.
+    again: VecDeque<usize>,
+    /// When pictures were given out last.
+    gave: Micros,
     /// Viewers that wait until a point in time.
     paced: Vec<usize>,
     scratch: Vec<u8>,
@@ -141,7 +148,8 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         tokens: HashMap::new(),
         audiences: BTreeMap::new(),
         fresh: Vec::new(),
-        again: Vec::new(),
+        again: VecDeque::new(),
+        gave: start,
         paced: Vec::new(),
         scratch: vec![0; SCRATCH],
         worked: Duration::ZERO,
@@ -162,17 +170,14 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
             break;
         }
         worked = now();
-        // Pictures first: they are what everybody waits for.
-        this.take_inbox();
-        this.give_out();
+        this.pictures_first(worked);
         for event in &events {
             if event.token() != WAKER {
                 this.ready(event);
+                this.look_for_pictures();
             }
         }
-        for token in std::mem::take(&mut this.again) {
-            this.read(token);
-        }
+        this.read_on();
         this.give_out();
         this.go_on_pacing();
         this.sum_up_needs();
@@ -197,6 +202,36 @@ impl Loop {
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(*t)?.paced_until()).min();
         Some(paced.unwrap_or(self.next_tick).min(self.next_tick).since(at))
+    }
+
+    /// Pictures are what everybody waits for.
+    fn pictures_first(&mut self, at: Micros) {
+        self.gave = at;
+        self.take_inbox();
+        self.give_out();
+    }
+
+    /// Between two connections that are served: pictures do not wait for all that the others say.
+    fn look_for_pictures(&mut self) {
+        let at = now();
+        if at.since(self.gave) >= PICTURES_WAIT {
+            self.pictures_first(at);
+        }
+    }
+
+    /// Goes on with those that said more than one turn took, for a while: whoever says little has its turn before them.
+    fn read_on(&mut self) {
+        let began = now();
+        for _ in 0..self.again.len() {
+            let Some(token) = self.again.pop_front() else { return };
+            let Some(peer) = self.peers.get_mut(token) else { continue };
+            peer.reads_on = false;
+            self.read(token);
+            self.look_for_pictures();
+            if now().since(began) >= READ_ON {
+                return;
+            }
+        }
     }
 
     fn take_inbox(&mut self) {
@@ -250,7 +285,7 @@ impl Loop {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let mut fresh = Vec::new();
         let fed = peer.feed(&self.shared, &mut early, &mut fresh);
-        self.note(fresh);
+        note(&self.shared, self.index, &mut self.fresh, fresh);
         match fed {
             Ok(()) => self.read(token),
             Err(why) => self.remove(token, &why),
@@ -388,7 +423,9 @@ impl Loop {
                 Err(why) => return self.remove(token, &why),
             }
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        // Who is to be read on in any case has no turn before its turn.
+        if readable && self.peers.get(token).is_some_and(|peer| !peer.reads_on) {
             self.read(token);
         }
     }
@@ -417,26 +454,17 @@ impl Loop {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let mut fresh = Vec::new();
         let read = peer.read(&self.shared, &mut self.scratch, &mut fresh);
-        self.note(fresh);
+        note(&self.shared, self.index, &mut self.fresh, fresh);
         match read {
             Ok(Drained::Yes) => {}
-            Ok(Drained::No) if self.again.contains(&token) => {}
-            Ok(Drained::No) => self.again.push(token),
+            Ok(Drained::No) => {
+                peer.reads_on = true;
+                self.again.push_back(token);
+            }
             Err(why) => return self.remove(token, &why),
         }
         // An acknowledgement may have opened the way for the next picture.
         self.offer_newest(token);
-    }
-
-    /// Streams with a new picture, and the loops that must know of it.
-    fn note(&mut self, fresh: Vec<(Arc<Stream>, usize)>) {
-        for (stream, index) in fresh {
-            if index == self.index {
-                self.fresh.push(stream);
-            } else {
-                self.shared.loops[index].fresh(stream);
-            }
-        }
     }
 
     fn go_on_pacing(&mut self) {
@@ -478,7 +506,9 @@ impl Loop {
         let mut over = Vec::new();
         for (token, peer) in &mut self.peers {
             peer.sum_up(&self.shared);
-            if let Err(why) = peer.tick(at, self.shared.config.stuck_after).and_then(|()| peer.loop_is_busy(busy)) {
+            let ticked = peer.tick(at, self.shared.config.stuck_after);
+            let told = ticked.and_then(|()| peer.loop_is_busy(busy)).and_then(|()| peer.tell_owed(&self.shared, at));
+            if let Err(why) = told {
                 over.push((token, why));
             }
         }
@@ -563,6 +593,17 @@ impl Loop {
                 let _ = peer.connection.socket.shutdown(std::net::Shutdown::Write);
             }
             peer.end(&self.shared, &Broken::Closed, now());
+        }
+    }
+}
+
+/// Streams with a new picture are for this loop to give out, or for others.
+fn note(shared: &Shared, index: usize, ours: &mut Vec<Arc<Stream>>, fresh: Vec<(Arc<Stream>, usize)>) {
+    for (stream, of) in fresh {
+        if of == index {
+            ours.push(stream);
+        } else {
+            shared.loops[of].fresh(stream);
         }
     }
 }

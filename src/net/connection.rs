@@ -1,98 +1,34 @@
 //! A non-blocking socket that speaks packets: one object for the hub's side and for the programs' side.
 //!
-//! It holds at most one message that is partly written, and a short queue of control messages behind it. Pictures are
-//! never queued: whoever owns the connection offers the newest one when [`Connection::is_idle`].
+//! It holds at most one message that is partly written, and some control messages behind it. Pictures are never queued:
+//! whoever owns the connection offers the newest one when [`Connection::is_idle`].
 
-use std::collections::VecDeque;
+mod budget;
+mod framing;
+
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::net::TcpStream;
 
+use self::budget::{ReadBudget, read_size};
+pub use self::framing::Framing;
 use super::http;
 use super::layout::{self, Dialect, Head, Pieces};
 use super::pages::SharedPages;
 use crate::frame::Picture;
 use crate::time::now;
 use crate::wire::WireError;
-use crate::wire::body::PictureBody;
 use crate::wire::control::Control;
-use crate::wire::framing::{self, Deframer};
+use crate::wire::framing::{PREFIX, prefix};
 use crate::wire::packet::{HEADER, Packet, control_packet, picture_header};
 use crate::wire::websocket::{self, End, Message};
 
 /// Control messages that may wait behind a picture, in bytes. A peer that lets more pile up reads nothing.
 const MAX_WAITING: usize = 256 * 1024;
-/// What is read from one connection before the others get a turn.
-const TURN: usize = 1 << 20;
-
-/// How messages are told apart on the wire.
-pub enum Framing {
-    /// A length before each packet.
-    Native(Box<Deframer>),
-    /// One WebSocket message each.
-    WebSocket(Box<websocket::Reader>, End),
-    /// Outward only: a length and a JPEG, nothing else. What comes in is thrown away.
-    Plain,
-    /// Outward only: an endless multipart answer to an HTTP request. The bytes are the answer's head, 1024 at most,
-    /// which goes out with the first picture, since until then the answer may still become a refusal.
-    Multipart(Vec<u8>),
-    /// A WebSocket that speaks something else: what the dialect says goes out, text and pictures come in.
-    Edge(Box<websocket::Reader>, Dialect),
-    /// Inward only: the body of an HTTP request, with pictures in it. Answered when it is over.
-    Body(Box<PictureBody>),
-}
-
-impl Framing {
-    /// The longest picture that may come in from now on, in bytes; 0 from who only watches.
-    fn set_max_picture(&mut self, max_picture: usize) {
-        match self {
-            Self::Native(deframer) => deframer.set_max_picture(max_picture),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.set_max_picture(max_picture),
-            Self::Plain | Self::Multipart(_) | Self::Body(_) => {}
-        }
-    }
-
-    /// The end of the head, which only this viewer gets, for a picture that comes behind `head`.
-    fn finish_head(&mut self, head: &mut Head, picture: &Picture, hub: Duration) {
-        match self {
-            Self::Native(_) => layout::native_head(head, picture, hub),
-            Self::WebSocket(..) => layout::websocket_head(head, picture, hub),
-            Self::Plain | Self::Body(_) => layout::put(head, &framing::prefix(picture.data.len())),
-            Self::Multipart(opening) => {
-                layout::put(head, &std::mem::take(opening));
-                layout::part_head(head, picture);
-            }
-            Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
-        }
-    }
-
-    /// The rest of a picture's message.
-    fn pieces<'a>(&self, picture: &'a Picture) -> Pieces<'a> {
-        match self {
-            Self::Native(_) | Self::WebSocket(..) => layout::native(picture),
-            Self::Plain | Self::Body(_) => layout::bare(picture),
-            Self::Multipart(_) => layout::part(picture),
-            Self::Edge(_, dialect) => layout::dialect(dialect, picture),
-        }
-    }
-
-    /// The name of it, for people.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Native(_) => "native",
-            Self::WebSocket(..) => "websocket",
-            Self::Plain => "plain",
-            Self::Multipart(_) => "multipart",
-            Self::Edge(_, Dialect::Jpeg) => "quality",
-            Self::Edge(_, Dialect::Detection { .. }) => "detection",
-            Self::Edge(_, Dialect::Room { .. }) => "room",
-            Self::Body(_) => "post",
-        }
-    }
-}
+/// Of a body the pictures come out of pieces of so many bytes, between which it is looked whose turn it is.
+const BODY_PIECE: usize = 16 * 1024;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -145,9 +81,15 @@ pub struct Connection {
     /// The socket, for registering it with a poll.
     pub socket: TcpStream,
     framing: Framing,
-    waiting: VecDeque<Vec<u8>>,
-    waiting_bytes: usize,
+    /// Control messages, to be written in one go.
+    waiting: Vec<u8>,
+    /// They wait for more of them.
+    corked: bool,
     outgoing: Option<Outgoing>,
+    /// What was read and is for the next turn.
+    unread: Vec<u8>,
+    /// The newest WebSocket ping without an answer. It answers those before it as well (RFC 6455, section 5.5.3).
+    pinged: Option<Vec<u8>>,
     /// Bytes read and written so far.
     pub bytes_in: u64,
     /// Bytes written so far.
@@ -158,13 +100,29 @@ impl Connection {
     /// A connection that is open, on a socket that does not block.
     #[must_use]
     pub fn new(socket: TcpStream, framing: Framing) -> Self {
-        Self { socket, framing, waiting: VecDeque::new(), waiting_bytes: 0, outgoing: None, bytes_in: 0, bytes_out: 0 }
+        Self {
+            socket,
+            framing,
+            waiting: Vec::new(),
+            corked: false,
+            outgoing: None,
+            unread: Vec::new(),
+            pinged: None,
+            bytes_in: 0,
+            bytes_out: 0,
+        }
     }
 
     /// Whether everything that was to be sent is with the kernel, so that a picture may be offered.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.outgoing.is_none() && self.waiting.is_empty()
+    }
+
+    /// Whether no control message waits to be written, behind a picture perhaps.
+    #[must_use]
+    pub fn nothing_waits(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Whether control messages can be sent and heard at all.
@@ -179,7 +137,7 @@ impl Connection {
         &self.framing
     }
 
-    /// Reads what is there and gives every packet to `take`. `scratch` is overwritten.
+    /// Reads what is there and gives every packet to `take`, as many as one turn allows. `scratch` is overwritten.
     ///
     /// # Errors
     /// Why the connection is over; also what `take` returns.
@@ -188,61 +146,86 @@ impl Connection {
         scratch: &mut [u8],
         take: &mut dyn FnMut(Packet) -> Result<(), Broken>,
     ) -> Result<Drained, Broken> {
-        let mut total = 0;
-        loop {
-            match self.socket.read(scratch) {
+        let mut budget = ReadBudget::default();
+        let mut unread = std::mem::take(&mut self.unread);
+        let used = self.decode(&mut unread, &mut budget, take)?;
+        if used < unread.len() {
+            unread.drain(..used);
+            self.unread = unread;
+        }
+        let drained = loop {
+            if budget.is_spent() || !self.unread.is_empty() {
+                break Drained::No;
+            }
+            let size = read_size(self.framing.missing(), scratch.len());
+            match self.socket.read(&mut scratch[..size]) {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(n) => {
-                    total += n;
                     self.bytes_in += n as u64;
-                    self.feed(&mut scratch[..n], take)?;
-                    if total >= TURN {
-                        return Ok(Drained::No);
-                    }
+                    budget.bytes(n);
+                    let used = self.decode(&mut scratch[..n], &mut budget, take)?;
+                    self.unread.extend_from_slice(&scratch[used..n]);
                 }
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Drained::Yes),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => break Drained::Yes,
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) => return Err(e.into()),
             }
-        }
+        };
+        self.answer_ping()?;
+        Ok(drained)
     }
 
-    /// Takes bytes that were read elsewhere, as in a handshake.
+    /// Takes bytes that were read elsewhere, as in a handshake. What is too much for one turn is for the next
+    /// [`read`](Self::read).
     ///
     /// # Errors
     /// Why the connection is over; also what `take` returns.
-    pub fn feed(
+    pub fn feed(&mut self, bytes: &mut [u8], take: &mut dyn FnMut(Packet) -> Result<(), Broken>) -> Result<(), Broken> {
+        let used = self.decode(bytes, &mut ReadBudget::default(), take)?;
+        self.unread.extend_from_slice(&bytes[used..]);
+        self.answer_ping()
+    }
+
+    /// Reads messages out of bytes until the budget is spent, and says how many bytes that took.
+    fn decode(
         &mut self,
-        mut bytes: &mut [u8],
+        bytes: &mut [u8],
+        budget: &mut ReadBudget,
         take: &mut dyn FnMut(Packet) -> Result<(), Broken>,
-    ) -> Result<(), Broken> {
-        while !bytes.is_empty() {
-            let used = match &mut self.framing {
-                Framing::Plain | Framing::Multipart(_) => return Ok(()),
+    ) -> Result<usize, Broken> {
+        let mut at = 0;
+        while at < bytes.len() && !budget.is_spent() {
+            let rest = &mut bytes[at..];
+            at += match &mut self.framing {
+                Framing::Plain | Framing::Multipart(_) => rest.len(),
                 Framing::Body(body) => {
-                    let over = body.feed(bytes, now(), &mut |jpeg| take(Packet::Bare(jpeg.into())))?;
+                    let piece = &rest[..rest.len().min(BODY_PIECE)];
+                    let over = body.feed(piece, now(), &mut |jpeg| {
+                        budget.message();
+                        take(Packet::Bare(jpeg.into()))
+                    })?;
                     if over {
                         let answer = http::short_answer(200, &in_words(body.counts()));
-                        let _ = self.enqueue(answer);
+                        let _ = self.enqueue(&answer);
                         return Err(Broken::Closed);
                     }
-                    return Ok(());
+                    piece.len()
                 }
                 Framing::Native(deframer) => {
-                    let (used, packet) = deframer.decode(bytes)?;
+                    let (used, packet) = deframer.decode(rest)?;
+                    budget.message();
                     packet.map_or(Ok(()), &mut *take)?;
                     used
                 }
                 Framing::WebSocket(reader, _) | Framing::Edge(reader, _) => {
-                    let (used, message) = reader.decode(bytes)?;
+                    let (used, message) = reader.decode(rest)?;
                     let end = reader.end();
+                    budget.message();
                     match message {
                         Some(Message::Packet(packet)) => take(packet)?,
-                        Some(Message::Ping(content)) => {
-                            self.enqueue(websocket::pong(end, &content))?;
-                        }
+                        Some(Message::Ping(content)) => self.pinged = Some(content),
                         Some(Message::Close(_)) => {
-                            let _ = self.enqueue(websocket::close(end, 1000, ""));
+                            let _ = self.enqueue(&websocket::close(end, 1000, ""));
                             return Err(Broken::Closed);
                         }
                         Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text))?,
@@ -251,9 +234,32 @@ impl Connection {
                     used
                 }
             };
-            bytes = &mut bytes[used..];
         }
-        Ok(())
+        Ok(at)
+    }
+
+    fn answer_ping(&mut self) -> Result<(), Broken> {
+        match (self.pinged.take(), &self.framing) {
+            (Some(content), Framing::WebSocket(reader, _) | Framing::Edge(reader, _)) => {
+                let pong = websocket::pong(reader.end(), &content);
+                self.enqueue(&pong)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Holds control messages back until [`uncork`](Self::uncork), so that all answers of a turn go out in one write.
+    pub fn cork(&mut self) {
+        self.corked = true;
+    }
+
+    /// Sends what was held back.
+    ///
+    /// # Errors
+    /// Why the connection is over.
+    pub fn uncork(&mut self) -> Result<(), Broken> {
+        self.corked = false;
+        self.flush().map(drop)
     }
 
     /// Sends a control message, behind the picture that is on its way. A connection that does not speak the native
@@ -265,7 +271,7 @@ impl Connection {
         let message = match (&mut self.framing, control) {
             (Framing::Native(_), _) => {
                 let packet = control_packet(control);
-                [&framing::prefix(packet.len())[..], &packet].concat()
+                [&prefix(packet.len())[..], &packet].concat()
             }
             (Framing::WebSocket(_, end), _) => websocket::binary(*end, &[&control_packet(control)]),
             (Framing::Multipart(opening), Control::Bye { reason, .. }) if !opening.is_empty() => {
@@ -276,7 +282,7 @@ impl Connection {
             (Framing::Edge(..), Control::Bye { reason, .. }) => websocket::close(End::Server, 1013, reason),
             _ => return Ok(()),
         };
-        self.enqueue(message)
+        self.enqueue(&message)
     }
 
     /// Changes what a WebSocket that does not speak the native protocol gets. Only while it [`is_idle`](Self::is_idle).
@@ -291,7 +297,7 @@ impl Connection {
     /// # Errors
     /// Why the connection is over.
     pub fn send_text(&mut self, text: &str) -> Result<(), Broken> {
-        self.enqueue(websocket::text(End::Server, text))
+        self.enqueue(&websocket::text(End::Server, text))
     }
 
     /// Sends a WebSocket ping.
@@ -299,7 +305,7 @@ impl Connection {
     /// # Errors
     /// Why the connection is over.
     pub fn send_ping(&mut self) -> Result<(), Broken> {
-        self.enqueue(websocket::ping(End::Server))
+        self.enqueue(&websocket::ping(End::Server))
     }
 
     /// Says the last thing that this framing says before the connection is shut down.
@@ -310,7 +316,7 @@ impl Connection {
         match &self.framing {
             Framing::WebSocket(_, end) => {
                 let message = websocket::close(*end, 1000, "");
-                self.enqueue(message)
+                self.enqueue(&message)
             }
             _ => Ok(()),
         }
@@ -319,7 +325,7 @@ impl Connection {
     /// How many bytes a picture is on this wire, to within the few of a mask.
     #[must_use]
     pub fn length_of(&self, picture: &Picture) -> usize {
-        self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + framing::PREFIX + HEADER
+        self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + PREFIX + HEADER
     }
 
     /// Begins to send a picture, by way of `pages` that others share where that pays. Only for a connection that
@@ -380,18 +386,19 @@ impl Connection {
                 }
                 self.outgoing = None;
             }
-            let Some(head) = self.waiting.pop_front() else { return Ok(Sent::Whole) };
-            self.waiting_bytes -= head.len();
+            if self.waiting.is_empty() || self.corked {
+                return Ok(Sent::Whole);
+            }
+            let head = std::mem::take(&mut self.waiting);
             self.outgoing = Some(Outgoing { head, body: Body::Bytes, written: 0 });
         }
     }
 
-    fn enqueue(&mut self, message: Vec<u8>) -> Result<(), Broken> {
-        if self.waiting_bytes + message.len() > MAX_WAITING {
+    fn enqueue(&mut self, message: &[u8]) -> Result<(), Broken> {
+        if self.waiting.len() + message.len() > MAX_WAITING {
             return Err(Broken::Stuck);
         }
-        self.waiting_bytes += message.len();
-        self.waiting.push_back(message);
+        self.waiting.extend_from_slice(message);
         self.flush().map(|_| ())
     }
 }
@@ -424,4 +431,84 @@ fn write(socket: &mut TcpStream, head: &[u8], pieces: Pieces<'_>, written: &mut 
         }
     }
     Ok(Sent::Whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::control::Control;
+    use crate::wire::framing::Deframer;
+
+    /// A connection, and the other end of it.
+    fn pair(framing: Framing) -> (Connection, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let near = listener.accept().unwrap().0;
+        near.set_nonblocking(true).unwrap();
+        (Connection::new(TcpStream::from_std(near), framing), far)
+    }
+
+    fn websocket() -> Framing {
+        Framing::WebSocket(Box::new(websocket::Reader::new(End::Server, 1 << 20, 4096)), End::Server)
+    }
+
+    fn ping(number: u64) -> Vec<u8> {
+        // A client's ping: masked with zeros, eight bytes of content.
+        [&[0x89, 0x88, 0, 0, 0, 0][..], &number.to_be_bytes()].concat()
+    }
+
+    #[test]
+    fn many_small_messages_are_dealt_with_in_turns_and_none_is_lost() {
+        let (mut connection, mut far) = pair(Framing::Native(Box::new(Deframer::new(1 << 20))));
+        let packet = control_packet(&Control::Ack { sequence: 7, backlog: 0 });
+        let one = [&prefix(packet.len())[..], &packet].concat();
+        let many = 5000;
+        far.write_all(&one.repeat(many)).unwrap();
+        let (mut heard, mut turns) = (0, 0);
+        let mut scratch = vec![0; 256 * 1024];
+        while heard < many {
+            let before = heard;
+            let read = connection.read(&mut scratch, &mut |_| {
+                heard += 1;
+                Ok(())
+            });
+            assert!(heard - before <= 300, "{} messages in one turn", heard - before);
+            turns += usize::from(heard > before);
+            read.unwrap();
+        }
+        assert!(turns >= many / 300, "{turns}");
+    }
+
+    #[test]
+    fn of_many_pings_only_the_newest_of_a_turn_is_answered() {
+        let (mut connection, mut far) = pair(websocket());
+        let many = 5000;
+        far.write_all(&(1..=many).flat_map(ping).collect::<Vec<_>>()).unwrap();
+        let mut scratch = vec![0; 256 * 1024];
+        far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let mut answers = Vec::new();
+        loop {
+            while connection.read(&mut scratch, &mut |_| Ok(())).unwrap() == Drained::No {}
+            let mut pong = [0; 10];
+            far.read_exact(&mut pong).unwrap();
+            answers.push(u64::from_be_bytes(pong[2..].try_into().unwrap()));
+            if answers.last() == Some(&many) {
+                break;
+            }
+        }
+        assert!(answers.is_sorted() && answers.len() < 100, "{answers:?}");
+    }
+
+    #[test]
+    fn answers_of_a_turn_go_out_together() {
+        let (mut connection, mut far) = pair(websocket());
+        connection.cork();
+        connection.send_text("one").unwrap();
+        connection.send_text("two").unwrap();
+        assert!(!connection.nothing_waits(), "nothing is sent yet");
+        connection.uncork().unwrap();
+        let mut both = [0; 10];
+        far.read_exact(&mut both).unwrap();
+        assert_eq!(&both, b"\x81\x03one\x81\x03two");
+    }
 }

@@ -28,7 +28,7 @@ use crate::frame::Picture;
 use crate::session::{Backoff, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Cause, Control, Hello, Role};
+use crate::wire::control::{Cause, Control, Hello, Role, answer};
 use crate::wire::packet::Packet;
 
 const SOCKET: Token = Token(0);
@@ -448,6 +448,7 @@ impl<U: LinkUser> Runner<U> {
         let user = &mut self.user;
         let mut answers = Vec::new();
         let before = connection.bytes_in;
+        connection.cork();
         let done = connection.read(&mut self.scratch, &mut |packet| {
             let at = now();
             open.session.heard(at);
@@ -460,7 +461,9 @@ impl<U: LinkUser> Runner<U> {
                     picture.estimated |= estimated;
                     answers.extend(user.picture(picture, at));
                 }
-                Packet::Control(control) => answers.extend(open.control(user, control, at)?),
+                Packet::Control(control) => {
+                    open.control(user, control, at)?.into_iter().for_each(|a| answer(&mut answers, Some(a)));
+                }
                 Packet::Bare(_) | Packet::Text(_) => {}
             }
             Ok(())
@@ -471,9 +474,8 @@ impl<U: LinkUser> Runner<U> {
             open.session.heard(at);
             self.user.heard(&open.session.clock, at);
         }
-        for answer in answers {
-            connection.send_control(&answer)?;
-        }
+        let answered = answers.iter().try_for_each(|answer| connection.send_control(answer));
+        connection.uncork().and(answered)?;
         done
     }
 }

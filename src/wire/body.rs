@@ -142,6 +142,12 @@ impl PictureBody {
         (self.pictures, self.broken + self.parts.broken())
     }
 
+    /// How many bytes the picture that is under way lacks, if it said how long it is.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.parts.missing()
+    }
+
     /// Takes more bytes, and gives each picture to `take`, cut at its end and with its tables. True when the body is over.
     ///
     /// # Errors

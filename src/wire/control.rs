@@ -372,6 +372,15 @@ pub fn check_name(name: &str) -> Result<(), String> {
     }
 }
 
+/// Adds an answer to those of one turn. Of several pings only the newest is answered: it tells as much as all together.
+pub fn answer(answers: &mut Vec<Control>, control: Option<Control>) {
+    let Some(control) = control else { return };
+    if let Control::Pong { .. } = control {
+        answers.retain(|a| !matches!(a, Control::Pong { .. }));
+    }
+    answers.push(control);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -428,6 +437,16 @@ mod tests {
         ] {
             assert_eq!(Control::from_json(&control.to_json()), Ok(control));
         }
+    }
+
+    #[test]
+    fn of_the_pings_of_one_turn_the_newest_is_answered() {
+        let (ack, pong) = (Control::Ack { sequence: 1, backlog: 0 }, |time| Control::Pong { time, now: 9 });
+        let mut answers = Vec::new();
+        for control in [Some(pong(1)), None, Some(ack.clone()), Some(pong(2)), Some(pong(3))] {
+            answer(&mut answers, control);
+        }
+        assert_eq!(answers, [ack, pong(3)]);
     }
 
     #[test]

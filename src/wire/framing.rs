@@ -32,6 +32,12 @@ impl Deframer {
         self.assembler.set_max_picture(max_picture);
     }
 
+    /// How many bytes the packet that is under way lacks.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        if self.have == PREFIX { self.left } else { 0 }
+    }
+
     /// Reads from the front of `input` until a packet is complete. Returns how many bytes it used; without a packet
     /// it has used them all.
     ///

@@ -96,6 +96,15 @@ impl Multipart {
         self.broken
     }
 
+    /// How many bytes the part that is under way lacks, if it said how long it is.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        match self.state {
+            State::Body(Some(length)) => length.saturating_sub(self.bytes.len().saturating_sub(self.from)),
+            _ => 0,
+        }
+    }
+
     /// Takes more bytes, which came at `now`. Take all parts out with [`Self::next_part`] before feeding again.
     pub fn feed(&mut self, bytes: &[u8], now: Micros) {
         if let State::Jpeg(walker) = &mut self.state {

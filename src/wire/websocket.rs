@@ -88,6 +88,12 @@ impl Reader {
         self.assembler.set_max_picture(max_picture);
     }
 
+    /// How many bytes the frame that is under way lacks.
+    #[must_use]
+    pub fn missing(&self) -> usize {
+        self.frame.as_ref().map_or(0, |frame| usize::try_from(frame.length - frame.read).unwrap_or(usize::MAX))
+    }
+
     /// Reads from the front of `input`, which is unmasked in place, until a message is complete. Returns how many
     /// bytes it used; without a message it has used them all.
     ///

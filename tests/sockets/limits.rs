@@ -1,6 +1,8 @@
 //! The hub's limits hold, and say so.
 
-use streamflow::wire::control::{Cause, Control};
+use std::time::Duration;
+
+use streamflow::wire::control::{Cause, Control, Want};
 use streamflow::wire::packet::Packet;
 
 use crate::support::{Peer, hub, hub_with, jpeg, limited, publishes, until, views};
@@ -106,5 +108,43 @@ fn a_list_names_what_is_published_however_many_names_somebody_made_up() {
         assert_eq!(hub.streams(None).len(), 601);
         drop(waiting);
         until("nothing is kept of names that nobody waits for", || hub.streams(None).len() == 1);
+    });
+}
+
+#[test]
+fn viewers_that_change_streams_all_the_time_do_not_throw_a_publisher_out() {
+    limited(|| {
+        let hub = hub();
+        // It reads nothing meanwhile, as behind a link that is busy with something else.
+        let mut publisher = Peer::connect_small(hub.address());
+        publisher.greet(publishes("door"));
+        let mut viewers: Vec<Peer> = (0..100).map(|_| Peer::join(hub.address(), views("door"))).collect();
+        until("all watch", || hub.counts() == (1, 100));
+        let want = |name: &str| Control::Subscribe { room: "main".into(), name: name.into(), want: Want::default() };
+        for round in 0..12 {
+            for viewer in &mut viewers {
+                for name in ["gate", "door"].repeat(4) {
+                    viewer.say(&want(name));
+                }
+            }
+            // Every one is heard within the limit on requests.
+            std::thread::sleep(Duration::from_millis(110));
+            assert_eq!(hub.counts().0, 1, "the publisher is gone after {round} rounds");
+        }
+        // What it hears is little.
+        publisher.say(&Control::List);
+        let mut heard = 0;
+        loop {
+            match publisher.control() {
+                Control::Demand { .. } => heard += 1,
+                Control::Streams { .. } => break,
+                _ => {}
+            }
+        }
+        assert!(heard < 600, "{heard} demands");
+        // And in the end it is true.
+        viewers.truncate(7);
+        until("most have left", || hub.counts() == (1, 7));
+        while !matches!(publisher.control(), Control::Demand { viewers: 7, .. }) {}
     });
 }

@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, check_name};
+use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, answer, check_name};
 use crate::wire::detection;
 use crate::wire::json;
 use crate::wire::packet::Packet;
@@ -37,7 +37,9 @@ pub(super) struct Hearing<'a> {
     pub(super) room: &'a mut String,
     pub(super) bare: bool,
     pub(super) answers: Vec<Control>,
-    pub(super) texts: Vec<&'static str>,
+    /// The streams are to be told.
+    pub(super) list_owed: &'a mut bool,
+    pub(super) text: Option<&'static str>,
     pub(super) said: bool,
     pub(super) closing: bool,
     pub(super) heard: bool,
@@ -80,7 +82,7 @@ impl Hearing<'_> {
             }
             Packet::Text(text) => {
                 self.said = true;
-                self.texts.extend(detection::answer(&text));
+                self.text = detection::answer(&text).or(self.text);
                 Ok(())
             }
             Packet::Bare(data) if self.bare => {
@@ -125,7 +127,7 @@ impl Hearing<'_> {
 
     fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {
         if let Some(session) = &mut self.session {
-            self.answers.extend(session.control(&control, at));
+            answer(&mut self.answers, session.control(&control, at));
             if let (Control::Pong { .. }, Role::Publisher(stream)) = (&control, self.role) {
                 stream.knows_clock(session.clock.error());
             }
@@ -158,7 +160,7 @@ impl Hearing<'_> {
                     Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
                 }
             }
-            Control::List => self.answers.push(Control::Streams { streams: shared.list(self.room) }),
+            Control::List => *self.list_owed = true,
             Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
                 let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
                 let asked = state.asked.map(|asked| AskedPicture {

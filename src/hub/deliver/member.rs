@@ -179,6 +179,7 @@ impl Peer {
         packet: Packet,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
+        pinged: &mut bool,
     ) -> Result<(), Broken> {
         let at = now();
         let id = self.id;
@@ -209,7 +210,10 @@ impl Peer {
                     let answer = format!(r#"{{"type":"hello","binary":{binary}}}"#);
                     return self.connection.send_text(&answer);
                 }
-                Ok(RoomMessage::Ping) => return self.connection.send_text(r#"{"type":"pong"}"#),
+                Ok(RoomMessage::Ping) => {
+                    *pinged = true;
+                    return Ok(());
+                }
                 Ok(_) => return Ok(()),
                 Err(why) => return self.complain(&why),
             },

@@ -12,6 +12,7 @@ use mio::net::TcpStream;
 use self::viewer::Viewer;
 pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::hearing::{Hearing, asked};
+use super::latest::{Latest, Rate};
 use super::member::Member;
 use crate::adapt::{ANY, Asked, Budget, Ladder, Need};
 use crate::credit::{Credit, Verdict};
@@ -37,6 +38,10 @@ const METRICS: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 /// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
 const BARE_SILENCE: Duration = Duration::from_secs(60);
+
+/// A list of streams is made for each who asks so many times at once, and then once each so often.
+const LISTS_AT_ONCE: u32 = 8;
+const LIST_EVERY: Duration = Duration::from_millis(500);
 
 /// What a connection was admitted for.
 pub(in crate::hub) enum Wish {
@@ -94,6 +99,8 @@ pub(super) struct Peer {
     busy: Option<u8>,
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
+    /// It is on the loop's list of those with more to read than one turn took.
+    pub(super) reads_on: bool,
     credit: Credit,
     ladder: Ladder,
     asked: Asked,
@@ -118,6 +125,10 @@ pub(super) struct Peer {
     summed: [u64; 4],
     /// Requests since the last tick that make work for others than the asker.
     requests: u32,
+    latest: Latest,
+    /// The streams were asked for and not told yet.
+    list_owed: bool,
+    lists: Rate,
     first: Option<Packet>,
     /// What is published, for a publisher.
     key: Option<StreamKey>,
@@ -173,7 +184,11 @@ impl Peer {
             carries: None,
             busy: None,
             requests: 0,
+            latest: Latest::new(),
+            list_owed: false,
+            lists: Rate::new(LIST_EVERY, LISTS_AT_ONCE),
             listed: false,
+            reads_on: false,
             first: newcomer.first,
             key: None,
             stand_in: newcomer.stand_in,
@@ -255,8 +270,33 @@ impl Peer {
         self.credit.given(sequence, bytes, now);
     }
 
-    /// Sends a control message; to a bare publisher or a plain viewer nothing can be said.
+    /// Sends a control message; to a bare publisher or a plain viewer nothing can be said. What a newer one will make worthless
+    /// may have to wait for it.
     pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
+        if !Latest::is_state(control) {
+            return self.send(control);
+        }
+        match self.latest.news(control.clone(), !self.connection.nothing_waits(), now()) {
+            Some(control) => self.send(&control),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells what had to wait.
+    pub(super) fn tell_owed(&mut self, shared: &Shared, now: Micros) -> Result<(), Broken> {
+        while self.connection.nothing_waits()
+            && let Some(control) = self.latest.owed(now)
+        {
+            self.send(&control)?;
+        }
+        if self.list_owed && self.connection.nothing_waits() && self.lists.pass(now) {
+            self.list_owed = false;
+            self.send(&Control::Streams { streams: shared.list(&self.room) })?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, control: &Control) -> Result<(), Broken> {
         if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
             stand_in.told(state, now());
         }
@@ -292,29 +332,42 @@ impl Peer {
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<(), Broken> {
         let first = self.first.take();
-        let mut said = Vec::new();
-        let done = self.split(|this, connection| {
-            let mut take = |packet| this.packet(packet, shared, fresh, &mut said);
-            first.map_or(Ok(()), &mut take)?;
-            connection.feed(early, &mut take)
-        });
-        self.hear_member(said, shared, fresh)?;
-        done
+        self.hear(shared, fresh, |connection, take| {
+            first.map_or(Ok(()), &mut *take)?;
+            connection.feed(early, take)
+        })
     }
 
-    /// Reads what there is.
+    /// Reads what there is, as much as one turn allows.
     pub(super) fn read(
         &mut self,
         shared: &Arc<Shared>,
         scratch: &mut [u8],
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<Drained, Broken> {
+        self.hear(shared, fresh, |connection, take| connection.read(scratch, take))
+    }
+
+    /// Hears what `act` gets out of the connection, and answers in one write.
+    fn hear<T>(
+        &mut self,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet) -> Result<(), Broken>) -> Result<T, Broken>,
+    ) -> Result<T, Broken> {
         let mut said = Vec::new();
-        let done = self.split(|this, connection| {
-            connection.read(scratch, &mut |packet| this.packet(packet, shared, fresh, &mut said))
-        });
-        self.hear_member(said, shared, fresh)?;
-        done
+        self.connection.cork();
+        let done =
+            self.split(|this, connection| act(connection, &mut |packet| this.packet(packet, shared, fresh, &mut said)));
+        let heard = self.hear_member(said, shared, fresh);
+        let answered = self.connection.uncork();
+        heard?;
+        let done = done?;
+        answered?;
+        if self.list_owed {
+            self.tell_owed(shared, now())?;
+        }
+        Ok(done)
     }
 
     /// What somebody in a room said.
@@ -324,7 +377,12 @@ impl Peer {
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<(), Broken> {
-        said.into_iter().try_for_each(|packet| self.member_said(packet, shared, fresh))
+        let mut pinged = false;
+        for packet in said {
+            self.member_said(packet, shared, fresh, &mut pinged)?;
+        }
+        // One answer is as good as one for each.
+        if pinged { self.connection.send_text(r#"{"type":"pong"}"#) } else { Ok(()) }
     }
 
     /// Lends out the connection beside everything else, and sends what was answered meanwhile.
@@ -343,8 +401,9 @@ impl Peer {
             room: &mut self.room,
             bare: self.bare,
             requests: &mut self.requests,
+            list_owed: &mut self.list_owed,
             answers: Vec::new(),
-            texts: Vec::new(),
+            text: None,
             said: false,
             closing: self.closing.is_some(),
             heard: false,
@@ -352,7 +411,7 @@ impl Peer {
         let before = self.connection.bytes_in;
         let done = act(&mut hearing, &mut self.connection);
         let heard = hearing.heard;
-        let (answers, texts, said) = (hearing.answers, hearing.texts, hearing.said);
+        let (answers, text, said) = (hearing.answers, hearing.text, hearing.said);
         if let (Some(session), true) = (&mut self.session, self.connection.bytes_in > before) {
             // A large picture on a slow link is a sign of life long before it is whole.
             session.heard(now());
@@ -369,7 +428,7 @@ impl Peer {
                 control => self.tell(&control)?,
             }
         }
-        for text in texts {
+        if let Some(text) = text {
             self.connection.send_text(text)?;
         }
         done

@@ -132,7 +132,10 @@ impl Peer {
         let idle = self.connection.is_idle() && self.closing.is_none();
         if carries != self.carries {
             self.carries = carries;
-            self.connection.send_control(&Control::Link { bytes: carries, busy: self.busy })?;
+            let link = Control::Link { bytes: carries, busy: self.busy };
+            if let Some(link) = self.latest.news(link, !self.connection.nothing_waits(), now) {
+                self.connection.send_control(&link)?;
+            }
         }
         viewer.paced = match verdict {
             Verdict::Later(until) => Some(until),

@@ -1,0 +1,68 @@
+//! How much of what a peer sends is dealt with before it is the others' turn.
+
+/// Bytes of one turn: some large pictures, at what copying costs.
+const BYTES: usize = 1 << 20;
+/// Messages of one turn. However small they are, each is work: parsed, counted, answered perhaps.
+const MESSAGES: usize = 256;
+/// What is read at once where no message is under way that lacks more: the picture of a small camera.
+const USUAL_READ: usize = 64 * 1024;
+
+/// What one connection may still take of this turn.
+#[derive(Debug, Default)]
+pub(super) struct ReadBudget {
+    bytes: usize,
+    messages: usize,
+}
+
+impl ReadBudget {
+    /// So many bytes came.
+    pub(super) fn bytes(&mut self, count: usize) {
+        self.bytes = self.bytes.saturating_add(count);
+    }
+
+    /// A message came.
+    pub(super) fn message(&mut self) {
+        self.messages += 1;
+    }
+
+    /// Whether it is the others' turn.
+    pub(super) fn is_spent(&self) -> bool {
+        self.bytes >= BYTES || self.messages >= MESSAGES
+    }
+}
+
+/// How much to read into a buffer of `room` bytes when the message under way lacks so many: a large picture in few calls, and
+/// of small messages no more than a few turns' worth.
+pub(super) fn read_size(missing: usize, room: usize) -> usize {
+    missing.saturating_add(USUAL_READ).min(room)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_is_over_after_so_many_bytes_or_so_many_messages() {
+        let mut large = ReadBudget::default();
+        for _ in 0..4 {
+            assert!(!large.is_spent());
+            large.bytes(BYTES / 4);
+            large.message();
+        }
+        assert!(large.is_spent());
+        let mut small = ReadBudget::default();
+        small.bytes(1);
+        for _ in 0..MESSAGES {
+            assert!(!small.is_spent());
+            small.message();
+        }
+        assert!(small.is_spent());
+    }
+
+    #[test]
+    fn a_large_picture_is_read_in_large_pieces_and_small_messages_are_not() {
+        assert_eq!(read_size(0, 256 * 1024), USUAL_READ);
+        assert_eq!(read_size(100_000, 256 * 1024), 100_000 + USUAL_READ);
+        assert_eq!(read_size(usize::MAX, 256 * 1024), 256 * 1024);
+    }
+}
