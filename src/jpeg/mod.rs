@@ -5,10 +5,12 @@ mod encode;
 mod planes;
 mod scale;
 mod strips;
+mod watch;
 
 pub use decode::{Bitmap, Decoder};
 pub use encode::Encoder;
 pub use scale::Scaler;
+pub use watch::{Look, TOO_LONG, Watch};
 
 use crate::error::Error;
 

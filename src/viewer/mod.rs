@@ -97,12 +97,12 @@ impl Viewer {
             shown_in,
             spent_out,
             config.decode.then_some(config.max_pixels),
-        )?;
+        );
         let user = downlink::Downlink::new(shared.clone(), hearth, config, pictures_in);
         let link = Link::start(link_config, user)?;
         let thread = std::thread::Builder::new()
-            .name("decode".into())
-            .spawn(move || decode.run())
+            .name("decode watch".into())
+            .spawn(move || decode.run(decode::LOOK))
             .map_err(|e| Error::io("cannot start a thread", e))?;
         Ok(Self { shared, shown: shown_out, spent: spent_in, link: Some(link), decode: Some(thread) })
     }
@@ -157,14 +157,24 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         drop(self.link.take());
         // The link's end of the mailbox is closed now, so the decoder ends.
+        let until = now() + UNHURRIED;
         if let Some(thread) = self.decode.take() {
-            let _ = thread.join();
+            while !thread.is_finished() && now() < until {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            // A decoder that hangs is left behind: its thread ends by itself when it comes back.
+            if thread.is_finished() {
+                let _ = thread.join();
+            }
         }
     }
 }
 
 /// A hub that was asked every second and said nothing for so long is silent itself.
 const DEAF: Duration = Duration::from_millis(1800);
+
+/// How long the decoder may take to end.
+const UNHURRIED: Duration = Duration::from_millis(600);
 
 /// What the threads of a viewer tell each other beside pictures.
 struct Shared {
