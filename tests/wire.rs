@@ -74,6 +74,26 @@ fn damaged_jpegs_are_cut_or_refused() {
 }
 
 #[test]
+fn answers_of_cameras_are_read_the_same_at_every_split() {
+    try_all("http_client", bodies::http_client);
+}
+
+#[test]
+fn a_session_asks_and_answers_whatever_is_said_in_it() {
+    try_all("session", bodies::session);
+}
+
+#[test]
+fn names_and_words_of_others_can_be_used_and_shown() {
+    try_all("names", bodies::names);
+}
+
+#[test]
+fn no_picture_spoils_the_decoder() {
+    try_all("decode", bodies::decode);
+}
+
+#[test]
 fn damaged_publishing_requests_give_pictures_or_an_error() {
     try_all("publish", bodies::publish);
 }

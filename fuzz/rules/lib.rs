@@ -1,5 +1,5 @@
-//! The nouns and the rules of streamflow without the rest of it. They are all that is fuzzed, and without codecs, cameras
-//! and windows they are built in seconds. That this builds also shows that rules need nothing from above them.
+//! The nouns, the rules and the codec of streamflow without the rest of it. They are all that is fuzzed, and without
+//! cameras and windows they are built sooner. That this builds also shows that rules need nothing from above them.
 
 #[path = "../../src/adapt/mod.rs"]
 pub mod adapt;
@@ -7,14 +7,24 @@ pub mod adapt;
 pub mod buffer;
 #[path = "../../src/credit/mod.rs"]
 pub mod credit;
+#[path = "../../src/error.rs"]
+pub mod error;
 #[path = "../../src/frame.rs"]
 pub mod frame;
 #[path = "../../src/net/http.rs"]
 pub mod http;
+#[path = "../../src/jpeg/mod.rs"]
+pub mod jpeg;
+#[path = "../../src/session.rs"]
+pub mod session;
+#[path = "../../src/text.rs"]
+pub mod text;
 #[path = "../../src/time.rs"]
 pub mod time;
 #[path = "../../src/wire/mod.rs"]
 pub mod wire;
+
+pub use error::{Error, Result};
 
 pub mod net {
     pub use crate::http;

@@ -259,3 +259,139 @@ pub fn rooms(data: &[u8]) {
     let value: serde_json::Value = serde_json::from_str(&passed_on).unwrap();
     assert_eq!(value["user_name"], "\"who\"");
 }
+
+/// What a camera over HTTP answers: head and body are the same at every split, the body is no longer than what came, and
+/// what its multipart body holds is pictures.
+pub fn http_client(data: &[u8]) {
+    use streamflow::wire::answer::{Answer, AnswerReader, MAX_HEAD};
+    let (step, data) = pieces(data);
+    let read = |step: usize| {
+        let (mut reader, mut body, mut head) = (AnswerReader::default(), Vec::new(), None);
+        for piece in data.chunks(step) {
+            reader.feed(piece);
+            if head.is_none() {
+                match reader.head() {
+                    Ok(found) => head = found,
+                    Err(_) => return (None, Vec::new(), true),
+                }
+            }
+            match reader.body(&mut body) {
+                Ok(false) => {}
+                Ok(true) => return (head, body, false),
+                Err(_) => return (head, Vec::new(), true),
+            }
+        }
+        (head, body, false)
+    };
+    let (whole, split) = (read(data.len().max(1)), read(step));
+    // A head that is too long, or that something follows, may be judged earlier where it comes at once.
+    if data.len() <= MAX_HEAD && !whole.2 {
+        assert_eq!(whole, split);
+    }
+    let (head, body, _) = split;
+    assert!(body.len() <= data.len());
+    if let Some((_, Answer::Body { content_type })) = head {
+        let mut parts = Multipart::new(&boundary_of(&content_type).unwrap_or_default());
+        for piece in body.chunks(step) {
+            parts.feed(piece, Micros(1));
+            while let Ok(Some(part)) = parts.next_part() {
+                assert!(part.body.len() <= body.len());
+            }
+        }
+    }
+}
+
+/// The messages of a session at any times, our clock going on and theirs doing what it likes: pings are answered, and
+/// what is due has an end and is never in the past.
+pub fn session(data: &[u8]) {
+    use std::time::Duration;
+    use streamflow::session::{DEAD_AFTER, Due, Session};
+    let mut now = Micros(1 << 40);
+    let mut session = Session::new(now);
+    for step in data.chunks_exact(12) {
+        let number = |at: usize| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| step[at + n]));
+        now = now + Duration::from_micros(u64::from(step[1]) << (step[2] % 20));
+        let (time, near) = (number(4), now.0.wrapping_sub(number(4) % 1_000_000));
+        match step[0] % 6 {
+            0 => {
+                let asked = Control::Ping { time };
+                assert_eq!(session.control(&asked, now), Some(Control::Pong { time, now: now.0 }));
+            }
+            1 => assert_eq!(session.control(&Control::Pong { time, now: number(3) }, now), None),
+            2 => assert_eq!(session.control(&Control::Pong { time: near, now: time }, now), None),
+            3 => assert_eq!(session.control(&Control::Pong { time: near, now: near }, now), None),
+            4 => session.heard(Micros(time)),
+            _ => {}
+        }
+        let mut sent = 0;
+        loop {
+            match session.due(now) {
+                Due::Send(ping) => assert!(matches!(*ping, Control::Ping { time } if time <= now.0)),
+                Due::At(next) => break assert!(next > now, "{next:?} is over at {now:?}"),
+                Due::Dead => {
+                    assert!(session.silence(now) >= DEAD_AFTER);
+                    session = Session::new(now);
+                }
+            }
+            sent += 1;
+            assert!(sent < 32, "it asks without end");
+        }
+    }
+}
+
+/// Names, paths and words of others: whatever is made of them is a name of ours, or can be shown.
+pub fn names(data: &[u8]) {
+    use streamflow::text::{Untrusted, acts};
+    let text = String::from_utf8_lossy(data);
+    let shown = Untrusted(&text).to_string();
+    assert!(!shown.contains(acts) && shown.chars().count() <= 200, "{shown}");
+    assert_eq!(Untrusted(&shown).to_string(), shown);
+    assert!(format!("{:.7}", Untrusted(&text)).chars().count() <= 7);
+    let name = names::fitting(&text);
+    assert_eq!(check_name(&name), Ok(()), "{name}");
+    assert_eq!(names::fitting(&name), name);
+    for part in names::segments(&text).unwrap_or_default() {
+        assert!(names::decode(&part).is_none_or(|again| again.len() <= part.len()));
+        assert_eq!(check_name(&names::fitting(&part)), Ok(()));
+    }
+    let _ = names::decode_base64(&text);
+    let _ = boundary_of(&text);
+}
+
+/// Pictures through the real decoder, which is the same for all of them: whatever one of them is, the next good one is
+/// decoded as ever, and none gets more memory than its limit.
+pub fn decode(data: &[u8]) {
+    use std::cell::RefCell;
+    use streamflow::frame::{Frame, PixelFormat, Size};
+    use streamflow::jpeg::{Bitmap, Decoder, Encoder};
+    const MOST: usize = 1 << 18;
+    const GOOD: Size = Size::new(32, 16);
+    struct Codec {
+        decoder: Decoder,
+        encoder: Encoder,
+        good: Vec<u8>,
+        bitmap: Bitmap,
+    }
+    thread_local!(static CODEC: RefCell<Codec> = {
+        let (mut encoder, mut good) = (Encoder::with_threads(1).unwrap(), Vec::new());
+        let data = (0..GOOD.area() * 3).map(|n| n as u8).collect::<Vec<_>>();
+        let frame = Frame { data: data.into(), format: PixelFormat::Rgb, size: GOOD, ..Frame::default() };
+        encoder.encode(&frame, GOOD, 90, &mut good).unwrap();
+        let decoder = Decoder::new().unwrap().with_max_pixels(MOST);
+        RefCell::new(Codec { decoder, encoder, good, bitmap: Bitmap::default() })
+    });
+    CODEC.with_borrow_mut(|codec| {
+        let Codec { decoder, encoder, good, bitmap } = codec;
+        if decoder.decode(data, bitmap).is_ok() {
+            assert!(surgery::checked_size(data, MOST).is_ok_and(|size| size == bitmap.size));
+            assert_eq!(bitmap.pixels.len(), bitmap.size.area());
+            let camera =
+                Frame { data: data.to_vec().into(), format: PixelFormat::Jpeg, size: bitmap.size, ..Frame::default() };
+            let _ = encoder.encode(&camera, GOOD, 50, &mut Vec::new());
+        }
+        decoder.decode(good, bitmap).unwrap();
+        assert_eq!(bitmap.size, GOOD);
+        let camera = Frame { data: good.clone().into(), format: PixelFormat::Jpeg, size: GOOD, ..Frame::default() };
+        encoder.encode(&camera, GOOD, 50, &mut Vec::new()).unwrap();
+    });
+}
