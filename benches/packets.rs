@@ -35,7 +35,7 @@ fn write(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     group
         .bench_function("picture header", |b| b.iter(|| picture_header(black_box(&picture), Duration::from_micros(9))));
-    let ack = Control::Ack { sequence: 7, backlog: 0 };
+    let ack = Control::Ack { sequence: 7, backlog: 0, waited: 0 };
     group.bench_function("control packet", |b| b.iter(|| control_packet(black_box(&ack))));
     group.finish();
 }
@@ -43,7 +43,7 @@ fn write(c: &mut Criterion) {
 fn read(c: &mut Criterion) {
     let packet = packet(&picture());
     let plain = [&prefix(packet.len())[..], &packet].concat();
-    let ack = control_packet(&Control::Ack { sequence: 7, backlog: 0 });
+    let ack = control_packet(&Control::Ack { sequence: 7, backlog: 0, waited: 0 });
     let ack = [&prefix(ack.len())[..], &ack].concat();
     let mut group = c.benchmark_group("read");
     group.throughput(Throughput::Bytes(plain.len() as u64));

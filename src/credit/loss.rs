@@ -34,10 +34,31 @@ pub enum Control {
     Usual,
 }
 
+/// One picture in so many loses a segment at most, where that can be had by fewer segments: it is a second try late, and so
+/// are those behind it. At 20 Mbit/s, 25 ms each way, 2 % loss, pictures of 44 kB were 60 ms old in the median, of 16 kB 38.
+const ONE_IN: f64 = 3.0;
+
+/// Segments below which pictures are not made smaller for that: a loss is no congestion, and the eye wants something, too.
+const FEW: f64 = 12.0;
+
+/// Losses after which fewer segments are enough to judge.
+const CERTAIN: u32 = 3;
+
+/// The most of the segments of one look that count as lost.
+const BURST: f64 = 0.05;
+
+/// Segments that the share of losses is taken from, once to twice so many: a picture's size must not follow chance.
+const MEMORY: f64 = 2_000.0;
+
+/// Bytes in a full segment, about.
+const SEGMENT: f64 = 1_448.0;
+
 #[derive(Debug, Default)]
 pub(super) struct Loss {
     sent: u32,
     resent: u32,
+    /// Segments lately, and how many of them were sent again.
+    lately: (f64, f64),
     lossy_at: Option<Micros>,
     started: Option<Micros>,
 }
@@ -46,10 +67,15 @@ impl Loss {
     /// The kernel's counts of segments sent, and of those sent again, since the connection began.
     pub(super) fn counted(&mut self, sent: u32, resent: u32, now: Micros) {
         let more = sent.wrapping_sub(self.sent);
-        if more < ENOUGH {
+        let again = resent.wrapping_sub(self.resent);
+        // On a long path, where cubic starves at once, it takes seconds to send so many; a few losses say it sooner.
+        if more < ENOUGH && again < CERTAIN {
             return;
         }
-        let again = resent.wrapping_sub(self.resent);
+        // A queue that overflows loses many at once; that is not how it will go on.
+        let lost = f64::from(again).min(f64::from(more) * BURST);
+        let keep = if self.lately.0 > MEMORY { 0.5 } else { 1.0 };
+        self.lately = (self.lately.0 * keep + f64::from(more), self.lately.1 * keep + lost);
         if again > 1 && u64::from(again) * 1_000 >= u64::from(more) * u64::from(LOSSY) {
             self.lossy_at = Some(now);
         }
@@ -59,6 +85,12 @@ impl Loss {
     /// Whether the link lost segments lately, and not just one.
     pub(super) fn is_lossy(&self, now: Micros) -> bool {
         self.lossy_at.is_some_and(|at| now.since(at) < WARY)
+    }
+
+    /// Bytes of a picture that seldom has to wait for a second try; `None` where nothing gets lost.
+    pub(super) fn bytes(&self, now: Micros) -> Option<f64> {
+        let share = self.lately.1 / self.lately.0.max(1.0);
+        self.is_lossy(now).then(|| (1.0 / ONE_IN / share.max(1e-3)).max(FEW) * SEGMENT)
     }
 
     pub(super) fn control(&mut self, now: Micros) -> Option<Control> {
@@ -99,6 +131,18 @@ mod tests {
             }
         }
         assert_eq!(starts, 25);
+    }
+
+    #[test]
+    fn pictures_of_a_lossy_link_have_few_segments_and_never_fewer_than_some() {
+        let bytes = |lost: u32| {
+            let mut loss = Loss::default();
+            for second in 0..100_u32 {
+                loss.counted(second * 1_000, second * lost, Micros(u64::from(second) * 1_000_000));
+            }
+            loss.bytes(Micros(99_000_000)).map(|bytes| (bytes / SEGMENT) as u32)
+        };
+        assert_eq!([0, 10, 20, 200].map(bytes), [None, Some(33), Some(16), Some(12)]);
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Kernel {
     /// Bytes written that the other machine does not have: unsent, in flight or lost. What arrived behind a gap
     /// (selectively acknowledged) is not among them.
     pub outstanding: u32,
+    /// Of these, bytes of segments that the kernel takes for lost, sent again or not: no queue holds them.
+    pub lost: u32,
     /// Data waits at the other end for a lost segment.
     pub stalled: bool,
     /// The least round trip of a segment in the last minutes.
@@ -207,23 +209,38 @@ impl Credit {
     /// The other side has the picture of this number, and so all before it. `backlog` is how many earlier pictures still
     /// wait for its decoder; the one being decoded does not count. Numbers that are not under way are ignored.
     pub fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
+        self.acknowledged_since(sequence, backlog, now, now);
+    }
+
+    /// As [`acknowledged`](Self::acknowledged), where the acknowledgement may have lain here, or the picture at the other
+    /// side, unread since a time: whoever is busy hears late, and what is heard late says nothing against the link.
+    pub fn acknowledged_since(&mut self, sequence: u32, backlog: u16, since: Micros, now: Micros) {
         self.acknowledges = true;
         let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };
         self.decoder.heard(backlog, self.interval, now);
         let due = self.first_byte_due();
         let picture = self.given[at];
-        let delay = micros(now.since(picture.start));
-        self.base.acknowledged(Duration::from_micros(delay), now);
-        self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
-        self.delay += (delay as f64 - self.delay) / 8.0;
+        let since = since.min(now).max(picture.start);
+        let exact = now.since(since) <= now.since(picture.start) / 8;
+        if exact {
+            let delay = micros(now.since(picture.start));
+            self.base.acknowledged(Duration::from_micros(delay), now);
+            self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
+            self.delay += (delay as f64 - self.delay) / 8.0;
+        }
         if let Some(there) = picture.there {
-            let lag = now.since(there) > self.base() / 2 + VEIL;
+            let lag = since.since(there) > self.base() / 2 + VEIL;
             let veiled = lag && now >= self.stalled_until;
             self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
         }
-        let late = self.late(self.drain.delivered().max(picture.end), now) > GRACE;
+        let late = self.late(self.drain.delivered().max(picture.end), since) > GRACE;
         let length = picture.end - picture.before;
-        self.drain.arrived(picture.end, length, due, now, late);
+        if exact {
+            self.drain.arrived(picture.end, length, due, now, late);
+        } else {
+            // What was late even then is, whenever it was heard; of the rest only the latest time is known.
+            self.drain.seen(picture.end, due, if late { since } else { now }, late);
+        }
         self.given.drain(..=at);
     }
 
@@ -247,17 +264,20 @@ impl Credit {
             self.stalled_until = now + grace;
         }
         let arrived = self.written.saturating_sub(kernel.outstanding.into());
+        // A hole is no queue, however many there are on a long path.
+        let queued = kernel.outstanding.saturating_sub(kernel.lost);
+        let passed = self.written.saturating_sub(queued.into());
         for picture in self.given.iter_mut().filter(|g| g.end <= arrived) {
             picture.there.get_or_insert(now);
         }
         if self.trusts_kernel() {
-            let late = self.late(arrived, now) > GRACE;
-            let news = self.drain.delivered() + 1..=arrived;
+            let late = self.late(passed, now) > GRACE;
+            let news = self.drain.delivered() + 1..=passed;
             if passes_over && !late && self.given.iter().filter(|g| news.contains(&g.end)).count() > 1 {
                 // Once more for the picture that was passed over.
                 self.drain.be_curious();
             }
-            self.drain.seen(arrived, self.first_byte_due(), now, late);
+            self.drain.seen(passed, self.first_byte_due(), now, late);
         }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
@@ -295,7 +315,10 @@ impl Credit {
         // Where segments get lost, room for a second try is part of what a picture needs.
         let share = if self.loss.is_lossy(now) { 0.75e6 } else { 1e6 };
         let sure = self.drain.rate(now, self.first_byte_due(), self.overdue(now))?;
-        Some(Rate { sure: sure * share, best: self.drain.best_rate().max(sure) * share })
+        // And fewer segments lose fewer.
+        let most = self.loss.bytes(now).map_or(f64::INFINITY, |bytes| bytes / self.interval.as_secs_f64().max(1e-3));
+        let rate = |rate: f64| (rate * share).min(most);
+        Some(Rate { sure: rate(sure), best: rate(self.drain.best_rate().max(sure)) })
     }
 
     /// The round trip of the path when it is empty.
@@ -499,6 +522,64 @@ mod tests {
             most = most.max(credit.under_way());
         }
         assert_eq!(most, 7);
+    }
+
+    /// Gives 25 kB every 33 ms to a link that has them after `takes` ms, read in turns of `turn` ms; the rate in the end.
+    fn rate_read_in_turns(takes: u64, turn: u64, tells: bool) -> f64 {
+        let mut credit = Credit::new();
+        // The kernel would know better.
+        credit.measured(None, at(0));
+        let mut acks = VecDeque::new();
+        for ms in 0..6_000_u64 {
+            let since = if tells { ms - ms % turn - turn.min(ms - ms % turn) } else { ms };
+            while ms % turn == 0 && acks.front().is_some_and(|&(_, due)| due <= ms) {
+                let (sequence, _) = acks.pop_front().unwrap();
+                credit.acknowledged_since(sequence, 0, at(since), at(ms));
+            }
+            if ms % 33 == 0 && ask(&mut credit, 0, ms) == Verdict::Now {
+                credit.given(ms as u32, 25_000, at(ms));
+                acks.push_back((ms as u32, ms + takes));
+            }
+        }
+        credit.rate(at(6_000)).unwrap().sure
+    }
+
+    #[test]
+    fn what_a_busy_program_hears_late_says_nothing_against_the_link() {
+        let needed = 25_000.0 / 0.033;
+        assert!(rate_read_in_turns(2, 1, true) > 2.0 * needed);
+        let busy = rate_read_in_turns(2, 60, true);
+        assert!(busy > 1.2 * needed, "{busy}");
+        let not_told = rate_read_in_turns(2, 60, false);
+        assert!(not_told < needed, "what is the program's time is taken for the link's: {not_told}");
+    }
+
+    #[test]
+    fn holes_of_a_long_path_are_no_queue() {
+        // 200 kB under way at any time, and eight segments of it known to be lost.
+        let rate = |lost: u32| {
+            let mut credit = Credit::new();
+            for i in 0..300_u32 {
+                let ms = u64::from(i) * 33;
+                if let Some(arrived) = i.checked_sub(6) {
+                    credit.acknowledged(arrived, 0, at(ms - 31));
+                }
+                let kernel = Kernel {
+                    outstanding: 25_000 * i.min(4) + 8 * 1_448,
+                    lost,
+                    stalled: true,
+                    min_round_trip: Some(Duration::from_millis(150)),
+                    ..Kernel::default()
+                };
+                if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
+                    credit.measured(Some(kernel), at(ms));
+                }
+                credit.ask(at(ms), INTERVAL);
+                credit.given(i, 25_000, at(ms));
+            }
+            credit.rate(at(10_000)).unwrap().sure
+        };
+        assert!(rate(8 * 1_448) > 3.0 * rate(0), "{} {}", rate(8 * 1_448), rate(0));
     }
 
     #[test]

@@ -34,6 +34,8 @@ const WAKER: Token = Token(usize::MAX);
 const TICK: Duration = Duration::from_millis(100);
 /// How often sums are logged.
 const SUMMARY: Duration = Duration::from_secs(30);
+/// A poll that takes longer has waited.
+const SLEPT: Duration = Duration::from_micros(100);
 const SCRATCH: usize = 256 * 1024;
 /// Fresh pictures wait so long at most for what others say, however many they are.
 const PICTURES_WAIT: Duration = Duration::from_millis(1);
@@ -129,6 +131,8 @@ struct Loop {
     /// Viewers that wait until a point in time.
     paced: Vec<usize>,
     scratch: Vec<u8>,
+    /// What the sockets have to say now came after this time.
+    came_since: Micros,
     /// Time not spent waiting since `judged`, and what came of the last look at it.
     worked: Duration,
     judged: Micros,
@@ -152,6 +156,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         gave: start,
         paced: Vec::new(),
         scratch: vec![0; SCRATCH],
+        came_since: start,
         worked: Duration::ZERO,
         judged: start,
         busy: None,
@@ -159,10 +164,11 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         next_summary: start + SUMMARY,
     };
     let mut events = Events::with_capacity(1024);
-    let mut worked = start;
+    let (mut worked, mut returned) = (start, start);
     while !this.shared.stopping.load(Ordering::Acquire) {
         let wait = this.wait();
-        this.worked += now().since(worked);
+        let entered = now();
+        this.worked += entered.since(worked);
         if let Err(error) = this.poll.poll(&mut events, wait)
             && error.kind() != io::ErrorKind::Interrupted
         {
@@ -170,6 +176,9 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
             break;
         }
         worked = now();
+        // Who slept was woken by what came. Who did not may find what came any time since the last look.
+        let before = std::mem::replace(&mut returned, worked);
+        this.came_since = if worked.since(entered) > SLEPT { worked } else { before };
         this.pictures_first(worked);
         for event in &events {
             if event.token() != WAKER {
@@ -424,8 +433,10 @@ impl Loop {
             }
         }
         let readable = event.is_readable() || event.is_read_closed() || event.is_error();
+        let Some(peer) = self.peers.get_mut(token).filter(|_| readable) else { return };
+        peer.unread_since.get_or_insert(self.came_since);
         // Who is to be read on in any case has no turn before its turn.
-        if readable && self.peers.get(token).is_some_and(|peer| !peer.reads_on) {
+        if !peer.reads_on {
             self.read(token);
         }
     }

@@ -460,7 +460,7 @@ mod tests {
     #[test]
     fn many_small_messages_are_dealt_with_in_turns_and_none_is_lost() {
         let (mut connection, mut far) = pair(Framing::Native(Box::new(Deframer::new(1 << 20))));
-        let packet = control_packet(&Control::Ack { sequence: 7, backlog: 0 });
+        let packet = control_packet(&Control::Ack { sequence: 7, backlog: 0, waited: 0 });
         let one = [&prefix(packet.len())[..], &packet].concat();
         let many = 5000;
         far.write_all(&one.repeat(many)).unwrap();

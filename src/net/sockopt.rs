@@ -99,13 +99,16 @@ fn keep_alive() -> socket2::TcpKeepalive {
 /// One system call (0.2 µs) when nothing is under way, two (0.7 µs) when something is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Kernel> {
-    if unacknowledged(socket)? == 0 {
+    let unacknowledged = unacknowledged(socket)?;
+    if unacknowledged == 0 {
         return Some(Kernel::default());
     }
     let info = tcp_info(socket)?;
     let segment = info.segment.max(1);
     Some(Kernel {
-        outstanding: info.unacked.saturating_sub(info.sacked).saturating_mul(segment).saturating_add(info.unsent),
+        // Not segments times their length: each picture ends with a part of one, and a long path holds many pictures.
+        outstanding: unacknowledged.saturating_sub(info.sacked.saturating_mul(segment)),
+        lost: info.lost.saturating_mul(segment),
         stalled: info.sacked > 0 || info.lost > 0,
         min_round_trip: Some(info.min_round_trip).filter(|t| !t.is_zero()),
         segments: (info.sent, info.retransmitted),

@@ -110,7 +110,7 @@ impl LinkUser for Downlink {
         if backlog > 0 {
             self.shared.lock().meter.counts.skipped += 1;
         }
-        Some(Control::Ack { sequence, backlog })
+        Some(Control::Ack { sequence, backlog, waited: 0 })
     }
 
     fn messages(&mut self) -> Vec<Control> {

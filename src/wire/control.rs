@@ -146,6 +146,12 @@ fn is_zero(n: &u64) -> bool {
     *n == 0
 }
 
+/// A millisecond is what everybody needs to read; not worth a word in every acknowledgement.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_moment(waited: &u64) -> bool {
+    *waited < 1_000
+}
+
 fn is_idle(load: &Load) -> bool {
     *load == Load::default()
 }
@@ -255,6 +261,10 @@ pub enum Control {
         /// Pictures waiting for the decoder: 0 or 1 in a healthy viewer.
         #[serde(default)]
         backlog: u32,
+        /// Microseconds for which the picture may have lain unread where it arrived, because the program was busy: no time
+        /// of the link's.
+        #[serde(default, skip_serializing_if = "is_moment")]
+        waited: u64,
     },
     /// Hub to publisher: what somebody watches. No rungs: nobody.
     Demand {
@@ -425,7 +435,7 @@ mod tests {
         let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
         for control in [
             Control::List,
-            Control::Ack { sequence: 7, backlog: 1 },
+            Control::Ack { sequence: 7, backlog: 1, waited: 20_000 },
             Control::Demand { viewers: 2, rungs: vec![rung] },
             Control::Supply { rungs: vec![Some(Rung::FULL), None] },
             Control::Link { bytes: Some(9000), busy: Some(97) },
@@ -441,7 +451,7 @@ mod tests {
 
     #[test]
     fn of_the_pings_of_one_turn_the_newest_is_answered() {
-        let (ack, pong) = (Control::Ack { sequence: 1, backlog: 0 }, |time| Control::Pong { time, now: 9 });
+        let (ack, pong) = (Control::Ack { sequence: 1, backlog: 0, waited: 0 }, |time| Control::Pong { time, now: 9 });
         let mut answers = Vec::new();
         for control in [Some(pong(1)), None, Some(ack.clone()), Some(pong(2)), Some(pong(3))] {
             answer(&mut answers, control);

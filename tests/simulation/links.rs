@@ -2,7 +2,7 @@
 
 use crate::network::Link;
 use crate::report::report;
-use crate::world::{Viewer, World, bounded, fixed};
+use crate::world::{MS, Viewer, World, bounded, fixed};
 
 const STREET: f64 = 36_000.0;
 
@@ -62,6 +62,43 @@ fn lost_segments_cost_neither_rate_nor_the_picture_its_size() {
     // kernel tries sooner than the model does: over the real link the tail is 83 ms.
     tails.sort_by(f64::total_cmp);
     assert!(tails[tails.len() / 2] <= 140.0 && tails[tails.len() - 1] <= 175.0, "{tails:?}");
+}
+
+#[test]
+fn lost_segments_on_a_long_path_are_no_congestion() {
+    for seed in 0..20 {
+        let link = Link { loss: 0.02, ..Link::new(20.0, 75.0) };
+        let mut world = World::new(vec![Viewer::new(link, true, seed)], STREET, 2);
+        world.run(60.0);
+        let seen = report(&world.viewers[0].seen, 5.0, 60.0);
+        assert!(seen.fps >= 27.0 && seen.side > 0.8 && seen.quality > 40.0, "{seed} {seen:?}");
+        assert!(seen.p50 < 250.0, "{seed} {seen:?}");
+    }
+}
+
+#[test]
+fn a_busy_hub_gives_fewer_pictures_and_no_worse_ones() {
+    let turns: [fn(u64) -> u64; 3] = [
+        |_| 60 * MS,
+        // Half a second of other work, every two seconds.
+        |now| if now % (2_000 * MS) < 20 * MS { 500 * MS } else { MS },
+        // Anything up to a tenth.
+        |now| now.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32 & 0x1_ffff,
+    ];
+    for (at, turn) in turns.into_iter().enumerate() {
+        for acknowledges in [false, true] {
+            let near = Viewer::new(Link::new(1_000.0, 0.1), acknowledges, 1);
+            let viewers = vec![near, Viewer::new(Link::new(50.0, 10.0), acknowledges, 2)];
+            let mut world = World::new(viewers, STREET, 2);
+            world.turn = turn;
+            world.run(60.0);
+            for viewer in &world.viewers {
+                let seen = report(&viewer.seen, 3.0, 60.0);
+                assert!(seen.quality > 79.0 && seen.side > 0.99, "{at} {acknowledges} {seen:?}");
+                assert!(seen.fps > 5.0, "{at} {acknowledges} {seen:?}");
+            }
+        }
+    }
 }
 
 #[test]

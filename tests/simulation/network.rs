@@ -48,6 +48,8 @@ enum Event {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Segment {
     Under,
+    /// Known to be lost, sent again or not.
+    Lost,
     Sacked,
 }
 
@@ -67,6 +69,7 @@ pub(crate) struct Pipe {
     first: u64,
     segments: VecDeque<Segment>,
     sacked: u64,
+    lost: u64,
     queue: VecDeque<u64>,
     /// When the segment at the head of the queue will have left.
     head: Option<u64>,
@@ -93,6 +96,7 @@ impl Pipe {
             first: 0,
             segments: VecDeque::new(),
             sacked: 0,
+            lost: 0,
             queue: VecDeque::new(),
             head: None,
             last_arrival: 0,
@@ -104,9 +108,14 @@ impl Pipe {
         }
     }
 
-    /// Gives bytes to the kernel, padded to whole segments. Returns where they end in the stream.
+    /// Bytes as they are written here, in whole segments.
+    pub(crate) fn padded(bytes: usize) -> usize {
+        bytes.div_ceil(SEGMENT as usize) * SEGMENT as usize
+    }
+
+    /// Gives [`padded`](Self::padded) bytes to the kernel. Returns where they end in the stream.
     pub(crate) fn write(&mut self, bytes: u64, now: u64) -> u64 {
-        self.written += bytes.div_ceil(SEGMENT);
+        self.written += bytes / SEGMENT;
         self.send(now);
         self.written
     }
@@ -132,6 +141,7 @@ impl Pipe {
         }
         Kernel {
             outstanding: (outstanding * SEGMENT) as u32,
+            lost: (self.lost * SEGMENT) as u32,
             stalled: self.sacked > 0,
             min_round_trip: Some(Duration::from_micros(self.round_trip() + 200)),
             segments: self.counts,
@@ -231,7 +241,9 @@ impl Pipe {
             }
             Event::Acknowledged(segment) => {
                 self.in_flight -= 1;
-                self.segments[(segment - self.first) as usize] = Segment::Sacked;
+                let place = (segment - self.first) as usize;
+                self.lost -= u64::from(self.segments[place] == Segment::Lost);
+                self.segments[place] = Segment::Sacked;
                 self.sacked += 1;
                 while self.segments.front() == Some(&Segment::Sacked) {
                     self.segments.pop_front();
@@ -247,6 +259,9 @@ impl Pipe {
             }
             Event::Missed(segment) => {
                 self.in_flight -= 1;
+                let place = (segment - self.first) as usize;
+                self.lost += u64::from(self.segments[place] != Segment::Lost);
+                self.segments[place] = Segment::Lost;
                 self.again.push_back(segment);
                 if !self.bbr && at > self.ended_recovery {
                     self.window = (self.window * 0.7).max(4.0);

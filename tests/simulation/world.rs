@@ -56,6 +56,16 @@ struct Picture {
     encoding: Encoding,
 }
 
+/// An acknowledgement on its way back.
+#[derive(Clone, Copy, Debug)]
+struct Ack {
+    arrives: u64,
+    sequence: u32,
+    backlog: u16,
+    /// How long the picture may have lain unread at the other end.
+    waited: u64,
+}
+
 /// One end of a connection that is given pictures, and the connection.
 pub(crate) struct Lane {
     pub(crate) pipe: Pipe,
@@ -64,8 +74,8 @@ pub(crate) struct Lane {
     pub(crate) asked: Asked,
     /// Pictures on their way, with where they end in the stream.
     under_way: VecDeque<(u64, Picture)>,
-    /// Acknowledgements on their way back: when they arrive, of what, with which backlog.
-    acks: VecDeque<(u64, u32, u16)>,
+    /// Acknowledgements on their way back.
+    acks: VecDeque<Ack>,
     acknowledges: bool,
     /// Of acknowledgements, never sent.
     pub(crate) ack_loss: f64,
@@ -102,12 +112,18 @@ impl Lane {
         }
     }
 
-    /// The network until `now`, and acknowledgements that came back. Returns the pictures that arrived.
-    fn step(&mut self, now: u64) -> Vec<Picture> {
-        self.pipe.advance(now);
-        while let Some(&(at, sequence, backlog)) = self.acks.front().filter(|a| a.0 <= now) {
+    /// What came back until `now`, of which nothing was read since a time.
+    fn hear(&mut self, since: u64, now: u64) {
+        while let Some(ack) = self.acks.front().copied().filter(|a| a.arrives <= now) {
             self.acks.pop_front();
-            self.credit.acknowledged(sequence, backlog, Micros(at));
+            // Who reads all the time knows when it came.
+            let (earliest, heard) = if since == now { (ack.arrives, ack.arrives) } else { (since, now) };
+            self.credit.acknowledged_since(
+                ack.sequence,
+                ack.backlog,
+                Micros(earliest.saturating_sub(ack.waited)),
+                Micros(heard),
+            );
             self.ask_at = now;
         }
         if self.acknowledges && now >= self.ping_at {
@@ -119,6 +135,11 @@ impl Lane {
             self.pongs.pop_front();
             self.credit.round_trip(Duration::from_micros(now - sent), Micros(now));
         }
+    }
+
+    /// The network until `now`: the pictures that arrived.
+    fn arrived(&mut self, now: u64) -> Vec<Picture> {
+        self.pipe.advance(now);
         let mut arrived = Vec::new();
         while self.under_way.front().is_some_and(|(end, _)| *end <= self.pipe.received()) {
             arrived.extend(self.under_way.pop_front().map(|(_, picture)| picture));
@@ -127,15 +148,15 @@ impl Lane {
     }
 
     /// The receiver has this picture.
-    fn acknowledge(&mut self, picture: Picture, backlog: u16, now: u64) {
+    fn acknowledge(&mut self, picture: Picture, backlog: u16, waited: u64, now: u64) {
         if !self.acknowledges || self.random.chance(self.ack_loss) {
             return;
         }
         let jitter = (self.random.unit() * self.pipe.link.jitter as f64) as u64;
         // A lost segment on the way back holds up the acknowledgements behind it.
         let lost = if self.random.chance(self.pipe.link.loss) { self.pipe.round_trip() * 3 / 2 } else { 0 };
-        let at = (now + self.pipe.link.delay + jitter + lost).max(self.acks.back().map_or(0, |a| a.0));
-        self.acks.push_back((at, picture.sequence, backlog));
+        let at = (now + self.pipe.link.delay + jitter + lost).max(self.acks.back().map_or(0, |a| a.arrives));
+        self.acks.push_back(Ack { arrives: at, sequence: picture.sequence, backlog, waited });
     }
 
     /// The delivery loop: gives these pictures (a frame's rungs, or the one of a viewer) if the credit says so.
@@ -167,8 +188,9 @@ impl Lane {
                 self.last_bytes = 0;
                 for picture in pictures {
                     self.last_bytes += picture.bytes;
-                    self.credit.given(picture.sequence, picture.bytes, at);
-                    let end = self.pipe.write(picture.bytes as u64, now);
+                    let bytes = Pipe::padded(picture.bytes);
+                    self.credit.given(picture.sequence, bytes, at);
+                    let end = self.pipe.write(bytes as u64, now);
                     self.under_way.push_back((end, *picture));
                 }
                 self.most_under_way = self.most_under_way.max(self.credit.under_way());
@@ -233,12 +255,12 @@ impl Viewer {
     }
 
     fn step(&mut self, now: u64) {
-        for picture in self.lane.step(now) {
+        for picture in self.lane.arrived(now) {
             let backlog = u16::from(self.decoder.0.is_some());
             self.replaced += u64::from(backlog);
             self.decoder.0 = Some(picture);
             self.seen.push(Seen::new(picture, now));
-            self.lane.acknowledge(picture, backlog, now);
+            self.lane.acknowledge(picture, backlog, 0, now);
         }
         if let Some((picture, done)) = self.decoder.1.filter(|(_, done)| *done <= now) {
             self.decoder.1 = None;
@@ -271,6 +293,10 @@ pub(crate) struct World {
     /// The newest picture of each rung, at the hub.
     newest: Vec<Picture>,
     pub(crate) rung_changes: u64,
+    /// How long each turn of the hub takes, in microseconds, by when it begins.
+    pub(crate) turn: fn(u64) -> u64,
+    /// When the hub's last turn began, and when the next does.
+    turns: (u64, u64),
 }
 
 impl World {
@@ -293,6 +319,8 @@ impl World {
             rungs: vec![Rung::default()],
             newest: Vec::new(),
             rung_changes: 0,
+            turn: |_| 0,
+            turns: (0, 0),
         }
     }
 
@@ -301,7 +329,12 @@ impl World {
         while self.now < end {
             self.now += MS;
             self.publisher();
-            self.hub();
+            if self.now >= self.turns.1 {
+                let before = std::mem::replace(&mut self.turns.0, self.now);
+                let turn = (self.turn)(self.now);
+                self.turns.1 = self.now + turn;
+                self.hub(if before + 2 * MS < self.now { before } else { self.now });
+            }
             for viewer in &mut self.viewers {
                 viewer.step(self.now);
             }
@@ -309,6 +342,7 @@ impl World {
     }
 
     fn publisher(&mut self) {
+        self.uplink.hear(self.now, self.now);
         while self.demanded.front().is_some_and(|d| d.0 <= self.now) {
             self.demand = self.demanded.pop_front().map(|d| d.1).unwrap_or_default();
         }
@@ -320,6 +354,7 @@ impl World {
             self.uplink.fresh = true;
             self.uplink.ask_at = self.now;
         }
+        self.uplink.pipe.advance(self.now);
         self.uplink.offer(&self.encoded, self.interval, self.now);
     }
 
@@ -346,9 +381,14 @@ impl World {
         }
     }
 
-    fn hub(&mut self) {
-        for picture in self.uplink.step(self.now) {
-            self.uplink.acknowledge(picture, 0, self.now);
+    /// A turn of the hub, which has read nothing since a time.
+    fn hub(&mut self, since: u64) {
+        for viewer in &mut self.viewers {
+            viewer.lane.pipe.advance(self.now);
+            viewer.lane.hear(since, self.now);
+        }
+        for picture in self.uplink.arrived(self.now) {
+            self.uplink.acknowledge(picture, 0, self.now - since, self.now);
             if picture.rung >= self.newest.len() {
                 self.newest.resize(picture.rung + 1, picture);
             }

@@ -13,7 +13,7 @@ use crate::net::connection::Broken;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::Session;
 use crate::text::Untrusted;
-use crate::time::{Micros, now};
+use crate::time::{Micros, micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{AskedPicture, Cause, Control, StreamState, Want, answer, check_name};
 use crate::wire::detection;
@@ -36,6 +36,7 @@ pub(super) struct Hearing<'a> {
     pub(super) requests: &'a mut u32,
     pub(super) room: &'a mut String,
     pub(super) bare: bool,
+    pub(super) unread_since: Option<Micros>,
     pub(super) answers: Vec<Control>,
     /// The streams are to be told.
     pub(super) list_owed: &'a mut bool,
@@ -77,7 +78,8 @@ impl Hearing<'_> {
                 picture.captured = captured;
                 picture.estimated |= estimated;
                 picture.spans.uplink = at.since(captured + spent);
-                self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0 });
+                let waited = micros(at.since(self.unread_since.unwrap_or(at)));
+                self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0, waited });
                 self.publish(picture, at, shared, fresh)
             }
             Packet::Text(text) => {
@@ -139,8 +141,9 @@ impl Hearing<'_> {
             }
         }
         match control {
-            Control::Ack { sequence, backlog } => {
-                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+            Control::Ack { sequence, backlog, .. } => {
+                let backlog = u16::try_from(backlog).unwrap_or(u16::MAX);
+                self.credit.acknowledged_since(sequence, backlog, self.unread_since.unwrap_or(at), at);
             }
             Control::Pong { time, .. } if time <= at.0 => {
                 self.credit.round_trip(at.since(Micros(time)), at);

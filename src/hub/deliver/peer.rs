@@ -101,6 +101,8 @@ pub(super) struct Peer {
     pub(super) listed: bool,
     /// It is on the loop's list of those with more to read than one turn took.
     pub(super) reads_on: bool,
+    /// What is to be read of it came after this time; `None`: nothing is.
+    pub(super) unread_since: Option<Micros>,
     credit: Credit,
     ladder: Ladder,
     asked: Asked,
@@ -189,6 +191,7 @@ impl Peer {
             lists: Rate::new(LIST_EVERY, LISTS_AT_ONCE),
             listed: false,
             reads_on: false,
+            unread_since: None,
             first: newcomer.first,
             key: None,
             stand_in: newcomer.stand_in,
@@ -345,7 +348,11 @@ impl Peer {
         scratch: &mut [u8],
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<Drained, Broken> {
-        self.hear(shared, fresh, |connection, take| connection.read(scratch, take))
+        let drained = self.hear(shared, fresh, |connection, take| connection.read(scratch, take))?;
+        if drained == Drained::Yes {
+            self.unread_since = None;
+        }
+        Ok(drained)
     }
 
     /// Hears what `act` gets out of the connection, and answers in one write.
@@ -400,6 +407,7 @@ impl Peer {
             budget: &mut self.budget,
             room: &mut self.room,
             bare: self.bare,
+            unread_since: self.unread_since,
             requests: &mut self.requests,
             list_owed: &mut self.list_owed,
             answers: Vec::new(),

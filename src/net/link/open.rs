@@ -71,8 +71,9 @@ impl Open {
                 Ok(Vec::new())
             }
             Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
-            Control::Ack { sequence, backlog } => {
-                self.credit.acknowledged(sequence, u16::try_from(backlog).unwrap_or(u16::MAX), at);
+            Control::Ack { sequence, backlog, waited } => {
+                let backlog = u16::try_from(backlog).unwrap_or(u16::MAX);
+                self.credit.acknowledged_since(sequence, backlog, at - Duration::from_micros(waited), at);
                 Ok(Vec::new())
             }
             Control::Welcome { .. } if !self.welcomed => {
