@@ -70,6 +70,13 @@ pub(super) fn start(verbose: u8, quiet: bool) {
     if log::set_logger(limited).is_ok() {
         log::set_max_level(most);
     }
+    // A panic tells as every other line does: what it quotes may have come from outside.
+    std::panic::set_hook(Box::new(|panic| {
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
+        let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
+        log::error!("a fault of this program at {place}: {}; please report it", text.unwrap_or("no words"));
+    }));
 }
 
 /// Tells what was left out and not told yet. Called when the program ends.

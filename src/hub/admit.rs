@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
@@ -57,7 +58,7 @@ impl Admission {
         let accepting = Accepting { shared, door: door.clone(), main, plain: plain.map(|(listener, _)| listener) };
         let thread = std::thread::Builder::new()
             .name("admit".into())
-            .spawn(move || accepting.run(poll))
+            .spawn(move || accepting.run_for_good(poll))
             .map_err(|e| Error::io("cannot start a thread", e))?;
         Ok(Self { address, plain_address, waker, thread: Some(thread), door })
     }
@@ -87,11 +88,21 @@ struct Accepting {
 type Taken = std::result::Result<(), String>;
 
 impl Accepting {
-    fn run(&self, mut poll: Poll) {
+    /// Accepts until the hub stops, whatever goes wrong with one newcomer.
+    fn run_for_good(&self, mut poll: Poll) {
+        while catch_unwind(AssertUnwindSafe(|| self.run(&mut poll))).is_err() {
+            log::error!("a fault of this hub stopped admission; it goes on");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn run(&self, poll: &mut Poll) {
         let mut events = Events::with_capacity(16);
-        // Somebody knocks at the main door and was not let to it yet.
-        let mut knocking = false;
-        let mut wait = None;
+        // The poll tells of each newcomer once, so after a fault somebody may wait untold.
+        while self.accept_plain() && !self.stopping() {}
+        // Somebody may knock at the main door who was not let to it yet.
+        let mut knocking = true;
+        let mut wait = Some(Duration::ZERO);
         loop {
             if let Err(error) = poll.poll(&mut events, wait) {
                 if error.kind() == ErrorKind::Interrupted {

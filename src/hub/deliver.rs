@@ -8,6 +8,7 @@ mod hearing;
 mod latest;
 mod member;
 mod peer;
+mod restart;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
@@ -55,6 +56,9 @@ pub(super) enum Command {
     View(ConnectionId, ConnectionId, Arc<str>),
     /// And not any more.
     Unview(ConnectionId, ConnectionId),
+    /// A fault, to see what becomes of it.
+    #[cfg(test)]
+    Panic,
 }
 
 #[derive(Default)]
@@ -87,11 +91,20 @@ impl Handle {
     }
 
     pub(super) fn command(&self, command: Command) {
+        let mut inbox = self.inbox();
         if let Command::Adopt(_) = command {
             self.connections.fetch_add(1, Ordering::Relaxed);
         }
-        self.inbox().commands.push(command);
+        inbox.commands.push(command);
+        drop(inbox);
         self.wake();
+    }
+
+    /// The loop has lost all that it had: only who waits to be adopted is left.
+    fn count_anew(&self) {
+        let inbox = self.inbox();
+        let waiting = inbox.commands.iter().filter(|command| matches!(command, Command::Adopt(_))).count();
+        self.connections.store(waiting, Ordering::Relaxed);
     }
 
     /// When the loop is gone: lets go whoever was admitted meanwhile.
@@ -163,39 +176,45 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         next_tick: start,
         next_summary: start + SUMMARY,
     };
-    let mut events = Events::with_capacity(1024);
-    let (mut worked, mut returned) = (start, start);
-    while !this.shared.stopping.load(Ordering::Acquire) {
-        let wait = this.wait();
-        let entered = now();
-        this.worked += entered.since(worked);
-        if let Err(error) = this.poll.poll(&mut events, wait)
-            && error.kind() != io::ErrorKind::Interrupted
-        {
-            log::error!("delivery: {error}");
-            break;
-        }
-        worked = now();
-        // Who slept was woken by what came. Who did not may find what came any time since the last look.
-        let before = std::mem::replace(&mut returned, worked);
-        this.came_since = if worked.since(entered) > SLEPT { worked } else { before };
-        this.pictures_first(worked);
-        for event in &events {
-            if event.token() != WAKER {
-                this.ready(event);
-                this.look_for_pictures();
-            }
-        }
-        this.read_on();
-        this.give_out();
-        this.go_on_pacing();
-        this.sum_up_needs();
-        this.tick();
-    }
+    this.serve_for_good();
     this.stop();
 }
 
 impl Loop {
+    /// Serves until the hub stops.
+    fn serve(&mut self) {
+        let mut events = Events::with_capacity(1024);
+        let mut worked = now();
+        let mut returned = worked;
+        while !self.shared.stopping.load(Ordering::Acquire) {
+            let wait = self.wait();
+            let entered = now();
+            self.worked += entered.since(worked);
+            if let Err(error) = self.poll.poll(&mut events, wait)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                log::error!("delivery: {error}");
+                break;
+            }
+            worked = now();
+            // Who slept was woken by what came. Who did not may find what came any time since the last look.
+            let before = std::mem::replace(&mut returned, worked);
+            self.came_since = if worked.since(entered) > SLEPT { worked } else { before };
+            self.pictures_first(worked);
+            for event in &events {
+                if event.token() != WAKER {
+                    self.ready(event);
+                    self.look_for_pictures();
+                }
+            }
+            self.read_on();
+            self.give_out();
+            self.go_on_pacing();
+            self.sum_up_needs();
+            self.tick();
+        }
+    }
+
     fn handle(&self) -> &Handle {
         &self.shared.loops[self.index]
     }
@@ -255,6 +274,8 @@ impl Loop {
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
                 Command::View(member, view, opening) => self.view(member, view, opening),
                 Command::Unview(member, view) => self.unview(member, view),
+                #[cfg(test)]
+                Command::Panic => panic!("a test wants it"),
             }
         }
     }
