@@ -34,7 +34,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(home) = self.home.upgrade() {
             let mut idle = lock(&home);
-            if idle.len() < KEPT {
+            // What was large once is not kept for what is small.
+            let fits = self.bytes.capacity() <= (4 * self.bytes.len()).max(64 * 1024);
+            if fits && idle.len() < KEPT {
                 idle.push(std::mem::take(&mut self.bytes));
             }
         }

@@ -192,6 +192,15 @@ pub(super) struct HubOptions {
         default_value_t = 256
     )]
     pub(super) max_per_address: usize,
+    /// MiB at most for messages that are not whole yet, of all connections together
+    #[arg(
+        long,
+        value_name = "MIB",
+        env = "STREAMFLOW_MAX_MEMORY",
+        help_heading = "Hub in this program",
+        default_value_t = 256
+    )]
+    pub(super) max_memory: usize,
     /// Seconds after which a viewer that takes nothing is dropped
     #[arg(
         long,
@@ -248,6 +257,7 @@ impl HubOptions {
             max_pixels: self.max_pixels(),
             max_pending: self.max_pending,
             max_per_address: self.max_per_address,
+            max_memory: self.max_memory.saturating_mul(1 << 20),
             stuck_after: Duration::from_secs(self.stuck_after.max(1)),
             allow_origin: self.allow_origin.clone(),
             ..HubConfig::default()

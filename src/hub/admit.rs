@@ -2,7 +2,7 @@
 //! are so many at most (`door`).
 
 use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -192,9 +192,16 @@ impl Accepting {
         let socket = TcpStream::from(socket);
         let standing = self.door.knock(socket.try_clone().map_err(|e| e.to_string())?);
         let shared = self.shared.clone();
+        let ended = socket.try_clone().map_err(|e| e.to_string())?;
+        let account = shared.memory.open(address.ip(), move || {
+            // Whoever is gone already need not be told.
+            let _ = ended.shutdown(Shutdown::Both);
+        });
         let greet = move || {
-            let newcomer = greet::Newcomer { socket: &socket, address, shared: &shared, standing: &standing };
+            let newcomer =
+                greet::Newcomer { socket: &socket, address, shared: &shared, standing: &standing, account: &account };
             let heard = newcomer.hear();
+            drop(account);
             standing.goes_in();
             match heard.and_then(|guest| socket.set_nonblocking(true).map(|()| guest)) {
                 Ok(Some(guest)) => hand_over(&shared, mio::net::TcpStream::from_std(socket), guest, place),
@@ -217,6 +224,8 @@ fn hand_over(shared: &Arc<Shared>, socket: mio::net::TcpStream, guest: Guest, pl
     let Guest { address, framing, wish, hello, first, early } = guest;
     let stand_in = matches!(framing, Framing::Multipart(_)).then(|| StandIn::new(shared.placeholders.clone()));
     let place = Box::new(place);
-    let newcomer = Newcomer { id, address, socket, framing, wish, hello, first, early, stand_in, place };
+    let beside = shared.clone();
+    let account = shared.memory.open(address.ip(), move || beside.loop_of(id).command(Command::Evict(id)));
+    let newcomer = Newcomer { id, address, socket, framing, wish, hello, first, early, stand_in, place, account };
     shared.loop_of(id).command(Command::Adopt(Box::new(newcomer)));
 }

@@ -23,6 +23,7 @@ use slab::Slab;
 pub(super) use self::peer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use super::Shared;
+use super::memory::Full;
 use super::stream::Stream;
 use crate::adapt::HUB_BUSY;
 use crate::net::connection::{Broken, Drained};
@@ -50,6 +51,8 @@ pub(super) enum Command {
     Tell(ConnectionId, Control),
     Close(ConnectionId, Control),
     Watch(ConnectionId, Arc<Stream>),
+    /// Its memory is needed for others.
+    Evict(ConnectionId),
     /// A text for somebody in a room.
     Text(ConnectionId, Arc<str>),
     /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
@@ -271,6 +274,7 @@ impl Loop {
                 Command::Tell(id, control) => self.with(id, |peer| peer.tell(&control)),
                 Command::Close(id, control) => self.with(id, |peer| peer.say_bye(&control)),
                 Command::Watch(id, stream) => self.watch(id, &stream),
+                Command::Evict(id) => self.with(id, |_| Err(full())),
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
                 Command::View(member, view, opening) => self.view(member, view, opening),
                 Command::Unview(member, view) => self.unview(member, view),
@@ -487,6 +491,7 @@ impl Loop {
         let mut fresh = Vec::new();
         let read = peer.read(&self.shared, &mut self.scratch, &mut fresh);
         note(&self.shared, self.index, &mut self.fresh, fresh);
+        let read = read.and_then(|drained| peer.account_for().map(|()| drained));
         match read {
             Ok(Drained::Yes) => {}
             Ok(Drained::No) => {
@@ -627,6 +632,10 @@ impl Loop {
             peer.end(&self.shared, &Broken::Closed, now());
         }
     }
+}
+
+fn full() -> Broken {
+    Broken::Full(Full.to_string())
 }
 
 /// Streams with a new picture are for this loop to give out, or for others.

@@ -10,6 +10,7 @@ use super::Shared;
 use super::deliver::Wish;
 use super::door::Standing;
 use super::http::{self, Exchange, Patient, Served};
+use super::memory::Account;
 use crate::net::connection::Framing;
 use crate::net::http::looks_like_http;
 use crate::room::StreamKey;
@@ -40,6 +41,7 @@ pub(super) struct Newcomer<'a> {
     pub(super) address: SocketAddr,
     pub(super) shared: &'a Arc<Shared>,
     pub(super) standing: &'a Standing,
+    pub(super) account: &'a Account,
 }
 
 /// A guest; or none, if it has got its answer and is done.
@@ -52,7 +54,7 @@ impl Newcomer<'_> {
         let patience = self.shared.config.handshake;
         self.socket.set_nonblocking(false)?;
         self.socket.set_write_timeout(Some(patience))?;
-        let mut patient = Patient::new(self.socket, patience);
+        let mut patient = Patient::new(self.socket, self.account, patience);
         let mut bytes = Vec::new();
         while bytes.len() < 8 {
             let mut piece = [0; 8];
@@ -160,10 +162,14 @@ fn first_packet(
     mut decode: impl FnMut(&mut [u8]) -> io::Result<(usize, Option<Packet>)>,
 ) -> io::Result<(Packet, Vec<u8>)> {
     let mut piece = vec![0; 16 * 1024];
+    let mut came = 0;
     loop {
         if let (used, Some(packet)) = decode(&mut bytes)? {
             return Ok((packet, bytes.split_off(used)));
         }
+        // A buffer that grows has twice the room that it needs at most.
+        came += bytes.len();
+        patient.hold(2 * came)?;
         let n = patient.read(&mut piece)?;
         if n == 0 {
             return Err(ErrorKind::UnexpectedEof.into());

@@ -11,6 +11,7 @@ mod edges;
 mod greet;
 mod guests;
 mod http;
+mod memory;
 mod newest;
 mod numbers;
 mod placeholder;
@@ -64,6 +65,9 @@ pub struct HubConfig {
     /// Connections from one address at most, and streams that its members of rooms see, all together; loopback excepted. A
     /// network of 64 bits of IPv6 is one address. Default 256, for many viewers behind one router.
     pub max_per_address: usize,
+    /// Bytes at most of messages and bodies that are not whole yet, and of answers that nobody reads, of all connections
+    /// together. Beyond that the connection that holds most of the address that holds most is closed. Default 256 MiB.
+    pub max_memory: usize,
     /// How long a connection may take to say what it wants. Default 5 s.
     pub handshake: Duration,
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
@@ -89,6 +93,7 @@ impl Default for HubConfig {
             max_pixels: MAX_PIXELS,
             max_pending: 64,
             max_per_address: 256,
+            max_memory: 256 << 20,
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
             allow_origin: Vec::new(),
@@ -137,6 +142,7 @@ impl Hub {
             totals: Totals::default(),
             placeholders: Arc::default(),
             addresses: Arc::new(addresses::Addresses::new(config.max_per_address)),
+            memory: Arc::new(memory::Memory::new(config.max_memory)),
             crowd: Mutex::default(),
             guests: Default::default(),
             pollers: Default::default(),
@@ -208,6 +214,7 @@ struct Shared {
     totals: Totals,
     placeholders: Arc<placeholder::Placeholders>,
     addresses: Arc<addresses::Addresses>,
+    memory: Arc<memory::Memory>,
     /// Who is in a room, and sees all others in it.
     crowd: Mutex<edges::rooms::Crowd>,
     /// Who publishes without a connection, picture by picture.

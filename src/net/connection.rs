@@ -42,6 +42,9 @@ pub enum Broken {
     /// The other side broke the protocol.
     #[error("protocol broken: {0}")]
     Wire(#[from] WireError),
+    /// It holds more memory than there is; the text says so.
+    #[error("{0}")]
+    Full(String),
     /// Control messages pile up: the other side does not read.
     #[error("the other side does not read")]
     Stuck,
@@ -135,6 +138,17 @@ impl Connection {
     #[must_use]
     pub fn framing(&self) -> &Framing {
         &self.framing
+    }
+
+    /// How much memory it takes for what has come and is not whole, and for what waits to be sent.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.framing.held() + self.unread.capacity() + self.waiting.capacity()
+    }
+
+    /// Gives back what is kept for what is to come, as when nothing has come for a while.
+    pub fn rest(&mut self) {
+        self.framing.rest();
     }
 
     /// Reads what is there and gives every packet to `take`, as many as one turn allows. `scratch` is overwritten.

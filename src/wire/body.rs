@@ -107,6 +107,12 @@ impl WholeBody {
         }
     }
 
+    /// How much memory it takes so far.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// What has come.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
@@ -140,6 +146,18 @@ impl PictureBody {
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.pictures, self.broken + self.parts.broken())
+    }
+
+    /// How much memory what is under way takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.parts.held() + self.plain.capacity()
+    }
+
+    /// Gives back what is kept for what is to come.
+    pub fn rest(&mut self) {
+        self.parts.rest();
+        self.plain = Vec::new();
     }
 
     /// How many bytes the picture that is under way lacks, if it said how long it is.

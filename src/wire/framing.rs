@@ -27,6 +27,17 @@ impl Deframer {
         Self { prefix: [0; PREFIX], have: 0, left: 0, assembler: Assembler::new(max_picture) }
     }
 
+    /// How much memory what is under way takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.assembler.held()
+    }
+
+    /// Gives back what is kept for what is to come.
+    pub fn rest(&mut self) {
+        self.assembler.rest();
+    }
+
     /// Changes the limit on pictures, as when a peer has been admitted.
     pub fn set_max_picture(&mut self, max_picture: usize) {
         self.assembler.set_max_picture(max_picture);

@@ -96,6 +96,17 @@ impl Multipart {
         self.broken
     }
 
+    /// How much memory what is under way takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Gives back what is kept for what is to come.
+    pub fn rest(&mut self) {
+        self.bytes.shrink_to(2 * self.bytes.len());
+    }
+
     /// How many bytes the part that is under way lacks, if it said how long it is.
     #[must_use]
     pub fn missing(&self) -> usize {

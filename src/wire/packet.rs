@@ -109,6 +109,21 @@ impl Assembler {
         HEADER + (self.max_picture + MAX_METADATA).max(MAX_CONTROL)
     }
 
+    /// How much memory the packet that is under way takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        if self.have == 0 { 0 } else { self.data.capacity() + self.metadata.capacity() }
+    }
+
+    /// Gives back what is kept for the packets to come. Only between two packets.
+    pub fn rest(&mut self) {
+        if self.have == 0 {
+            self.pool = Pool::default();
+            self.data = self.pool.take();
+            self.metadata = Vec::new();
+        }
+    }
+
     /// Changes the limit on pictures, as when a peer has been admitted.
     pub fn set_max_picture(&mut self, max_picture: usize) {
         self.max_picture = max_picture;

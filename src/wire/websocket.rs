@@ -83,6 +83,17 @@ impl Reader {
         self.end
     }
 
+    /// How much memory what is under way takes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.assembler.held() + self.text.capacity()
+    }
+
+    /// Gives back what is kept for what is to come.
+    pub fn rest(&mut self) {
+        self.assembler.rest();
+    }
+
     /// Changes the limit on pictures, as when a peer has been admitted.
     pub fn set_max_picture(&mut self, max_picture: usize) {
         self.assembler.set_max_picture(max_picture);

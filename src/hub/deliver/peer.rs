@@ -19,6 +19,7 @@ use crate::credit::{Credit, Verdict};
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
+use crate::hub::memory::Account;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::stream::Stream;
@@ -38,6 +39,9 @@ const METRICS: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 /// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
 const BARE_SILENCE: Duration = Duration::from_secs(60);
+
+/// After so long without a byte a connection keeps no buffers for more.
+const REST: Duration = Duration::from_secs(1);
 
 /// A list of streams is made for each who asks so many times at once, and then once each so often.
 const LISTS_AT_ONCE: u32 = 8;
@@ -75,6 +79,8 @@ pub(in crate::hub) struct Newcomer {
     pub(in crate::hub) stand_in: Option<StandIn>,
     /// Given back when the connection ends: its place among those of its address.
     pub(in crate::hub) place: Box<dyn Send>,
+    /// What it holds.
+    pub(in crate::hub) account: Account,
 }
 
 pub(super) enum Role {
@@ -138,6 +144,9 @@ pub(super) struct Peer {
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
     _place: Box<dyn Send>,
+    account: Account,
+    /// How much had come when it was last seen to be busy, and when.
+    busy_at: (Micros, u64),
 }
 
 impl Peer {
@@ -198,6 +207,8 @@ impl Peer {
             numbers,
             beat,
             _place: newcomer.place,
+            account: newcomer.account,
+            busy_at: (now, 0),
         };
         (peer, newcomer.wish, newcomer.early)
     }
@@ -442,9 +453,26 @@ impl Peer {
         done
     }
 
+    /// Counts the memory that it takes now.
+    pub(super) fn account_for(&mut self) -> Result<(), Broken> {
+        self.account.hold(self.connection.held()).map_err(|full| Broken::Full(full.to_string()))
+    }
+
+    /// Gives back what is kept for more when nothing has come for a while.
+    fn rest(&mut self, now: Micros) {
+        if self.connection.bytes_in != self.busy_at.1 {
+            self.busy_at = (now, self.connection.bytes_in);
+        } else if now.since(self.busy_at.0) >= REST {
+            self.busy_at.0 = now;
+            self.connection.rest();
+        }
+    }
+
     /// Heartbeat, deadlines, metrics.
     pub(super) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
         self.requests = 0;
+        self.rest(now);
+        self.account_for()?;
         if let Some(until) = self.closing {
             let all_said = self.connection.is_idle();
             if all_said {
@@ -537,13 +565,16 @@ impl Peer {
 
     /// The connection is over: sums, and the line about it.
     pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
-        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck);
+        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Full(_));
         self.metrics.errors += u64::from(broken);
         self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
         if let (Broken::Wire(error), true) = (why, self.session.is_some()) {
             let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };
             let _ = self.connection.send_control(&bye);
+        }
+        if let Broken::Full(reason) = why {
+            let _ = self.connection.send_control(&Control::Bye { cause: Cause::Refused, reason: reason.clone() });
         }
     }
 

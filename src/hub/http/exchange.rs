@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::{Served, unreadable};
 use crate::hub::Shared;
+use crate::hub::memory::Account;
 use crate::net::http::{self, BadHead, Request, reason};
 use crate::wire::body::{Length, Refused, WholeBody, length_of};
 use crate::wire::names;
@@ -18,12 +19,18 @@ const BODY: Duration = Duration::from_secs(30);
 pub(in crate::hub) struct Patient<'a> {
     pub(in crate::hub) socket: &'a TcpStream,
     until: Instant,
+    account: &'a Account,
 }
 
 impl<'a> Patient<'a> {
     /// From now on.
-    pub(in crate::hub) fn new(socket: &'a TcpStream, patience: Duration) -> Self {
-        Self { socket, until: Instant::now() + patience }
+    pub(in crate::hub) fn new(socket: &'a TcpStream, account: &'a Account, patience: Duration) -> Self {
+        Self { socket, until: Instant::now() + patience, account }
+    }
+
+    /// So much memory is held for what is under way.
+    pub(in crate::hub) fn hold(&self, bytes: usize) -> io::Result<()> {
+        self.account.hold(bytes).map_err(|full| io::Error::new(ErrorKind::OutOfMemory, full))
     }
 
     /// Has so much time from now on.
@@ -223,7 +230,11 @@ impl<'a> Exchange<'a> {
             bytes.extend_from_slice(body);
         }
         self.patient.extend(BODY);
+        // Whoever does not read its answer holds it.
+        self.patient.hold(bytes.len())?;
         self.patient.write_all(&bytes)?;
+        drop(bytes);
+        self.patient.hold(0)?;
         if keep {
             Ok(Served::Again(self.patient, self.rest))
         } else {
@@ -254,8 +265,15 @@ impl<'a> Exchange<'a> {
                 Err(refused) => return Ok(Err(refused)),
             }
             raw.clear();
+            if let Err(full) = self.patient.hold(body.held()) {
+                return Ok(Err((503, full.to_string())));
+            }
             more(&mut self.patient, &mut raw)?;
         };
+        // What is made of it takes about as much again, twice over.
+        if let Err(full) = self.patient.hold(3 * body.held()) {
+            return Ok(Err((503, full.to_string())));
+        }
         self.rest = raw.split_off(used);
         self.drained = ends;
         Ok(Ok(body.into_bytes()))

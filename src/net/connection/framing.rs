@@ -73,6 +73,26 @@ impl Framing {
             Self::Body(_) => "post",
         }
     }
+    /// How much memory the message that is under way takes.
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Native(deframer) => deframer.held(),
+            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.held(),
+            Self::Body(body) => body.held(),
+            Self::Plain | Self::Multipart(_) => 0,
+        }
+    }
+
+    /// Gives back what is kept for messages to come.
+    pub(super) fn rest(&mut self) {
+        match self {
+            Self::Native(deframer) => deframer.rest(),
+            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.rest(),
+            Self::Body(body) => body.rest(),
+            Self::Plain | Self::Multipart(_) => {}
+        }
+    }
+
     /// How many bytes the message that is under way lacks, as far as it says so.
     pub(super) fn missing(&self) -> usize {
         match self {
