@@ -63,7 +63,7 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
-        state.publisher_clock = None;
+        (state.publisher_clock, state.hub_clock) = (None, None);
         state.carries = None;
         state.busy = None;
     }
@@ -103,6 +103,7 @@ impl LinkUser for Downlink {
         let sequence = picture.sequence;
         let mut state = self.shared.lock();
         state.meter.received(&picture, received);
+        state.hub_clock_of_picture = state.hub_clock;
         state.meter.counts.metadata =
             picture.metadata.as_ref().and_then(|text| serde_json::from_str(text).ok()).filter(is_flat);
         drop(state);

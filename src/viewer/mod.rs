@@ -204,6 +204,8 @@ struct Watched {
     publisher_clock: Option<u64>,
     /// How far off the hub's clock may be.
     hub_clock: Option<Duration>,
+    /// The same when the newest picture came: what was not known then does not tell how far off its age is.
+    hub_clock_of_picture: Option<Duration>,
     ever_connected: bool,
     over: Option<Error>,
 }
@@ -226,6 +228,7 @@ impl Watched {
             heard: Micros(0),
             publisher_clock: None,
             hub_clock: None,
+            hub_clock_of_picture: None,
             ever_connected: false,
             over: None,
         }
@@ -247,7 +250,7 @@ impl Watched {
             // The publisher knows how large its own quality is; of another, what comes tells.
             report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
         }
-        if let (Some(publisher), Some(hub)) = (self.publisher_clock, self.hub_clock) {
+        if let (Some(publisher), Some(hub)) = (self.publisher_clock, self.hub_clock_of_picture) {
             report.age_error_ms = Some(round(millis(Duration::from_micros(publisher) + hub)));
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
