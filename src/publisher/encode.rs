@@ -1,6 +1,8 @@
 //! The thread that has the encoder: takes the newest frame and makes of it the pictures that somebody watches.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{Builder, JoinHandle, Thread};
 use std::time::Duration;
 
 use mio::Waker;
@@ -9,14 +11,18 @@ use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
 use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
 use crate::buffer::{Buffer, Pool};
+use crate::error::Error;
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
-use crate::jpeg::Encoder;
+use crate::jpeg::{Encoder, Look, TOO_LONG, Watch};
 use crate::mailbox::{Receiver, Sender, Taken};
 use crate::time::{Micros, millis, now};
 use crate::wire::jpeg;
 
 /// How long the thread sleeps at most before it looks whether the program ends, or a viewer came to a still picture.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How often the thread is looked at.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// What the pictures of a frame are encoded for, in the places of the demand; `None` for a rung that is left out.
 pub(super) type Supply = [Option<Rung>; MOST_RUNGS];
@@ -35,12 +41,34 @@ impl Pictures {
     }
 }
 
-pub(super) struct Encode {
-    shared: Arc<Shared>,
+/// What the threads share that encode: one at a time, and those that were given up go when they come back.
+pub(super) struct Ends {
     frames: Receiver<Frame>,
     spent: crossbeam_channel::Sender<Frame>,
     pictures: Sender<Pictures>,
     waker: Arc<Waker>,
+    /// The number of the last frame.
+    sequence: AtomicU32,
+    watch: Watch,
+}
+
+impl Ends {
+    pub(super) fn new(
+        frames: Receiver<Frame>,
+        spent: crossbeam_channel::Sender<Frame>,
+        pictures: Sender<Pictures>,
+        waker: Arc<Waker>,
+    ) -> Self {
+        Self { frames, spent, pictures, waker, sequence: AtomicU32::new(0), watch: Watch::new(TOO_LONG) }
+    }
+}
+
+pub(super) struct Encode {
+    shared: Arc<Shared>,
+    ends: Arc<Ends>,
+    /// The number of this thread, and that another has its place.
+    turn: u64,
+    given_up: bool,
     encoder: Encoder,
     pool: Pool,
     sequence: u32,
@@ -60,21 +88,14 @@ pub(super) struct Encode {
 }
 
 impl Encode {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        frames: Receiver<Frame>,
-        spent: crossbeam_channel::Sender<Frame>,
-        pictures: Sender<Pictures>,
-        waker: Arc<Waker>,
-    ) -> crate::Result<Self> {
+    pub(super) fn new(shared: Arc<Shared>, ends: Arc<Ends>, turn: u64) -> crate::Result<Self> {
         let encoder = Encoder::new()?;
         let fits = std::array::from_fn(|_| Fit::new(shared.config.min_quality));
         Ok(Self {
             shared,
-            frames,
-            spent,
-            pictures,
-            waker,
+            ends,
+            turn,
+            given_up: false,
             encoder,
             pool: Pool::default(),
             sequence: 0,
@@ -89,7 +110,67 @@ impl Encode {
         })
     }
 
-    pub(super) fn run(mut self) {
+    /// Encodes until there are no more frames, on another thread when a call of the codec takes too long.
+    pub(super) fn run(self) {
+        let (shared, ends) = (self.shared.clone(), self.ends.clone());
+        let mut worker = self.start();
+        loop {
+            std::thread::park_timeout(LOOK);
+            match worker {
+                Ok(thread) if thread.is_finished() => {
+                    if let Err(panic) = thread.join() {
+                        std::panic::resume_unwind(panic);
+                    }
+                    return;
+                }
+                Err(error) => return shared.end(Err(Error::io("cannot start a thread", error))),
+                Ok(_) => {}
+            }
+            match ends.watch.look(now()) {
+                Look::Fine => {}
+                Look::Replace(turn) => {
+                    log::warn!("encoding a frame takes longer than {TOO_LONG:?}: it is left out");
+                    shared.lock().counts.broken += 1;
+                    match Self::new(shared.clone(), ends.clone(), turn) {
+                        Ok(next) => worker = next.start(),
+                        Err(error) => return shared.end(Err(error)),
+                    }
+                }
+                Look::Hangs => log::error!("encoding hangs: too many frames take longer than {TOO_LONG:?}"),
+            }
+        }
+    }
+
+    fn start(self) -> std::io::Result<JoinHandle<()>> {
+        /// Wakes who watches, also where the thread panics.
+        struct Wakes(Thread);
+        impl Drop for Wakes {
+            fn drop(&mut self) {
+                self.0.unpark();
+            }
+        }
+        let wakes = Wakes(std::thread::current());
+        Builder::new().name("encode".into()).spawn(move || {
+            let _wakes = wakes;
+            self.work();
+        })
+    }
+
+    /// Does something with the encoder, if it is still this thread's turn; and only then says what came of it.
+    fn codec<T>(&mut self, act: impl FnOnce(&mut Encoder) -> crate::Result<T>) -> Result<T, String> {
+        if !self.ends.watch.begins(self.turn, now()) {
+            self.given_up = true;
+            return Err("another thread goes on".into());
+        }
+        let done = act(&mut self.encoder);
+        if !self.ends.watch.ends(self.turn) {
+            self.given_up = true;
+            return Err("the encoder took too long".into());
+        }
+        done.map_err(|e| e.to_string())
+    }
+
+    fn work(mut self) {
         // The last frame stays here while nobody watches, so that the first viewer of a slow source has it at once. Not
         // once the source is closed: from then on it is old, and another is on its way when somebody comes.
         let mut kept: Option<Frame> = None;
@@ -97,7 +178,10 @@ impl Encode {
             let until_budget = self.budget.next().since(now());
             let patience =
                 if kept.is_some() && !until_budget.is_zero() { PATIENCE.min(until_budget) } else { PATIENCE };
-            match self.frames.take(patience) {
+            if self.given_up {
+                return;
+            }
+            match self.ends.frames.take(patience) {
                 Taken::Value(frame) => {
                     let (demand, asleep) = self.demand();
                     if demand.viewers > 0 {
@@ -143,7 +227,7 @@ impl Encode {
     fn give_back(&self, frame: Option<Frame>) {
         if let Some(frame) = frame {
             // When there is no room, the frame is freed: there are enough.
-            let _ = self.spent.try_send(frame);
+            let _ = self.ends.spent.try_send(frame);
         }
     }
 
@@ -174,7 +258,7 @@ impl Encode {
 
     fn frame(&mut self, frame: &Frame, demand: &Demand, begun: Micros) {
         let config = &self.shared.config;
-        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence = self.ends.sequence.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         let (scale, carries) = {
             let state = self.shared.lock();
             (state.opened.as_ref().is_none_or(|o| o.scale), state.carries)
@@ -192,7 +276,8 @@ impl Encode {
             Ok(pictures) => pictures,
             Err(why) => {
                 log::debug!("a broken frame: {why}");
-                self.shared.lock().counts.broken += 1;
+                // One that took too long was counted when it was given up.
+                self.shared.lock().counts.broken += u64::from(!self.given_up);
                 return;
             }
         };
@@ -211,7 +296,7 @@ impl Encode {
 
     /// Gives a picture to the link, beside those of the same frame that it has not taken yet.
     fn hand_over(&self, picture: Arc<Picture>, supply: Supply) {
-        let old = self.pictures.put_or_join(Pictures { supply, pictures: vec![picture] }, |waiting, new| {
+        let old = self.ends.pictures.put_or_join(Pictures { supply, pictures: vec![picture] }, |waiting, new| {
             if waiting.sequence() != new.sequence() {
                 return Some(new);
             }
@@ -222,7 +307,7 @@ impl Encode {
             self.shared.lock().counts.skipped += 1;
         }
         // It fails only when the link is gone.
-        let _ = self.waker.wake();
+        let _ = self.ends.waker.wake();
     }
 
     /// A camera's own JPEG, cut at its true end and with its tables.
@@ -249,7 +334,7 @@ impl Encode {
             self.fit_for(at, size_of(*rung, size));
         }
         let mut shares = self.shares(rungs, carries);
-        self.encoder.load(frame, size).map_err(|e| e.to_string())?;
+        self.codec(|encoder| encoder.load(frame, size))?;
         // One does for both as long as it has its full size.
         let own = rungs.iter().position(|rung| *rung == Rung::default());
         let pinned = rungs.iter().position(|rung| *rung == Rung::FULL);
@@ -330,7 +415,7 @@ impl Encode {
         let mut encoding = choose(&mut self.fits[at]);
         for _ in 0..2 {
             data.clear();
-            self.encoder.compress(scaled(size, encoding), encoding.quality, data).map_err(|e| e.to_string())?;
+            self.codec(|encoder| encoder.compress(scaled(size, encoding), encoding.quality, data))?;
             if !self.fits[at].encoded(encoding, data.len(), bytes) {
                 break;
             }

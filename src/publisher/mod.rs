@@ -119,9 +119,10 @@ impl Publisher {
         let mut this = Self { shared: shared.clone(), link: Some(link), threads: Vec::new() };
         let capture =
             capture::Capture { shared: shared.clone(), frames: frames_in, spent: spent_out, waker: waker.clone() };
-        let encode = encode::Encode::new(shared, frames_out, spent_in, pictures_in, waker)?;
+        let ends = Arc::new(encode::Ends::new(frames_out, spent_in, pictures_in, waker));
+        let encode = encode::Encode::new(shared, ends, 0)?;
         this.spawn("capture", move || capture.run(source))?;
-        this.spawn("encode", move || encode.run())?;
+        this.spawn("encode watch", move || encode.run())?;
         Ok(this)
     }
 
