@@ -15,8 +15,6 @@ pub mod frame;
 pub mod http;
 #[path = "../../src/jpeg/mod.rs"]
 pub mod jpeg;
-#[path = "../../src/session.rs"]
-pub mod session;
 #[path = "../../src/text.rs"]
 pub mod text;
 #[path = "../../src/time.rs"]
@@ -25,6 +23,13 @@ pub mod time;
 pub mod wire;
 
 pub use error::{Error, Result};
+pub use tree::session;
+
+/// What has files beside it is found as in the crate itself.
+#[path = "../../src"]
+mod tree {
+    pub mod session;
+}
 
 pub mod net {
     pub use crate::http;
