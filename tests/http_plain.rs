@@ -268,6 +268,51 @@ fn a_connection_is_kept_open_for_the_next_request_and_head_brings_no_body() {
 }
 
 #[test]
+fn a_strangers_name_that_leads_here_is_not_answered() {
+    limited(|| {
+        let hub = hub_with(|c| c.public_url = vec!["https://cams.example.org".into()]);
+        let socket = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let ask = |request: &str| {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("{request}\r\n").as_bytes());
+            http.head().status
+        };
+        for host in
+            ["127.0.0.1:8002", "[::1]", "localhost", "Hub", "desk.local.", "cam.internal", "cams.example.org:443"]
+        {
+            assert_eq!(ask(&format!("GET /api/streams HTTP/1.1\r\nHost: {host}\r\n")), 200, "{host}");
+            assert_eq!(ask(&format!("GET /ws HTTP/1.1\r\nHost: {host}\r\n{socket}")), 101, "{host}");
+        }
+        for host in ["evil.test", "EVIL.test.:8002", "127.0.0.1.evil.test", "xn--lcalhost-n0a.test"] {
+            let origin = format!("Host: {host}\r\nOrigin: http://{host}\r\n");
+            for path in ["/", "/snapshot", "/api/streams", "/stream", "/nothing"] {
+                assert_eq!(ask(&format!("GET {path} HTTP/1.1\r\n{origin}")), 421, "{host}{path}");
+            }
+            assert_eq!(ask(&format!("POST /api/publish/main/x HTTP/1.1\r\n{origin}Content-Length: 0\r\n")), 421);
+            assert_eq!(ask(&format!("GET /ws HTTP/1.1\r\n{origin}{socket}")), 421, "{host}");
+            assert_eq!(ask(&format!("GET /health HTTP/1.0\r\nHost: {host}\r\n")), 421, "{host}");
+            // In absolute form the target counts, and Host does not.
+            assert_eq!(ask(&format!("GET http://{host}/health HTTP/1.1\r\nHost: localhost\r\n")), 421, "{host}");
+        }
+        assert_eq!(ask("GET HTTP://localhost:1/health HTTP/1.1\r\nHost: evil.test\r\n"), 200);
+        assert_eq!(ask("GET /health HTTP/1.0\r\n"), 200, "a program of long ago");
+        for wrong in [
+            "Host: a\r\nHost: a\r\n",
+            "",
+            "Host:\r\n",
+            "Host: localhost@evil.test\r\n",
+            "Host: evil.test@localhost\r\n",
+        ] {
+            assert_eq!(ask(&format!("GET /health HTTP/1.1\r\n{wrong}")), 400, "{wrong:?}");
+        }
+        let mut http = Http::connect(hub.address());
+        http.send(b"GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n");
+        assert!(http.answer().text().contains("--public-url http://evil.test"), "it says what to do");
+    });
+}
+
+#[test]
 fn pages_from_elsewhere_may_only_what_was_allowed() {
     limited(|| {
         let hub = hub_with(|c| c.allow_origin = vec!["https://good.example".into()]);

@@ -219,6 +219,16 @@ pub(super) struct HubOptions {
         value_delimiter = ','
     )]
     pub(super) allow_origin: Vec<String>,
+    /// A URL under which this hub is reached, as https://cams.example.org; may be given more than once. Without it, the
+    /// hub answers by IP address, by names of one word, of this machine and of the own network (.local, .internal)
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "STREAMFLOW_PUBLIC_URL",
+        help_heading = "Hub in this program",
+        value_delimiter = ','
+    )]
+    pub(super) public_url: Vec<String>,
 }
 
 impl HubOptions {
@@ -260,6 +270,7 @@ impl HubOptions {
             max_memory: self.max_memory.saturating_mul(1 << 20),
             stuck_after: Duration::from_secs(self.stuck_after.max(1)),
             allow_origin: self.allow_origin.clone(),
+            public_url: self.public_url.clone(),
             ..HubConfig::default()
         })
     }

@@ -31,6 +31,7 @@ use crate::frame::MAX_PIXELS;
 use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
+use crate::wire::host::HostNames;
 use crate::wire::jpeg;
 use crate::wire::packet;
 use deliver::{Command, Handle};
@@ -75,6 +76,9 @@ pub struct HubConfig {
     /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
     /// but the hub's own and those of this machine.
     pub allow_origin: Vec<String>,
+    /// URLs under which the hub is reached by names of the DNS, as `https://cams.example.org`: it answers HTTP requests
+    /// for these hosts beside those that no stranger can register. Default: none.
+    pub public_url: Vec<String>,
     /// How long it waits for clients of other protocols than its own.
     pub edge_times: EdgeTimes,
     /// Delivery threads; 0, the default: one a core, four at most.
@@ -97,6 +101,7 @@ impl Default for HubConfig {
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
             allow_origin: Vec::new(),
+            public_url: Vec::new(),
             edge_times: EdgeTimes::default(),
             threads: 0,
         }
@@ -119,6 +124,7 @@ impl Hub {
         if config.max_picture < 1024 || config.max_picture > 1 << 30 {
             return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
         }
+        let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
             n => n.min(64),
@@ -146,6 +152,7 @@ impl Hub {
             crowd: Mutex::default(),
             guests: Default::default(),
             pollers: Default::default(),
+            host_names,
             started: now(),
             config,
         });
@@ -207,6 +214,8 @@ impl Drop for Hub {
 /// What all threads of a hub share.
 struct Shared {
     config: HubConfig,
+    /// As whom it answers HTTP requests.
+    host_names: HostNames,
     registry: Mutex<Registry>,
     loops: Vec<Handle>,
     serial: AtomicU64,

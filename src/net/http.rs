@@ -11,6 +11,8 @@ const MAX_FIELDS: usize = 64;
 pub struct Request {
     /// `GET`, …
     pub method: String,
+    /// The authority of a target in absolute form (RFC 9112, section 3.2.2), which counts in the place of `Host`.
+    pub authority: Option<String>,
     /// The path, percent-encoded as it came.
     pub path: String,
     /// What came after `?`.
@@ -59,6 +61,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, BadHead> {
     match parsed.parse(bytes) {
         Ok(httparse::Status::Complete(length)) if length <= MAX_HEAD => {
             let target = parsed.path.unwrap_or("/");
+            let (authority, target) = absolute(target).map_or((None, target), |(a, rest)| (Some(a.to_string()), rest));
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let fields = parsed
                 .headers
@@ -66,6 +69,7 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, BadHead> {
                 .map(|h| (h.name.to_ascii_lowercase(), String::from_utf8_lossy(h.value).trim().to_string()));
             let request = Request {
                 method: parsed.method.unwrap_or_default().to_string(),
+                authority,
                 path: path.to_string(),
                 query: query.to_string(),
                 fields: fields.collect(),
@@ -77,6 +81,16 @@ pub fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, BadHead> {
         Ok(_) | Err(httparse::Error::TooManyHeaders) => Err(BadHead::TooLong),
         Err(error) => Err(BadHead::Malformed(error.to_string())),
     }
+}
+
+/// Authority and path of a target in absolute form.
+fn absolute(target: &str) -> Option<(&str, &str)> {
+    let rest = ["http://", "https://", "ws://", "wss://"].iter().find_map(|scheme| {
+        let begins = target.get(..scheme.len())?.eq_ignore_ascii_case(scheme);
+        begins.then(|| &target[scheme.len()..])
+    })?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    Some((authority, if path.starts_with('/') { path } else { "/" }))
 }
 
 /// Whether the first bytes of a connection begin an HTTP request.
@@ -103,6 +117,7 @@ pub fn reason(status: u16) -> &'static str {
         413 => "Content Too Large",
         415 => "Unsupported Media Type",
         417 => "Expectation Failed",
+        421 => "Misdirected Request",
         431 => "Request Header Fields Too Large",
         503 => "Service Unavailable",
         _ => "Error",

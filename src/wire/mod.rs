@@ -6,6 +6,7 @@ pub mod chunked;
 pub mod control;
 pub mod detection;
 pub mod framing;
+pub mod host;
 pub mod jpeg;
 pub mod jpeg_split;
 pub mod json;

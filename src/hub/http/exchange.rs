@@ -10,6 +10,7 @@ use crate::hub::Shared;
 use crate::hub::memory::Account;
 use crate::net::http::{self, BadHead, Request, reason};
 use crate::wire::body::{Length, Refused, WholeBody, length_of};
+use crate::wire::host::Host;
 use crate::wire::names;
 
 /// How long a body of one request may take to come, and an answer to go.
@@ -112,28 +113,49 @@ impl<'a> Exchange<'a> {
     /// What is wrong with any request, whatever its path.
     pub(in crate::hub) fn check(&self) -> Result<(), Refused> {
         let request = &self.request;
-        if request.http11 && request.field("host").is_none() {
-            return Err((400, "a request of HTTP/1.1 needs a Host field".into()));
+        let host = self.host()?;
+        if let Some(host) = host.as_ref().filter(|host| !self.shared.host_names.has(host)) {
+            let why = format!("this hub does not answer as {host}; its --public-url http://{host} would let it");
+            log::warn!("{}: {why}", self.peer());
+            return Err((421, why));
         }
         length_of(&request.fields)?;
         let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        if (!harmless || request.field("upgrade").is_some()) && !self.origin_may() {
+        if (!harmless || request.field("upgrade").is_some()) && !self.origin_may(host.as_ref()) {
             return Err((403, "pages of this origin may not use this hub; its --allow-origin would let them".into()));
         }
         Ok(())
     }
 
-    /// Whether the page that asks, if it is one, may: this hub's own, one of this machine, or one that was allowed.
-    fn origin_may(&self) -> bool {
+    /// The host that the request names. A client of HTTP/1.0 need not name one; every browser does.
+    fn host(&self) -> Result<Option<Host>, Refused> {
+        let mut fields = self.request.fields.iter().filter(|(name, _)| name == "host").map(|(_, value)| value.as_str());
+        let field = fields.next();
+        if fields.next().is_some() {
+            return Err((400, "a request has one Host field".into()));
+        }
+        if self.request.http11 && field.is_none() {
+            return Err((400, "a request of HTTP/1.1 needs a Host field".into()));
+        }
+        // RFC 9112, section 3.2.2: with a target in absolute form, Host does not count.
+        let Some(named) = self.request.authority.as_deref().or(field) else { return Ok(None) };
+        Host::parse(named).map(Some).ok_or_else(|| (400, "the request names a host that is no name of a host".into()))
+    }
+
+    /// Whoever asks, for the log.
+    fn peer(&self) -> String {
+        self.patient.socket.peer_addr().map_or_else(|_| "somebody".into(), |address| address.to_string())
+    }
+
+    /// Whether the page that asks, if it is one, may: this hub's own, also behind a proxy that has told the hub another
+    /// name, one of this machine, or one that was allowed.
+    fn origin_may(&self, ours: Option<&Host>) -> bool {
         let Some(origin) = self.request.field("origin") else { return true };
         if self.allowed_origin().is_some() {
             return true;
         }
-        let Some(host) = host_of(origin.split_once("://").map_or("", |(_, rest)| rest)) else { return false };
-        let ours = self.request.field("host").and_then(host_of);
-        let loopback = host == "localhost"
-            || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        loopback || ours.is_some_and(|ours| ours.eq_ignore_ascii_case(host))
+        let page = origin.split_once("://").and_then(|(_, authority)| Host::parse(authority));
+        page.is_some_and(|page| page.is_loopback() || ours == Some(&page) || self.shared.host_names.has_added(&page))
     }
 
     /// The origin of the request, if it is one that `--allow-origin` names.
@@ -330,15 +352,6 @@ impl<'a> Exchange<'a> {
     }
 }
 
-/// The host of an authority, without its port.
-fn host_of(authority: &str) -> Option<&str> {
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => &authority[..rest.find(']')? + 2],
-        None => authority.split(':').next()?,
-    };
-    (!host.is_empty()).then_some(host)
-}
-
 fn more(patient: &mut Patient<'_>, into: &mut Vec<u8>) -> io::Result<()> {
     let start = into.len();
     into.resize(start + 16 * 1024, 0);
@@ -356,18 +369,5 @@ fn linger(patient: &mut Patient<'_>) {
         if !matches!(patient.read(&mut rest), Ok(1..)) {
             break;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_host_is_found_beside_its_port() {
-        assert_eq!(host_of("hub.local:8002"), Some("hub.local"));
-        assert_eq!(host_of("[::1]:8002"), Some("[::1]"));
-        assert_eq!(host_of("[::1"), None);
-        assert_eq!(host_of(""), None);
     }
 }

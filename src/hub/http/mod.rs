@@ -3,6 +3,7 @@
 
 mod api;
 mod exchange;
+mod machine;
 mod metrics;
 mod page;
 mod publish;
@@ -14,6 +15,7 @@ use std::io;
 
 pub(super) use self::api::unix_seconds;
 pub(super) use self::exchange::{Exchange, Patient};
+pub(super) use self::machine::host_names;
 use super::deliver::Wish;
 use crate::net::connection::Framing;
 use crate::net::http;

@@ -113,6 +113,14 @@ impl<U: LinkUser> Runner<U> {
                     }
                     tried = half.handshake();
                 }
+                Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer)))
+                    if answer.status() == 421 =>
+                {
+                    let host = &hub.host;
+                    let why =
+                        format!("the hub at {hub} does not answer as {host}: it needs --public-url http://{host}");
+                    return Err(Outcome::Again(why));
+                }
                 Err(tungstenite::HandshakeError::Failure(error)) => return Err(failed(error.to_string())),
             }
         }
