@@ -38,6 +38,7 @@ impl Peer {
             program: String::new(),
             replace: false,
             instance: 0,
+            publisher: 0,
             can: Vec::new(),
             want: Want::default(),
         }));

@@ -61,6 +61,9 @@ pub enum Refusal {
     /// The limit on publishers is reached.
     #[error("this hub takes {0} publishers and has them all")]
     Publishers(usize),
+    /// One address may publish so many streams without a connection.
+    #[error("one address publishes {0} streams picture by picture, and has them all")]
+    Posted(usize),
     /// The limit on viewers is reached.
     #[error("this hub takes {0} viewers and has them all")]
     Viewers(usize),
@@ -304,6 +307,12 @@ impl Rooms {
     #[must_use]
     pub fn is_published(&self, key: &StreamKey) -> bool {
         self.streams.get(key).is_some_and(|s| s.publisher.is_some())
+    }
+
+    /// Who publishes under this name now.
+    #[must_use]
+    pub fn publisher_of(&self, key: &StreamKey) -> Option<ConnectionId> {
+        self.streams.get(key).and_then(|s| s.publisher)
     }
 
     /// Whether this connection publishes under this name now.

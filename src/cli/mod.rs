@@ -1,6 +1,7 @@
 //! The programs' options and what they do with them; thin over the library.
 
 pub mod hub;
+mod identity;
 mod logging;
 mod options;
 pub mod send;

@@ -155,6 +155,15 @@ pub(super) struct HubOptions {
         default_value_t = 64
     )]
     pub(super) max_publishers: usize,
+    /// Streams that one address, this machine's own excepted, may publish picture by picture (POST), at most
+    #[arg(
+        long,
+        value_name = "N",
+        env = "STREAMFLOW_MAX_POSTED",
+        help_heading = "Hub in this program",
+        default_value_t = 32
+    )]
+    pub(super) max_posted: usize,
     /// The longest picture, in KiB
     #[arg(
         long,
@@ -263,6 +272,7 @@ impl HubOptions {
             plain_stream,
             max_viewers: self.max_viewers,
             max_publishers: self.max_publishers,
+            max_posted: self.max_posted,
             max_picture: self.max_picture.saturating_mul(1024),
             max_pixels: self.max_pixels(),
             max_pending: self.max_pending,

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
-use super::{Interrupt, exit, logging, machine_name};
+use super::{Interrupt, exit, identity, logging, machine_name};
 use crate::frame::{PixelFormat, Size};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::room::StreamKey;
@@ -160,6 +160,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_rate: options.stream.max_rate,
         adapt: options.adapt,
         skip_same: options.skip_same,
+        id: identity::publisher(),
         replace: options.replace,
         retries: options.home.retries,
         max_pixels: options.home.limits.max_pixels(),

@@ -4,6 +4,7 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
+mod claims;
 mod hearing;
 mod latest;
 mod member;
@@ -20,6 +21,7 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token, Waker};
 use slab::Slab;
 
+pub(super) use self::claims::Asker;
 pub(super) use self::peer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use super::Shared;
@@ -53,6 +55,10 @@ pub(super) enum Command {
     Watch(ConnectionId, Arc<Stream>),
     /// Its memory is needed for others.
     Evict(ConnectionId),
+    /// Somebody asks for the name of this publisher, which goes to who waits for it if there is no answer.
+    Challenge(ConnectionId, Option<Asker>),
+    /// Whether the name that this publisher waits for is free.
+    Verdict(ConnectionId, bool),
     /// A text for somebody in a room.
     Text(ConnectionId, Arc<str>),
     /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
@@ -275,6 +281,8 @@ impl Loop {
                 Command::Close(id, control) => self.with(id, |peer| peer.say_bye(&control)),
                 Command::Watch(id, stream) => self.watch(id, &stream),
                 Command::Evict(id) => self.with(id, |_| Err(full())),
+                Command::Challenge(owner, asker) => self.challenge(owner, asker),
+                Command::Verdict(id, free) => self.verdict(id, free),
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
                 Command::View(member, view, opening) => self.view(member, view, opening),
                 Command::Unview(member, view) => self.unview(member, view),
@@ -308,12 +316,7 @@ impl Loop {
         place.insert(peer);
         self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
         if let Err(refusal) = self.begin(token, wish) {
-            if let Some(peer) = self.peers.get(token) {
-                log::info!("{}: refused: {refusal}", peer.address);
-            }
-            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
-            let bye = Control::Bye { cause: Cause::Refused, reason: refusal.to_string() };
-            self.with(id, |peer| peer.say_bye(&bye));
+            self.refuse(token, &refusal);
             return;
         }
         let Some(peer) = self.peers.get_mut(token) else { return };
@@ -326,12 +329,24 @@ impl Loop {
         }
     }
 
+    fn refuse(&mut self, token: usize, refusal: &crate::room::Refusal) {
+        let Some(peer) = self.peers.get(token) else { return };
+        log::info!("{}: refused: {refusal}", peer.address);
+        let id = peer.id;
+        self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+        let bye = Control::Bye { cause: Cause::Refused, reason: refusal.to_string() };
+        self.with(id, |peer| peer.say_bye(&bye));
+    }
+
     fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::room::Refusal> {
         let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
         match wish {
             Wish::Publish { key, replace, instance } => {
-                shared.decide(|rooms| rooms.publish(id, &key, replace, instance, now()))?;
+                if let Err(refusal) = shared.publish(id, &key, replace, instance) {
+                    let waits = self.claim(token, key, instance, &refusal);
+                    return if waits { Ok(()) } else { Err(refusal) };
+                }
                 let stream = shared.stream(&key);
                 log::info!("{}: publishes {key}", peer.address);
                 peer.publish(key.clone(), stream);
@@ -552,6 +567,7 @@ impl Loop {
         for (token, why) in over {
             self.remove(token, &why);
         }
+        self.judge_claims(at);
         if self.index == 0 {
             self.shared.sweep_guests(at);
             self.shared.sweep_pollers(at);
@@ -604,12 +620,14 @@ impl Loop {
         let _ = self.poll.registry().deregister(&mut peer.connection.socket);
         self.handle().connections.fetch_sub(1, Ordering::Relaxed);
         self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
+        let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
         peer.end(&self.shared, why, now());
         let published = peer.published();
         let reason = if published.is_some() { "publisher gone" } else { "" };
         let id = peer.id;
         // Leaving cannot be refused.
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
+        self.answer(askers, true);
         if let Some(key) = published.filter(|key| self.shared.is_free(key)) {
             self.shared.crowd_misses(&key);
         }

@@ -1,10 +1,13 @@
 //! Publishers without a connection of their own: each picture comes in a request, and the stream stays between them.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
+use super::addresses::address_of;
 use super::stream::Stream;
 use crate::frame::Picture;
 use crate::room::{ConnectionId, Refusal, StreamKey};
@@ -17,6 +20,8 @@ pub(super) struct Guests(HashMap<StreamKey, Guest>);
 
 struct Guest {
     id: ConnectionId,
+    /// Whose it is, as addresses are counted.
+    of: IpAddr,
     stream: Arc<Stream>,
     /// The name as it was given, before it was made to fit.
     called: String,
@@ -49,9 +54,43 @@ impl Shared {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Publishes on a connection. Whoever has none gives way: under the same name when no picture of it comes any more, and
+    /// who has been silent longest where there are too many.
+    pub(super) fn publish(
+        &self,
+        id: ConnectionId,
+        key: &StreamKey,
+        replace: bool,
+        instance: u64,
+    ) -> Result<(), Refusal> {
+        let ask = || self.decide(|rooms| rooms.publish(id, key, replace, instance, now()));
+        match ask() {
+            Err(Refusal::Taken(_)) if self.guest_gives_way(now(), Some(key)) => ask(),
+            Err(Refusal::Publishers(_)) if self.guest_gives_way(now(), None) => ask(),
+            decided => decided,
+        }
+    }
+
+    /// Ends the stream of this name if it is posted and silent, or of all that are posted the one silent longest.
+    pub(super) fn guest_gives_way(&self, at: Micros, key: Option<&StreamKey>) -> bool {
+        let mut guests = self.guests();
+        let silent = |guest: &Guest| at.since(guest.last);
+        let found = match key {
+            Some(key) => guests.0.get(key).filter(|g| silent(g) >= g.patience.lost).map(|_| key.clone()),
+            None => guests.0.iter().max_by_key(|(_, guest)| silent(guest)).map(|(key, _)| key.clone()),
+        };
+        let Some((key, guest)) = found.and_then(|key| guests.0.remove_entry(&key)) else { return false };
+        drop(guests);
+        log::info!("{key}: published picture by picture, gives way to a publisher with a connection");
+        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(guest.id, "no picture comes", at)));
+        self.crowd_misses(&key);
+        true
+    }
+
     /// Publishes one picture under a name that nobody else has, or has taken over meanwhile. Returns how many watch.
     pub(super) fn publish_one(
         &self,
+        from: IpAddr,
         key: &StreamKey,
         called: &str,
         patience: Patience,
@@ -64,13 +103,17 @@ impl Shared {
             guests.0.remove(key);
         }
         if !guests.0.contains_key(key) {
-            let id = self.new_id();
-            self.decide(|rooms| rooms.publish(id, key, false, 0, at))?;
+            let (id, of, most) = (self.new_id(), address_of(from), self.config.max_posted);
+            if !of.is_loopback() && guests.0.values().filter(|guest| guest.of == of).count() >= most {
+                return Err(Refusal::Posted(most));
+            }
+            self.decide(|rooms| rooms.publish(id, key, false, 0, at))
+                .inspect_err(|refusal| self.challenge(refusal, None))?;
             let stream = self.stream(key);
             stream.begin_stills();
             log::info!("{key}: published picture by picture");
             self.crowd_sees(key);
-            let guest = Guest { id, stream, called: called.into(), count: 0, last: at, patience };
+            let guest = Guest { id, of, stream, called: called.into(), count: 0, last: at, patience };
             guests.0.insert(key.clone(), guest);
             // It looks after those who stop.
             self.loops[0].wake();
@@ -85,7 +128,7 @@ impl Shared {
             self.loops[index].fresh(stream.clone());
         }
         drop(guests);
-        let told = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, StreamState::default(), at)));
+        let told = self.decide(|rooms| Ok::<_, Infallible>(rooms.report(id, StreamState::default(), at)));
         let Ok(()) = told;
         Ok(self.viewers_of(key))
     }
@@ -127,16 +170,79 @@ impl Shared {
         let gone: Vec<_> = over.iter().filter_map(|key| guests.0.remove(key)).map(|guest| guest.id).collect();
         drop(guests);
         for id in gone {
-            let Ok(()) =
-                self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, "no picture comes", at)));
+            let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(id, "no picture comes", at)));
         }
         for id in lost {
             let lost = StreamState { reason: "no picture comes".into(), ..StreamState::default() };
-            let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(id, lost, at)));
+            let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.report(id, lost, at)));
         }
     }
 
     pub(super) fn viewers_of(&self, key: &StreamKey) -> usize {
         self.registry().rooms.viewers_of(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Hub, HubConfig};
+
+    const PATIENT: Patience = Patience { lost: Duration::from_secs(3600), forgotten: Duration::from_secs(3600) };
+
+    fn hub(change: impl FnOnce(&mut HubConfig)) -> Hub {
+        let mut config = HubConfig { listen: ([127, 0, 0, 1], 0).into(), threads: 1, ..HubConfig::default() };
+        change(&mut config);
+        Hub::start(config).unwrap()
+    }
+
+    fn post(hub: &Hub, from: &str, name: &str, patience: Patience) -> Result<usize, Refusal> {
+        let picture = Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() };
+        hub.shared.publish_one(from.parse().unwrap(), &StreamKey::new("main", name), name, patience, picture)
+    }
+
+    #[test]
+    fn one_address_posts_so_many_streams_and_others_have_their_own() {
+        let hub = hub(|c| c.max_posted = 2);
+        for (from, name) in [("192.0.2.1", "a"), ("::ffff:192.0.2.1", "b"), ("192.0.2.1", "a")] {
+            assert!(post(&hub, from, name, PATIENT).is_ok(), "{name}");
+        }
+        assert_eq!(post(&hub, "192.0.2.1", "c", PATIENT), Err(Refusal::Posted(2)));
+        // Whoever has one address of a network of 64 bits has them all.
+        assert!(post(&hub, "2001:db8::1", "c", PATIENT).is_ok() && post(&hub, "2001:db8::2", "d", PATIENT).is_ok());
+        assert_eq!(post(&hub, "2001:db8::3", "e", PATIENT), Err(Refusal::Posted(2)));
+        assert!(["e", "f", "g"].iter().all(|name| post(&hub, "127.0.0.1", name, PATIENT).is_ok()));
+    }
+
+    #[test]
+    fn posted_streams_give_way_to_a_publisher_with_a_connection() {
+        let hub = hub(|c| c.max_publishers = 2);
+        post(&hub, "192.0.2.1", "a", PATIENT).unwrap();
+        post(&hub, "192.0.2.1", "b", PATIENT).unwrap();
+        assert_eq!(
+            post(&hub, "192.0.2.2", "c", PATIENT),
+            Err(Refusal::Publishers(2)),
+            "who posts takes nobody's place"
+        );
+        std::thread::sleep(Duration::from_millis(2));
+        post(&hub, "192.0.2.1", "a", PATIENT).unwrap();
+        let key = |name| StreamKey::new("main", name);
+        let publish = |name| hub.shared.publish(hub.shared.new_id(), &key(name), false, 0);
+        publish("door").unwrap();
+        assert!(hub.shared.is_free(&key("b")) && !hub.shared.is_free(&key("a")), "the one silent longest went");
+        assert_eq!(hub.counts().0, 2);
+        publish("gate").unwrap();
+        assert_eq!(publish("yard"), Err(Refusal::Publishers(2)), "and nobody with a connection gives way");
+    }
+
+    #[test]
+    fn a_posted_stream_keeps_its_name_only_while_pictures_come() {
+        let hub = hub(|_| {});
+        let publish = |name| hub.shared.publish(hub.shared.new_id(), &StreamKey::new("main", name), false, 0);
+        post(&hub, "192.0.2.1", "door", PATIENT).unwrap();
+        assert_eq!(publish("door"), Err(Refusal::Taken(StreamKey::new("main", "door"))));
+        post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();
+        assert_eq!(publish("gate"), Ok(()));
+        assert_eq!(hub.counts().0, 2);
     }
 }

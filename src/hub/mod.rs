@@ -55,6 +55,9 @@ pub struct HubConfig {
     pub max_viewers: usize,
     /// Publishers at most. Default 64.
     pub max_publishers: usize,
+    /// Streams that one address other than loopback may publish without a connection, picture by picture. Default 32; a
+    /// publisher with a connection takes the place of one of them where all places are taken.
+    pub max_posted: usize,
     /// The longest picture in bytes. Default 8 MiB.
     pub max_picture: usize,
     /// The most pixels of a picture, as its header tells them. Default 64 Mpx.
@@ -93,6 +96,7 @@ impl Default for HubConfig {
             plain_stream: None,
             max_viewers: 1024,
             max_publishers: 64,
+            max_posted: 32,
             max_picture: packet::MAX_PICTURE,
             max_pixels: MAX_PIXELS,
             max_pending: 64,

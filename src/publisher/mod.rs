@@ -46,6 +46,9 @@ pub struct PublisherConfig {
     pub adapt: bool,
     /// Does not send a picture again that is the same to the byte, but at least one a second. Default: no.
     pub skip_same: bool,
+    /// A number by which the hub knows this publisher when it starts anew, so that it has its name back soon after a fault
+    /// of its machine or network. No secret. Default 0: none.
+    pub id: u64,
     /// Takes the name over from another publisher. Default: no.
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
@@ -70,6 +73,7 @@ impl Default for PublisherConfig {
             max_rate: None,
             adapt: true,
             skip_same: false,
+            id: 0,
             replace: false,
             retries: None,
             max_pixels: MAX_PIXELS,

@@ -97,6 +97,7 @@ impl LinkUser for Uplink {
             program: PROGRAM.into(),
             replace: config.replace,
             instance: self.instance,
+            publisher: config.id,
             can: vec![Ability::Rungs],
             want: Want::default(),
         }

@@ -47,6 +47,7 @@ impl LinkUser for Downlink {
             program: PROGRAM.into(),
             replace: false,
             instance: 0,
+            publisher: 0,
             can: vec![Ability::Ack],
             want: self.config.want,
         }

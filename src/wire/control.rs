@@ -44,6 +44,10 @@ pub struct Hello {
     /// which the hub may not have noticed yet. 0: none.
     #[serde(default)]
     pub instance: u64,
+    /// A number that a publisher's machine keeps, so that one that starts anew after a fault is known for the one of before.
+    /// It is no secret. 0: none.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub publisher: u64,
     /// A viewer acknowledges every picture with [`Control::Ack`]; a publisher can give rungs on demand.
     #[serde(default)]
     pub can: Vec<Ability>,
@@ -63,10 +67,16 @@ impl Hello {
             program: program.into(),
             replace: false,
             instance: 0,
+            publisher: 0,
             can: Vec::new(),
             want,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_none(id: &u64) -> bool {
+    *id == 0
 }
 
 fn main_room() -> String {

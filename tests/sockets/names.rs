@@ -1,8 +1,12 @@
 //! Who has a name, and who gets it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use streamflow::Error;
+use streamflow::hub::Hub;
 use streamflow::publisher::Publisher;
 use streamflow::stats::State;
 use streamflow::wire::control::{Cause, Control, Hello};
@@ -56,10 +60,70 @@ fn a_publisher_takes_its_name_back_from_its_own_ghost() {
         // The program has lost its connection, which the hub does not know yet.
         let mut back = Peer::join(hub.address(), own);
         assert_eq!(ghost.bye().0, Cause::Replaced);
-        back.publish(1, 1000);
+        let over = Arc::new(AtomicBool::new(false));
+        let until = over.clone();
+        let alive = thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                back.publish(1, 1000);
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
         let mut other = Peer::connect(hub.address());
         other.say(&Control::Hello(Hello { instance: 8, ..publishes("door") }));
         assert_eq!(other.bye().0, Cause::Refused);
+        over.store(true, Ordering::Relaxed);
+        alive.join().unwrap();
+    });
+}
+
+/// Asks for a name until it is not refused.
+fn asks(hub: &Hub, hello: &Hello) -> Peer {
+    loop {
+        let mut peer = Peer::connect(hub.address());
+        peer.say(&Control::Hello(hello.clone()));
+        match peer.control() {
+            Control::Welcome { .. } => return peer,
+            Control::Bye { cause: Cause::Refused, .. } => thread::sleep(Duration::from_millis(50)),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_name_whose_publisher_does_not_answer_is_given_to_who_asks_for_it() {
+    limited(|| {
+        let hub = hub();
+        let viewer = viewer(at(&hub), "door");
+        // Its machine has lost power: it is connected for the hub, and says nothing.
+        let mut dead = Peer::join(hub.address(), Hello { instance: 1, publisher: 5, ..publishes("door") });
+        let mut back = asks(&hub, &Hello { instance: 2, publisher: 5, ..publishes("door") });
+        assert_eq!(dead.bye().0, Cause::Timeout);
+        dead.until_closed();
+        back.publish(1, 1000);
+        until("the viewer is given it", || viewer.report().broken > 0);
+        // Of one that nobody knows, too; that takes longer.
+        let _other = asks(&hub, &publishes("door"));
+        assert_eq!(back.bye().0, Cause::Timeout);
+        assert_eq!(hub.counts(), (1, 1));
+    });
+}
+
+#[test]
+fn who_waits_for_a_name_says_nothing_meanwhile_and_leaves_nothing_behind() {
+    limited(|| {
+        let hub = hub();
+        let _silent = Peer::join(hub.address(), publishes("door"));
+        thread::sleep(Duration::from_millis(300));
+        let mut impatient = Peer::connect(hub.address());
+        impatient.say(&Control::Hello(publishes("door")));
+        impatient.say(&Control::Subscribe { room: "main".into(), name: "door".into(), want: Default::default() });
+        impatient.until_closed();
+        let mut gone = Peer::connect(hub.address());
+        gone.say(&Control::Hello(publishes("door")));
+        gone.say(&Control::Bye { cause: Cause::Stopping, reason: String::new() });
+        gone.until_closed();
+        until("nobody is left of the three", || hub.counts() == (0, 0));
+        let _next = Peer::join(hub.address(), publishes("door"));
     });
 }
 

@@ -390,6 +390,7 @@ fn hello(role: Role, name: &str) -> Hello {
         program: "test".into(),
         replace: false,
         instance: 0,
+        publisher: 0,
         can: Vec::<Ability>::new(),
         want: Want::default(),
     }

@@ -43,6 +43,8 @@ pub(super) struct Hearing<'a> {
     pub(super) text: Option<&'static str>,
     pub(super) said: bool,
     pub(super) closing: bool,
+    /// It waits for a name.
+    pub(super) claiming: bool,
     pub(super) heard: bool,
 }
 
@@ -61,6 +63,12 @@ impl Hearing<'_> {
         }
         if self.closing {
             return Ok(());
+        }
+        if self.claiming {
+            return Err(match packet {
+                Packet::Control(Control::Bye { .. }) => Broken::Closed,
+                _ => WireError::Malformed("nothing is said between the hello and its answer").into(),
+            });
         }
         if let Role::Member(_) = self.role {
             self.said |= matches!(packet, Packet::Text(_));

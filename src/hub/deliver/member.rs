@@ -229,7 +229,8 @@ impl Peer {
         let Role::Member(member) = &mut self.role else { return Ok(()) };
         if member.publishes.is_none() {
             let key = member.key.clone();
-            if let Err(refusal) = shared.decide(|rooms| rooms.publish(id, &key, false, 0, at)) {
+            if let Err(refusal) = shared.publish(id, &key, false, 0) {
+                shared.challenge(&refusal, None);
                 return self.complain(&refusal.to_string());
             }
             let stream = shared.stream(&key);

@@ -11,6 +11,7 @@ use mio::net::TcpStream;
 
 use self::viewer::Viewer;
 pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
+use super::claims::{Challenge, Claim};
 use super::hearing::{Hearing, asked};
 use super::latest::{Latest, Rate};
 use super::member::Member;
@@ -116,12 +117,12 @@ pub(super) struct Peer {
     pub(super) connection: Connection,
     metrics: Metrics,
     /// When the peer last took a byte, or had nothing to take.
-    progress: Micros,
+    pub(super) progress: Micros,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
     what: String,
-    session: Option<Session>,
-    bare: bool,
+    pub(super) session: Option<Session>,
+    pub(super) bare: bool,
     /// It encodes what is demanded.
     rungs: bool,
     room: String,
@@ -143,6 +144,12 @@ pub(super) struct Peer {
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
+    /// The number that a publisher's machine keeps; 0: none.
+    pub(super) publisher: u64,
+    /// Its name is asked for.
+    pub(super) challenge: Option<Box<Challenge>>,
+    /// It waits for a name that is taken.
+    pub(super) claim: Option<Box<Claim>>,
     _place: Box<dyn Send>,
     account: Account,
     /// How much had come when it was last seen to be busy, and when.
@@ -161,6 +168,7 @@ impl Peer {
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
         let rungs = newcomer.hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
+        let publisher = newcomer.hello.as_ref().map_or(0, |hello| hello.publisher);
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
@@ -206,6 +214,9 @@ impl Peer {
             stand_in: newcomer.stand_in,
             numbers,
             beat,
+            publisher,
+            challenge: None,
+            claim: None,
             _place: newcomer.place,
             account: newcomer.account,
             busy_at: (now, 0),
@@ -425,6 +436,7 @@ impl Peer {
             text: None,
             said: false,
             closing: self.closing.is_some(),
+            claiming: self.claim.as_ref().is_some_and(|claim| claim.waits()),
             heard: false,
         };
         let before = self.connection.bytes_in;
@@ -488,7 +500,8 @@ impl Peer {
         if self.bare && now.since(self.progress) > BARE_SILENCE {
             return Err(Broken::Stuck);
         }
-        while let Some(session) = &mut self.session {
+        let silent = self.is_claiming();
+        while let Some(session) = self.session.as_mut().filter(|_| !silent) {
             match session.due(now) {
                 Due::At(_) => break,
                 Due::Send(ping) => {

@@ -10,7 +10,7 @@ use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
-use crate::hub::http::{Exchange, Guest, Served, stream_key, unix_seconds};
+use crate::hub::http::{Exchange, Guest, Served, status_of, stream_key, unix_seconds};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::StreamKey;
@@ -47,7 +47,7 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
     };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
-    match exchange.shared.publish_one(&own_key(&camera), &camera, patience, picture) {
+    match exchange.shared.publish_one(exchange.address(), &own_key(&camera), &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
@@ -55,7 +55,7 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
             });
             exchange.json(200, &answer)
         }
-        Err(refusal) => wrong(exchange, 409, &refusal.to_string()),
+        Err(refusal) => wrong(exchange, status_of(&refusal), &refusal.to_string()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One request and its answer, on a socket that is read and written with a deadline.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -145,6 +145,11 @@ impl<'a> Exchange<'a> {
     /// Whoever asks, for the log.
     fn peer(&self) -> String {
         self.patient.socket.peer_addr().map_or_else(|_| "somebody".into(), |address| address.to_string())
+    }
+
+    /// The address of who asks; of somebody who has gone already, one that all such share.
+    pub(in crate::hub) fn address(&self) -> IpAddr {
+        self.patient.socket.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |address| address.ip())
     }
 
     /// Whether the page that asks, if it is one, may: this hub's own, also behind a proxy that has told the hub another

@@ -16,6 +16,7 @@ use std::io;
 pub(super) use self::api::unix_seconds;
 pub(super) use self::exchange::{Exchange, Patient};
 pub(super) use self::machine::host_names;
+pub(super) use self::publish::status_of;
 use super::deliver::Wish;
 use crate::net::connection::Framing;
 use crate::net::http;

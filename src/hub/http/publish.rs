@@ -8,6 +8,7 @@ use crate::hub::deliver::Wish;
 use crate::hub::guests::Patience;
 
 use crate::net::connection::Framing;
+use crate::room::Refusal;
 use crate::time::now;
 use crate::wire::body::PictureBody;
 use crate::wire::jpeg;
@@ -27,7 +28,10 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
         boundary = Some(String::new());
     }
     if let Some(boundary) = boundary {
-        if !exchange.shared.is_free(&key) {
+        let shared = &exchange.shared;
+        if !shared.is_free(&key) && !shared.guest_gives_way(now(), Some(&key)) {
+            // Whoever has it may be dead: then it is free when it is asked for again.
+            shared.challenge(&Refusal::Taken(key.clone()), None);
             return exchange.refuse(409, &format!("the name {key} is taken by a live publisher"));
         }
         let (length, early) = exchange.into_body()?;
@@ -50,12 +54,17 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
     let picture = Picture { captured: now(), estimated: true, data: data.into(), ..Picture::default() };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
-    match exchange.shared.publish_one(&key, name, patience, picture) {
+    match exchange.shared.publish_one(exchange.address(), &key, name, patience, picture) {
         Ok(viewers) => exchange.json(200, &serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
         Err(refusal) => {
             // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
             exchange.be_last();
-            exchange.refuse(409, &refusal.to_string())
+            exchange.refuse(status_of(&refusal), &refusal.to_string())
         }
     }
+}
+
+/// How HTTP says a refusal: another name would do, or fewer streams.
+pub(in crate::hub) fn status_of(refusal: &Refusal) -> u16 {
+    if matches!(refusal, Refusal::Posted(_)) { 429 } else { 409 }
 }

@@ -1,0 +1,195 @@
+//! Names that are taken and asked for: is the one who has it still there?
+//!
+//! Whoever has the name is pinged by its own loop. If nothing is heard from it in time, its connection ends and the name is
+//! free; if something is, whoever asked is refused. Meanwhile the asker waits as a connection of its own loop, for its hello
+//! is all that it has said, and no thread waits with it.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::peer::{Peer, Wish};
+use super::{Command, Loop};
+use crate::hub::Shared;
+use crate::net::connection::Broken;
+use crate::room::{ConnectionId, Refusal, StreamKey};
+use crate::time::{Micros, now};
+use crate::wire::control::{Cause, Control};
+
+/// How long a publisher may take to answer when another one asks for its name.
+const ANSWERS: Duration = Duration::from_secs(2);
+/// And when the other one is very likely the same: it comes from the same address and shows the same stored number.
+const SAME_ANSWERS: Duration = Duration::from_millis(500);
+/// Whoever was heard so short a time ago is not pinged. So nobody is pinged more often than that by those who ask.
+const LATELY: Duration = Duration::from_millis(200);
+/// Those who wait for one name, and on one loop, at most; more are refused at once.
+const MOST_OF_NAME: usize = 8;
+const MOST_OF_LOOP: usize = 64;
+/// How long one waits at most, whatever becomes of the loop that is to answer.
+const WAITS: Duration = Duration::from_secs(4);
+
+/// Who asks for a name that is taken.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::hub) struct Asker {
+    pub(in crate::hub) id: ConnectionId,
+    pub(in crate::hub) address: IpAddr,
+    /// The number that its machine keeps; 0: none.
+    pub(in crate::hub) publisher: u64,
+}
+
+/// A publisher that is to answer, or its name goes to another.
+#[derive(Debug)]
+pub(super) struct Challenge {
+    /// Bytes that had been read from it.
+    heard: u64,
+    until: Micros,
+    pub(super) askers: Vec<ConnectionId>,
+}
+
+/// A publisher that waits for a name.
+#[derive(Debug)]
+pub(super) struct Claim {
+    key: StreamKey,
+    instance: u64,
+    until: Micros,
+    /// It was answered; once must do.
+    over: bool,
+}
+
+impl Claim {
+    pub(super) fn waits(&self) -> bool {
+        !self.over
+    }
+}
+
+impl Shared {
+    /// Somebody was refused a name that is taken. If who has it does not answer, the name is free soon.
+    pub(in crate::hub) fn challenge(&self, refusal: &Refusal, asker: Option<Asker>) {
+        let Refusal::Taken(key) = refusal else { return };
+        let owner = self.registry().rooms.publisher_of(key);
+        match (owner, asker) {
+            (Some(owner), asker) => self.loop_of(owner).command(Command::Challenge(owner, asker)),
+            (None, Some(asker)) => self.loop_of(asker.id).command(Command::Verdict(asker.id, true)),
+            (None, None) => {}
+        }
+    }
+}
+
+impl Loop {
+    /// Lets a publisher wait for a name that is taken. False: it is refused at once.
+    pub(super) fn claim(&mut self, token: usize, key: StreamKey, instance: u64, refusal: &Refusal) -> bool {
+        let waiting = self.peers.iter().filter(|(_, peer)| peer.is_claiming()).count();
+        let Some(peer) = self.peers.get_mut(token) else { return false };
+        if !matches!(refusal, Refusal::Taken(_)) || peer.claim.is_some() || !peer.can_wait() || waiting >= MOST_OF_LOOP
+        {
+            return false;
+        }
+        peer.claim = Some(Box::new(Claim { key, instance, until: now() + WAITS, over: false }));
+        let asker = Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publisher };
+        self.shared.challenge(refusal, Some(asker));
+        true
+    }
+
+    /// A publisher of this loop has a name that somebody else asks for.
+    pub(super) fn challenge(&mut self, owner: ConnectionId, asker: Option<Asker>) {
+        let at = now();
+        let id = asker.map(|asker| asker.id);
+        let Some((token, peer)) = self.tokens.get(&owner).and_then(|t| Some((*t, self.peers.get_mut(*t)?))) else {
+            // It has gone meanwhile, or publishes without a connection.
+            return self.answer(id, true);
+        };
+        let same = asker.is_some_and(|asker| {
+            asker.publisher != 0
+                && asker.publisher == peer.publisher
+                && asker.address == peer.address.ip().to_canonical()
+        });
+        let until = at + if same { SAME_ANSWERS } else { ANSWERS };
+        if peer.challenge.is_none() && peer.silence(at) < LATELY {
+            return self.answer(id, false);
+        }
+        let new = peer.challenge.is_none();
+        let heard = peer.connection.bytes_in;
+        let challenge = peer.challenge.get_or_insert_with(|| Box::new(Challenge { heard, until, askers: Vec::new() }));
+        challenge.until = challenge.until.min(until);
+        if challenge.askers.len() >= MOST_OF_NAME {
+            return self.answer(id, false);
+        }
+        challenge.askers.extend(id);
+        if new && let Err(why) = peer.ask_for_life(at) {
+            self.remove(token, &why);
+        }
+    }
+
+    /// Tells those who asked for the name of a publisher what became of it.
+    pub(super) fn answer(&self, askers: impl IntoIterator<Item = ConnectionId>, gone: bool) {
+        for asker in askers {
+            self.shared.loop_of(asker).command(Command::Verdict(asker, gone));
+        }
+    }
+
+    /// What became of a name that a publisher of this loop waits for.
+    pub(super) fn verdict(&mut self, id: ConnectionId, gone: bool) {
+        let Some(&token) = self.tokens.get(&id) else { return };
+        let Some(claim) = self.peers.get_mut(token).and_then(|peer| peer.claim.as_mut()) else { return };
+        if std::mem::replace(&mut claim.over, true) {
+            return;
+        }
+        let (key, instance) = (claim.key.clone(), claim.instance);
+        let decided = if gone {
+            self.begin(token, Wish::Publish { key, replace: false, instance })
+        } else {
+            Err(Refusal::Taken(key))
+        };
+        if let Err(refusal) = decided {
+            self.refuse(token, &refusal);
+        }
+    }
+
+    /// Looks after those who were pinged, and after those who wait.
+    pub(super) fn judge_claims(&mut self, at: Micros) {
+        let (mut dead, mut alive, mut late) = (Vec::new(), Vec::new(), Vec::new());
+        for (token, peer) in &mut self.peers {
+            if peer.claim.as_ref().is_some_and(|claim| !claim.over && at >= claim.until) {
+                late.push(peer.id);
+            }
+            let Some(challenge) = &peer.challenge else { continue };
+            if peer.connection.bytes_in > challenge.heard {
+                alive.extend(peer.challenge.take().map(|challenge| challenge.askers));
+            } else if at >= challenge.until {
+                dead.push(token);
+            }
+        }
+        self.answer(alive.into_iter().flatten(), false);
+        for token in dead {
+            if let Some(peer) = self.peers.get_mut(token) {
+                log::info!("{}: does not answer, and its name is asked for", peer.address);
+                let reason = "another publisher asks for the name, and a ping was not answered".into();
+                // It may not hear it; that is why it goes.
+                let _ = peer.tell(&Control::Bye { cause: Cause::Timeout, reason });
+            }
+            self.remove(token, &Broken::Stuck);
+        }
+        late.into_iter().for_each(|id| self.verdict(id, false));
+    }
+}
+
+impl Peer {
+    /// Whether it waits for a name.
+    pub(super) fn is_claiming(&self) -> bool {
+        self.claim.as_ref().is_some_and(|claim| claim.waits())
+    }
+
+    /// Whether it can wait for a name: its hello is all that it has said.
+    fn can_wait(&self) -> bool {
+        self.connection.speaks() && !self.bare
+    }
+
+    /// For how long nothing was heard of it.
+    fn silence(&self, at: Micros) -> Duration {
+        self.session.as_ref().map_or_else(|| at.since(self.progress), |session| session.silence(at))
+    }
+
+    /// Asks whether somebody is there. Who cannot be asked shows it by a picture.
+    fn ask_for_life(&mut self, at: Micros) -> Result<(), Broken> {
+        if self.is_member() { self.connection.send_ping() } else { self.tell(&Control::Ping { time: at.0 }) }
+    }
+}
