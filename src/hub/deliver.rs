@@ -6,38 +6,35 @@
 
 mod claims;
 mod hearing;
+mod inbox;
 mod latest;
 mod member;
 mod peer;
 mod restart;
+mod tick;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
-pub(super) use self::claims::Asker;
+use self::inbox::WAKER;
+pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::peer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use super::Shared;
 use super::memory::Full;
 use super::stream::Stream;
-use crate::adapt::HUB_BUSY;
 use crate::net::connection::{Broken, Drained};
 use crate::room::ConnectionId;
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
-const WAKER: Token = Token(usize::MAX);
-/// How often heartbeats, deadlines and metrics are looked at.
-const TICK: Duration = Duration::from_millis(100);
-/// How often sums are logged.
-const SUMMARY: Duration = Duration::from_secs(30);
 /// A poll that takes longer has waited.
 const SLEPT: Duration = Duration::from_micros(100);
 const SCRATCH: usize = 256 * 1024;
@@ -45,87 +42,6 @@ const SCRATCH: usize = 256 * 1024;
 const PICTURES_WAIT: Duration = Duration::from_millis(1);
 /// How long those who say more than one turn takes are read before the others have another turn.
 const READ_ON: Duration = Duration::from_millis(2);
-
-/// What other threads ask a loop to do.
-pub(super) enum Command {
-    /// A connection that was admitted belongs to this loop now.
-    Adopt(Box<Newcomer>),
-    Tell(ConnectionId, Control),
-    Close(ConnectionId, Control),
-    Watch(ConnectionId, Arc<Stream>),
-    /// Its memory is needed for others.
-    Evict(ConnectionId),
-    /// Somebody asks for the name of this publisher, which goes to who waits for it if there is no answer.
-    Challenge(ConnectionId, Option<Asker>),
-    /// Whether the name that this publisher waits for is free.
-    Verdict(ConnectionId, bool),
-    /// A text for somebody in a room.
-    Text(ConnectionId, Arc<str>),
-    /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
-    View(ConnectionId, ConnectionId, Arc<str>),
-    /// And not any more.
-    Unview(ConnectionId, ConnectionId),
-    /// A fault, to see what becomes of it.
-    #[cfg(test)]
-    Panic,
-}
-
-#[derive(Default)]
-struct Inbox {
-    commands: Vec<Command>,
-    fresh: Vec<Arc<Stream>>,
-}
-
-/// How other threads reach a loop.
-pub(super) struct Handle {
-    waker: Waker,
-    inbox: Mutex<Inbox>,
-    pub(super) connections: AtomicUsize,
-}
-
-impl Handle {
-    pub(super) fn new() -> io::Result<(Poll, Self)> {
-        let poll = Poll::new()?;
-        let waker = Waker::new(poll.registry(), WAKER)?;
-        Ok((poll, Self { waker, inbox: Mutex::default(), connections: AtomicUsize::new(0) }))
-    }
-
-    fn inbox(&self) -> MutexGuard<'_, Inbox> {
-        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn wake(&self) {
-        // It fails only when the poll is gone, and then nobody waits for it.
-        let _ = self.waker.wake();
-    }
-
-    pub(super) fn command(&self, command: Command) {
-        let mut inbox = self.inbox();
-        if let Command::Adopt(_) = command {
-            self.connections.fetch_add(1, Ordering::Relaxed);
-        }
-        inbox.commands.push(command);
-        drop(inbox);
-        self.wake();
-    }
-
-    /// The loop has lost all that it had: only who waits to be adopted is left.
-    fn count_anew(&self) {
-        let inbox = self.inbox();
-        let waiting = inbox.commands.iter().filter(|command| matches!(command, Command::Adopt(_))).count();
-        self.connections.store(waiting, Ordering::Relaxed);
-    }
-
-    /// When the loop is gone: lets go whoever was admitted meanwhile.
-    pub(super) fn clear(&self) {
-        drop(std::mem::take(&mut *self.inbox()));
-    }
-
-    pub(super) fn fresh(&self, stream: Arc<Stream>) {
-        self.inbox().fresh.push(stream);
-        self.wake();
-    }
-}
 
 /// The viewers of one stream on this loop.
 struct Audience {
@@ -183,7 +99,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         judged: start,
         busy: None,
         next_tick: start,
-        next_summary: start + SUMMARY,
+        next_summary: start + tick::SUMMARY,
     };
     this.serve_for_good();
     this.stop();
@@ -272,7 +188,7 @@ impl Loop {
     }
 
     fn take_inbox(&mut self) {
-        let inbox = std::mem::take(&mut *self.handle().inbox());
+        let inbox = self.handle().take();
         self.fresh.extend(inbox.fresh);
         for command in inbox.commands {
             match command {
@@ -547,67 +463,6 @@ impl Loop {
         }
     }
 
-    fn tick(&mut self) {
-        let at = now();
-        if at < self.next_tick {
-            return;
-        }
-        self.next_tick = at + TICK;
-        self.judge_load(at);
-        let busy = self.busy;
-        let mut over = Vec::new();
-        for (token, peer) in &mut self.peers {
-            peer.sum_up(&self.shared);
-            let ticked = peer.tick(at, self.shared.config.stuck_after);
-            let told = ticked.and_then(|()| peer.loop_is_busy(busy)).and_then(|()| peer.tell_owed(&self.shared, at));
-            if let Err(why) = told {
-                over.push((token, why));
-            }
-        }
-        for (token, why) in over {
-            self.remove(token, &why);
-        }
-        self.judge_claims(at);
-        if self.index == 0 {
-            self.shared.sweep_guests(at);
-            self.shared.sweep_pollers(at);
-        }
-        if self.index == 0 && at >= self.next_summary {
-            self.next_summary = at + SUMMARY;
-            self.summary();
-        }
-    }
-
-    /// Once a second: is there so much to do that pictures wait for it?
-    fn judge_load(&mut self, now: Micros) {
-        let since = now.since(self.judged);
-        if since < Duration::from_secs(1) {
-            return;
-        }
-        let percent = (100.0 * self.worked.as_secs_f64() / since.as_secs_f64()).clamp(0.0, 100.0) as u8;
-        (self.worked, self.judged) = (Duration::ZERO, now);
-        // A step of five at least, for every viewer is told of it, and that is work as well.
-        self.busy = match self.busy {
-            Some(told) if percent >= HUB_BUSY => Some(if told.abs_diff(percent) < 5 { told } else { percent }),
-            None if percent >= HUB_BUSY => Some(percent),
-            _ => None,
-        };
-    }
-
-    fn summary(&self) {
-        let totals = &self.shared.totals;
-        let get = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
-        let (publishers, viewers) = self.shared.counts();
-        log::info!(
-            "hub: {publishers} publishers, {viewers} viewers; {} pictures sent, {} MB, {} skipped, {} refused, {} errors",
-            get(&totals.pictures),
-            get(&totals.bytes) / 1_000_000,
-            get(&totals.skipped),
-            get(&totals.refused),
-            get(&totals.errors),
-        );
-    }
-
     fn remove(&mut self, token: usize, why: &Broken) {
         self.unwatch(token);
         self.unview_all(token);
@@ -639,7 +494,7 @@ impl Loop {
     /// Says goodbye to everybody, without waiting for those who do not listen.
     fn stop(mut self) {
         // The last pictures of a publisher that ended with this process.
-        let fresh = std::mem::take(&mut self.handle().inbox().fresh);
+        let fresh = self.handle().take().fresh;
         self.fresh.extend(fresh);
         self.give_out();
         let bye = Control::Bye { cause: Cause::Stopping, reason: "the hub stops".into() };

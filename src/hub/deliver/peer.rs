@@ -528,7 +528,6 @@ impl Peer {
         Ok(())
     }
 
-    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
     /// Tells a viewer how well the capture times of its pictures are known, where that is news.
     fn tell_clock(&mut self) -> Result<(), Broken> {
         let (Role::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
@@ -540,6 +539,7 @@ impl Peer {
         self.tell(&Control::Clock { error })
     }
 
+    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
     fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
         if self.wants_picture()
             && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))

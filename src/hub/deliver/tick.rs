@@ -1,0 +1,76 @@
+//! What a delivery loop does by the clock: heartbeats, deadlines, sums, and a look at its own load.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::Loop;
+use crate::adapt::HUB_BUSY;
+use crate::time::{Micros, now};
+
+/// How often heartbeats, deadlines and metrics are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// How often sums are logged.
+pub(super) const SUMMARY: Duration = Duration::from_secs(30);
+
+impl Loop {
+    pub(super) fn tick(&mut self) {
+        let at = now();
+        if at < self.next_tick {
+            return;
+        }
+        self.next_tick = at + TICK;
+        self.judge_load(at);
+        let busy = self.busy;
+        let mut over = Vec::new();
+        for (token, peer) in &mut self.peers {
+            peer.sum_up(&self.shared);
+            let ticked = peer.tick(at, self.shared.config.stuck_after);
+            let told = ticked.and_then(|()| peer.loop_is_busy(busy)).and_then(|()| peer.tell_owed(&self.shared, at));
+            if let Err(why) = told {
+                over.push((token, why));
+            }
+        }
+        for (token, why) in over {
+            self.remove(token, &why);
+        }
+        self.judge_claims(at);
+        if self.index == 0 {
+            self.shared.sweep_guests(at);
+            self.shared.sweep_pollers(at);
+        }
+        if self.index == 0 && at >= self.next_summary {
+            self.next_summary = at + SUMMARY;
+            self.summary();
+        }
+    }
+
+    /// Once a second: is there so much to do that pictures wait for it?
+    fn judge_load(&mut self, now: Micros) {
+        let since = now.since(self.judged);
+        if since < Duration::from_secs(1) {
+            return;
+        }
+        let percent = (100.0 * self.worked.as_secs_f64() / since.as_secs_f64()).clamp(0.0, 100.0) as u8;
+        (self.worked, self.judged) = (Duration::ZERO, now);
+        // A step of five at least, for every viewer is told of it, and that is work as well.
+        self.busy = match self.busy {
+            Some(told) if percent >= HUB_BUSY => Some(if told.abs_diff(percent) < 5 { told } else { percent }),
+            None if percent >= HUB_BUSY => Some(percent),
+            _ => None,
+        };
+    }
+
+    fn summary(&self) {
+        let totals = &self.shared.totals;
+        let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
+        let (publishers, viewers) = self.shared.counts();
+        log::info!(
+            "hub: {publishers} publishers, {viewers} viewers; {} pictures sent, {} MB, {} skipped, {} refused, {} errors",
+            get(&totals.pictures),
+            get(&totals.bytes) / 1_000_000,
+            get(&totals.skipped),
+            get(&totals.refused),
+            get(&totals.errors),
+        );
+    }
+}
