@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::hub::{Hub, HubConfig};
 use crate::net::address::HubAddress;
-use crate::net::open_files;
+use crate::net::{open_files, system};
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]
@@ -117,6 +117,7 @@ impl Hearth {
 /// A port cannot be had.
 pub fn host(config: &HubConfig) -> Result<Hub> {
     allow_connections(config);
+    system::give_memory_back();
     let hub = Hub::start(config.clone()).map_err(|error| match error {
         Error::Io { what, cause } => {
             let plain = config.plain.filter(|plain| what.contains(&plain.to_string())).is_some();

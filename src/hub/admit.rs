@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -193,13 +193,22 @@ impl Accepting {
         let standing = self.door.knock(socket.try_clone().map_err(|e| e.to_string())?);
         let shared = self.shared.clone();
         let ended = socket.try_clone().map_err(|e| e.to_string())?;
+        let answering = Arc::new(AtomicBool::new(false));
+        let answered = answering.clone();
         let account = shared.memory.open(address.ip(), move || {
-            // Whoever is gone already need not be told.
-            let _ = ended.shutdown(Shutdown::Both);
+            // Who is still being heard gets an answer. Whoever is gone already need not be told.
+            let ways = if answered.load(Ordering::SeqCst) { Shutdown::Both } else { Shutdown::Read };
+            let _ = ended.shutdown(ways);
         });
         let greet = move || {
-            let newcomer =
-                greet::Newcomer { socket: &socket, address, shared: &shared, standing: &standing, account: &account };
+            let newcomer = greet::Newcomer {
+                socket: &socket,
+                address,
+                shared: &shared,
+                standing: &standing,
+                account: &account,
+                answering: &answering,
+            };
             let heard = newcomer.hear();
             drop(account);
             standing.goes_in();

@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::Shared;
@@ -42,6 +43,8 @@ pub(super) struct Newcomer<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) standing: &'a Standing,
     pub(super) account: &'a Account,
+    /// Whether it is being answered now, see [`Patient::answer`].
+    pub(super) answering: &'a AtomicBool,
 }
 
 /// A guest; or none, if it has got its answer and is done.
@@ -54,7 +57,7 @@ impl Newcomer<'_> {
         let patience = self.shared.config.handshake;
         self.socket.set_nonblocking(false)?;
         self.socket.set_write_timeout(Some(patience))?;
-        let mut patient = Patient::new(self.socket, self.account, patience);
+        let mut patient = Patient::new(self.socket, self.account, self.answering, patience);
         let mut bytes = Vec::new();
         while bytes.len() < 8 {
             let mut piece = [0; 8];
@@ -76,7 +79,9 @@ impl Newcomer<'_> {
         let mut deframer = Deframer::new(self.shared.config.max_picture);
         let heard = first_packet(&mut patient, bytes, |bytes| deframer.decode(bytes).map_err(wrong));
         let say = |cause, error: &io::Error| {
-            if error.kind() == ErrorKind::InvalidData {
+            if error.kind() == ErrorKind::OutOfMemory {
+                say(self.socket, &Control::Bye { cause: Cause::Refused, reason: error.to_string() });
+            } else if error.kind() == ErrorKind::InvalidData {
                 say(self.socket, &Control::Bye { cause, reason: error.to_string() });
             }
         };
@@ -172,7 +177,7 @@ fn first_packet(
         patient.hold(2 * came)?;
         let n = patient.read(&mut piece)?;
         if n == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
+            return Err(patient.ended());
         }
         bytes.clear();
         bytes.extend_from_slice(&piece[..n]);

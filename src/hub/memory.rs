@@ -51,9 +51,13 @@ impl<E> Ledger<E> {
         }
     }
 
-    /// An account holds so much now. Whoever else has to give is told by `tell`.
-    fn hold(&mut self, id: u64, bytes: usize, tell: impl Fn(&E)) -> Result<(), Full> {
-        let entry = self.accounts.get_mut(&id).filter(|e| !e.gives).ok_or(Full)?;
+    /// An account holds so much now. `gives` is called for each that has to give, and is told whether it is another one.
+    fn hold(&mut self, id: u64, bytes: usize, mut gives: impl FnMut(&E, bool)) -> Result<(), Full> {
+        let entry = match self.accounts.get_mut(&id) {
+            Some(entry) if !entry.gives => entry,
+            // It has given, and may still answer with a few words.
+            _ => return if bytes == 0 { Ok(()) } else { Err(Full) },
+        };
         self.held = self.held - entry.bytes + bytes;
         entry.bytes = bytes;
         while self.held > self.most {
@@ -61,10 +65,10 @@ impl<E> Ledger<E> {
             let Some(entry) = self.accounts.get_mut(&victim) else { break };
             entry.gives = true;
             self.held -= entry.bytes;
+            gives(&entry.end, victim != id);
             if victim == id {
                 return Err(Full);
             }
-            tell(&entry.end);
         }
         Ok(())
     }
@@ -79,7 +83,10 @@ impl<E> Ledger<E> {
     }
 }
 
-type End = Box<dyn Fn() + Send>;
+struct End {
+    ip: IpAddr,
+    end: Box<dyn Fn() + Send>,
+}
 
 /// The budget.
 pub(super) struct Memory(Mutex<Ledger<End>>);
@@ -95,7 +102,7 @@ impl Memory {
 
     /// An account of one more connection of an address. `end` ends it, from any thread.
     pub(super) fn open(self: &Arc<Self>, ip: IpAddr, end: impl Fn() + Send + 'static) -> Account {
-        let id = self.ledger().open(ip, Box::new(end));
+        let id = self.ledger().open(ip, End { ip, end: Box::new(end) });
         Account { memory: self.clone(), id, grains: Mutex::new(0) }
     }
 }
@@ -108,7 +115,7 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// It holds so much now.
+    /// It holds so much now. Whoever was told to give can hold nothing, and few bytes are nothing.
     pub(super) fn hold(&self, bytes: usize) -> Result<(), Full> {
         let mut grains = self.grains.lock().unwrap_or_else(PoisonError::into_inner);
         let now = if bytes < GRAIN { 0 } else { bytes.div_ceil(GRAIN) };
@@ -116,7 +123,25 @@ impl Account {
             return Ok(());
         }
         *grains = now;
-        self.memory.ledger().hold(self.id, now * GRAIN, |end| end())
+        let mut gave = Vec::new();
+        let held = self.memory.ledger().hold(self.id, now * GRAIN, |who, another| {
+            gave.push(who.ip);
+            if another {
+                (who.end)();
+            }
+        });
+        for ip in gave {
+            log::info!("{ip}: a connection is closed: {Full}");
+        }
+        held
+    }
+}
+
+impl Account {
+    /// Whether it was not told to give.
+    pub(super) fn may_stay(&self) -> Result<(), Full> {
+        let ledger = self.memory.ledger();
+        if ledger.accounts.get(&self.id).is_some_and(|e| !e.gives) { Ok(()) } else { Err(Full) }
     }
 }
 
@@ -145,14 +170,14 @@ mod tests {
         let mut refused = 0;
         for mb in 1..=11 {
             for id in &hoard {
-                refused += usize::from(ledger.hold(*id, mb * MB, |_| {}).is_err());
+                refused += usize::from(ledger.hold(*id, mb * MB, |_, _| {}).is_err());
             }
         }
         assert!(ledger.held <= 256 * MB && refused > 0);
         let honest = ledger.open(ip(2), 999);
         let told = RefCell::new(Vec::new());
         for mb in 1..=8 {
-            assert_eq!(ledger.hold(honest, mb * MB, |who| told.borrow_mut().push(*who)), Ok(()));
+            assert_eq!(ledger.hold(honest, mb * MB, |who, _| told.borrow_mut().push(*who)), Ok(()));
             assert!(ledger.held <= 256 * MB);
         }
         assert!(told.borrow().iter().all(|who| *who < 250), "{told:?}");
@@ -166,13 +191,14 @@ mod tests {
         let mut ledger = Ledger::new(10 * MB);
         let (small, large, other) =
             (ledger.open(ip(1), "small"), ledger.open(ip(1), "large"), ledger.open(ip(2), "other"));
-        let nobody = |who: &&str| panic!("{who} had to give");
+        let nobody = |who: &&str, another: bool| assert!(!another, "{who} had to give");
         ledger.hold(small, 2 * MB, nobody).unwrap();
         ledger.hold(large, 4 * MB, nobody).unwrap();
         let told = RefCell::new(Vec::new());
-        ledger.hold(other, 5 * MB, |who| told.borrow_mut().push(*who)).unwrap();
+        ledger.hold(other, 5 * MB, |who, _| told.borrow_mut().push(*who)).unwrap();
         assert_eq!(*told.borrow(), ["large"]);
         assert_eq!(ledger.hold(large, MB, nobody), Err(Full), "it was told to go");
+        assert_eq!(ledger.hold(large, 0, nobody), Ok(()), "and may answer");
         assert_eq!(ledger.hold(other, 9 * MB, nobody), Err(Full), "now it holds most itself");
     }
 
@@ -180,8 +206,8 @@ mod tests {
     fn a_network_of_64_bits_is_one_address() {
         let mut ledger = Ledger::new(10 * MB);
         let all: Vec<_> = (1..=4).map(|n| ledger.open(format!("2001:db8::{n}").parse().unwrap(), n)).collect();
-        all.iter().for_each(|id| ledger.hold(*id, 2 * MB, |_| {}).unwrap());
+        all.iter().for_each(|id| ledger.hold(*id, 2 * MB, |_, _| {}).unwrap());
         let honest = ledger.open(ip(2), 9);
-        assert_eq!(ledger.hold(honest, 4 * MB, |_| {}), Ok(()));
+        assert_eq!(ledger.hold(honest, 4 * MB, |_, _| {}), Ok(()));
     }
 }

@@ -8,3 +8,4 @@ pub mod link;
 pub mod open_files;
 pub mod pages;
 pub mod sockopt;
+pub mod system;

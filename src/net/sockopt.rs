@@ -1,15 +1,14 @@
 //! What the kernel knows about a TCP connection, and the options that keep its queues short.
 //!
-//! The one place of this crate with unsafe code: two system calls for which no safe wrapper exists, each with a buffer
-//! of its own whose length the kernel is told and whose answer's length is checked. On systems without these calls the
-//! answers are `None`, and the rules in [`crate::credit`] go by acknowledgements alone.
-#![allow(unsafe_code)]
+//! On systems without these calls the answers are `None`, and the rules in [`crate::credit`] go by acknowledgements alone.
 
 use std::io;
 use std::time::Duration;
 
 use socket2::SockRef;
 
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use super::system;
 use crate::credit::{Control, Credit, Kernel, Verdict};
 use crate::time::Micros;
 
@@ -124,14 +123,14 @@ pub fn measure<S>(_socket: &S) -> Option<Kernel> {
 /// Bytes written that the other machine has not acknowledged, sent or not: `SIOCOUTQ`, see `tcp(7)`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn unacknowledged(socket: &impl std::os::fd::AsFd) -> Option<u32> {
-    linux::queue(socket, libc::TIOCOUTQ)
+    system::queue(socket, libc::TIOCOUTQ)
 }
 
 /// Bytes written that have not been sent even once: `SIOCOUTQNSD`, `linux/sockios.h`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn unsent(socket: &impl std::os::fd::AsFd) -> Option<u32> {
     const SIOCOUTQNSD: libc::Ioctl = 0x894B;
-    linux::queue(socket, SIOCOUTQNSD)
+    system::queue(socket, SIOCOUTQNSD)
 }
 
 /// The fields of the kernel's `struct tcp_info` (`linux/tcp.h`) that say how a connection is doing.
@@ -165,41 +164,15 @@ pub struct TcpInfo {
 /// `TCP_INFO`, as far as this kernel knows it (all fields here are there since Linux 4.9); see `tcp(7)`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn tcp_info(socket: &impl std::os::fd::AsFd) -> Option<TcpInfo> {
-    linux::tcp_info(socket)
+    let (answer, length) = system::tcp_info(socket)?;
+    linux::parse(answer.get(..length)?)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
-    use std::os::fd::{AsFd, AsRawFd};
     use std::time::Duration;
 
     use super::TcpInfo;
-
-    /// An `ioctl` that answers with one number of bytes.
-    pub(super) fn queue(socket: &impl AsFd, request: libc::Ioctl) -> Option<u32> {
-        let mut bytes: libc::c_int = 0;
-        // SAFETY: both requests write one int through the pointer, which is to a live one, and keep nothing; the
-        // descriptor is borrowed and so is open.
-        let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
-        if done == 0 { u32::try_from(bytes).ok() } else { None }
-    }
-
-    pub(super) fn tcp_info(socket: &impl AsFd) -> Option<TcpInfo> {
-        let mut answer = [0_u8; 256];
-        let mut len = libc::socklen_t::try_from(answer.len()).ok()?;
-        // SAFETY: the kernel writes at most `len` bytes, which is what `answer` has, and then the number it wrote to
-        // `len`; both live here; the descriptor is borrowed and so is open.
-        let done = unsafe {
-            libc::getsockopt(
-                socket.as_fd().as_raw_fd(),
-                libc::IPPROTO_TCP,
-                libc::TCP_INFO,
-                answer.as_mut_ptr().cast(),
-                &raw mut len,
-            )
-        };
-        (done == 0).then(|| parse(answer.get(..len as usize)?))?
-    }
 
     /// Reads fields by their offsets in `struct tcp_info` of `linux/tcp.h`, which only ever grows at its end. `None` if
     /// the answer is too short to hold them all.

@@ -8,6 +8,7 @@ mod support;
 mod delivery;
 mod hostile;
 mod limits;
+mod memory;
 mod names;
 mod plain;
 mod reconnects;

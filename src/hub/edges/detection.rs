@@ -53,7 +53,7 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
                 "timestamp": timestamp,
             });
-            exchange.json(200, &answer)
+            exchange.json(200, answer)
         }
         Err(refusal) => wrong(exchange, status_of(&refusal), &refusal.to_string()),
     }
@@ -80,7 +80,7 @@ pub(in crate::hub) fn status(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
     let answer = json!({
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });
-    exchange.json(200, &answer)
+    exchange.json(200, answer)
 }
 
 /// WebSocket `/ws/viewer/detection?camera_id=CAM1`.
@@ -123,5 +123,5 @@ fn key_to_watch(shared: &Shared, camera: &str) -> StreamKey {
 }
 
 fn wrong<'a>(exchange: Exchange<'a>, status: u16, why: &str) -> io::Result<Served<'a>> {
-    exchange.json(status, &json!({ "success": false, "error": why }))
+    exchange.json(status, json!({ "success": false, "error": why }))
 }

@@ -33,7 +33,7 @@ pub(super) fn all(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
     let value = json!({
         "program": PROGRAM, "uptime_s": seconds, "publishers": publishers, "viewers": viewers, "streams": streams,
     });
-    exchange.json(200, &value)
+    exchange.json(200, value)
 }
 
 pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
@@ -62,7 +62,7 @@ pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Res
             })
         })
         .collect();
-    exchange.json(200, &value)
+    exchange.json(200, value)
 }
 
 /// All streams with a name, and what is shared about each.

@@ -1,13 +1,15 @@
 //! One request and its answer, on a socket that is read and written with a deadline.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Served, unreadable};
 use crate::hub::Shared;
-use crate::hub::memory::Account;
+use crate::hub::memory::{Account, Full};
 use crate::net::http::{self, BadHead, Request, reason};
 use crate::wire::body::{Length, Refused, WholeBody, length_of};
 use crate::wire::host::Host;
@@ -16,22 +18,37 @@ use crate::wire::names;
 /// How long a body of one request may take to come, and an answer to go.
 const BODY: Duration = Duration::from_secs(30);
 
+/// A body so long goes out in one write with its head; a longer one is not copied for that.
+const ONE_WRITE: usize = 16 * 1024;
+
 /// A socket with a deadline for everything together.
 pub(in crate::hub) struct Patient<'a> {
     pub(in crate::hub) socket: &'a TcpStream,
     until: Instant,
     account: &'a Account,
+    answering: &'a AtomicBool,
 }
 
 impl<'a> Patient<'a> {
-    /// From now on.
-    pub(in crate::hub) fn new(socket: &'a TcpStream, account: &'a Account, patience: Duration) -> Self {
-        Self { socket, until: Instant::now() + patience, account }
+    /// From now on. `answering` is to be true while an answer is written, for who evicts the connection then need not
+    /// wait for it.
+    pub(in crate::hub) fn new(
+        socket: &'a TcpStream,
+        account: &'a Account,
+        answering: &'a AtomicBool,
+        patience: Duration,
+    ) -> Self {
+        Self { socket, until: Instant::now() + patience, account, answering }
     }
 
     /// So much memory is held for what is under way.
     pub(in crate::hub) fn hold(&self, bytes: usize) -> io::Result<()> {
-        self.account.hold(bytes).map_err(|full| io::Error::new(ErrorKind::OutOfMemory, full))
+        self.account.hold(bytes).map_err(no_memory)
+    }
+
+    /// Why nothing more comes: the other side said all, or its memory is needed for others.
+    pub(in crate::hub) fn ended(&self) -> io::Error {
+        self.account.may_stay().map_err(no_memory).err().unwrap_or_else(|| ErrorKind::UnexpectedEof.into())
     }
 
     /// Has so much time from now on.
@@ -43,6 +60,10 @@ impl<'a> Patient<'a> {
         let left = self.until.saturating_duration_since(Instant::now());
         if left.is_zero() { Err(io::Error::new(ErrorKind::TimedOut, "took too long")) } else { Ok(left) }
     }
+}
+
+fn no_memory(full: Full) -> io::Error {
+    io::Error::new(ErrorKind::OutOfMemory, full)
 }
 
 impl Read for Patient<'_> {
@@ -185,23 +206,30 @@ impl<'a> Exchange<'a> {
     /// Answers that the method is not served here.
     pub(in crate::hub) fn wrong_method(self, allowed: &str) -> io::Result<Served<'a>> {
         let text = format!("{} is not served here, only {allowed}\n", self.request.method);
-        self.answer(405, "text/plain; charset=utf-8", &format!("Allow: {allowed}, OPTIONS\r\n"), text.as_bytes())
+        self.answer(405, "text/plain; charset=utf-8", &format!("Allow: {allowed}, OPTIONS\r\n"), text.into_bytes())
     }
 
     /// Answers with words.
     pub(in crate::hub) fn refuse(self, status: u16, text: &str) -> io::Result<Served<'a>> {
-        self.answer(status, "text/plain; charset=utf-8", "", format!("{text}\n").as_bytes())
+        self.answer(status, "text/plain; charset=utf-8", "", format!("{text}\n").into_bytes())
     }
 
     /// Answers that there is nothing now, and that trying again may help.
     pub(in crate::hub) fn unavailable(self, text: &str) -> io::Result<Served<'a>> {
-        self.answer(503, "text/plain; charset=utf-8", "Retry-After: 1\r\n", format!("{text}\n").as_bytes())
+        self.answer(503, "text/plain; charset=utf-8", "Retry-After: 1\r\n", format!("{text}\n").into_bytes())
     }
 
     /// Answers with JSON.
-    pub(in crate::hub) fn json(self, status: u16, value: &serde_json::Value) -> io::Result<Served<'a>> {
+    pub(in crate::hub) fn json(self, status: u16, value: serde_json::Value) -> io::Result<Served<'a>> {
         let text = format!("{value}\n");
-        self.answer(status, "application/json", "", text.as_bytes())
+        // It takes several times as much as its text, and whoever reads slowly would keep it.
+        drop(value);
+        self.answer(status, "application/json", "", text.into_bytes())
+    }
+
+    /// So much memory is held for the answer that is being made.
+    pub(in crate::hub) fn hold(&self, bytes: usize) -> io::Result<()> {
+        self.patient.hold(bytes)
     }
 
     /// Closes the connection behind the answer.
@@ -212,7 +240,7 @@ impl<'a> Exchange<'a> {
     /// Answers the question of a browser what pages from elsewhere may do.
     pub(in crate::hub) fn preflight(self) -> io::Result<Served<'a>> {
         let fields = "Allow: GET, HEAD, POST, OPTIONS\r\n";
-        self.answer(204, "", fields, b"")
+        self.answer(204, "", fields, &b""[..])
     }
 
     /// The fields that all answers have.
@@ -228,13 +256,14 @@ impl<'a> Exchange<'a> {
     }
 
     /// Answers.
-    pub(in crate::hub) fn answer(
+    pub(in crate::hub) fn answer<'b>(
         mut self,
         status: u16,
         kind: &str,
         fields: &str,
-        body: &[u8],
+        body: impl Into<Cow<'b, [u8]>>,
     ) -> io::Result<Served<'a>> {
+        let body = body.into();
         let request = &self.request;
         let keep = self.drained
             && if request.http11 {
@@ -252,16 +281,27 @@ impl<'a> Exchange<'a> {
         let connection = if keep { "keep-alive" } else { "close" };
         head += &format!("{}{fields}Connection: {connection}\r\n\r\n", self.common_fields());
         let is_head = request.method == "HEAD";
+        let body = if is_head { Cow::Borrowed(&[][..]) } else { body };
         let mut bytes = head.into_bytes();
-        if !is_head {
-            bytes.extend_from_slice(body);
-        }
+        let rest = if body.len() <= ONE_WRITE {
+            bytes.extend_from_slice(&body);
+            Cow::Borrowed(&[][..])
+        } else {
+            body
+        };
         self.patient.extend(BODY);
         // Whoever does not read its answer holds it.
-        self.patient.hold(bytes.len())?;
+        let takes = match &rest {
+            Cow::Owned(rest) => rest.capacity(),
+            Cow::Borrowed(rest) => rest.len(),
+        };
+        self.patient.answering.store(true, Ordering::SeqCst);
+        self.patient.hold(takes)?;
         self.patient.write_all(&bytes)?;
-        drop(bytes);
+        self.patient.write_all(&rest)?;
+        drop(rest);
         self.patient.hold(0)?;
+        self.patient.answering.store(false, Ordering::SeqCst);
         if keep {
             Ok(Served::Again(self.patient, self.rest))
         } else {
@@ -295,7 +335,10 @@ impl<'a> Exchange<'a> {
             if let Err(full) = self.patient.hold(body.held()) {
                 return Ok(Err((503, full.to_string())));
             }
-            more(&mut self.patient, &mut raw)?;
+            match more(&mut self.patient, &mut raw) {
+                Err(error) if error.kind() == ErrorKind::OutOfMemory => return Ok(Err((503, error.to_string()))),
+                other => other?,
+            }
         };
         // What is made of it takes about as much again, twice over.
         if let Err(full) = self.patient.hold(3 * body.held()) {
@@ -346,7 +389,7 @@ impl<'a> Exchange<'a> {
             }
             Err(why) => {
                 let text = format!("this is a WebSocket: {why}\n");
-                self.answer(400, "text/plain; charset=utf-8", "", text.as_bytes()).map(Err)
+                self.answer(400, "text/plain; charset=utf-8", "", text.into_bytes()).map(Err)
             }
         }
     }
@@ -362,7 +405,7 @@ fn more(patient: &mut Patient<'_>, into: &mut Vec<u8>) -> io::Result<()> {
     into.resize(start + 16 * 1024, 0);
     let n = patient.read(&mut into[start..])?;
     into.truncate(start + n);
-    if n == 0 { Err(ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
+    if n == 0 { Err(patient.ended()) } else { Ok(()) }
 }
 
 /// Reads on for a moment before the socket is closed: closing over unread bytes would destroy the answer on its way.

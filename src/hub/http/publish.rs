@@ -55,7 +55,7 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
     match exchange.shared.publish_one(exchange.address(), &key, name, patience, picture) {
-        Ok(viewers) => exchange.json(200, &serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
+        Ok(viewers) => exchange.json(200, serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
         Err(refusal) => {
             // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
             exchange.be_last();

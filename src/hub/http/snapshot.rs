@@ -41,7 +41,7 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
         millis(age),
         picture.sequence
     );
-    exchange.answer(200, "image/jpeg", &fields, &picture.data)
+    exchange.answer(200, "image/jpeg", &fields, &picture.data[..])
 }
 
 /// The newest picture, or why there is none.

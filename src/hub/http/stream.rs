@@ -27,7 +27,7 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
     // Proxies such as nginx hold an answer back until they are told not to.
     let fields = "X-Accel-Buffering: no\r\nPragma: no-cache\r\n";
     if exchange.request.method == "HEAD" {
-        return exchange.answer(200, &kind, fields, b"");
+        return exchange.answer(200, &kind, fields, &b""[..]);
     }
     let opening = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{}{fields}Connection: close\r\n\r\n--{BOUNDARY}\r\n",

@@ -1,0 +1,57 @@
+//! System calls for which no safe wrapper exists.
+//!
+//! The one place of this crate with unsafe code. Each call gets buffers of its own, whose length the kernel is told, or
+//! plain numbers.
+#![allow(unsafe_code)]
+
+/// Allocations from this length on are pages of their own with glibc, and go back to the system when they are freed.
+///
+/// glibc raises its own limit to 32 MiB with each such allocation that is freed, so that what a flood of long messages
+/// took would stay with the process for good. A fixed limit ends that. It is above the usual picture, for pages of one's
+/// own cost a fault each when they are first written.
+const LONG: i32 = 1 << 20;
+
+/// Lets what is freed go back to the system, on systems with glibc. Others do so anyway.
+pub fn give_memory_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for parameter in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
+        // SAFETY: `mallopt` takes two numbers and the allocator's own lock. It fails only for values that it does not
+        // know, and then nothing changes.
+        unsafe { libc::mallopt(parameter, LONG) };
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use self::linux::{queue, tcp_info};
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod linux {
+    use std::os::fd::{AsFd, AsRawFd};
+
+    /// An `ioctl` that answers with one number of bytes.
+    pub(in crate::net) fn queue(socket: &impl AsFd, request: libc::Ioctl) -> Option<u32> {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: both requests write one int through the pointer, which is to a live one, and keep nothing; the
+        // descriptor is borrowed and so is open.
+        let done = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), request, &raw mut bytes) };
+        if done == 0 { u32::try_from(bytes).ok() } else { None }
+    }
+
+    /// `TCP_INFO` as the kernel writes it, and how many bytes of it there are.
+    pub(in crate::net) fn tcp_info(socket: &impl AsFd) -> Option<([u8; 256], usize)> {
+        let mut answer = [0_u8; 256];
+        let mut len = libc::socklen_t::try_from(answer.len()).ok()?;
+        // SAFETY: the kernel writes at most `len` bytes, which is what `answer` has, and then the number it wrote to
+        // `len`; both live here; the descriptor is borrowed and so is open.
+        let done = unsafe {
+            libc::getsockopt(
+                socket.as_fd().as_raw_fd(),
+                libc::IPPROTO_TCP,
+                libc::TCP_INFO,
+                answer.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        (done == 0).then_some((answer, len as usize))
+    }
+}
