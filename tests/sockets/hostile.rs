@@ -33,7 +33,7 @@ fn says(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn an_oversized_length_is_refused_in_words() {
+pub(crate) fn an_oversized_length_is_refused_in_words() {
     limited(|| {
         let hub = hub();
         let mut peer = Peer::connect(hub.address());
@@ -49,7 +49,7 @@ fn an_oversized_length_is_refused_in_words() {
 }
 
 #[test]
-fn an_oversized_picture_ends_its_publisher_alone() {
+pub(crate) fn an_oversized_picture_ends_its_publisher_alone() {
     limited(|| {
         let hub = hub_with(|config| config.max_picture = 100_000);
         let mut publisher = Peer::join(hub.address(), publishes("door"));
@@ -89,7 +89,7 @@ fn another_version_is_told_which_one_is_spoken_here() {
 }
 
 #[test]
-fn whoever_dawdles_is_shown_out() {
+pub(crate) fn whoever_dawdles_is_shown_out() {
     limited(|| {
         let hub = hub_with(|config| config.handshake = Duration::from_millis(400));
         // Silence, a byte now and then of a hello, of an HTTP head and of a WebSocket upgrade.

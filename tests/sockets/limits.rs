@@ -8,7 +8,7 @@ use streamflow::wire::packet::Packet;
 use crate::support::{Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 
 #[test]
-fn one_viewer_too_many_is_refused_until_another_leaves() {
+pub(crate) fn one_viewer_too_many_is_refused_until_another_leaves() {
     limited(|| {
         let hub = hub_with(|config| config.max_viewers = 2);
         let first = Peer::join(hub.address(), views("door"));
@@ -28,7 +28,7 @@ fn one_viewer_too_many_is_refused_until_another_leaves() {
 }
 
 #[test]
-fn one_publisher_too_many_is_refused() {
+pub(crate) fn one_publisher_too_many_is_refused() {
     limited(|| {
         let hub = hub_with(|config| config.max_publishers = 1);
         let _door = Peer::join(hub.address(), publishes("door"));
@@ -42,7 +42,7 @@ fn one_publisher_too_many_is_refused() {
 }
 
 #[test]
-fn a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once() {
+pub(crate) fn a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once() {
     limited(|| {
         let hub = hub();
         let mut viewer = Peer::join(hub.address(), views("door"));
@@ -78,7 +78,7 @@ fn a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once() 
 }
 
 #[test]
-fn connections_of_this_machine_are_not_counted_by_address() {
+pub(crate) fn connections_of_this_machine_are_not_counted_by_address() {
     limited(|| {
         let hub = hub_with(|config| config.max_per_address = 1);
         let _peers: Vec<Peer> = (0..5).map(|_| Peer::join(hub.address(), views("door"))).collect();

@@ -14,3 +14,4 @@ mod plain;
 mod reconnects;
 mod renditions;
 mod source_faults;
+mod table;

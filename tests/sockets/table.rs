@@ -1,0 +1,304 @@
+//! The table of limits in `docs/protocol.md`, line by line: each row has a test that goes beyond it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use streamflow::frame::Picture;
+use streamflow::time::now;
+use streamflow::wire::control::{Cause, Control};
+use streamflow::wire::framing::prefix;
+use streamflow::wire::packet::{HEADER, Packet, control_packet, picture_header};
+use streamflow::wire::websocket::{self, End};
+
+use super::{hostile, limits, memory};
+use crate::support::http::{Http, post};
+use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, publishes, until, views};
+
+/// How a row begins, and its tests.
+type Row = (&'static str, &'static [fn()]);
+
+const ROWS: &[Row] = &[
+    ("payload of a picture", &[hostile::an_oversized_picture_ends_its_publisher_alone]),
+    ("pixels of a picture", &[limits::a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once]),
+    ("metadata", &[metadata_that_are_too_long_end_their_publisher]),
+    ("depth of metadata", &[metadata_that_nest_too_deep_are_left_out]),
+    ("payload of a control packet", &[a_control_packet_that_is_too_long_ends_its_connection]),
+    ("packet", &[hostile::an_oversized_length_is_refused_in_words]),
+    ("control messages that wait", &[who_reads_nothing_of_what_is_said_in_a_room_is_closed]),
+    ("head of an HTTP request", &[a_head_that_is_too_long_is_answered_431]),
+    ("time for all up to the first packet", &[hostile::whoever_dawdles_is_shown_out]),
+    ("publishers that wait", &[of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it]),
+    ("streams of one address, published", &[one_posted_stream_too_many_of_an_address_is_answered_429]),
+    (
+        "viewers, publishers",
+        &[limits::one_viewer_too_many_is_refused_until_another_leaves, limits::one_publisher_too_many_is_refused],
+    ),
+    (
+        "connections of one address",
+        &[
+            limits::connections_of_this_machine_are_not_counted_by_address,
+            one_connection_too_many_of_an_address_is_closed,
+        ],
+    ),
+    ("memory for messages", &[memory::an_honest_picture_passes_while_others_hoard_what_they_do_not_finish]),
+    ("messages of one connection before", &[of_many_pings_at_once_few_are_answered_and_the_last_one_is]),
+    ("requests (`subscribe`, `list`, `state`)", &[one_request_after_the_other_without_end_is_refused]),
+];
+
+#[test]
+fn every_row_of_the_table_has_a_test() {
+    let text = include_str!("../../docs/protocol.md");
+    let (_, section) = text.split_once("\n## 9. Limits\n").unwrap();
+    let table = section.lines().skip_while(|line| !line.starts_with("| ---")).skip(1);
+    let rows: Vec<&str> = table.map_while(|line| line.strip_prefix("| ")).collect();
+    assert!(rows.len() > 10, "the table is not where it is looked for");
+    let named: Vec<&str> = ROWS.iter().map(|(begins, _)| *begins).collect();
+    // In the order of the table, so that one word cannot stand for two rows.
+    for (n, row) in rows.iter().enumerate() {
+        let begins = named.get(n).copied().unwrap_or("nothing");
+        assert!(row.starts_with(begins), "row {n}, {row:?}, has no test here; there is one of {begins:?}");
+    }
+    assert_eq!(rows.len(), named.len(), "a test here is of no row");
+    assert!(ROWS.iter().all(|(_, tests)| !tests.is_empty()));
+}
+
+fn picture(sequence: u32, metadata: &str) -> Vec<u8> {
+    let picture = Picture {
+        sequence,
+        captured: now(),
+        metadata: (!metadata.is_empty()).then(|| Arc::from(metadata)),
+        ..Picture::default()
+    };
+    [&picture_header(&picture, Duration::ZERO)[..], metadata.as_bytes(), &jpeg(9)].concat()
+}
+
+/// What the next picture brings beside itself.
+#[track_caller]
+fn next_metadata(viewer: &mut Peer) -> Option<Arc<str>> {
+    loop {
+        match viewer.next() {
+            Some(Packet::Picture(picture)) => return picture.metadata,
+            Some(_) => {}
+            None => panic!("the viewer was sent away"),
+        }
+    }
+}
+
+#[test]
+fn metadata_that_are_too_long_end_their_publisher() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let longest = format!("\"{}\"", "x".repeat(64 * 1024 - 2));
+        publisher.packet(&picture(1, &longest));
+        assert_eq!(next_metadata(&mut viewer).as_deref(), Some(longest.as_str()));
+        publisher.packet(&picture(2, &format!("{longest} ")));
+        assert_eq!(publisher.bye().0, Cause::Protocol);
+        publisher.until_closed();
+    });
+}
+
+#[test]
+fn metadata_that_nest_too_deep_are_left_out() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        for (sequence, depth, passes) in [(1, 33, false), (2, 32_000, false), (3, 32, true)] {
+            publisher.packet(&picture(sequence, &nested(depth)));
+            assert_eq!(next_metadata(&mut viewer), passes.then(|| Arc::from(nested(depth))), "{depth}");
+        }
+    });
+}
+
+#[test]
+fn a_control_packet_that_is_too_long_ends_its_connection() {
+    limited(|| {
+        let hub = hub();
+        // Of a type that nobody knows, so that its length alone decides.
+        let unknown = |length: usize| {
+            let mut packet = control_packet(&Control::List);
+            packet.truncate(HEADER);
+            packet.extend_from_slice(b"{\"type\":\"z\"}");
+            packet.resize(HEADER + length, b' ');
+            packet
+        };
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        viewer.packet(&unknown(64 * 1024));
+        viewer.say(&Control::List);
+        while !matches!(viewer.control(), Control::Streams { .. }) {}
+        viewer.packet(&unknown(64 * 1024 + 1));
+        assert_eq!(viewer.bye().0, Cause::Protocol);
+        viewer.until_closed();
+    });
+}
+
+#[test]
+fn who_reads_nothing_of_what_is_said_in_a_room_is_closed() {
+    limited(|| {
+        let hub = hub();
+        let join = |name: &str| {
+            let mut peer = Peer::connect_small(hub.address());
+            let request = format!(
+                "GET /ws/lab/{name} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            );
+            peer.bytes(request.as_bytes());
+            peer
+        };
+        let mut talks = join("talks");
+        // Whoever talks reads what it is told.
+        let (heard, hears) = channel();
+        let mut ear = talks.socket.try_clone().unwrap();
+        let reads = std::thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(n @ 1..) = ear.read(&mut piece) {
+                let text = String::from_utf8_lossy(&piece[..n]).into_owned();
+                ["user_list", "user_joined", "user_left"]
+                    .iter()
+                    .filter(|w| text.contains(**w))
+                    .for_each(|word| heard.send(*word).unwrap_or_default());
+            }
+        });
+        assert_eq!(hears.recv_timeout(LONG), Ok("user_list"));
+        let _deaf = join("deaf");
+        assert_eq!(hears.recv_timeout(LONG), Ok("user_joined"));
+        let chat = format!("{{\"type\":\"chat\",\"text\":\"{}\"}}", "x".repeat(3000));
+        let message = websocket::text(End::Client, &chat);
+        until("who reads nothing is gone", || {
+            (0..50).for_each(|_| talks.bytes(&message));
+            hears.try_recv() == Ok("user_left")
+        });
+        talks.socket.shutdown(std::net::Shutdown::Both).unwrap();
+        reads.join().unwrap();
+    });
+}
+
+#[test]
+fn a_head_that_is_too_long_is_answered_431() {
+    limited(|| {
+        let hub = hub();
+        let ask = |fields: String| Http::connect(hub.address()).ask("GET", "/health", &fields, b"").status;
+        // `Host` is one of the 64.
+        assert_eq!(ask("X: y\r\n".repeat(63)), 200);
+        assert_eq!(ask("X: y\r\n".repeat(64)), 431);
+        assert_eq!(ask(format!("X: {}\r\n", "x".repeat(16_000))), 200);
+        assert_eq!(ask(format!("X: {}\r\n", "x".repeat(16_400))), 431);
+    });
+}
+
+#[test]
+fn one_connection_too_many_of_an_address_is_closed() {
+    limited(|| {
+        // On a machine that has this address alone there is nothing to try.
+        let Some(ip) = memory::own_address() else { return };
+        let hub = hub_with(|config| {
+            config.listen = SocketAddr::new(ip, 0);
+            config.max_per_address = 2;
+        });
+        let first = Peer::join(hub.address(), views("door"));
+        let _second = Peer::join(hub.address(), views("door"));
+        Peer::connect(hub.address()).until_closed();
+        drop(first);
+        until("one has left", || hub.counts().1 == 1);
+        // Its place is given back a moment later.
+        until("its place is free", || {
+            let mut third = Peer::connect(hub.address());
+            let hello = control_packet(&Control::Hello(views("door")));
+            let _ = third.socket.write_all(&[&prefix(hello.len())[..], &hello].concat());
+            matches!(third.socket.read(&mut [0; 8]), Ok(8))
+        });
+    });
+}
+
+#[test]
+fn of_many_pings_at_once_few_are_answered_and_the_last_one_is() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        const MANY: u64 = 20_000;
+        let pings: Vec<u8> = (1..=MANY)
+            .flat_map(|time| {
+                let ping = control_packet(&Control::Ping { time });
+                [&prefix(ping.len())[..], &ping].concat()
+            })
+            .collect();
+        viewer.bytes(&pings);
+        let mut answers = 0;
+        loop {
+            if let Control::Pong { time, .. } = viewer.control() {
+                answers += 1;
+                if time == MANY {
+                    break;
+                }
+            }
+        }
+        assert!(answers < MANY / 10, "{answers} answers to {MANY} pings");
+    });
+}
+
+#[test]
+fn one_request_after_the_other_without_end_is_refused() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        viewer.socket.set_read_timeout(Some(LONG)).unwrap();
+        let list = control_packet(&Control::List);
+        let one = [&prefix(list.len())[..], &list].concat();
+        match viewer.socket.write_all(&one.repeat(1000)) {
+            Err(e) if !matches!(e.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => panic!("{e}"),
+            _ => {}
+        }
+        assert_eq!(viewer.bye().0, Cause::Protocol);
+        viewer.until_closed();
+    });
+}
+
+#[test]
+fn of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it() {
+    limited(|| {
+        let hub = hub();
+        let mut silent = Peer::join(hub.address(), publishes("door"));
+        // Whoever was heard a moment ago is not asked whether it lives.
+        std::thread::sleep(Duration::from_millis(500));
+        let mut asking: Vec<Peer> = (0..100)
+            .map(|_| {
+                let mut peer = Peer::connect(hub.address());
+                peer.say(&Control::Hello(publishes("door")));
+                peer
+            })
+            .collect();
+        let mut has = 0;
+        for peer in &mut asking {
+            match peer.control() {
+                Control::Welcome { .. } => has += 1,
+                Control::Bye { cause: Cause::Refused, .. } => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(has >= 1, "nobody has the name");
+        assert_eq!(silent.bye().0, Cause::Timeout);
+    });
+}
+
+#[test]
+fn one_posted_stream_too_many_of_an_address_is_answered_429() {
+    limited(|| {
+        let hub = hub_with(|config| {
+            config.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            config.max_posted = 2;
+        });
+        let here = SocketAddr::from(([127, 0, 0, 1], hub.address().port()));
+        let post = |to: SocketAddr, name: &str| post(to, &format!("/api/publish/main/{name}"), &jpeg(9)).status;
+        assert!(["a", "b", "c"].iter().all(|name| post(here, name) == 200), "this machine has as many as it likes");
+        // On a machine that has this address alone there is nothing more to try.
+        let Some(ip) = memory::own_address() else { return };
+        let there = SocketAddr::new(ip, here.port());
+        assert_eq!(["d", "e", "f", "d"].map(|name| post(there, name)), [200, 200, 429, 200]);
+    });
+}
