@@ -99,7 +99,7 @@ test("all streams are a grid, and a click makes one large", async () => {
 });
 
 test("an address that makes no sense shows all streams", async () => {
-  for (const hash of ["#/%", "#/%ff/%", "#///", "#/a/b/c"]) {
+  for (const hash of ["#/%", "#///", "#/a/%ff/c"]) {
     const { page, errors } = await open(hash);
     await page.locator('.tile[data-stream="main/gate"].live').waitFor();
     assert.deepEqual(errors, [], hash);
