@@ -107,7 +107,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
 
 impl Loop {
     /// Serves until the hub stops.
-    fn serve(&mut self) {
+    fn serve(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         let mut worked = now();
         let mut returned = worked;
@@ -118,8 +118,7 @@ impl Loop {
             if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != io::ErrorKind::Interrupted
             {
-                log::error!("delivery: {error}");
-                break;
+                return Err(error);
             }
             worked = now();
             // Who slept was woken by what came. Who did not may find what came any time since the last look.
@@ -138,6 +137,7 @@ impl Loop {
             self.sum_up_needs();
             self.tick();
         }
+        Ok(())
     }
 
     fn handle(&self) -> &Handle {
@@ -266,6 +266,7 @@ impl Loop {
                 let stream = shared.stream(&key);
                 log::info!("{}: publishes {key}", peer.address);
                 peer.publish(key.clone(), stream);
+                shared.demanded_already(&key);
                 let _ = peer.welcome(&key, &shared.config);
                 shared.crowd_sees(&key);
             }
@@ -483,7 +484,7 @@ impl Loop {
         // Leaving cannot be refused.
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
         self.answer(askers, true);
-        if let Some(key) = published.filter(|key| self.shared.is_free(key)) {
+        if let Some(key) = published {
             self.shared.crowd_misses(&key);
         }
         if let Role::Member(member) = &peer.role {

@@ -330,6 +330,14 @@ impl Shared {
         }
     }
 
+    /// A publisher has begun, and is told what is demanded already: one that does not say what it encodes, encodes that.
+    fn demanded_already(&self, key: &StreamKey) {
+        let registry = self.registry();
+        if let Some(stream) = registry.streams.get(key) {
+            stream.demanded(registry.rooms.rungs(key), now());
+        }
+    }
+
     /// The stream for a publisher that the rules have let in.
     fn stream(&self, key: &StreamKey) -> Arc<Stream> {
         self.stream_in(&mut self.registry(), key)

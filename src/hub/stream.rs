@@ -68,6 +68,8 @@ struct Slot {
     /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
     stills: bool,
     captured: Micros,
+    /// Between the last two pictures.
+    apart: Duration,
 }
 
 impl Stream {
@@ -133,6 +135,9 @@ impl Stream {
             let mean = if moves { apart.midpoint(mean) } else { (7 * mean + apart) / 8 };
             slot.newest.interval = Duration::from_micros(mean);
         }
+        if !apart.is_zero() {
+            slot.apart = apart;
+        }
         slot.captured = picture.captured;
         slot.newest.put(picture);
         slot.arrived = now;
@@ -176,12 +181,16 @@ impl Stream {
         let slot = self.slot();
         let asleep = asked.since(slot.arrived) > STILL_FRESH;
         let picture = slot.newest.choose(FULL).filter(|_| !asleep || slot.stills).cloned();
+        // The mean is that of streams that move. One that gives a picture every few seconds is waited for, and one that gives
+        // a picture every few minutes, or has stopped, is not.
+        let slow = slot.apart <= LONGEST && asked.since(slot.arrived) <= 2 * slot.apart;
+        let interval = if slow { slot.newest.interval.max(slot.apart) } else { slot.newest.interval };
         let patience = match (&picture, slot.stills) {
             // A sleeping camera may take long to open.
             (None, _) => LONGEST,
             // It is not told that somebody wants one.
-            (Some(_), true) => 2 * slot.newest.interval,
-            (Some(_), false) => 2 * slot.newest.interval + DEMANDED,
+            (Some(_), true) => 2 * interval,
+            (Some(_), false) => 2 * interval + DEMANDED,
         };
         (picture, patience.min(LONGEST))
     }
@@ -217,5 +226,27 @@ impl Stream {
         if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest.forget();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_waits_for_a_picture_every_few_seconds_and_not_for_one_every_few_minutes() {
+        let patience = |seconds: [u64; 2], asked: u64| {
+            let stream = Stream::new(StreamKey::new("main", "door"), 1, 1);
+            stream.begin_stills();
+            for at in seconds.map(|s| Micros(s * 1_000_000)) {
+                let picture = Picture { captured: at, data: vec![0xff, 0xd8].into(), ..Picture::default() };
+                let _ = stream.put(picture, at).count();
+            }
+            stream.still(Micros(asked * 1_000_000)).1
+        };
+        assert_eq!(patience([100, 102], 103), Duration::from_secs(4));
+        assert_eq!(patience([100, 104], 105), Duration::from_secs(5), "five at most");
+        assert!(patience([100, 300], 301) < Duration::from_secs(1));
+        assert!(patience([100, 102], 160) < Duration::from_secs(1), "it has stopped");
     }
 }

@@ -140,10 +140,18 @@ impl Connection {
         &self.framing
     }
 
-    /// How much memory it takes for what has come and is not whole, and for what waits to be sent.
+    /// How much memory it takes for what has come and is not whole, and for messages that wait to be sent or are under way.
+    /// Pictures under way do not count: others have them, too.
     #[must_use]
     pub fn held(&self) -> usize {
-        self.framing.held() + self.unread.capacity() + self.waiting.capacity()
+        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.head.capacity());
+        self.framing.held() + self.unread.capacity() + self.waiting.capacity() + under_way
+    }
+
+    /// Bytes of messages that wait behind the one that is under way.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.len()
     }
 
     /// Gives back what is kept for what is to come, as when nothing has come for a while.

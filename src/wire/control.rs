@@ -357,7 +357,7 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "hello",
     "welcome",
     "subscribe",
@@ -366,6 +366,7 @@ const KNOWN: [&str; 14] = [
     "ack",
     "demand",
     "supply",
+    "dropped",
     "link",
     "clock",
     "ping",

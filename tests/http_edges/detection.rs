@@ -105,6 +105,8 @@ fn a_dashboard_that_does_not_read_is_left_out_and_then_gets_the_newest_and_nobod
         let picture = padded(&jpeg(&hub), 600_000);
         let mut stalled = open(hub.address(), "/ws/viewer/detection?camera_id=CAM1");
         let mut other = open(hub.address(), "/ws/viewer/detection?camera_id=CAM1");
+        // The answer to an upgrade comes before the loop has heard of the viewer.
+        until("both watch", || hub.counts().1 == 2);
         let mut newest = 0;
         for n in 1..=40 {
             let (status, answer) = broadcast(&hub, &detection("CAM1", &picture));

@@ -12,8 +12,8 @@ use streamflow::stats::State;
 use streamflow::wire::control::{Cause, Control, Hello};
 
 use crate::support::{
-    LONG, Peer, at, fine_source, hub, limited, next_picture, publisher, publisher_config, publishes, until, viewer,
-    views,
+    LONG, Peer, at, fine_source, hub, jpeg, limited, next_picture, publisher, publisher_config, publishes, until,
+    viewer, views,
 };
 
 #[test]
@@ -105,6 +105,24 @@ fn a_name_whose_publisher_does_not_answer_is_given_to_who_asks_for_it() {
         let _other = asks(&hub, &publishes("door"));
         assert_eq!(back.bye().0, Cause::Timeout);
         assert_eq!(hub.counts(), (1, 1));
+    });
+}
+
+#[test]
+fn a_publisher_that_cannot_be_asked_keeps_its_name_between_two_pictures() {
+    limited(|| {
+        let hub = hub();
+        let mut slow = Peer::connect(hub.address());
+        slow.packet(&jpeg(1));
+        until("it publishes", || hub.counts().0 == 1);
+        let name = hub.streams(None)[0].name.clone();
+        // Between two pictures of a camera that gives one every few seconds.
+        thread::sleep(Duration::from_millis(300));
+        let mut other = Peer::connect(hub.address());
+        other.say(&Control::Hello(publishes(&name)));
+        assert_eq!(other.bye().0, Cause::Refused);
+        slow.packet(&jpeg(2));
+        assert_eq!(hub.counts().0, 1);
     });
 }
 

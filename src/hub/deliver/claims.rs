@@ -21,6 +21,8 @@ const ANSWERS: Duration = Duration::from_secs(2);
 const SAME_ANSWERS: Duration = Duration::from_millis(500);
 /// Whoever was heard so short a time ago is not pinged. So nobody is pinged more often than that by those who ask.
 const LATELY: Duration = Duration::from_millis(200);
+/// Who cannot be asked is taken for alive for so long after its last picture: it may give one every few seconds.
+const QUIET: Duration = Duration::from_secs(20);
 /// Those who wait for one name, and on one loop, at most; more are refused at once.
 const MOST_OF_NAME: usize = 8;
 const MOST_OF_LOOP: usize = 64;
@@ -103,7 +105,8 @@ impl Loop {
                 && asker.address == peer.address.ip().to_canonical()
         });
         let until = at + if same { SAME_ANSWERS } else { ANSWERS };
-        if peer.challenge.is_none() && peer.silence(at) < LATELY {
+        let lively = if peer.can_be_asked() { LATELY } else { QUIET };
+        if peer.challenge.is_none() && peer.silence(at) < lively {
             return self.answer(id, false);
         }
         let new = peer.challenge.is_none();
@@ -186,6 +189,11 @@ impl Peer {
     /// For how long nothing was heard of it.
     fn silence(&self, at: Micros) -> Duration {
         self.session.as_ref().map_or_else(|| at.since(self.progress), |session| session.silence(at))
+    }
+
+    /// Whether it answers pings: a publisher of bare pictures, or in the body of a request, does not.
+    fn can_be_asked(&self) -> bool {
+        self.session.is_some() || self.is_member()
     }
 
     /// Asks whether somebody is there. Who cannot be asked shows it by a picture.

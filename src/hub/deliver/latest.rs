@@ -59,14 +59,27 @@ impl Latest {
         matches!(control, Control::Demand { .. } | Control::State(_) | Control::Link { .. })
     }
 
-    /// Takes news, and returns them if they are to be sent now; never while something waits before them.
+    /// Takes news, and returns them if they are to be sent now. While something waits before them they are kept back, since
+    /// newer ones may come.
     pub(super) fn news(&mut self, control: Control, waits: bool, now: Micros) -> Option<Control> {
         self.owed.retain(|owed| discriminant(owed) != discriminant(&control));
-        if !waits && self.may_go(&control, now) {
+        if (!waits || self.cannot_wait(&control)) && self.may_go(&control, now) {
             return Some(control);
         }
         self.owed.push(control);
         None
+    }
+
+    /// Whether others would go before it that belong behind it: the pictures of another stream, or a camera's sleep. There
+    /// are only as many of these as the peer asks for.
+    fn cannot_wait(&self, control: &Control) -> bool {
+        match control {
+            Control::Demand { viewers, .. } => *viewers > 0 && !self.wanted,
+            Control::State(state) => {
+                self.told.as_ref().is_none_or(|(room, name)| (room, name) != (&state.room, &state.name))
+            }
+            _ => false,
+        }
     }
 
     /// What may be sent now of what was held back.
@@ -84,8 +97,7 @@ impl Latest {
             // That somebody watches wakes a camera, so it is told at once; that nobody does any more is not, and so there is
             // an end to how often it can be.
             Control::Demand { viewers, .. } => {
-                let wakes = *viewers > 0 && !self.wanted;
-                let goes = wakes || self.rate.pass(now);
+                let goes = self.cannot_wait(control) || self.rate.pass(now);
                 if goes {
                     self.wanted = *viewers > 0;
                 }
@@ -93,7 +105,7 @@ impl Latest {
             }
             // Which stream it is goes before the stream's pictures. A viewer has no more of these than it asked for.
             Control::State(state) => {
-                let other = self.told.as_ref().is_none_or(|(room, name)| (room, name) != (&state.room, &state.name));
+                let other = self.cannot_wait(control);
                 if other {
                     self.told = Some((state.room.clone(), state.name.clone()));
                 }
@@ -157,6 +169,17 @@ mod tests {
     }
 
     #[test]
+    fn another_streams_state_and_a_first_viewer_go_even_while_something_waits() {
+        let mut latest = Latest::new();
+        assert!(latest.news(state("a", ""), false, at(0)).is_some());
+        assert_eq!(latest.news(state("a", "gone"), true, at(1)), None);
+        assert_eq!(latest.news(state("b", ""), true, at(2)), Some(state("b", "")), "its pictures would go before it");
+        assert_eq!(latest.owed(at(1000)), None, "what was kept back of the other is worthless");
+        assert_eq!(latest.news(demand(1), true, at(1001)), Some(demand(1)));
+        assert_eq!(latest.news(demand(2), true, at(1002)), None);
+    }
+
+    #[test]
     fn changes_now_and_then_are_told_at_once() {
         let mut latest = Latest::new();
         for n in 0..100 {
@@ -169,6 +192,9 @@ mod tests {
     #[test]
     fn what_waits_behind_something_is_replaced_by_what_is_newer_and_each_kind_is_kept() {
         let mut latest = Latest::new();
+        assert!(
+            latest.news(demand(1), false, at(0)).is_some() && latest.news(state("door", ""), false, at(0)).is_some()
+        );
         for n in 0..5 {
             assert_eq!(latest.news(demand(n), true, at(0)), None);
             assert_eq!(latest.news(state("door", &n.to_string()), true, at(0)), None);

@@ -38,6 +38,8 @@ use crate::wire::packet::Packet;
 const METRICS: Duration = Duration::from_secs(30);
 /// How long a connection that has been told goodbye may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
+/// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
+const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
 /// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
 const BARE_SILENCE: Duration = Duration::from_secs(60);
 
@@ -269,9 +271,21 @@ impl Peer {
         }
     }
 
-    /// Passes a text on.
+    /// The room that it is in.
+    pub(super) fn room(&self) -> &str {
+        &self.room
+    }
+
+    /// Passes a text of somebody else on; one that reads too slowly for what others say misses some of it.
     pub(super) fn text(&mut self, text: &str) -> Result<(), Broken> {
-        if self.closing.is_some() { Ok(()) } else { self.connection.send_text(text) }
+        if self.closing.is_some() {
+            return Ok(());
+        }
+        if self.connection.waiting() > MOST_SAID_BY_OTHERS {
+            self.metrics.skipped += 1;
+            return Ok(());
+        }
+        self.connection.send_text(text)
     }
 
     pub(super) fn wants_picture(&self) -> bool {

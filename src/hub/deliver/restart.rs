@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Loop;
 use crate::net::connection::Broken;
+use crate::room::ConnectionId;
 use crate::time::now;
 
 /// A loop that panics again and again does so a few times a second at most.
@@ -16,11 +17,14 @@ const PAUSE: Duration = Duration::from_millis(200);
 impl Loop {
     /// Serves until the hub stops, however often it has to begin anew.
     pub(super) fn serve_for_good(&mut self) {
-        while catch_unwind(AssertUnwindSafe(|| self.serve())).is_err() {
+        loop {
+            let why = match catch_unwind(AssertUnwindSafe(|| self.serve())) {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "a fault of this hub".into(),
+            };
             let (index, lost) = (self.index, self.peers.len());
-            log::error!(
-                "delivery loop {index} and its {lost} connections ended by a fault of this hub; it begins anew"
-            );
+            log::error!("delivery loop {index} and its {lost} connections ended by {why}; it begins anew");
             self.begin_anew();
             std::thread::sleep(PAUSE);
         }
@@ -30,11 +34,11 @@ impl Loop {
     /// is thrown away.
     fn begin_anew(&mut self) {
         let why = Broken::Io(io::Error::other("a fault of this hub"));
-        let tokens: Vec<usize> = self.peers.iter().map(|(token, _)| token).collect();
-        for token in tokens {
+        let all: Vec<_> = self.peers.iter().map(|(token, peer)| (token, peer.id, peer.room().to_string())).collect();
+        for (token, id, room) in all {
             // One of them may be what the loop stumbled over, and may make it stumble again.
             if catch_unwind(AssertUnwindSafe(|| self.remove(token, &why))).is_err() {
-                let _ = catch_unwind(AssertUnwindSafe(|| self.forget(token)));
+                let _ = catch_unwind(AssertUnwindSafe(|| self.forget(token, id, &room)));
             }
         }
         for audience in std::mem::take(&mut self.audiences).into_values() {
@@ -48,13 +52,14 @@ impl Loop {
         self.paced.clear();
     }
 
-    /// The least that is owed for a connection that cannot be removed as usual. Where removing it came to that already,
-    /// there is nothing to do.
-    fn forget(&mut self, token: usize) {
-        let Some(peer) = self.peers.try_remove(token) else { return };
-        self.handle().connections.fetch_sub(1, Ordering::Relaxed);
-        self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
-        let Ok(()) = self.shared.decide(|rooms| Ok::<_, Infallible>(rooms.leave(peer.id, "publisher gone", now())));
+    /// The least that is owed for a connection that cannot be removed as usual, however far removing it came: nothing of it
+    /// does harm when it is done twice.
+    fn forget(&mut self, token: usize, id: ConnectionId, room: &str) {
+        if self.peers.try_remove(token).is_some() {
+            self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
+        }
+        let Ok(()) = self.shared.decide(|rooms| Ok::<_, Infallible>(rooms.leave(id, "publisher gone", now())));
+        self.shared.crowd_leave(id, room);
     }
 }
 

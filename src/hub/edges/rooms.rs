@@ -75,7 +75,6 @@ impl Shared {
         called: &str,
         ip: IpAddr,
     ) -> Result<(), String> {
-        self.registry().rooms.join(id).map_err(|refusal| refusal.to_string())?;
         let mut crowd = self.crowd();
         let members = crowd.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
@@ -86,6 +85,13 @@ impl Shared {
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(old.id, "publisher gone", now())));
             self.loop_of(old.id).command(Command::Close(old.id, bye));
             tell(self, members, None, &user("user_left", old.id, &old.called));
+        }
+        // Only now: in a hub that is full its own place has just become free.
+        if let Err(refusal) = self.registry().rooms.join(id) {
+            if members.is_empty() {
+                crowd.0.remove(&key.room);
+            }
+            return Err(refusal.to_string());
         }
         if members.len() >= MAX_MEMBERS {
             return Err(format!("a room takes {MAX_MEMBERS} people"));
@@ -132,9 +138,12 @@ impl Shared {
         }
     }
 
-    /// A stream is no longer published: nobody in its room waits for it.
+    /// A stream is no longer published: nobody in its room waits for it. If somebody else publishes it by now, they see it.
     pub(in crate::hub) fn crowd_misses(&self, key: &StreamKey) {
         let mut crowd = self.crowd();
+        if !self.is_free(key) {
+            return;
+        }
         for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
             if let Some((view, _)) = member.views.remove(&key.name) {
                 self.drop_view(member.id, view);
