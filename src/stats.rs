@@ -327,6 +327,7 @@ impl ViewMeter {
     pub fn reconnected(&mut self) {
         self.counts.reconnects += 1;
         self.reconnected = true;
+        self.screen.reconnected();
     }
 
     /// Another stream is watched: its numbers begin anew.
@@ -454,7 +455,7 @@ mod tests {
             if !(5000..8000).contains(&ms) && ms % apart == 0 {
                 captured = ms;
                 let times = ViewTimes { received: at(ms + 1), decoded: at(ms + 2), shown: at(ms + 3) };
-                meter.screen.decoded(times.decoded);
+                meter.screen.decoded(at(ms), times.decoded);
                 meter.shown(&Picture { captured: at(ms), ..Picture::default() }, times);
             }
             let report = meter.report(at(ms + 3));

@@ -1,6 +1,30 @@
 //! What is on a viewer's screen, how old it is, and whether the next picture is late.
+//!
+//! # The rhythm
+//!
+//! A picture is late after three times as long as pictures are apart. How long that is, is the longest of three:
+//!
+//! 1. what the publisher announces;
+//! 2. the second longest of the last eight gaps between pictures: a slow link or camera. One pause among them is no
+//!    rhythm, however long it was, and after eight pictures nothing of it is left. While there is one gap only, it counts
+//!    where nothing is announced;
+//! 3. the beat: a gap of half a second or more that came twice in a row, the longer at most a quarter longer than the
+//!    other. It counts for 30 s after it came last. Programs that leave out unchanged pictures send one a second while
+//!    nothing moves, and old ones do not announce it; a scene that moves now and then would be late whenever it stands
+//!    still. Pauses and queues are not twice the same.
+//!
+//! Rejected: a moving mean, which takes one long gap for a rhythm at first, and needs eight pictures to follow a stream
+//! that becomes slow; the longest of the last gaps, by which the second of two frozen times is seen late.
+//!
+//! # Old on arrival
+//!
+//! The first picture of a stream or of a connection may be the last of one that stands still. Silence begins with its
+//! capture, and not when it came: a second later, for a slow link. A picture that is the only one, and of which no more
+//! are announced, is never late: somebody posted it.
 
 use std::time::Duration;
+
+use arrayvec::ArrayVec;
 
 use super::Recent;
 use crate::time::{Micros, millis};
@@ -14,16 +38,65 @@ const LOST: Duration = Duration::from_secs(2);
 const HELD: Duration = Duration::from_millis(500);
 /// Nobody announces pictures that are further apart.
 const FURTHEST: Duration = Duration::from_secs(60);
+/// Gaps that tell how far pictures are apart.
+const GAPS: usize = 8;
+/// The shortest gap that can be a beat, and how long it counts after it came last.
+const BEAT_FROM: Duration = Duration::from_millis(500);
+const BEAT_LASTS: Duration = Duration::from_secs(30);
+/// A first picture may be so old before that counts as silence.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How pictures follow each other.
+#[derive(Debug, Default)]
+struct Rhythm {
+    /// The last gaps, the newest at the end.
+    gaps: ArrayVec<Duration, GAPS>,
+    /// The longest gap of late that came twice in a row, and when it did.
+    beat: Option<(Duration, Micros)>,
+}
+
+impl Rhythm {
+    fn add(&mut self, gap: Duration, now: Micros) {
+        if let Some(before) = self.gaps.last() {
+            let (short, long) = (gap.min(*before), gap.max(*before));
+            let is_longest = self.beat(now).is_none_or(|beat| 4 * long >= 3 * beat);
+            if is_longest && short >= BEAT_FROM && long <= short + short / 4 {
+                self.beat = Some((long, now));
+            }
+        }
+        if self.gaps.is_full() {
+            self.gaps.remove(0);
+        }
+        self.gaps.push(gap);
+    }
+
+    fn beat(&self, now: Micros) -> Option<Duration> {
+        self.beat.filter(|(_, at)| now.since(*at) <= BEAT_LASTS).map(|(beat, _)| beat)
+    }
+
+    /// How far pictures are apart.
+    fn apart(&self, now: Micros, announced: Option<Duration>) -> Option<Duration> {
+        let mut gaps = self.gaps.clone();
+        gaps.sort_unstable();
+        let usual = match gaps.as_slice() {
+            [only] => Some(*only).filter(|_| announced.is_none()),
+            [.., second, _] => Some(*second),
+            [] => None,
+        };
+        usual.max(self.beat(now)).max(announced)
+    }
+}
 
 /// How the pictures on a screen follow each other. Only what could be decoded counts.
 #[derive(Debug)]
 pub struct OnScreen {
     /// When the picture on the screen was captured; `None` before the first.
     captured: Option<Micros>,
-    /// When the last picture was decoded, of this stream.
-    last: Option<Micros>,
-    /// The mean time between pictures, once there were two.
-    apart: Option<Duration>,
+    /// Since when there was no other picture, of this stream: the last was decoded then, or captured a while before.
+    since: Option<Micros>,
+    /// The next picture is the first of its stream or connection.
+    is_first: bool,
+    rhythm: Rhythm,
     /// The longest time between pictures, as the publisher announces it.
     announced: Option<Duration>,
     /// How old pictures of late were when the next one took their place, where that came in time.
@@ -37,8 +110,9 @@ impl Default for OnScreen {
     fn default() -> Self {
         Self {
             captured: None,
-            last: None,
-            apart: None,
+            since: None,
+            is_first: true,
+            rhythm: Rhythm::default(),
             announced: None,
             held: Recent::of(HELD),
             in_time: false,
@@ -63,18 +137,13 @@ pub enum Coming {
 }
 
 impl OnScreen {
-    /// A picture was decoded, and is to be shown at once.
-    pub fn decoded(&mut self, now: Micros) {
-        self.in_time = self.is_late(now) == Some(false);
-        if let Some(last) = self.last.replace(now) {
-            // A pause is no rhythm.
-            let gap = now.since(last);
-            let most = self.expected().map_or(gap, |expected| gap.min(expected * (LATE + 1)));
-            self.apart = Some(match self.apart {
-                Some(apart) if gap < apart / 2 => (apart + gap) / 2,
-                Some(apart) => (7 * apart + most) / 8,
-                None => gap,
-            });
+    /// A picture that was captured then was decoded, and is to be shown at once.
+    pub fn decoded(&mut self, captured: Micros, now: Micros) {
+        let is_first = std::mem::take(&mut self.is_first);
+        self.in_time = !is_first && self.is_late(now) == Some(false);
+        let before = self.since.replace(if is_first { now.min(captured + GRACE) } else { now });
+        if let Some(before) = before.filter(|_| !is_first) {
+            self.rhythm.add(now.since(before), now);
         }
         self.broken = None;
     }
@@ -100,7 +169,13 @@ impl OnScreen {
 
     /// Another stream is watched from now on: its first picture is still to come.
     pub fn other_stream(&mut self) {
-        (self.last, self.apart, self.announced, self.broken) = (None, None, None, None);
+        (self.since, self.announced, self.broken) = (None, None, None);
+        (self.rhythm, self.is_first) = (Rhythm::default(), true);
+    }
+
+    /// The connection was made anew: what comes first may be old.
+    pub fn reconnected(&mut self) {
+        self.is_first = true;
     }
 
     /// How old the picture on the screen is, in milliseconds.
@@ -116,15 +191,14 @@ impl OnScreen {
         self.age(now).map(|age| age.max(held))
     }
 
-    /// The time between pictures: as announced, or as they come where that is longer. A single picture, as one that was
-    /// posted, has none.
-    fn expected(&self) -> Option<Duration> {
-        self.announced.max(self.apart)
+    /// The time between pictures. A single picture, as one that was posted, has none.
+    fn expected(&self, now: Micros) -> Option<Duration> {
+        self.rhythm.apart(now, self.announced)
     }
 
     fn is_late(&self, now: Micros) -> Option<bool> {
-        let (last, expected) = self.last.zip(self.expected())?;
-        Some(now.since(last) > LATE * expected)
+        let (since, expected) = self.since.zip(self.expected(now))?;
+        Some(now.since(since) > LATE * expected)
     }
 
     /// How pictures come.
@@ -134,10 +208,10 @@ impl OnScreen {
         if let (Some(why), None | Some(true)) = (&self.broken, late) {
             return Coming::Broken(why.clone());
         }
-        let Some(last) = self.last else { return Coming::NotYet };
-        let silence = now.since(last);
+        let Some(since) = self.since else { return Coming::NotYet };
+        let silence = now.since(since);
         match late {
-            Some(true) if self.expected().is_some_and(|expected| silence > LATE * expected + LOST) => {
+            Some(true) if self.expected(now).is_some_and(|expected| silence > LATE * expected + LOST) => {
                 Coming::Not(silence)
             }
             Some(true) => Coming::Late,
@@ -160,7 +234,7 @@ mod tests {
 
     /// A picture that was captured then is decoded and shown 4 ms later.
     fn show(screen: &mut OnScreen, captured: u64) {
-        screen.decoded(at(captured + 3));
+        screen.decoded(at(captured), at(captured + 3));
         screen.shown(at(captured), at(captured + 4));
     }
 
@@ -209,7 +283,7 @@ mod tests {
     #[test]
     fn a_single_picture_is_never_late_and_has_its_age() {
         let mut screen = OnScreen::default();
-        screen.decoded(at(1));
+        screen.decoded(at(0), at(1));
         screen.shown(at(0), at(1));
         assert_eq!((screen.coming(at(600_000)), screen.age(at(600_000))), (Coming::InTime, Some(600_000.0)));
     }
@@ -229,6 +303,102 @@ mod tests {
             show(&mut screen, 20_000 + 1000 * n);
         }
         assert_eq!(screen.coming(at(20_004 + 29_000 + 2000)), Coming::InTime);
+    }
+
+    #[test]
+    fn a_first_gap_that_was_a_pause_is_no_rhythm() {
+        for announced in [None, Some(ms(33))] {
+            let mut screen = OnScreen::default();
+            screen.announced(announced);
+            for captured in [0, 20_000, 20_033] {
+                show(&mut screen, captured);
+            }
+            assert_eq!(screen.coming(at(20_036 + 95)), Coming::InTime);
+            assert_eq!(screen.coming(at(20_036 + 105)), Coming::Late);
+            assert_eq!(screen.coming(at(20_036 + 2200)), Coming::Not(ms(2200)));
+        }
+        // What is known after two pictures is their gap, or what is announced.
+        let (mut posted, mut announced) = (OnScreen::default(), OnScreen::default());
+        announced.announced(Some(ms(33)));
+        for screen in [&mut posted, &mut announced] {
+            show(screen, 0);
+            show(screen, 20_000);
+        }
+        assert_eq!(posted.coming(at(79_000)), Coming::InTime);
+        assert_eq!(announced.coming(at(20_000 + 200)), Coming::Late);
+    }
+
+    /// Milliseconds for which pictures that come at these times are late.
+    fn late_at(screen: &mut OnScreen, pictures: &[u64]) -> Vec<u64> {
+        let mut late = Vec::new();
+        for (from, until) in pictures.iter().zip(&pictures[1..]) {
+            show(screen, *from);
+            late.extend((from + 4..until + 3).filter(|now| screen.coming(at(*now)) != Coming::InTime));
+        }
+        late
+    }
+
+    #[test]
+    fn a_scene_that_moves_now_and_then_is_late_once_and_no_more() {
+        // Of a program that announces 30 a second and repeats an unchanged picture once a second.
+        let mut pictures = Vec::new();
+        let mut now = 0;
+        for _ in 0..10 {
+            let moving = std::iter::successors(Some(now), |t| Some(t + 33)).take(100);
+            pictures.extend(moving);
+            let still = std::iter::successors(Some(now + 3300), |t| Some(t + 970)).take(10);
+            pictures.extend(still);
+            now += 14_000;
+        }
+        let mut screen = OnScreen::default();
+        screen.announced(Some(ms(33)));
+        let late = late_at(&mut screen, &pictures);
+        assert!(late.len() < 2000 && *late.last().unwrap() < 6000, "{} ms, until {:?}", late.len(), late.last());
+        // It is forgotten when it has been moving for long.
+        show(&mut screen, now);
+        let moving: Vec<u64> = std::iter::successors(Some(now + 33), |t| Some(t + 33)).take(1200).collect();
+        let end = *moving.last().unwrap();
+        moving.into_iter().for_each(|t| show(&mut screen, t));
+        assert_eq!(screen.coming(at(end + 4 + 105)), Coming::Late);
+    }
+
+    #[test]
+    fn pauses_and_a_busy_machine_do_not_make_what_follows_seem_in_time() {
+        let (mut screen, mut now) = showing(33);
+        for pause in [120, 150, 5000, 700, 5000, 90, 110] {
+            now += pause;
+            for n in 0..10 {
+                show(&mut screen, now + 33 * n);
+            }
+            now += 297;
+            assert_eq!(screen.coming(at(now + 4 + 105)), Coming::Late, "after {pause}");
+        }
+    }
+
+    #[test]
+    fn a_first_picture_that_is_old_is_not_in_time() {
+        for again in [false, true] {
+            let mut screen = OnScreen::default();
+            if again {
+                screen = showing(33).0;
+                screen.reconnected();
+            }
+            screen.announced(Some(ms(33)));
+            screen.decoded(at(2000), at(62_000));
+            screen.shown(at(2000), at(62_001));
+            assert_eq!(screen.coming(at(62_001)), Coming::Not(ms(59_001)), "{again}");
+            // What follows is of now.
+            show(&mut screen, 62_030);
+            assert_eq!(screen.coming(at(62_040)), Coming::InTime);
+            assert_eq!(screen.coming(at(62_140)), Coming::Late);
+        }
+        // A slow link brings it a second late; and of a posted one nobody announces another.
+        let (mut slow, mut posted) = (OnScreen::default(), OnScreen::default());
+        slow.announced(Some(ms(33)));
+        slow.decoded(at(2000), at(2900));
+        posted.decoded(at(2000), at(62_900));
+        assert_eq!((slow.coming(at(2990)), slow.coming(at(3010))), (Coming::InTime, Coming::Late));
+        assert_eq!(posted.coming(at(62_901)), Coming::InTime);
     }
 
     #[test]

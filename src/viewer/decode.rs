@@ -119,7 +119,7 @@ impl Decode {
                 }
             }
             let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
-            self.shared.lock().meter.screen.decoded(times.decoded);
+            self.shared.lock().meter.screen.decoded(picture.captured, times.decoded);
             // What nobody came to show in time is replaced by this one, and counts as skipped.
             if let Some(old) = self.shown.put(Shown { bitmap, picture, times }) {
                 self.shared.lock().meter.counts.skipped += 1;

@@ -353,7 +353,7 @@ mod tests {
 
     fn show(watched: &mut Watched, captured: u64) {
         let picture = Picture { captured: at(captured), ..Picture::default() };
-        watched.meter.screen.decoded(at(captured));
+        watched.meter.screen.decoded(at(captured), at(captured));
         watched.meter.shown(&picture, ViewTimes { shown: at(captured), ..ViewTimes::default() });
     }
 
