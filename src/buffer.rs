@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 /// How many idle buffers a pool keeps. More than the pictures under way between any two threads; the rest are freed.
 const KEPT: usize = 8;
 
+/// What a message is given at least, unless it is shorter.
+const LEAST: usize = 4096;
+
 /// A source of [`Buffer`]s. Cloning gives another handle on the same pool.
 #[derive(Clone, Default)]
 pub struct Pool {
@@ -66,6 +69,18 @@ impl fmt::Debug for Buffer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Buffer({} bytes)", self.bytes.len())
     }
+}
+
+/// Appends a piece to a message of which `lacks` more bytes are to come after it, or `usize::MAX` where nobody knows. The
+/// capacity doubles, as that of any `Vec`, but never beyond what the message needs: a picture takes no
+/// more than it is long, and no more than twice what has come of it.
+pub fn append(bytes: &mut Vec<u8>, piece: &[u8], lacks: usize) {
+    let needed = bytes.len() + piece.len();
+    if needed > bytes.capacity() {
+        let whole = needed.saturating_add(lacks);
+        bytes.reserve_exact(whole.min(needed.max(2 * bytes.capacity()).max(LEAST)) - bytes.len());
+    }
+    bytes.extend_from_slice(piece);
 }
 
 fn lock(idle: &Mutex<Vec<Vec<u8>>>) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {

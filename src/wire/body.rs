@@ -5,6 +5,7 @@ use super::WireError;
 use super::chunked::Chunked;
 use super::jpeg;
 use super::multipart::Multipart;
+use crate::buffer::append;
 use crate::time::Micros;
 
 /// Why a body is not taken: the status of the answer, and words for it.
@@ -92,8 +93,9 @@ impl WholeBody {
         match &mut self.length {
             Length::Bytes(n) => {
                 let n = usize::try_from(*n).unwrap_or(usize::MAX);
-                let used = bytes.len().min(n.saturating_sub(self.bytes.len()));
-                self.bytes.extend_from_slice(&bytes[..used]);
+                let left = n.saturating_sub(self.bytes.len());
+                let used = bytes.len().min(left);
+                append(&mut self.bytes, &bytes[..used], left - used);
                 Ok((self.bytes.len() == n).then_some(used))
             }
             Length::Chunked(chunked) => {

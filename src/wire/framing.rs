@@ -76,8 +76,8 @@ impl Deframer {
                 continue;
             }
             let n = rest.len().min(self.left);
-            self.assembler.push(&rest[..n])?;
             self.left -= n;
+            self.assembler.push(&rest[..n], self.left)?;
             used += n;
             if self.left == 0 {
                 self.have = 0;
@@ -125,6 +125,24 @@ mod tests {
             }
         }
         Ok(packets)
+    }
+
+    #[test]
+    fn a_picture_under_way_takes_no_more_memory_than_it_is_long() {
+        let picture = Picture { data: vec![7; (1 << 20) - 1].into(), ..Picture::default() };
+        let bytes = framed(&picture_packet(&picture));
+        for piece in [50_000, 65_536, 70_001, 262_144, 600_000] {
+            let mut deframer = Deframer::new(1 << 20);
+            let (mut came, mut packets) = (0, 0);
+            for piece in bytes.chunks(piece) {
+                let (used, packet) = deframer.decode(piece).unwrap();
+                assert_eq!(used, piece.len());
+                came += piece.len();
+                packets += usize::from(packet.is_some());
+                assert!(deframer.held() <= (2 * came).min(1 << 20), "{} of {came}", deframer.held());
+            }
+            assert_eq!(packets, 1);
+        }
     }
 
     proptest! {

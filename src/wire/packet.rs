@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::WireError;
 use super::control::{Control, MAX_CONTROL};
-use crate::buffer::{Buffer, Pool};
+use crate::buffer::{Buffer, Pool, append};
 use crate::frame::{Codec, Picture, Spans};
 use crate::time::{Micros, micros};
 
@@ -129,11 +129,11 @@ impl Assembler {
         self.max_picture = max_picture;
     }
 
-    /// Takes the next piece.
+    /// Takes the next piece. So many bytes of the packet are to come after it; `usize::MAX` where nobody knows.
     ///
     /// # Errors
     /// The packet cannot become a right one.
-    pub fn push(&mut self, mut piece: &[u8]) -> Result<(), WireError> {
+    pub fn push(&mut self, mut piece: &[u8], lacks: usize) -> Result<(), WireError> {
         if !self.bare && self.have < HEADER {
             let n = piece.len().min(HEADER - self.have);
             self.head[self.have..self.have + n].copy_from_slice(&piece[..n]);
@@ -159,7 +159,7 @@ impl Assembler {
         if length > limit {
             return Err(WireError::TooLong { length: length as u64, limit });
         }
-        self.data.extend_from_slice(piece);
+        append(&mut self.data, piece, lacks);
         Ok(())
     }
 

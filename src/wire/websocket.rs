@@ -135,7 +135,8 @@ impl Reader {
                 }
                 OpCode::Data(_) => {
                     self.got += n;
-                    self.assembler.push(piece)?;
+                    let left = usize::try_from(frame.length - frame.read).unwrap_or(usize::MAX);
+                    self.assembler.push(piece, if last { left } else { usize::MAX })?;
                 }
             }
             if !done {
