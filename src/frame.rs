@@ -134,6 +134,9 @@ pub struct Frame {
     pub range: Range,
     /// When the picture was taken, as near to the light as the source can tell.
     pub captured: Micros,
+    /// Nobody told the source when the picture was taken: `captured` is when it arrived, or earlier where it may have waited
+    /// on its way. Viewers are told so.
+    pub arrival: bool,
     /// The source's own number of the frame, so that a gap shows a lost frame. Starts anywhere.
     pub sequence: u64,
     /// A JSON text that travels with the picture to every viewer; 64 KiB at most.
@@ -174,9 +177,11 @@ pub struct Picture {
     pub sequence: u32,
     /// When it was captured, in the clock of whoever holds it.
     pub captured: Micros,
-    /// `captured` was translated from another machine's clock before that clock was well known, or the time of
-    /// capture was never told: then it is when the picture was first seen.
+    /// `captured` was translated from another machine's clock before that clock was well known, or `arrival` is true.
     pub estimated: bool,
+    /// Nobody told when the picture was taken: `captured` is when it arrived where pictures are first known of, and by how
+    /// much it is older nobody knows.
+    pub arrival: bool,
     /// Where the time went so far.
     pub spans: Spans,
     /// A JSON text that belongs to the picture.
@@ -188,6 +193,12 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// A JPEG of which nothing is known but that it arrived `at` that time.
+    #[must_use]
+    pub fn arrived(at: Micros, data: Buffer) -> Self {
+        Self { captured: at, estimated: true, arrival: true, data, ..Self::default() }
+    }
+
     /// The compressed bytes as base64 (RFC 4648, section 4), made when the first asks and kept for all who follow.
     #[must_use]
     pub fn base64(&self) -> &[u8] {

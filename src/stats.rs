@@ -290,6 +290,8 @@ pub struct ViewMeter {
     pub counts: ViewReport,
     /// What is on the screen.
     pub screen: OnScreen,
+    /// Nobody knows when the picture on the screen was taken: no bound of an error is one of its age.
+    pub arrival: bool,
     last: Option<u32>,
     reconnected: bool,
 }
@@ -357,6 +359,7 @@ impl ViewMeter {
         self.screen.shown(picture.captured, times.shown);
         self.counts.shown += 1;
         self.counts.age_estimated = picture.estimated;
+        self.arrival = picture.arrival;
         self.counts.quality = picture.quality;
     }
 

@@ -180,6 +180,14 @@ mod vectors {
     }
 
     #[test]
+    fn who_does_not_know_that_a_picture_is_dated_by_its_arrival_takes_the_time_for_an_estimate() {
+        let flags = |picture: Picture| picture_header(&picture, Duration::ZERO)[5];
+        assert_eq!(flags(Picture { arrival: true, ..Picture::default() }), 3);
+        assert_eq!(flags(Picture::arrived(Micros(1), vec![1].into())), 3);
+        assert_eq!([flags(picture()), flags(Picture::default())], [1, 0]);
+    }
+
+    #[test]
     fn what_the_protocol_says_is_read() {
         let Ok(Packet::Control(Control::Hello(hello))) = read("hello") else { panic!("{:?}", read("hello")) };
         assert_eq!((hello.role, hello.room.as_str(), hello.name.as_str()), (Role::View, "main", "door"));

@@ -37,6 +37,8 @@ export class Meter {
   skipped = 0;
   reconnects = 0;
   estimated = false;
+  /** Nobody knows when the picture on the canvas was taken. */
+  arrival = false;
 
   /**
    * A picture has arrived whole.
@@ -67,6 +69,7 @@ export class Meter {
   shown(picture, at, captured, estimated, decode) {
     this.screen.shown(captured, at);
     this.estimated = estimated;
+    this.arrival = picture.arrival;
     this.#shown.add(at, 0);
     if (captured === null) return;
     const age = Math.max(0, at - captured);

@@ -16,6 +16,7 @@ const SPAN_UNIT = 0.016;
  * @property {number} sequence
  * @property {number} captured  in the hub's clock, milliseconds
  * @property {boolean} estimated
+ * @property {boolean} arrival  nobody knows when it was taken: `captured` is when it arrived at the first who saw it
  * @property {number} quality  0: unknown
  * @property {number} rung
  * @property {{capture: number, encode: number, uplink: number, hub: number}} spans  milliseconds
@@ -54,7 +55,8 @@ export function read(buffer) {
         kind: "picture",
         sequence: view.getUint32(16, true),
         captured: Number(view.getBigUint64(8, true)) / 1000,
-        estimated: (view.getUint8(5) & 1) !== 0,
+        estimated: (view.getUint8(5) & 3) !== 0,
+        arrival: (view.getUint8(5) & 2) !== 0,
         quality: view.getUint8(6),
         rung: view.getUint8(7),
         spans: { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },

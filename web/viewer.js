@@ -307,7 +307,10 @@ export class Viewer {
       limit: limit(this.#load(numbers)),
       asked: this.#asked(),
       stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
-      error: this.#publisherClock === null || this.#clock.error === null ? null : this.#publisherClock + this.#clock.error,
+      error:
+        this.#publisherClock === null || this.#clock.error === null || this.#meter.arrival
+          ? null
+          : this.#publisherClock + this.#clock.error,
       size: this.#painter.size,
       quality: this.#newest?.quality ?? 0,
       metadata: flat(this.#newest?.metadata ?? ""),

@@ -22,6 +22,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const REACH: Duration = Duration::from_secs(5);
 /// How often the measured rate is compared with the asked one; the first time, this long after the first picture.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
+/// A source answers within [`PATIENCE`](crate::source::PATIENCE): when that took so long, somebody was stopped.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 
 pub(super) struct Capture {
     pub(super) shared: Arc<Shared>,
@@ -39,9 +41,16 @@ struct Slow {
 }
 
 impl Slow {
-    /// The source was opened; it takes its time to come up to its rate.
-    fn opened(&mut self) {
+    /// The source begins to give pictures, or goes on after a pause; it takes its time to come up to its rate.
+    fn begins(&mut self) {
         self.look = None;
+    }
+
+    /// A picture came so long after the last one; a pause is no slow rate.
+    fn follows(&mut self, gap: Duration, asked: f64) {
+        if gap > STOOD_STILL && gap.as_secs_f64() * asked > 3.0 {
+            self.begins();
+        }
     }
 
     /// A picture came: what to say, if it is time to look. `rate` is pictures a second, as measured.
@@ -84,7 +93,7 @@ impl Capture {
             let end = match source.open(&self.shared.config.wish) {
                 Ok(opened) => {
                     self.opened(&opened, faults);
-                    slow.opened();
+                    slow.begins();
                     let hindered = if begun { None } else { self.wait_for_viewer(source.as_mut(), &opened) };
                     begun |= hindered.is_none();
                     hindered.unwrap_or_else(|| self.read(source.as_mut(), &opened, &mut faults, &mut slow))
@@ -233,7 +242,14 @@ impl Capture {
             if let Some(end) = self.to_end(opened.unwatched, now()) {
                 return end;
             }
-            match source.next(&mut frame) {
+            frame.arrival = false;
+            let asked = now();
+            let next = source.next(&mut frame);
+            let took = now().since(asked);
+            if took > STOOD_STILL {
+                log::warn!("this program or its source stood still for {}", in_words(took));
+            }
+            match next {
                 Ok(Next::Frame) => {}
                 Ok(Next::Nothing) => {
                     // A slow source may well be silent for two of its own intervals.
@@ -255,7 +271,7 @@ impl Capture {
                 Err(error) => return End::Fault(error),
             }
             let at = now();
-            last_frame = at;
+            let gap = at.since(std::mem::replace(&mut last_frame, at));
             *faults = 0;
             let mut state = self.shared.lock();
             state.frames_in.add(at, 0.0);
@@ -264,6 +280,7 @@ impl Capture {
             }
             let faulty = !state.fault.is_empty();
             let asked = opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps);
+            slow.follows(gap, asked);
             let said = slow.judge(at, asked, || state.frames_in.rate(at));
             drop(state);
             if let Some(said) = said {
@@ -297,11 +314,12 @@ impl Capture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Recent;
 
     #[test]
     fn a_source_that_is_slower_than_asked_is_said_to_be_once_and_so_is_its_recovery() {
         let mut slow = Slow::default();
-        slow.opened();
+        slow.begins();
         let mut said = Vec::new();
         // A camera in the evening: 30 pictures a second, then ever fewer, on the edge for a while, and light again.
         for second in 0..120_u32 {
@@ -316,6 +334,21 @@ mod tests {
         let said: Vec<_> = said.iter().map(|(second, text)| (*second, text.as_str())).collect();
         let slow = "the source gives 15.0 fps, 30 were asked for (too dark, or a slow bus?)";
         assert_eq!(said, [(20, slow), (80, "the source gives 30.0 fps again")]);
+    }
+
+    #[test]
+    fn a_pause_is_no_slow_rate() {
+        let (mut slow, mut recent) = (Slow::default(), Recent::default());
+        let mut said = Vec::new();
+        let mut last = Micros(0);
+        // 30 pictures a second, and every 7.1 s none for 4 s: somebody stopped the program, or cut the camera off.
+        for at in (0..3600).map(|n| Micros(n * 33_333)).filter(|at| at.0 % 11_100_000 < 7_100_000) {
+            slow.follows(at.since(last), 30.0);
+            last = at;
+            recent.add(at, 0.0);
+            said.extend(slow.judge(at, 30.0, || recent.rate(at)));
+        }
+        assert!(said.is_empty(), "{said:?}");
     }
 
     #[test]

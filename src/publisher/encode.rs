@@ -447,6 +447,8 @@ impl Encode {
             rung,
             sequence: self.sequence,
             captured: frame.captured,
+            estimated: frame.arrival,
+            arrival: frame.arrival,
             spans: Spans { capture: began.since(frame.captured), encode: done.since(began), ..Spans::default() },
             metadata: frame.metadata.clone(),
             data,

@@ -10,6 +10,7 @@ use std::time::Duration;
 use exchange::{Exchange, Read, resolve};
 use url::Url;
 
+use super::arrivals::Arrivals;
 use super::pace::Pace;
 use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
 use crate::error::{Error, Result};
@@ -25,8 +26,8 @@ const HEAD_TIME: Duration = Duration::from_secs(3);
 /// How many redirects are followed.
 const REDIRECTS: usize = 3;
 
-/// A camera that speaks HTTP. The time of capture is when the first byte of a picture came; what the camera says in
-/// headers is of a clock that nobody knows.
+/// A camera that speaks HTTP. When a picture was taken nobody knows: the time of capture is when its first byte came, or
+/// earlier where it may have waited on its way. What the camera says in headers is of a clock that nobody knows.
 pub struct Http {
     url: Url,
     link: Option<Link>,
@@ -45,9 +46,9 @@ struct Link {
 
 enum Kind {
     /// One answer, many pictures.
-    Stream { exchange: Exchange, parts: Multipart, told_broken: u64 },
-    /// One answer a picture: the one under way, with when its first byte came.
-    Single { exchange: Option<Exchange>, began: Option<Micros>, pace: Pace, patience: Duration },
+    Stream { exchange: Exchange, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
+    /// One answer a picture: the one under way, with when its first byte came, and up to when nothing of it was there.
+    Single { exchange: Option<Exchange>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
 }
 
 impl Http {
@@ -71,12 +72,15 @@ impl Http {
                     continue;
                 }
                 Answer::Body { content_type } => match boundary_of(&content_type) {
-                    Some(boundary) => Kind::Stream { exchange, parts: Multipart::new(&boundary), told_broken: 0 },
+                    Some(boundary) => {
+                        let (parts, arrivals) = (Multipart::new(&boundary), Arrivals::default());
+                        Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
+                    }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
                         let patience = STALL.max(Duration::from_secs_f64(3.0 / wish.fps.clamp(0.01, 1000.0)));
                         let mut pace = Pace::new(wish.fps);
                         pace.next(now()); // the first picture is on its way
-                        Kind::Single { exchange: Some(exchange), began: None, pace, patience }
+                        Kind::Single { exchange: Some(exchange), began: None, nothing: now(), pace, patience }
                     }
                     None => {
                         let said = if content_type.is_empty() { "something unnamed" } else { &content_type };
@@ -128,6 +132,10 @@ impl Link {
             Kind::Stream { .. } => self.next_part(frame, deadline)?,
             Kind::Single { .. } => self.next_answer(frame, deadline)?,
         };
+        if now().since(deadline) > STALL / 2 {
+            // This program was stopped, and not the camera.
+            self.last = now();
+        }
         if next == Next::Nothing && now().since(self.last) >= patience {
             return Err(SourceError::Lost(format!("camera at {} stalled", self.url.place())));
         }
@@ -135,7 +143,7 @@ impl Link {
     }
 
     fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Stream { exchange, parts, told_broken } = &mut self.kind else { return Ok(Next::Nothing) };
+        let Kind::Stream { exchange, parts, arrivals, told_broken } = &mut self.kind else { return Ok(Next::Nothing) };
         let place = || self.url.place();
         let mut got = Next::Nothing;
         // A camera that sends faster than pictures can be shown must not keep us reading.
@@ -146,7 +154,8 @@ impl Link {
                 parts.next_part().map_err(|e| SourceError::Lost(format!("camera at {}: {e}", place())))?
             {
                 self.last = now();
-                got = if put(frame, part.body, part.began) { Next::Frame } else { Next::Broken };
+                let taken = arrivals.picture(part.began, self.last);
+                got = if put(frame, part.body, taken) { Next::Frame } else { Next::Broken };
             }
             let wait = deadline.since(now());
             if got == Next::Nothing && parts.broken() > *told_broken {
@@ -172,13 +181,13 @@ impl Link {
     }
 
     fn next_answer(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Single { exchange, began, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
+        let Kind::Single { exchange, began, nothing, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
         let place = || self.url.place();
         let Some(under_way) = exchange else {
             if pace.wait().is_some() {
                 // One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
                 *exchange = Exchange::start(&self.url, self.address, PATIENCE).ok();
-                *began = None;
+                (*began, *nothing) = (None, now());
                 self.bytes.clear();
             }
             return Ok(Next::Nothing);
@@ -189,8 +198,12 @@ impl Link {
                 return Ok(Next::Nothing);
             }
             let read = under_way.read(&mut self.bytes, wait);
-            if !self.bytes.is_empty() {
-                began.get_or_insert_with(now);
+            if self.bytes.is_empty() {
+                *nothing = now();
+            } else if began.is_none() {
+                // Who was stopped meanwhile finds an answer that came long ago.
+                let (at, since) = (now(), *nothing);
+                *began = Some(if at.since(since) > 3 * PATIENCE { since } else { at });
             }
             if self.bytes.len() > MAX_PICTURE {
                 return Err(SourceError::Lost(format!("camera at {} sends more than {MAX_PICTURE} bytes", place())));
@@ -217,14 +230,15 @@ impl Link {
 }
 
 /// Puts a JPEG into the frame; `false` if it is none, or cut off.
-fn put(frame: &mut Frame, body: &[u8], began: Micros) -> bool {
+fn put(frame: &mut Frame, body: &[u8], captured: Micros) -> bool {
     let Some(found) = first_picture(body) else { return false };
     frame.data.clear();
     frame.data.extend_from_slice(body.get(found.range).unwrap_or_default());
     frame.format = PixelFormat::Jpeg;
     frame.size = found.size;
     frame.range = Range::Full;
-    frame.captured = began;
+    frame.captured = captured;
+    frame.arrival = true;
     frame.metadata = None;
     true
 }

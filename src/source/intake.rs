@@ -59,6 +59,11 @@ impl Intake {
         Duration::from_micros(wait as u64)
     }
 
+    /// The last picture had to wait: the producer plays.
+    pub(super) fn plays(&self) -> bool {
+        self.waiting_since.is_some()
+    }
+
     /// Whether it is to be said now that the pictures come faster than asked. True once.
     pub(super) fn held_back(&mut self, now: Micros) -> bool {
         let held = self.waiting_since.is_some_and(|since| now.since(since) >= HELD_BACK);

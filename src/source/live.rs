@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::arrivals::Arrivals;
 use super::intake::Intake;
 use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, Wish};
 use crate::buffer::{Buffer, Pool};
@@ -23,8 +24,8 @@ const CHUNK: usize = 64 << 10;
 const SEARCHED: u64 = 64 << 20;
 
 /// Concatenated JPEGs from standard input or a named pipe, no more of them a second than wished: a program that writes
-/// them faster waits at the pipe. The time of capture is when a picture's first byte was read, or, where the picture had
-/// to wait, when it was taken.
+/// them faster waits at the pipe. When a picture was taken nobody knows: the time of capture is when its first byte was read,
+/// earlier where it may have waited in the pipe, or, of pictures that are played, when it was its turn.
 ///
 /// Its thread reads on while the source is closed, so that nothing old is left when it is opened again. A thread that
 /// waits in a read cannot be stopped: it ends with the input, or with the program.
@@ -76,7 +77,7 @@ impl Seen {
 struct Handed {
     data: Buffer,
     size: Size,
-    began: Micros,
+    captured: Micros,
     sequence: u64,
 }
 
@@ -163,7 +164,8 @@ impl Source for Live {
                     format: PixelFormat::Jpeg,
                     size: handed.size,
                     range: Range::Full,
-                    captured: handed.began,
+                    captured: handed.captured,
+                    arrival: true,
                     sequence: handed.sequence,
                     metadata: None,
                 };
@@ -189,7 +191,7 @@ impl Reader {
     /// Reads to the end, until nobody takes the pictures any more, or until it is clear that there are none.
     fn read(&mut self, input: &mut dyn Read) -> io::Result<()> {
         let mut splitter = JpegSplitter::default();
-        let mut intake = Intake::new(self.fps);
+        let (mut intake, mut arrivals) = (Intake::new(self.fps), Arrivals::default());
         let mut chunk = vec![0; CHUNK];
         let pool = Pool::default();
         let mut sequence = 0;
@@ -207,12 +209,23 @@ impl Reader {
                 self.seen.pictures.store(sequence, Ordering::Relaxed);
                 let mut data = pool.take();
                 data.extend_from_slice(picture.data);
-                let (size, mut began) = (picture.size, picture.began);
-                if sequence == 1 && self.held_at_gate() {
-                    began = now();
+                let (size, plays) = (picture.size, intake.plays());
+                if plays {
+                    // It waited for us, not on its way.
+                    arrivals = Arrivals::default();
                 }
-                let wait = intake.wait(now());
-                began = if wait.is_zero() { began } else { self.sleep(wait) };
+                let mut captured = arrivals.picture(picture.began, now());
+                if sequence == 1 && self.held_at_gate() {
+                    captured = now();
+                }
+                // What a live producer could not get rid of comes at once: it would be old for ever otherwise.
+                let wait = if arrivals.is_behind() { Duration::ZERO } else { intake.wait(now()) };
+                if !wait.is_zero() {
+                    let due = now() + wait;
+                    captured = if plays { due } else { captured };
+                    self.sleep_until(due);
+                    arrivals.ready(now());
+                }
                 if intake.held_back(now()) {
                     let (name, fps) = (&self.name, self.fps);
                     log::warn!(
@@ -220,7 +233,7 @@ impl Reader {
                          for a live producer give a higher --fps"
                     );
                 }
-                self.frames.put(Handed { data, size, began, sequence });
+                self.frames.put(Handed { data, size, captured, sequence });
             }
             self.seen.broken.store(splitter.broken(), Ordering::Relaxed);
         }
@@ -236,14 +249,12 @@ impl Reader {
         held
     }
 
-    /// Sleeps, in pieces, so that a program that wants no more pictures is not kept; says when it woke.
-    fn sleep(&self, wait: Duration) -> Micros {
-        let until = now() + wait;
+    /// Sleeps, in pieces, so that a program that wants no more pictures is not kept.
+    fn sleep_until(&self, due: Micros) {
         loop {
-            let at = now();
-            let left = until.since(at);
+            let left = due.since(now());
             if left.is_zero() || self.frames.is_closed() {
-                return at;
+                return;
             }
             thread::sleep(left.min(PATIENCE));
         }

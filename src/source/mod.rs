@@ -1,5 +1,6 @@
 //! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
 
+mod arrivals;
 pub mod camera;
 pub mod files;
 mod from_fn;

@@ -250,7 +250,9 @@ impl Watched {
             // The publisher knows how large its own quality is; of another, what comes tells.
             report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
         }
-        if let (Some(publisher), Some(hub)) = (self.publisher_clock, self.hub_clock_of_picture) {
+        if let (Some(publisher), Some(hub), false) =
+            (self.publisher_clock, self.hub_clock_of_picture, self.meter.arrival)
+        {
             report.age_error_ms = Some(round(millis(Duration::from_micros(publisher) + hub)));
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
@@ -407,6 +409,18 @@ mod tests {
             show(&mut watched, i * 5000);
         }
         assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
+    }
+
+    #[test]
+    fn the_age_of_a_picture_that_nobody_dated_is_an_estimate_without_a_bound() {
+        let mut watched = live();
+        (watched.publisher_clock, watched.hub_clock_of_picture) = (Some(1000), Some(Duration::from_millis(2)));
+        show(&mut watched, 0);
+        assert_eq!((watched.report(at(9)).age_estimated, watched.report(at(9)).age_error_ms), (false, Some(3.0)));
+        watched
+            .meter
+            .shown(&Picture::arrived(at(33), vec![].into()), ViewTimes { shown: at(33), ..ViewTimes::default() });
+        assert_eq!((watched.report(at(40)).age_estimated, watched.report(at(40)).age_error_ms), (true, None));
     }
 
     #[test]

@@ -150,13 +150,13 @@ mod tests {
         fn packets_survive_every_split(
             data in prop::collection::vec(any::<u8>(), 1..3000),
             metadata in "[a-zäöü{}]{0,60}",
-            quality in 0u8..=100, rung in 0u8..4, sequence: u32, time: u64, estimated: bool,
+            quality in 0u8..=100, rung in 0u8..4, sequence: u32, time: u64, estimated: bool, arrival: bool,
             units in prop::array::uniform4(0u64..=65535),
             cuts in prop::collection::vec(any::<usize>(), 0..40),
         ) {
             let span = |n: u64| Duration::from_micros(n * 16);
             let picture = Picture {
-                quality, rung, sequence, estimated,
+                quality, rung, sequence, estimated, arrival,
                 captured: Micros(time),
                 spans: Spans { capture: span(units[0]), encode: span(units[1]), uplink: span(units[2]), hub: span(units[3]) },
                 metadata: (!metadata.is_empty()).then(|| Arc::from(metadata.as_str())),

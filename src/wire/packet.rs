@@ -31,6 +31,7 @@ const KIND_PICTURE: u8 = 1;
 const KIND_CONTROL: u8 = 2;
 const CODEC_JPEG: u8 = 1;
 const FLAG_ESTIMATED: u8 = 1;
+const FLAG_ARRIVAL: u8 = 2;
 const SPAN_UNIT: u64 = 16;
 const SOI: [u8; 2] = [0xff, 0xd8];
 
@@ -57,7 +58,12 @@ pub fn picture_header(picture: &Picture, hub: Duration) -> [u8; HEADER] {
     head[2] = VERSION;
     head[3] = KIND_PICTURE;
     head[4] = CODEC_JPEG;
-    head[5] = if picture.estimated { FLAG_ESTIMATED } else { 0 };
+    // Who does not know of the second flag has at least the first.
+    head[5] = match (picture.estimated, picture.arrival) {
+        (_, true) => FLAG_ESTIMATED | FLAG_ARRIVAL,
+        (true, false) => FLAG_ESTIMATED,
+        (false, false) => 0,
+    };
     head[6] = picture.quality;
     head[7] = picture.rung;
     head[8..16].copy_from_slice(&picture.captured.0.to_le_bytes());
@@ -235,7 +241,8 @@ impl Assembler {
             rung: self.head[7],
             sequence: u32_at(&self.head, 16),
             captured: Micros(time),
-            estimated: self.head[5] & FLAG_ESTIMATED != 0,
+            estimated: self.head[5] & (FLAG_ESTIMATED | FLAG_ARRIVAL) != 0,
+            arrival: self.head[5] & FLAG_ARRIVAL != 0,
             spans: Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
             metadata,
             ..Picture::default()

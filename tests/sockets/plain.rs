@@ -44,7 +44,8 @@ fn a_length_and_a_jpeg_is_a_stream() {
             // Byte by byte what was published, in one packet that begins with its length.
             assert_eq!(plain_picture(&mut plain), picture);
         }
-        assert!(next_picture(&viewer).estimated, "nobody told when it was taken");
+        let picture = next_picture(&viewer);
+        assert!(picture.estimated && picture.arrival, "nobody told when it was taken");
     });
 }
 

@@ -97,7 +97,7 @@ impl Hearing<'_> {
             }
             Packet::Bare(data) if self.bare => {
                 let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
-                let picture = Picture { sequence, captured: at, estimated: true, data, ..Picture::default() };
+                let picture = Picture { sequence, ..Picture::arrived(at, data) };
                 self.publish(picture, at, shared, fresh)
             }
             Packet::Bare(_) => Err(WireError::Malformed("a publisher that said hello sends packets").into()),

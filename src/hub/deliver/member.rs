@@ -240,7 +240,7 @@ impl Peer {
         }
         let Some(stream) = &member.publishes else { return Ok(()) };
         member.sequence = member.sequence.wrapping_add(1);
-        let picture = Picture { sequence: member.sequence, captured: at, estimated: true, data, ..Picture::default() };
+        let picture = Picture { sequence: member.sequence, ..Picture::arrived(at, data) };
         fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
         Ok(())
     }

@@ -38,13 +38,7 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
     if let Err(why) = exchange.shared.check_picture(&picture) {
         return wrong(exchange, 413, &why);
     }
-    let picture = Picture {
-        captured: now(),
-        estimated: true,
-        metadata: metadata.map(Arc::from),
-        data: picture.into(),
-        ..Picture::default()
-    };
+    let picture = Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(now(), picture.into()) };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
     match exchange.shared.publish_one(exchange.address(), &own_key(&camera), &camera, patience, picture) {

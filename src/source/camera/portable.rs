@@ -17,6 +17,7 @@ use super::choose::{Interval, Mode, Rates, choose};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
+use crate::source::arrivals::Arrivals;
 use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, Wish};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::first_picture;
@@ -136,6 +137,7 @@ impl PortableCamera {
                     size: self.size,
                     range: Range::Limited,
                     captured: handed.captured,
+                    arrival: true,
                     sequence: handed.sequence,
                     metadata: None,
                 };
@@ -173,7 +175,7 @@ fn read(
     };
     let (format, size) = (opened.format, opened.size);
     tell.send(Ok(opened)).ok();
-    let pool = Pool::default();
+    let (pool, mut arrivals) = (Pool::default(), Arrivals::default());
     while !stop.load(Ordering::Relaxed) && !frames.is_closed() {
         let raw = match camera.frame_raw() {
             Ok(raw) => raw,
@@ -188,7 +190,8 @@ fn read(
         };
         let bytes = end.and_then(|end| raw.get(..end));
         data.extend_from_slice(bytes.unwrap_or_default());
-        frames.put(Handed { data, captured: now(), sequence, good: bytes.is_some() });
+        let at = now();
+        frames.put(Handed { data, captured: arrivals.picture(at, at), sequence, good: bytes.is_some() });
     }
     camera.stop_stream().ok();
     None

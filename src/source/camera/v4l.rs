@@ -47,6 +47,8 @@ pub(super) struct V4lCamera {
     /// How long nothing may come before the camera counts as stalled.
     patience: Duration,
     last: Micros,
+    /// The last time stamp that made sense.
+    stamped: Option<Micros>,
     raw_sequence: Option<u32>,
     sequence: u64,
     /// A buffer was given to the driver and none taken in return: see [`Self::settle`].
@@ -91,6 +93,7 @@ impl V4lCamera {
             interval,
             patience: STALL.max(interval * 3),
             last: now() + FIRST_FRAME.saturating_sub(STALL),
+            stamped: None,
             raw_sequence: None,
             sequence,
             owed: false,
@@ -160,7 +163,9 @@ impl V4lCamera {
             self.owed = false;
             taken += 1;
             let at = now();
-            let captured = captured(meta, at);
+            let stamp = stamp(meta, at, self.stamped);
+            self.stamped = stamp.or(self.stamped);
+            let captured = stamp.unwrap_or(at);
             // The newest wins: what is full behind this one is newer. If all buffers were full, the driver had none
             // left for what came later, and even the last is old: then wait for the next.
             if taken < BUFFERS && self.handle.poll(POLLIN, 0)? > 0 {
@@ -180,6 +185,7 @@ impl V4lCamera {
             }
             frame.range = self.range;
             frame.captured = captured;
+            frame.arrival = stamp.is_none();
             frame.sequence = self.sequence;
             return Ok(Next::Frame);
         }
@@ -229,18 +235,14 @@ fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: PixelFormat, s
     whole.and_then(|end| bytes.get(..end)).map(|picture| frame.data.extend_from_slice(picture)).is_some()
 }
 
-/// When the frame was taken, in our clock. V4L2 says which clock it used; a stamp in the future, which some drivers give,
-/// means now, and one that is older than any frame can be is of another clock.
-fn captured(meta: &Metadata, now: Micros) -> Micros {
+/// When the frame was taken, in our clock; `None`: nobody told. V4L2 says which clock it used; a stamp in the future, which
+/// some drivers give, means now, and one that is older than any frame can be is of another clock; unless it follows on one
+/// that was not, for then it is we who stood still.
+fn stamp(meta: &Metadata, now: Micros, before: Option<Micros>) -> Option<Micros> {
     let monotonic = meta.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
-    let stamp = u64::try_from(meta.timestamp.sec).ok().zip(u64::try_from(meta.timestamp.usec).ok());
-    match stamp {
-        Some((sec, usec)) if monotonic => {
-            let at = Micros(sec.saturating_mul(1_000_000).saturating_add(usec)).min(now);
-            if now.since(at) > OLDEST { now } else { at }
-        }
-        _ => now,
-    }
+    let (sec, usec) = u64::try_from(meta.timestamp.sec).ok().zip(u64::try_from(meta.timestamp.usec).ok())?;
+    let at = Micros(sec.saturating_mul(1_000_000).saturating_add(usec)).min(now);
+    (monotonic && (now.since(at) <= OLDEST || before.is_some_and(|before| before <= at))).then_some(at)
 }
 
 /// Which range the Y, U and V values have, by V4L2's rules for what a driver leaves open: limited, but for the
@@ -302,11 +304,14 @@ mod tests {
     fn a_time_stamp_is_trusted_only_where_it_makes_sense() {
         let now = Micros(100_000_000);
         let mono = Flags::TIMESTAMP_MONOTONIC;
-        assert_eq!(captured(&meta(mono, 99_970_000), now), Micros(99_970_000));
-        assert_eq!(captured(&meta(mono, 100_000_500), now), now, "in the future");
-        assert_eq!(captured(&meta(mono, 98_000_000), now), now, "older than a frame can be");
-        assert_eq!(captured(&meta(Flags::TIMESTAMP_UNKNOWN, 99_970_000), now), now, "of another clock");
-        assert_eq!(captured(&meta(mono, 0), now), now);
+        assert_eq!(stamp(&meta(mono, 99_970_000), now, None), Some(Micros(99_970_000)));
+        assert_eq!(stamp(&meta(mono, 100_000_500), now, None), Some(now), "in the future");
+        assert_eq!(stamp(&meta(mono, 98_000_000), now, None), None, "older than a frame can be");
+        assert_eq!(stamp(&meta(Flags::TIMESTAMP_UNKNOWN, 99_970_000), now, None), None, "of another clock");
+        assert_eq!(stamp(&meta(mono, 0), now, None), None);
+        let before = Some(Micros(89_970_000));
+        assert_eq!(stamp(&meta(mono, 90_000_000), now, before), Some(Micros(90_000_000)), "we stood still");
+        assert_eq!(stamp(&meta(mono, 80_000_000), now, before), None);
     }
 
     #[test]
