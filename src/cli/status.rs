@@ -50,7 +50,7 @@ impl Drop for Status {
 fn line(report: &PublishReport) -> String {
     let stream = &report.stream;
     if !report.fault.is_empty() {
-        return format!("{stream}: {}, tried again every second", report.fault);
+        return format!("{stream}: {}", report.fault);
     }
     if !report.connected {
         return format!("{stream}: {}", report.link);
@@ -111,7 +111,7 @@ mod tests {
         report.picture_age_ms = Some(2400.0);
         assert!(line(&report).contains("age 2400.0 ms,"));
         report.fault = "camera unplugged".into();
-        assert_eq!(line(&report), "main/door: camera unplugged, tried again every second");
+        assert_eq!(line(&report), "main/door: camera unplugged");
         report.fault.clear();
         report.connected = false;
         report.link = "hub unreachable".into();

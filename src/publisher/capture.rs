@@ -189,6 +189,7 @@ impl Capture {
         }
         let mut state = self.shared.lock();
         state.opened = Some(opened.clone());
+        state.rhythm.begins();
         state.counts.reopened += u64::from(faults > 0);
         state.fresh = true;
         drop(state);
@@ -254,8 +255,11 @@ impl Capture {
                 Ok(Next::Nothing) => {
                     // A slow source may well be silent for two of its own intervals.
                     let fps = opened.fps.filter(|fps| (0.01..=1000.0).contains(fps));
-                    let interval = 1.0 / fps.unwrap_or(self.shared.config.wish.fps).max(0.01);
-                    let patience = STALL.max(Duration::from_secs_f64(2.5 * interval));
+                    let own = fps.map(|fps| Duration::from_secs_f64(2.5 / fps));
+                    let measured = self.shared.lock().rhythm.longest();
+                    // Of one without a rate of its own that gave no two pictures yet nobody knows when the next is due.
+                    let known = own.max(measured.map(|measured| 3 * measured));
+                    let patience = known.map_or(Duration::MAX, |known| STALL.max(known));
                     if now().since(last_frame) > patience {
                         return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
                     }
@@ -275,6 +279,7 @@ impl Capture {
             *faults = 0;
             let mut state = self.shared.lock();
             state.frames_in.add(at, 0.0);
+            state.rhythm.came(at);
             if let Some(last) = sequence {
                 state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
             }

@@ -1,20 +1,21 @@
 //! The thread that has the encoder: takes the newest frame and makes of it the pictures that somebody watches.
 
+mod ends;
+
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread::{Builder, JoinHandle, Thread};
 use std::time::Duration;
 
-use mio::Waker;
-
+pub(super) use self::ends::Ends;
 use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
 use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
 use crate::buffer::{Buffer, Pool};
 use crate::error::Error;
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
-use crate::jpeg::{Encoder, Look, TOO_LONG, Watch};
-use crate::mailbox::{Receiver, Sender, Taken};
+use crate::jpeg::Encoder;
+use crate::mailbox::Taken;
 use crate::time::{Micros, millis, now};
 use crate::wire::jpeg;
 
@@ -38,28 +39,6 @@ impl Pictures {
     /// The frame's number.
     pub(super) fn sequence(&self) -> Option<u32> {
         self.pictures.first().map(|p| p.sequence)
-    }
-}
-
-/// What the threads share that encode: one at a time, and those that were given up go when they come back.
-pub(super) struct Ends {
-    frames: Receiver<Frame>,
-    spent: crossbeam_channel::Sender<Frame>,
-    pictures: Sender<Pictures>,
-    waker: Arc<Waker>,
-    /// The number of the last frame.
-    sequence: AtomicU32,
-    watch: Watch,
-}
-
-impl Ends {
-    pub(super) fn new(
-        frames: Receiver<Frame>,
-        spent: crossbeam_channel::Sender<Frame>,
-        pictures: Sender<Pictures>,
-        waker: Arc<Waker>,
-    ) -> Self {
-        Self { frames, spent, pictures, waker, sequence: AtomicU32::new(0), watch: Watch::new(TOO_LONG) }
     }
 }
 
@@ -126,17 +105,11 @@ impl Encode {
                 Err(error) => return shared.end(Err(Error::io("cannot start a thread", error))),
                 Ok(_) => {}
             }
-            match ends.watch.look(now()) {
-                Look::Fine => {}
-                Look::Replace(turn) => {
-                    log::warn!("encoding a frame takes longer than {TOO_LONG:?}: it is left out");
-                    shared.lock().counts.broken += 1;
-                    match Self::new(shared.clone(), ends.clone(), turn) {
-                        Ok(next) => worker = next.start(),
-                        Err(error) => return shared.end(Err(error)),
-                    }
+            if let Some(turn) = ends.look(&shared, now()) {
+                match Self::new(shared.clone(), ends.clone(), turn) {
+                    Ok(next) => worker = next.start(),
+                    Err(error) => return shared.end(Err(error)),
                 }
-                Look::Hangs => log::error!("encoding hangs: too many frames take longer than {TOO_LONG:?}"),
             }
         }
     }
@@ -284,6 +257,7 @@ impl Encode {
         let done = now();
         let mut state = self.shared.lock();
         state.encode.add(done, millis(done.since(begun)));
+        state.encoder_fault.clear();
         state.counts.quality = pictures.first().map_or(0, |p| p.quality);
         state.counts.size = self.shown_size.to_string();
         let full = self.full(&pictures, size);

@@ -5,6 +5,7 @@
 
 mod capture;
 mod encode;
+mod rhythm;
 mod unchanged;
 mod uplink;
 
@@ -12,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::rhythm::Rhythm;
 use self::unchanged::AT_LEAST_EVERY;
 use crate::adapt::{ANY, Asked, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
@@ -221,6 +223,8 @@ struct State {
     full: Option<Full>,
     opened: Option<Opened>,
     fault: String,
+    /// Why nothing is encoded; empty while frames are.
+    encoder_fault: String,
     asleep: bool,
     connected: bool,
     /// The hub has said how many watch, on this connection.
@@ -228,6 +232,7 @@ struct State {
     link: String,
     counts: PublishReport,
     frames_in: Recent,
+    rhythm: Rhythm,
     sent: Recent,
     age: Recent,
     /// When the last picture that was sent was captured.
@@ -250,11 +255,6 @@ struct Demand {
     rungs: Vec<Rung>,
     /// When the last viewer left; `None` while somebody watches.
     unwatched_since: Option<Micros>,
-}
-
-/// The longest time between pictures of which unchanged ones are not sent, in milliseconds.
-fn at_least_every(fps: f64) -> u16 {
-    (1000.0 / fps).max(millis(AT_LEAST_EVERY)) as u16
 }
 
 impl PublisherConfig {
@@ -303,7 +303,7 @@ impl State {
     fn report(&mut self, config: &PublisherConfig, now: Micros) -> PublishReport {
         let mut report = self.counts.clone();
         report.source = self.opened.as_ref().map(|o| o.name.clone()).unwrap_or_default();
-        report.fault.clone_from(&self.fault);
+        report.fault.clone_from(self.why());
         report.asleep = self.asleep;
         report.connected = self.connected;
         report.link.clone_from(&self.link);
@@ -315,7 +315,7 @@ impl State {
         report.picture_age_ms = self.newest.map(|captured| round(millis(now.since(captured))));
         report.encode_ms = self.encode.quantiles(now);
         report.asked = self.asked(config);
-        report.load = self.load(&report);
+        report.load = self.load(&report, config);
         report.limit = limit(&report.load);
         report
     }
@@ -323,25 +323,41 @@ impl State {
     /// What its pictures would be if nothing limited them.
     fn asked(&self, config: &PublisherConfig) -> AskedPicture {
         let Some(full) = self.full else { return AskedPicture::default() };
-        let told = self.opened.as_ref().and_then(|o| o.fps);
-        let fps = told.unwrap_or(config.wish.fps).min(config.wish.fps);
+        let told = self.opened.as_ref().and_then(|o| o.fps).map(|fps| fps.min(config.wish.fps));
+        let measured = self.rhythm.longest().map(millis);
+        // A source without a rate of its own has the one that it turns out to have.
+        let fps = told.or(measured.map(|ms| 1000.0 / ms.max(1.0))).unwrap_or(0.0);
+        let own = told.map(|fps| 1000.0 / fps);
+        let least = if config.skip_same { millis(AT_LEAST_EVERY) } else { 0.0 };
+        // What jitters by less than half is what `fps` says.
+        let longer = measured.filter(|ms| own.is_none_or(|own| *ms > 1.5 * own));
+        let interval = longer.unwrap_or(0.0).max(if config.skip_same { own.unwrap_or(0.0) } else { 0.0 }).max(least);
         AskedPicture {
             size: full.size.to_string(),
             quality: full.quality,
-            fps: (fps * 100.0).round() / 100.0,
+            // Rounded down where it is of what comes rarely: what is announced is not shorter than what comes.
+            fps: if fps < 1.0 { (fps * 1e5).floor() / 1e5 } else { (fps * 100.0).round() / 100.0 },
             bytes: full.bytes,
-            interval_ms: if config.skip_same { at_least_every(fps) } else { 0 },
+            // Over a minute `fps` alone says it.
+            interval_ms: if interval > f64::from(u16::MAX) { 0 } else { interval.ceil() as u16 },
         }
     }
 
-    fn load(&self, report: &PublishReport) -> Load {
-        let fps = report.asked.fps;
-        if self.demand.viewers == 0 || fps <= 0.0 {
+    /// Why there is no picture; empty while there is.
+    fn why(&self) -> &String {
+        if self.fault.is_empty() { &self.encoder_fault } else { &self.fault }
+    }
+
+    fn load(&self, report: &PublishReport, config: &PublisherConfig) -> Load {
+        if self.demand.viewers == 0 {
             return Load::default();
         }
+        let told = self.opened.as_ref().and_then(|opened| opened.fps).is_some();
+        let fps = if told { report.asked.fps } else { config.wish.fps };
         let carries = if self.link_carries == ANY { 0.0 } else { f64::from(self.link_carries) };
         Load {
-            camera: Stage::new(fps, report.fps_in),
+            // Nobody knows what a source could give that says no rate.
+            camera: if told { Stage::new(fps, report.fps_in) } else { Stage::default() },
             encoder: Stage::new(report.encode_ms.p50.unwrap_or(0.0), 1000.0 / fps),
             uplink: Stage::new(f64::from(self.wanted), carries),
             ..Load::default()

@@ -170,7 +170,7 @@ impl LinkUser for Uplink {
             let before = self.numbers.0.take().filter(|before| is_about(before, &report.asked));
             self.numbers = (before.or(Some(report.asked).filter(|asked| !asked.size.is_empty())), load);
         }
-        let reason = state.fault.clone();
+        let reason = state.why().clone();
         drop(state);
         let (asked, load) = self.numbers.clone();
         let told =

@@ -14,7 +14,7 @@ use super::arrivals::Arrivals;
 use super::pace::Pace;
 use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
 use crate::error::{Error, Result};
-use crate::frame::{Frame, PixelFormat, Range, Size};
+use crate::frame::{Frame, PixelFormat, Range};
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::answer::Answer;
@@ -100,10 +100,9 @@ impl Source for Http {
     fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
         self.close();
         let link = self.connect(wish)?;
-        let fps = matches!(link.kind, Kind::Single { .. }).then_some(wish.fps);
         let name = format!("http://{}{}", link.url.place(), link.url.path);
         self.link = Some(link);
-        Ok(Opened { name, size: Size::default(), fps, format: PixelFormat::Jpeg, ..Opened::default() })
+        Ok(Opened { name, format: PixelFormat::Jpeg, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
