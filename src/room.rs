@@ -3,13 +3,16 @@
 //! A rule, not a registry of sockets: calls say what happened, the [`Effect`]s they return say whom to tell what.
 
 mod numbering;
+mod stream;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 pub use self::numbering::Numbering;
-use crate::adapt::{Load, Rung};
-use crate::time::{Micros, micros};
-use crate::wire::control::{AskedPicture, Cause, Control, StreamInfo, StreamState};
+pub use self::stream::Silent;
+use self::stream::Stream;
+use crate::adapt::Rung;
+use crate::time::Micros;
+use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
 
 /// Names one connection of a hub, for as long as the hub lives.
 pub type ConnectionId = u64;
@@ -67,45 +70,6 @@ pub enum Refusal {
     /// The limit on viewers is reached.
     #[error("this hub takes {0} viewers and has them all")]
     Viewers(usize),
-}
-
-#[derive(Debug, Default)]
-struct Stream {
-    /// Counts up with every stream: the oldest is "the first there is".
-    order: u64,
-    publisher: Option<ConnectionId>,
-    instance: u64,
-    viewers: Vec<ConnectionId>,
-    /// Why no pictures come; empty while they do.
-    reason: String,
-    asked: Option<AskedPicture>,
-    load: Load,
-    since: Micros,
-    rungs: Vec<Rung>,
-}
-
-impl Stream {
-    fn live(&self) -> bool {
-        self.publisher.is_some() && self.reason.is_empty()
-    }
-
-    fn state(&self, key: &StreamKey, now: Micros) -> Control {
-        Control::State(StreamState {
-            room: key.room.clone(),
-            name: key.name.clone(),
-            live: self.live(),
-            reason: self.reason.clone(),
-            since_ms: micros(now.since(self.since)) / 1000,
-            published: self.publisher.is_some(),
-            asked: self.asked.clone(),
-            load: self.load,
-        })
-    }
-
-    fn demand(&self) -> Control {
-        let viewers = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
-        Control::Demand { viewers, rungs: if viewers == 0 { Vec::new() } else { self.rungs.clone() } }
-    }
 }
 
 /// All rooms of a hub.
@@ -168,16 +132,9 @@ impl Rooms {
             None => self.publishers += 1,
         }
         let stream = self.stream(key, now);
-        stream.publisher = Some(id);
-        stream.instance = instance;
-        stream.reason.clear();
-        stream.asked = None;
-        stream.load = Load::default();
-        stream.since = now;
-        let demand = stream.demand();
-        let state = stream.state(key, now);
-        effects.extend(stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())));
-        effects.push(Effect::Tell(id, demand));
+        stream.begin(id, instance, now);
+        effects.extend(stream.tell(key, now));
+        effects.push(Effect::Tell(id, stream.demand()));
         self.places.insert(id, key.clone());
         // Whoever waits for the first stream of the room has it now.
         let nameless = StreamKey::new(&key.room, "");
@@ -224,17 +181,13 @@ impl Rooms {
     /// A publisher says how its stream is doing: pictures come if there is no reason why not.
     pub fn report(&mut self, id: ConnectionId, told: StreamState, now: Micros) -> Vec<Effect> {
         let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
-        if (&stream.reason, &stream.asked, &stream.load) == (&told.reason, &told.asked, &told.load) {
-            return Vec::new();
-        }
-        if stream.reason != told.reason {
-            stream.reason = told.reason;
-            stream.since = now;
-        }
-        stream.asked = told.asked;
-        stream.load = told.load;
-        let state = stream.state(&key, now);
-        stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect()
+        if stream.report(told, now) { stream.tell(&key, now) } else { Vec::new() }
+    }
+
+    /// Pictures are due from a publisher and have not come, or they come again. Its own reason why none come has precedence.
+    pub fn silent(&mut self, id: ConnectionId, silent: Option<Silent>, now: Micros) -> Vec<Effect> {
+        let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
+        if stream.fall_silent(silent, now) { stream.tell(&key, now) } else { Vec::new() }
     }
 
     /// The hub has worked out which rungs the viewers of a stream need.
@@ -258,12 +211,8 @@ impl Rooms {
     pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
         self.members.remove(&id);
         let Some((key, stream)) = self.published_by(id) else { return self.remove(id) };
-        stream.publisher = None;
-        reason.clone_into(&mut stream.reason);
-        stream.load = Load::default();
-        stream.since = now;
-        let state = stream.state(&key, now);
-        let mut effects: Vec<_> = stream.viewers.iter().map(|v| Effect::Tell(*v, state.clone())).collect();
+        stream.end(reason, now);
+        let mut effects = stream.tell(&key, now);
         self.places.remove(&id);
         self.publishers -= 1;
         effects.extend(self.forget(&key));
@@ -336,7 +285,7 @@ impl Rooms {
     fn stream(&mut self, key: &StreamKey, now: Micros) -> &mut Stream {
         self.streams.entry(key.clone()).or_insert_with(|| {
             self.orders += 1;
-            Stream { order: self.orders, since: now, ..Stream::default() }
+            Stream::new(self.orders, now)
         })
     }
 

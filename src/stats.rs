@@ -1,6 +1,7 @@
 //! Statistics: what is counted and measured on the way of a picture, and the reports that people and programs read.
 
 mod on_screen;
+mod rhythm;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 pub use self::on_screen::{Coming, OnScreen};
+pub use self::rhythm::Rhythm;
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};

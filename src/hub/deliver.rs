@@ -265,7 +265,7 @@ impl Loop {
                 }
                 let stream = shared.stream(&key);
                 log::info!("{}: publishes {key}", peer.address);
-                peer.publish(key.clone(), stream);
+                peer.publish(stream);
                 shared.demanded_already(&key);
                 let _ = peer.welcome(&key, &shared.config);
                 shared.crowd_sees(&key);
@@ -478,7 +478,7 @@ impl Loop {
         self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
         let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
         peer.end(&self.shared, why, now());
-        let published = peer.published();
+        let published = peer.published().map(|stream| stream.key.clone());
         let reason = if published.is_some() { "publisher gone" } else { "" };
         let id = peer.id;
         // Leaving cannot be refused.

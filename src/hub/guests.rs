@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::Shared;
 use super::addresses::address_of;
+use super::silence::Gives;
 use super::stream::Stream;
 use crate::frame::Picture;
 use crate::room::{ConnectionId, Refusal, StreamKey};
 use crate::time::{Micros, now};
-use crate::wire::control::StreamState;
 
 /// Who publishes so.
 #[derive(Default)]
@@ -34,7 +34,7 @@ struct Guest {
 /// How long a stream stays without a picture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// Is it live no more after so long?
+    /// A publisher with a connection has the name after so long.
     pub(super) lost: Duration,
     /// And with no viewer left is it forgotten after so long?
     pub(super) forgotten: Duration,
@@ -110,7 +110,7 @@ impl Shared {
             self.decide(|rooms| rooms.publish(id, key, false, 0, at))
                 .inspect_err(|refusal| self.challenge(refusal, None))?;
             let stream = self.stream(key);
-            stream.begin_stills();
+            stream.begin(Gives::Always, at);
             log::info!("{key}: published picture by picture");
             self.crowd_sees(key);
             let guest = Guest { id, of, stream, called: called.into(), count: 0, last: at, patience };
@@ -124,12 +124,12 @@ impl Shared {
         let (id, stream) = (guest.id, guest.stream.clone());
         picture.sequence = (guest.count & 0xffff_ffff) as u32;
         // Under the lock, so that of two pictures at once the later one is the newer.
-        for index in stream.put(picture, at) {
-            self.loops[index].fresh(stream.clone());
-        }
+        let (loops, wakes) = stream.put(picture, at);
+        loops.for_each(|index| self.loops[index].fresh(stream.clone()));
         drop(guests);
-        let told = self.decide(|rooms| Ok::<_, Infallible>(rooms.report(id, StreamState::default(), at)));
-        let Ok(()) = told;
+        if wakes {
+            self.tell_silence(id, &stream, at);
+        }
         Ok(self.viewers_of(key))
     }
 
@@ -153,29 +153,23 @@ impl Shared {
         .collect()
     }
 
-    /// Says of those who stopped that they did, and forgets them later; those who were replaced at once.
+    /// Forgets who stopped long ago; those who were replaced at once.
     pub(super) fn sweep_guests(&self, at: Micros) {
         let mut guests = self.guests();
         guests.0.retain(|key, guest| self.registry().rooms.is_published_by(key, guest.id));
-        let mut over = Vec::new();
-        let mut lost = Vec::new();
-        for (key, guest) in &guests.0 {
-            let silent = at.since(guest.last);
-            if silent >= guest.patience.forgotten && self.viewers_of(key) == 0 {
-                over.push(key.clone());
-            } else if silent >= guest.patience.lost {
-                lost.push(guest.id);
-            }
-        }
-        let gone: Vec<_> = over.iter().filter_map(|key| guests.0.remove(key)).map(|guest| guest.id).collect();
+        let over = |key: &StreamKey, guest: &mut Guest| {
+            at.since(guest.last) >= guest.patience.forgotten && self.viewers_of(key) == 0
+        };
+        let gone: Vec<_> = guests.0.extract_if(over).map(|(_, guest)| guest.id).collect();
         drop(guests);
         for id in gone {
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(id, "no picture comes", at)));
         }
-        for id in lost {
-            let lost = StreamState { reason: "no picture comes".into(), ..StreamState::default() };
-            let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.report(id, lost, at)));
-        }
+    }
+
+    /// Looks whether their pictures come.
+    pub(super) fn judge_guests(&self, at: Micros) {
+        self.guests().0.values().for_each(|guest| self.judge_silence(guest.id, &guest.stream, at));
     }
 
     pub(super) fn viewers_of(&self, key: &StreamKey) -> usize {

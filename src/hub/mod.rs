@@ -16,6 +16,7 @@ mod newest;
 mod numbers;
 mod placeholder;
 mod pollers;
+mod silence;
 mod stream;
 
 use std::collections::HashMap;
@@ -298,8 +299,7 @@ impl Shared {
                     let stream = self.stream_in(&mut registry, &key);
                     self.loop_of(id).command(Command::Watch(id, stream));
                 }
-                Effect::Watched(key, true) => self.stream_in(&mut registry, &key).watched(now()),
-                Effect::Watched(_, false) => {}
+                Effect::Watched(key, watched) => self.stream_in(&mut registry, &key).watched(watched, now()),
                 Effect::Forget(key) => {
                     if let Some(stream) = registry.streams.remove(&key) {
                         registry.needs.remove(&stream.id);

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 pub(super) use super::newest::Newest;
 use super::numbers::StreamNumbers;
+use super::silence::{Gives, Silence};
 use crate::adapt::{ANY, Need, Resolution, Rung};
 use crate::frame::Picture;
-use crate::room::{Numbering, StreamKey};
+use crate::room::{Numbering, Silent, StreamKey};
 use crate::stats::{Quantiles, Recent};
 use crate::time::{Micros, micros, millis};
+use crate::wire::control::{AskedPicture, StreamState};
 
 /// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
@@ -70,6 +72,7 @@ struct Slot {
     captured: Micros,
     /// Between the last two pictures.
     apart: Duration,
+    silence: Silence,
 }
 
 impl Stream {
@@ -91,13 +94,13 @@ impl Stream {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new publisher begins: its numbers follow on from the last one's, and what the last one left is old. `rungs` tells
-    /// that it encodes what is demanded.
-    pub(super) fn begin(&self, rungs: bool) {
+    /// A new publisher begins `now`: its numbers follow on from the last one's, and what the last one left is old.
+    pub(super) fn begin(&self, gives: Gives, now: Micros) {
         let mut slot = self.slot();
         slot.numbering.new_publisher();
-        slot.newest.begin(!rungs);
-        slot.stills = false;
+        slot.newest.begin(gives != Gives::OnDemand { rungs: true });
+        slot.stills = !matches!(gives, Gives::OnDemand { .. });
+        slot.silence.begin(gives, now);
         self.knows_clock(None);
     }
 
@@ -111,20 +114,16 @@ impl Stream {
         Some(self.clock_error.load(Ordering::Relaxed)).filter(|error| *error != UNKNOWN)
     }
 
-    /// As [`begin`](Self::begin), for a publisher that does not know whether anybody watches.
-    pub(super) fn begin_stills(&self) {
-        self.begin(false);
-        self.slot().stills = true;
-    }
-
-    /// Puts a picture in, numbers it, and returns the loops that must be told.
-    pub(super) fn put(&self, mut picture: Picture, now: Micros) -> impl Iterator<Item = usize> {
+    /// Puts a picture in, numbers it, and returns the loops that must be told; and whether the stream was silent until now.
+    pub(super) fn put(&self, mut picture: Picture, now: Micros) -> (impl Iterator<Item = usize>, bool) {
         let mut slot = self.slot();
         let (number, lost) = slot.numbering.number(picture.sequence);
         picture.sequence = number;
+        let mut wakes = false;
         if slot.newest.best().is_none_or(|best| best.sequence != number) {
             // The first of several rungs.
             slot.ages.add(now, millis(now.since(picture.captured)));
+            wakes = slot.silence.came(now);
         }
         let apart = picture.captured.since(slot.captured);
         if (Duration::from_millis(1)..Duration::from_secs(2)).contains(&apart) {
@@ -148,7 +147,7 @@ impl Stream {
         self.pictures.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
         let news = |i: &Interest| i.viewers.load(Ordering::Acquire) > 0 && !i.told.swap(true, Ordering::AcqRel);
-        self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index)
+        (self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index), wakes)
     }
 
     /// The newest pictures; a loop that asks has looked.
@@ -220,12 +219,29 @@ impl Stream {
         self.loops[index].viewers.fetch_sub(1, Ordering::AcqRel);
     }
 
-    /// The first viewer comes after nobody watched: forgets pictures from before.
-    pub(super) fn watched(&self, now: Micros) {
+    /// The first viewer comes after nobody watched, so pictures from before are forgotten; or the last one has gone.
+    pub(super) fn watched(&self, watched: bool, now: Micros) {
         let mut slot = self.slot();
-        if now.since(slot.arrived) > STILL_FRESH && !slot.stills {
+        if watched && now.since(slot.arrived) > STILL_FRESH && !slot.stills {
             slot.newest.forget();
         }
+        slot.silence.watched(watched, now);
+    }
+
+    /// The publisher says how it is doing.
+    pub(super) fn told(&self, state: &StreamState, now: Micros) {
+        let apart = state.asked.as_ref().and_then(AskedPicture::interval);
+        self.slot().silence.told(apart, !state.reason.is_empty(), now);
+    }
+
+    /// Says whether the stream has fallen silent, or is not to be judged any more.
+    pub(super) fn judge_silence(&self, now: Micros) -> bool {
+        self.slot().silence.judge(now)
+    }
+
+    /// Whether pictures are due and do not come.
+    pub(super) fn silent(&self) -> Option<Silent> {
+        self.slot().silence.silent()
     }
 }
 
@@ -237,10 +253,10 @@ mod tests {
     fn a_snapshot_waits_for_a_picture_every_few_seconds_and_not_for_one_every_few_minutes() {
         let patience = |seconds: [u64; 2], asked: u64| {
             let stream = Stream::new(StreamKey::new("main", "door"), 1, 1);
-            stream.begin_stills();
+            stream.begin(Gives::Always, Micros(0));
             for at in seconds.map(|s| Micros(s * 1_000_000)) {
                 let picture = Picture { captured: at, data: vec![0xff, 0xd8].into(), ..Picture::default() };
-                let _ = stream.put(picture, at).count();
+                let _ = stream.put(picture, at).0.count();
             }
             stream.still(Micros(asked * 1_000_000)).1
         };

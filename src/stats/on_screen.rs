@@ -1,21 +1,5 @@
 //! What is on a viewer's screen, how old it is, and whether the next picture is late.
 //!
-//! # The rhythm
-//!
-//! A picture is late after three times as long as pictures are apart. How long that is, is the longest of three:
-//!
-//! 1. what the publisher announces;
-//! 2. the second longest of the last eight gaps between pictures: a slow link or camera. One pause among them is no
-//!    rhythm, however long it was, and after eight pictures nothing of it is left. While there is one gap only, it counts
-//!    where nothing is announced;
-//! 3. the beat: a gap of half a second or more that came twice in a row, the longer at most a quarter longer than the
-//!    other. It counts for 30 s after it came last. Programs that leave out unchanged pictures send one a second while
-//!    nothing moves, and old ones do not announce it; a scene that moves now and then would be late whenever it stands
-//!    still. Pauses and queues are not twice the same.
-//!
-//! Rejected: a moving mean, which takes one long gap for a rhythm at first, and needs eight pictures to follow a stream
-//! that becomes slow; the longest of the last gaps, by which the second of two frozen times is seen late.
-//!
 //! # Old on arrival
 //!
 //! The first picture of a stream or of a connection may be the last of one that stands still. Silence begins with its
@@ -24,68 +8,13 @@
 
 use std::time::Duration;
 
-use arrayvec::ArrayVec;
-
-use super::Recent;
+use super::{Recent, Rhythm};
 use crate::time::{Micros, millis};
 
-/// So many times as long as pictures are apart without one, and the next is late.
-const LATE: u32 = 3;
-/// So long without a picture beyond that, and the stream is taken for lost, whatever the hub says: it knows of a publisher
-/// that stands still after ten seconds of silence, and of nothing when it stands still itself.
-const LOST: Duration = Duration::from_secs(2);
 /// How long it is remembered how old pictures got before the next one came.
 const HELD: Duration = Duration::from_millis(500);
-/// Nobody announces pictures that are further apart.
-const FURTHEST: Duration = Duration::from_secs(60);
-/// Gaps that tell how far pictures are apart.
-const GAPS: usize = 8;
-/// The shortest gap that can be a beat, and how long it counts after it came last.
-const BEAT_FROM: Duration = Duration::from_millis(500);
-const BEAT_LASTS: Duration = Duration::from_secs(30);
 /// A first picture may be so old before that counts as silence.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// How pictures follow each other.
-#[derive(Debug, Default)]
-struct Rhythm {
-    /// The last gaps, the newest at the end.
-    gaps: ArrayVec<Duration, GAPS>,
-    /// The longest gap of late that came twice in a row, and when it did.
-    beat: Option<(Duration, Micros)>,
-}
-
-impl Rhythm {
-    fn add(&mut self, gap: Duration, now: Micros) {
-        if let Some(before) = self.gaps.last() {
-            let (short, long) = (gap.min(*before), gap.max(*before));
-            let is_longest = self.beat(now).is_none_or(|beat| 4 * long >= 3 * beat);
-            if is_longest && short >= BEAT_FROM && long <= short + short / 4 {
-                self.beat = Some((long, now));
-            }
-        }
-        if self.gaps.is_full() {
-            self.gaps.remove(0);
-        }
-        self.gaps.push(gap);
-    }
-
-    fn beat(&self, now: Micros) -> Option<Duration> {
-        self.beat.filter(|(_, at)| now.since(*at) <= BEAT_LASTS).map(|(beat, _)| beat)
-    }
-
-    /// How far pictures are apart.
-    fn apart(&self, now: Micros, announced: Option<Duration>) -> Option<Duration> {
-        let mut gaps = self.gaps.clone();
-        gaps.sort_unstable();
-        let usual = match gaps.as_slice() {
-            [only] => Some(*only).filter(|_| announced.is_none()),
-            [.., second, _] => Some(*second),
-            [] => None,
-        };
-        usual.max(self.beat(now)).max(announced)
-    }
-}
 
 /// How the pictures on a screen follow each other. Only what could be decoded counts.
 #[derive(Debug)]
@@ -97,8 +26,6 @@ pub struct OnScreen {
     /// The next picture is the first of its stream or connection.
     is_first: bool,
     rhythm: Rhythm,
-    /// The longest time between pictures, as the publisher announces it.
-    announced: Option<Duration>,
     /// How old pictures of late were when the next one took their place, where that came in time.
     held: Recent,
     in_time: bool,
@@ -113,7 +40,6 @@ impl Default for OnScreen {
             since: None,
             is_first: true,
             rhythm: Rhythm::default(),
-            announced: None,
             held: Recent::of(HELD),
             in_time: false,
             broken: None,
@@ -164,12 +90,12 @@ impl OnScreen {
 
     /// The longest time between pictures as the publisher says it; `None`: it does not say.
     pub fn announced(&mut self, apart: Option<Duration>) {
-        self.announced = apart.filter(|apart| !apart.is_zero()).map(|apart| apart.min(FURTHEST));
+        self.rhythm.announced(apart);
     }
 
     /// Another stream is watched from now on: its first picture is still to come.
     pub fn other_stream(&mut self) {
-        (self.since, self.announced, self.broken) = (None, None, None);
+        (self.since, self.broken) = (None, None);
         (self.rhythm, self.is_first) = (Rhythm::default(), true);
     }
 
@@ -191,14 +117,9 @@ impl OnScreen {
         self.age(now).map(|age| age.max(held))
     }
 
-    /// The time between pictures. A single picture, as one that was posted, has none.
-    fn expected(&self, now: Micros) -> Option<Duration> {
-        self.rhythm.apart(now, self.announced)
-    }
-
     fn is_late(&self, now: Micros) -> Option<bool> {
-        let (since, expected) = self.since.zip(self.expected(now))?;
-        Some(now.since(since) > LATE * expected)
+        let (since, late) = self.since.zip(self.rhythm.late_after(now))?;
+        Some(now.since(since) > late)
     }
 
     /// How pictures come.
@@ -211,9 +132,7 @@ impl OnScreen {
         let Some(since) = self.since else { return Coming::NotYet };
         let silence = now.since(since);
         match late {
-            Some(true) if self.expected(now).is_some_and(|expected| silence > LATE * expected + LOST) => {
-                Coming::Not(silence)
-            }
+            Some(true) if self.rhythm.lost_after(now).is_some_and(|lost| silence > lost) => Coming::Not(silence),
             Some(true) => Coming::Late,
             Some(false) | None => Coming::InTime,
         }

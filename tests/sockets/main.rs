@@ -13,5 +13,6 @@ mod names;
 mod plain;
 mod reconnects;
 mod renditions;
+mod silence;
 mod source_faults;
 mod table;

@@ -131,7 +131,11 @@ impl Hearing<'_> {
         }
         self.metrics.pictures += 1;
         self.metrics.age_sum += at.since(picture.captured);
-        fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
+        let (loops, wakes) = stream.put(picture, at);
+        fresh.extend(loops.map(|index| (stream.clone(), index)));
+        if wakes {
+            shared.tell_silence(self.id, stream, at);
+        }
         Ok(())
     }
 
@@ -172,7 +176,8 @@ impl Hearing<'_> {
                 }
             }
             Control::List => *self.list_owed = true,
-            Control::State(state) if matches!(self.role, Role::Publisher(_)) => {
+            Control::State(state) => {
+                let Role::Publisher(stream) = self.role else { return Ok(()) };
                 let reason = if state.live { String::new() } else { plain_text(&state.reason, "no picture") };
                 let asked = state.asked.map(|asked| AskedPicture {
                     size: plain_text(&asked.size, ""),
@@ -181,6 +186,7 @@ impl Hearing<'_> {
                     ..asked
                 });
                 let told = StreamState { reason, asked, load: state.load.checked(), ..state };
+                stream.told(&told, at);
                 let Ok(()) = shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.report(self.id, told, at)));
             }
             Control::Supply { rungs } => {

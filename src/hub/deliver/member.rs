@@ -9,6 +9,7 @@ use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
+use crate::hub::silence::Gives;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
 use crate::net::layout::{Dialect, unix_time};
@@ -69,9 +70,9 @@ impl Member {
         }
     }
 
-    /// Whether it publishes a stream.
-    pub(super) fn publishes(&self) -> bool {
-        self.publishes.is_some()
+    /// The stream that it publishes, if it does.
+    pub(super) fn publishes(&self) -> Option<&Arc<Stream>> {
+        self.publishes.as_ref()
     }
 
     pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>, address: SocketAddr, now: Micros) {
@@ -234,14 +235,18 @@ impl Peer {
                 return self.complain(&refusal.to_string());
             }
             let stream = shared.stream(&key);
-            stream.begin_stills();
+            stream.begin(Gives::AtWill, at);
             member.publishes = Some(stream);
             shared.crowd_sees(&key);
         }
         let Some(stream) = &member.publishes else { return Ok(()) };
         member.sequence = member.sequence.wrapping_add(1);
         let picture = Picture { sequence: member.sequence, ..Picture::arrived(at, data) };
-        fresh.extend(stream.put(picture, at).map(|index| (stream.clone(), index)));
+        let (loops, wakes) = stream.put(picture, at);
+        fresh.extend(loops.map(|index| (stream.clone(), index)));
+        if wakes {
+            shared.tell_silence(id, stream, at);
+        }
         Ok(())
     }
 

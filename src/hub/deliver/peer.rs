@@ -23,6 +23,7 @@ use crate::hub::edges::beat::{Beat, Stroke};
 use crate::hub::memory::Account;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
+use crate::hub::silence::Gives;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
@@ -141,8 +142,6 @@ pub(super) struct Peer {
     list_owed: bool,
     lists: Rate,
     first: Option<Packet>,
-    /// What is published, for a publisher.
-    key: Option<StreamKey>,
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
@@ -212,7 +211,6 @@ impl Peer {
             reads_on: false,
             unread_since: None,
             first: newcomer.first,
-            key: None,
             stand_in: newcomer.stand_in,
             numbers,
             beat,
@@ -242,13 +240,8 @@ impl Peer {
     }
 
     /// Begins to publish what the rules have given it.
-    pub(super) fn publish(&mut self, key: StreamKey, stream: Arc<Stream>) {
-        if self.bare {
-            stream.begin_stills();
-        } else {
-            stream.begin(self.rungs);
-        }
-        self.key = Some(key);
+    pub(super) fn publish(&mut self, stream: Arc<Stream>) {
+        stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.rungs } }, now());
         self.role = Role::Publisher(stream);
     }
 
@@ -263,11 +256,11 @@ impl Peer {
     }
 
     /// What it publishes.
-    pub(super) fn published(&self) -> Option<StreamKey> {
+    pub(super) fn published(&self) -> Option<&Arc<Stream>> {
         match &self.role {
-            Role::Publisher(_) => self.key.clone(),
-            Role::Member(member) if member.publishes() => Some(member.key.clone()),
-            _ => None,
+            Role::Publisher(stream) => Some(stream),
+            Role::Member(member) => member.publishes(),
+            Role::None | Role::Viewer(_) => None,
         }
     }
 

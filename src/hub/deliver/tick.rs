@@ -9,6 +9,8 @@ use crate::time::{Micros, now};
 
 /// How often heartbeats, deadlines and metrics are looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// A loop whose look is so late was kept from working: less than any stream may be silent for.
+const STOOD_STILL: Duration = Duration::from_secs(2);
 /// How often sums are logged.
 pub(super) const SUMMARY: Duration = Duration::from_secs(30);
 
@@ -18,6 +20,8 @@ impl Loop {
         if at < self.next_tick {
             return;
         }
+        // Who stood still itself has not read yet what came meanwhile, and judges nobody.
+        let judges = at.since(self.next_tick) < STOOD_STILL;
         self.next_tick = at + TICK;
         self.judge_load(at);
         let busy = self.busy;
@@ -29,6 +33,9 @@ impl Loop {
             if let Err(why) = told {
                 over.push((token, why));
             }
+            if let Some(stream) = peer.published().filter(|_| judges) {
+                self.shared.judge_silence(peer.id, stream, at);
+            }
         }
         for (token, why) in over {
             self.remove(token, &why);
@@ -36,6 +43,9 @@ impl Loop {
         self.judge_claims(at);
         if self.index == 0 {
             self.shared.sweep_guests(at);
+            if judges {
+                self.shared.judge_guests(at);
+            }
             self.shared.sweep_pollers(at);
         }
         if self.index == 0 && at >= self.next_summary {

@@ -15,7 +15,8 @@ pub struct EdgeTimes {
     pub keep_alive: Duration,
     /// Silence for so long means that the other side is dead. Default 65 s: it did not even answer three pings.
     pub dead_after: Duration,
-    /// A stream whose pictures come one by one counts as lost when none came for so long. Default 10 s.
+    /// A stream whose pictures come one by one gives its name to a publisher with a connection when none came for so long.
+    /// Default 10 s.
     pub lost_after: Duration,
     /// A detection camera with no viewer and no picture for so long is forgotten. Default 5 minutes.
     pub camera_forgotten_after: Duration,

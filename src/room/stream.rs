@@ -1,0 +1,105 @@
+//! One stream as the rules know it: who publishes it, who watches, and how it is doing.
+
+use super::{ConnectionId, Effect, StreamKey};
+use crate::adapt::{Load, Rung};
+use crate::time::{Micros, micros};
+use crate::wire::control::{AskedPicture, Control, StreamState};
+
+/// Pictures of a stream are due and do not come, though its publisher gives no reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// When the last one came, or since when the first is waited for.
+    pub since: Micros,
+    /// What viewers are told; empty where that is no fault.
+    pub reason: &'static str,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    /// Counts up with every stream: the oldest is "the first there is".
+    pub(super) order: u64,
+    pub(super) publisher: Option<ConnectionId>,
+    pub(super) instance: u64,
+    pub(super) viewers: Vec<ConnectionId>,
+    /// Why no pictures come, as the publisher says it; empty while they do.
+    reason: String,
+    silent: Option<Silent>,
+    asked: Option<AskedPicture>,
+    load: Load,
+    since: Micros,
+    pub(super) rungs: Vec<Rung>,
+}
+
+impl Stream {
+    pub(super) fn new(order: u64, now: Micros) -> Self {
+        Self { order, since: now, ..Self::default() }
+    }
+
+    pub(super) fn begin(&mut self, publisher: ConnectionId, instance: u64, now: Micros) {
+        (self.publisher, self.instance) = (Some(publisher), instance);
+        (self.reason, self.silent) = (String::new(), None);
+        (self.asked, self.load) = (None, Load::default());
+        self.since = now;
+    }
+
+    pub(super) fn end(&mut self, reason: &str, now: Micros) {
+        self.publisher = None;
+        (self.reason, self.silent) = (reason.into(), None);
+        self.load = Load::default();
+        self.since = now;
+    }
+
+    /// What the publisher says of it; whether that is news.
+    pub(super) fn report(&mut self, told: StreamState, now: Micros) -> bool {
+        if (&self.reason, &self.asked, &self.load) == (&told.reason, &told.asked, &told.load) {
+            return false;
+        }
+        if self.reason != told.reason {
+            // Whether pictures are due is judged anew.
+            (self.reason, self.silent) = (told.reason, None);
+            self.since = now;
+        }
+        self.asked = told.asked;
+        self.load = told.load;
+        true
+    }
+
+    /// Whether pictures come when they are due; whether viewers see a difference.
+    pub(super) fn fall_silent(&mut self, silent: Option<Silent>, now: Micros) -> bool {
+        let before = std::mem::replace(&mut self.silent, silent);
+        let news = before != silent && self.reason.is_empty();
+        if news {
+            self.since = silent.map_or(now, |silent| silent.since);
+        }
+        news
+    }
+
+    pub(super) fn live(&self) -> bool {
+        self.publisher.is_some() && self.reason.is_empty() && self.silent.is_none()
+    }
+
+    pub(super) fn state(&self, key: &StreamKey, now: Micros) -> Control {
+        let silent = self.silent.map_or("", |silent| silent.reason);
+        Control::State(StreamState {
+            room: key.room.clone(),
+            name: key.name.clone(),
+            live: self.live(),
+            reason: if self.reason.is_empty() { silent.into() } else { self.reason.clone() },
+            since_ms: micros(now.since(self.since)) / 1000,
+            published: self.publisher.is_some(),
+            asked: self.asked.clone(),
+            load: self.load,
+        })
+    }
+
+    /// Tells all viewers how it is doing.
+    pub(super) fn tell(&self, key: &StreamKey, now: Micros) -> Vec<Effect> {
+        let state = self.state(key, now);
+        self.viewers.iter().map(|viewer| Effect::Tell(*viewer, state.clone())).collect()
+    }
+
+    pub(super) fn demand(&self) -> Control {
+        let viewers = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
+        Control::Demand { viewers, rungs: if viewers == 0 { Vec::new() } else { self.rungs.clone() } }
+    }
+}

@@ -1,0 +1,81 @@
+//! Streams that freeze without a word: their viewers, lists and numbers say so, until the next picture.
+
+use streamflow::hub::Hub;
+use streamflow::wire::control::Control;
+use streamflow::wire::framing::prefix;
+
+use crate::support::http::get;
+use crate::support::{Peer, hub, jpeg, limited, publishes, views};
+
+const SILENT: &str = "no picture comes";
+
+/// Waits until a viewer is told that its published stream is live, or that it is not for this reason.
+#[track_caller]
+fn told(viewer: &mut Peer, reason: Option<&str>) {
+    loop {
+        if let Control::State(state) = viewer.control()
+            && (state.live, state.reason.as_str()) == (reason.is_none(), reason.unwrap_or_default())
+            && state.published
+        {
+            return;
+        }
+    }
+}
+
+fn listed(hub: &Hub, name: &str) -> (bool, bool) {
+    let api = get(hub.address(), &format!("/api/streams/main/{name}")).json()["live"].as_bool().unwrap();
+    let metrics = get(hub.address(), "/metrics").text();
+    let line = metrics
+        .lines()
+        .find(|line| line.starts_with("streamflow_stream_live{") && line.contains(&format!("stream=\"{name}\"")));
+    (api, line.unwrap().ends_with(" 1"))
+}
+
+/// Pictures come, and then nothing more, over a connection that stays open.
+fn freezes(hub: &Hub, name: &str, publisher: &mut Peer, mut picture: impl FnMut(&mut Peer, u32)) {
+    let mut viewer = Peer::join(hub.address(), views(name));
+    (1..6).for_each(|number| picture(publisher, number));
+    told(&mut viewer, Some(SILENT));
+    assert_eq!(listed(hub, name), (false, false));
+    // Whoever comes now is told the same.
+    let mut newcomer = Peer::join(hub.address(), views(name));
+    told(&mut newcomer, Some(SILENT));
+    picture(publisher, 6);
+    for viewer in [&mut viewer, &mut newcomer] {
+        told(viewer, None);
+    }
+}
+
+#[test]
+fn a_bare_stream_that_freezes_is_not_live_until_its_next_picture() {
+    limited(|| {
+        let hub = hub();
+        let jpeg = jpeg(9);
+        let bare = [&prefix(jpeg.len())[..], &jpeg].concat();
+        let mut publisher = Peer::connect(hub.address());
+        freezes(&hub, "127.0.0.1", &mut publisher, |publisher, _| publisher.bytes(&bare));
+    });
+}
+
+#[test]
+fn a_native_stream_that_freezes_while_its_publisher_answers_is_not_live_until_its_next_picture() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        freezes(&hub, "door", &mut publisher, |publisher, number| publisher.publish(number, 1000));
+    });
+}
+
+#[test]
+fn a_native_stream_that_nobody_watches_stays_live_and_has_no_pictures_to_give() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let viewer = Peer::join(hub.address(), views("door"));
+        (1..6).for_each(|number| publisher.publish(number, 1000));
+        drop(viewer);
+        // Longer than its pictures were due.
+        std::thread::sleep(std::time::Duration::from_secs(3));
+        assert_eq!(listed(&hub, "door"), (true, true));
+    });
+}
