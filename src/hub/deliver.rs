@@ -12,8 +12,9 @@ mod member;
 mod peer;
 mod restart;
 mod tick;
+mod turns;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -27,6 +28,7 @@ use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::peer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
+use self::turns::Turns;
 use super::Shared;
 use super::memory::Full;
 use super::stream::Stream;
@@ -62,8 +64,8 @@ struct Loop {
     audiences: BTreeMap<u64, Audience>,
     /// Streams with a picture that this loop has not given out yet.
     fresh: Vec<Arc<Stream>>,
-    /// Connections with more to read than one turn took, who has waited longest first.
-    again: VecDeque<usize>,
+    /// Connections with more to read than one turn took.
+    turns: Turns,
     /// When pictures were given out last.
     gave: Micros,
     /// Viewers that wait until a point in time.
@@ -90,7 +92,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         tokens: HashMap::new(),
         audiences: BTreeMap::new(),
         fresh: Vec::new(),
-        again: VecDeque::new(),
+        turns: Turns::default(),
         gave: start,
         paced: Vec::new(),
         scratch: vec![0; SCRATCH],
@@ -145,7 +147,7 @@ impl Loop {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.again.is_empty() || !self.fresh.is_empty() {
+        if !self.fresh.is_empty() {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
@@ -154,7 +156,8 @@ impl Loop {
         }
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(*t)?.paced_until()).min();
-        Some(paced.unwrap_or(self.next_tick).min(self.next_tick).since(at))
+        let first = [paced, self.turns.next_at()].into_iter().flatten().fold(self.next_tick, Micros::min);
+        Some(first.since(at))
     }
 
     /// Pictures are what everybody waits for.
@@ -175,8 +178,8 @@ impl Loop {
     /// Goes on with those that said more than one turn took, for a while: whoever says little has its turn before them.
     fn read_on(&mut self) {
         let began = now();
-        for _ in 0..self.again.len() {
-            let Some(token) = self.again.pop_front() else { return };
+        for _ in 0..self.turns.len() {
+            let Some(token) = self.turns.next(began) else { return };
             let Some(peer) = self.peers.get_mut(token) else { continue };
             peer.reads_on = false;
             self.read(token);
@@ -426,9 +429,9 @@ impl Loop {
         let read = read.and_then(|drained| peer.account_for().map(|()| drained));
         match read {
             Ok(Drained::Yes) => {}
-            Ok(Drained::No) => {
+            Ok(drained) => {
                 peer.reads_on = true;
-                self.again.push_back(token);
+                self.turns.not_drained(token, drained, now());
             }
             Err(why) => return self.remove(token, &why),
         }
@@ -470,7 +473,7 @@ impl Loop {
         let Some(mut peer) = self.peers.try_remove(token) else { return };
         // Its token goes to the next one who comes.
         self.paced.retain(|t| *t != token);
-        self.again.retain(|t| *t != token);
+        self.turns.forget(token);
         self.tokens.remove(&peer.id);
         // The socket closes in any case; a failure to deregister changes nothing.
         let _ = self.poll.registry().deregister(&mut peer.connection.socket);

@@ -65,7 +65,9 @@ pub enum Drained {
     /// Nothing is left to read; the poll tells when there is.
     Yes,
     /// There may be more, and it is the others' turn: read again without waiting for the poll.
-    No,
+    Partly,
+    /// As `Partly`, and what came was more messages than anybody has to say.
+    Flooded,
 }
 
 enum Body {
@@ -177,7 +179,7 @@ impl Connection {
         }
         let drained = loop {
             if budget.is_spent() || !self.unread.is_empty() {
-                break Drained::No;
+                break if budget.is_flooded() { Drained::Flooded } else { Drained::Partly };
             }
             let size = read_size(self.framing.missing(), scratch.len());
             match self.socket.read(&mut scratch[..size]) {
@@ -510,7 +512,7 @@ mod tests {
         far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let mut answers = Vec::new();
         loop {
-            while connection.read(&mut scratch, &mut |_| Ok(())).unwrap() == Drained::No {}
+            while connection.read(&mut scratch, &mut |_| Ok(())).unwrap() != Drained::Yes {}
             let mut pong = [0; 10];
             far.read_exact(&mut pong).unwrap();
             answers.push(u64::from_be_bytes(pong[2..].try_into().unwrap()));

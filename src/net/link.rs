@@ -367,7 +367,7 @@ impl<U: LinkUser> Runner<U> {
             }
             if readable || more {
                 match self.read(connection, open) {
-                    Ok(drained) => more = drained == Drained::No,
+                    Ok(drained) => more = drained != Drained::Yes,
                     Err(broken) => {
                         return open.ended.take().unwrap_or_else(|| broken.into());
                     }
@@ -406,7 +406,7 @@ impl<U: LinkUser> Runner<U> {
             if left.is_zero() {
                 return Ok(());
             }
-            let wait = if drained == Drained::No { Duration::ZERO } else { wake_at.since(now()).min(left) };
+            let wait = if drained != Drained::Yes { Duration::ZERO } else { wake_at.since(now()).min(left) };
             let _ = self.poll.poll(&mut events, Some(wait));
         }
     }

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Loop;
+use super::turns::Turns;
 use crate::net::connection::Broken;
 use crate::room::ConnectionId;
 use crate::time::now;
@@ -48,7 +49,7 @@ impl Loop {
         self.handle().count_anew();
         self.tokens.clear();
         self.fresh.clear();
-        self.again.clear();
+        self.turns = Turns::default();
         self.paced.clear();
     }
 

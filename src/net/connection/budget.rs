@@ -25,9 +25,14 @@ impl ReadBudget {
         self.messages += 1;
     }
 
+    /// Whether it is the others' turn because of many messages, and not of large ones.
+    pub(super) fn is_flooded(&self) -> bool {
+        self.messages >= MESSAGES
+    }
+
     /// Whether it is the others' turn.
     pub(super) fn is_spent(&self) -> bool {
-        self.bytes >= BYTES || self.messages >= MESSAGES
+        self.bytes >= BYTES || self.is_flooded()
     }
 }
 
@@ -49,14 +54,14 @@ mod tests {
             large.bytes(BYTES / 4);
             large.message();
         }
-        assert!(large.is_spent());
+        assert!(large.is_spent() && !large.is_flooded());
         let mut small = ReadBudget::default();
         small.bytes(1);
         for _ in 0..MESSAGES {
             assert!(!small.is_spent());
             small.message();
         }
-        assert!(small.is_spent());
+        assert!(small.is_spent() && small.is_flooded());
     }
 
     #[test]
