@@ -308,8 +308,9 @@ impl Credit {
         }
     }
 
-    /// What the link carries, from the last pictures; `None` before the first arrived. What it could carry, not what it did:
-    /// the time in which nothing was under way is not counted. Freshest right after [`Self::ask`].
+    /// What the link carries, from the last pictures; `None` as long as all had arrived before anyone looked. What it could
+    /// carry, not what it did: the time in which nothing was under way is not counted. Freshest right after
+    /// [`Self::ask`].
     #[must_use]
     pub fn rate(&self, now: Micros) -> Option<Rate> {
         // Where segments get lost, room for a second try is part of what a picture needs.
@@ -454,6 +455,16 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_was_never_late_has_no_rate_that_could_be_too_low() {
+        let mut credit = Credit::new();
+        for i in 0..20 {
+            assert_eq!(ask(&mut credit, 0, 33 * i), Verdict::Now);
+            assert_eq!(credit.rate(at(33 * i)), None);
+            credit.given(i as u32, 25_000 + 1000 * i as usize, at(33 * i));
+        }
+    }
+
+    #[test]
     fn a_kernel_that_always_had_everything_sent_is_asked_every_second_time_until_it_has_not() {
         let mut credit = Credit::new();
         let mut asked = Vec::new();
@@ -541,7 +552,7 @@ mod tests {
                 acks.push_back((ms as u32, ms + takes));
             }
         }
-        credit.rate(at(6_000)).unwrap().sure
+        credit.rate(at(6_000)).map_or(f64::INFINITY, |rate| rate.sure)
     }
 
     #[test]
@@ -577,7 +588,7 @@ mod tests {
                 credit.ask(at(ms), INTERVAL);
                 credit.given(i, 25_000, at(ms));
             }
-            credit.rate(at(10_000)).unwrap().sure
+            credit.rate(at(10_000)).map_or(f64::INFINITY, |rate| rate.sure)
         };
         assert!(rate(8 * 1_448) > 3.0 * rate(0), "{} {}", rate(8 * 1_448), rate(0));
     }
