@@ -179,8 +179,8 @@ pub struct Picture {
     pub captured: Micros,
     /// `captured` was translated from another machine's clock before that clock was well known, or `arrival` is true.
     pub estimated: bool,
-    /// Nobody told when the picture was taken: `captured` is when it arrived where pictures are first known of, and by how
-    /// much it is older nobody knows.
+    /// Nobody knows how far off `captured` may be. Nobody told when the picture was taken, and it is when it arrived where
+    /// pictures are first known of; or the clock that told may have been set since it was compared.
     pub arrival: bool,
     /// Where the time went so far.
     pub spans: Spans,

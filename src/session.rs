@@ -1,9 +1,12 @@
 //! The rules of a connection that is open: heartbeat, liveness, and what the other side's clock says.
 
+mod capture;
 mod clock;
 
 use std::time::Duration;
 
+pub use self::capture::Captured;
+use self::capture::Newest;
 pub use self::clock::ClockOffset;
 use self::clock::Watch;
 use crate::time::{Micros, micros};
@@ -47,6 +50,7 @@ pub struct Session {
     heard: Micros,
     /// When the last picture came.
     picture: Micros,
+    newest: Option<Newest>,
     next_ping: Micros,
     pinged: Micros,
     /// Pings since the session began, or since the other clock was set.
@@ -62,6 +66,7 @@ impl Session {
             watch: None,
             heard: now,
             picture: Micros(0),
+            newest: None,
             next_ping: now,
             pinged: Micros(0),
             pings: 0,
@@ -106,31 +111,6 @@ impl Session {
             (self.pings, self.next_ping) = (0, now);
         } else if now >= sent {
             watch.confirmed(sent, now);
-        }
-    }
-
-    /// A picture came, all of it at `received`: its capture time on our clock, and whether that is an estimate. `spent` is
-    /// the time that is known to have passed between capture and sending.
-    ///
-    /// Without an answer yet, or with a time that the translation puts into the future or an hour back, the picture counts
-    /// as taken when it was received, less the time `spent`.
-    pub fn capture_time(&mut self, theirs: Micros, spent: Duration, received: Micros) -> (Micros, bool) {
-        const FAR: i64 = 3_600_000_000;
-        self.picture = received;
-        let (Some(ours), Some(error)) = (self.clock.to_ours(theirs), self.clock.error()) else {
-            return (received - spent, true);
-        };
-        let age = received.0.wrapping_sub(ours.0).cast_signed();
-        let signed = |span: Duration| i64::try_from(micros(span)).unwrap_or(i64::MAX);
-        let doubts = self.watch.as_mut().is_some_and(|watch| {
-            watch.picture(age.saturating_sub(signed(spent)), signed(error), received);
-            watch.doubts()
-        });
-        // Clocks that are a little off may take a picture for one of the future.
-        match age {
-            -20_000..0 => (received, doubts || !self.clock.is_sure()),
-            0..FAR if ours <= received => (ours, doubts || !self.clock.is_sure()),
-            _ => (received - spent, true),
         }
     }
 
@@ -230,9 +210,10 @@ pub fn in_words(span: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Picture;
 
-    const START: Micros = Micros(1_000_000_000);
-    const MS: u64 = 1000;
+    pub(super) const START: Micros = Micros(1_000_000_000);
+    pub(super) const MS: u64 = 1000;
 
     #[test]
     fn pings_come_quickly_at_first_and_silence_is_death() {
@@ -275,7 +256,7 @@ mod tests {
 
     /// A path with somebody at its other end, whose clock is ahead by so much; each way takes so long. In milliseconds.
     #[derive(Default)]
-    struct Path {
+    pub(super) struct Path {
         ahead: i64,
         takes: u64,
         answers: std::collections::VecDeque<(Micros, Control)>,
@@ -283,7 +264,7 @@ mod tests {
 
     impl Path {
         /// Sends what is due until so many milliseconds are over, and gives when pings left.
-        fn run(&mut self, session: &mut Session, now: &mut Micros, until: u64) -> Vec<u64> {
+        pub(super) fn run(&mut self, session: &mut Session, now: &mut Micros, until: u64) -> Vec<u64> {
             let mut sent = Vec::new();
             while *now < START + Duration::from_millis(until) {
                 while let Due::Send(ping) = session.due(*now) {
@@ -302,7 +283,7 @@ mod tests {
         }
     }
 
-    fn path(ahead: i64, takes: u64) -> Path {
+    pub(super) fn path(ahead: i64, takes: u64) -> Path {
         Path { ahead, takes, ..Path::default() }
     }
 
@@ -326,20 +307,11 @@ mod tests {
         assert!(sent < 400, "{sent}");
     }
 
-    #[test]
-    fn a_capture_time_is_honest_about_what_is_not_known() {
-        let (mut session, spent) = (Session::with_clock(START), Duration::from_millis(3));
-        assert_eq!(session.capture_time(Micros(12), spent, START), (START - spent, true));
-        let mut now = START;
-        path(1, 1).run(&mut session, &mut now, 1000);
-        let received = START + Duration::from_millis(1009);
-        assert_eq!(
-            session.capture_time(Micros(START.0 + 1005 * MS), spent, received),
-            (Micros(START.0 + 1004 * MS), false)
-        );
-        // A publisher that lies about its time does not make a picture from the future or of last year.
-        assert_eq!(session.capture_time(Micros(u64::MAX), spent, received), (received - spent, true));
-        assert_eq!(session.capture_time(Micros(0), spent, received), (received - spent, true));
+    /// A picture of that time of theirs comes: when it was captured, whether that is an estimate, and whether a guess.
+    pub(super) fn comes(session: &mut Session, theirs: u64, spent: Duration, received: Micros) -> (Micros, bool, bool) {
+        let mut picture = Picture { captured: Micros(theirs), ..Picture::default() };
+        session.restate(&mut picture, spent, received);
+        (picture.captured, picture.estimated, picture.arrival)
     }
 
     /// Pictures, 30 a second, from a clock that is set by so much after ten seconds: ages that are told wrong without a
@@ -353,11 +325,11 @@ mod tests {
             }
             path.run(&mut session, &mut now, at);
             let captured = Micros((now.0 - takes * MS).wrapping_add_signed(path.ahead * 1000));
-            let (ours, estimated) = session.capture_time(captured, Duration::ZERO, now);
+            let (ours, estimated, arrival) = comes(&mut session, captured.0, Duration::ZERO, now);
             let told = now.since(ours).as_millis().abs_diff(u128::from(takes));
             if told > 5 && at > 1000 {
                 until = at.saturating_sub(10_000);
-                unflagged += usize::from(!estimated);
+                unflagged += usize::from(!estimated || !arrival);
             }
         }
         (unflagged, until)
@@ -381,7 +353,7 @@ mod tests {
     fn whoever_gave_pictures_and_falls_silent_is_asked_every_second() {
         let (mut session, mut now) = (Session::with_clock(START), START);
         path(7000, 1).run(&mut session, &mut now, 6000);
-        session.capture_time(Micros(now.0 + 7_000_000), Duration::ZERO, now);
+        comes(&mut session, now.0 + 7_000_000, Duration::ZERO, now);
         session.heard(now);
         let mut sent = Vec::new();
         while now < START + Duration::from_millis(12_000) {

@@ -1,19 +1,21 @@
 //! Statistics: what is counted and measured on the way of a picture, and the reports that people and programs read.
 
 mod on_screen;
+mod recent;
 mod rhythm;
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Serialize;
 
 pub use self::on_screen::{Coming, OnScreen};
+pub use self::recent::Recent;
 pub use self::rhythm::Rhythm;
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
 use crate::wire::control::AskedPicture;
+use crate::wire::packet::LONGEST_SPAN;
 
 /// Median and tail of a span over the last seconds, in milliseconds. `None`: there was nothing to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -190,93 +192,6 @@ pub struct PublishReport {
     pub asked: AskedPicture,
 }
 
-/// Numbers of the last seconds, for medians and rates.
-#[derive(Clone, Debug)]
-pub struct Recent {
-    span: Duration,
-    samples: VecDeque<(Micros, f64)>,
-}
-
-/// Most samples that are kept: five seconds at 240 a second, with room to spare.
-const MOST_SAMPLES: usize = 2048;
-
-impl Default for Recent {
-    fn default() -> Self {
-        Self::of(Duration::from_secs(3))
-    }
-}
-
-impl Recent {
-    /// Of the last `span`.
-    #[must_use]
-    pub fn of(span: Duration) -> Self {
-        Self { span, samples: VecDeque::new() }
-    }
-
-    /// Notes a number.
-    pub fn add(&mut self, now: Micros, value: f64) {
-        if self.samples.len() == MOST_SAMPLES {
-            self.samples.pop_front();
-        }
-        self.samples.push_back((now, value));
-        self.trim(now);
-    }
-
-    fn trim(&mut self, now: Micros) {
-        while self.samples.front().is_some_and(|(at, _)| now.since(*at) > self.span) {
-            self.samples.pop_front();
-        }
-    }
-
-    /// Median and tail.
-    pub fn quantiles(&mut self, now: Micros) -> Quantiles {
-        self.trim(now);
-        let mut values: Vec<f64> = self.samples.iter().map(|(_, v)| *v).collect();
-        values.sort_by(f64::total_cmp);
-        let at = |q: f64| {
-            let index = ((values.len().saturating_sub(1)) as f64 * q).round() as usize;
-            values.get(index).map(|v| round(*v))
-        };
-        Quantiles { p50: at(0.5), p99: at(0.99), max: at(1.0) }
-    }
-
-    /// Numbers noted a second, from the spacing of those that are there; zero when none came for a while.
-    pub fn rate(&mut self, now: Micros) -> f64 {
-        self.trim(now);
-        let (Some((first, _)), Some((last, _))) = (self.samples.front(), self.samples.back()) else { return 0.0 };
-        let count = self.samples.len() as f64;
-        let between = last.since(*first).as_secs_f64();
-        // The time since the last one counts as soon as it is longer than the usual distance.
-        let usual = if count > 1.0 { between / (count - 1.0) } else { self.span.as_secs_f64() };
-        let waited = now.since(*last).as_secs_f64();
-        let spread = if waited > 1.5 * usual { between + waited } else { between };
-        if spread <= 0.0 {
-            return 0.0;
-        }
-        round(if waited > 1.5 * usual { count / spread } else { (count - 1.0) / spread })
-    }
-
-    /// The sum of the numbers a second.
-    pub fn sum_rate(&mut self, now: Micros) -> f64 {
-        self.trim(now);
-        let sum: f64 = self.samples.iter().map(|(_, v)| v).sum();
-        let Some((first, _)) = self.samples.front() else { return 0.0 };
-        round(sum / now.since(*first).as_secs_f64().max(0.25))
-    }
-
-    /// The mean distance of neighbours' times from the mean of those distances, in milliseconds: jitter.
-    pub fn jitter(&mut self, now: Micros) -> Option<f64> {
-        self.trim(now);
-        let gaps: Vec<f64> =
-            self.samples.iter().zip(self.samples.iter().skip(1)).map(|((a, _), (b, _))| millis(b.since(*a))).collect();
-        if gaps.is_empty() {
-            return None;
-        }
-        let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-        Some(round(gaps.iter().map(|g| (g - mean).abs()).sum::<f64>() / gaps.len() as f64))
-    }
-}
-
 /// Two digits after the point: what a person reads and a program compares.
 pub fn round(value: f64) -> f64 {
     (value * 100.0).round() / 100.0
@@ -292,10 +207,24 @@ pub struct ViewMeter {
     pub counts: ViewReport,
     /// What is on the screen.
     pub screen: OnScreen,
-    /// Nobody knows when the picture on the screen was taken: no bound of an error is one of its age.
-    pub arrival: bool,
     last: Option<u32>,
     reconnected: bool,
+    /// The number of the picture that was decoded last, and of the one that was shown last with its time.
+    decoded: Option<u32>,
+    shown: Option<(u32, Micros)>,
+    /// The picture of this number was captured then, whatever it says itself.
+    restated: Option<(u32, Capture)>,
+}
+
+/// When a picture was captured, and how well that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct Capture {
+    /// When, on this machine's clock.
+    pub at: Micros,
+    /// It is an estimate.
+    pub estimated: bool,
+    /// How far off it may be; `None`: nobody knows.
+    pub error: Option<Duration>,
 }
 
 /// When a picture passed each point of its way through a viewer.
@@ -313,6 +242,7 @@ impl ViewMeter {
     /// A picture arrived.
     pub fn received(&mut self, picture: &Picture, now: Micros) {
         self.counts.received += 1;
+        self.restated = None;
         self.bytes.add(now, picture.data.len() as f64);
         if let Some(last) = self.last {
             let gap = picture.sequence.wrapping_sub(last);
@@ -331,12 +261,13 @@ impl ViewMeter {
     pub fn reconnected(&mut self) {
         self.counts.reconnects += 1;
         self.reconnected = true;
+        (self.decoded, self.shown, self.restated) = (None, None, None);
         self.screen.reconnected();
     }
 
     /// Another stream is watched: its numbers begin anew.
     pub fn new_stream(&mut self) {
-        self.last = None;
+        (self.last, self.decoded, self.shown, self.restated) = (None, None, None, None);
         self.screen.other_stream();
     }
 
@@ -346,23 +277,63 @@ impl ViewMeter {
         self.screen.broken(why);
     }
 
-    /// A picture was shown.
-    pub fn shown(&mut self, picture: &Picture, times: ViewTimes) {
+    /// A picture was decoded `now`, and is to be shown at once.
+    pub fn decoded(&mut self, picture: &Picture, now: Micros) {
+        let capture = self.capture(picture, None);
+        self.screen.decoded(capture.at, now);
+        self.decoded = Some(picture.sequence);
+    }
+
+    /// A picture was shown; when it was captured may be so far off.
+    pub fn shown(&mut self, picture: &Picture, times: ViewTimes, error: Option<Duration>) {
+        let capture = self.capture(picture, error);
         let spans = picture.spans;
-        let known = spans.capture + spans.encode + spans.uplink + spans.hub;
-        let downlink = times.received.since(picture.captured + known);
-        let decode = times.decoded.since(times.received);
-        let show = times.shown.since(times.decoded);
-        let parts = [spans.capture, spans.encode, spans.uplink, spans.hub, downlink, decode, show];
-        for (recent, span) in self.spans.iter_mut().zip(parts) {
-            recent.add(times.shown, millis(span));
+        let mut parts = [spans.capture, spans.encode, spans.uplink, spans.hub].map(Some);
+        let known: Duration = parts.iter().flatten().sum();
+        let rest = times.received.since(capture.at + known);
+        // Where a span stands for itself or more, nobody knows which of them the rest belongs to.
+        let is_more = |span: &Option<Duration>| span.is_some_and(|span| span >= LONGEST_SPAN);
+        let downlink = if parts.iter().any(is_more) { None } else { Some(rest) };
+        parts.iter_mut().filter(|span| is_more(span)).for_each(|span| *span = None);
+        let decode = Some(times.decoded.since(times.received));
+        let show = Some(times.shown.since(times.decoded));
+        for (recent, span) in self.spans.iter_mut().zip(parts.into_iter().chain([downlink, decode, show])) {
+            if let Some(span) = span {
+                recent.add(times.shown, millis(span));
+            }
         }
-        self.age.add(times.shown, millis(times.shown.since(picture.captured)));
-        self.screen.shown(picture.captured, times.shown);
+        self.age.add(times.shown, millis(times.shown.since(capture.at)));
+        self.screen.shown(capture.at, times.shown);
+        self.shown = Some((picture.sequence, times.shown));
         self.counts.shown += 1;
-        self.counts.age_estimated = picture.estimated;
-        self.arrival = picture.arrival;
         self.counts.quality = picture.quality;
+        self.tell(capture);
+    }
+
+    /// More is known of when the newest picture was captured than when it came: it has this number.
+    pub fn restated(&mut self, sequence: u32, capture: Capture) {
+        self.restated = Some((sequence, capture));
+        if self.decoded == Some(sequence) {
+            self.screen.restated_silence(capture.at);
+        }
+        if let Some((_, at)) = self.shown.filter(|(shown, _)| *shown == sequence) {
+            self.screen.restated(capture.at);
+            self.age.amend(millis(at.since(capture.at)));
+            self.tell(capture);
+        }
+    }
+
+    fn capture(&self, picture: &Picture, error: Option<Duration>) -> Capture {
+        match self.restated {
+            Some((sequence, capture)) if sequence == picture.sequence => capture,
+            _ => Capture { at: picture.captured, estimated: picture.estimated, error },
+        }
+    }
+
+    /// How well the age of the picture on the screen is known.
+    fn tell(&mut self, capture: Capture) {
+        self.counts.age_estimated = capture.estimated;
+        self.counts.age_error_ms = capture.error.map(|error| round(millis(error)));
     }
 
     /// The sum of it all.
@@ -391,40 +362,6 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_is_right_from_the_second_sample_and_falls_when_nothing_comes() {
-        let mut recent = Recent::default();
-        for i in 0..10 {
-            recent.add(at(i * 100), 1.0);
-        }
-        assert_eq!(recent.rate(at(920)), 10.0);
-        assert!(recent.rate(at(2800)) < 4.0);
-        assert_eq!(recent.rate(at(9000)), 0.0);
-        assert_eq!(recent.quantiles(at(9000)), Quantiles::default());
-    }
-
-    #[test]
-    fn quantiles_and_jitter_are_those_of_the_last_seconds() {
-        let mut recent = Recent::default();
-        recent.add(at(0), 1e9);
-        for i in 0..100 {
-            recent.add(at(4000 + i * 10), f64::from(u32::try_from(i).unwrap()));
-        }
-        let q = recent.quantiles(at(5000));
-        assert_eq!((q.p50, q.p99, q.max), (Some(50.0), Some(98.0), Some(99.0)));
-        assert_eq!(recent.jitter(at(5000)), Some(0.0));
-        assert_eq!((Recent::default().quantiles(at(0)).p50, Recent::default().jitter(at(0))), (None, None));
-    }
-
-    #[test]
-    fn no_number_of_samples_grows_the_memory() {
-        let mut recent = Recent::default();
-        for _ in 0..10 * MOST_SAMPLES {
-            recent.add(at(1), 1.0);
-        }
-        assert_eq!(recent.samples.len(), MOST_SAMPLES);
-    }
-
-    #[test]
     fn gaps_are_skipped_pictures_and_lost_ones_after_a_reconnect() {
         let mut meter = ViewMeter::default();
         for sequence in [5, 6, 9] {
@@ -443,7 +380,7 @@ mod tests {
         let spans = Spans { capture: ms(1), encode: ms(2), uplink: ms(3), hub: ms(4) };
         let picture = Picture { captured: at(0), spans, ..Picture::default() };
         let mut meter = ViewMeter::default();
-        meter.shown(&picture, ViewTimes { received: at(15), decoded: at(21), shown: at(28) });
+        meter.shown(&picture, ViewTimes { received: at(15), decoded: at(21), shown: at(28) }, None);
         let b = meter.report(at(28)).budget_ms;
         let parts = [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show];
         assert_eq!(parts, [1., 2., 3., 4., 5., 6., 7.].map(Some));
@@ -460,8 +397,9 @@ mod tests {
             if !(5000..8000).contains(&ms) && ms % apart == 0 {
                 captured = ms;
                 let times = ViewTimes { received: at(ms + 1), decoded: at(ms + 2), shown: at(ms + 3) };
-                meter.screen.decoded(at(ms), times.decoded);
-                meter.shown(&Picture { captured: at(ms), ..Picture::default() }, times);
+                let picture = Picture { captured: at(ms), ..Picture::default() };
+                meter.decoded(&picture, times.decoded);
+                meter.shown(&picture, times, None);
             }
             let report = meter.report(at(ms + 3));
             let truth = (ms + 3 - captured) as f64;

@@ -25,7 +25,7 @@ use super::sockopt;
 use crate::credit::Verdict;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::session::{Backoff, ClockOffset, DEAD_AFTER, in_words};
+use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello, Role, answer};
@@ -81,6 +81,8 @@ pub trait LinkUser: Send + 'static {
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
+    /// More is known of when the newest picture was captured than when it came.
+    fn restated(&mut self, _captured: Captured) {}
     /// Control messages to send now; asked whenever the [`Link::waker`] was used.
     fn messages(&mut self) -> Vec<Control>;
     /// Whether there is a picture to send.
@@ -456,9 +458,7 @@ impl<U: LinkUser> Runner<U> {
                 Packet::Picture(mut picture) => {
                     let spans = picture.spans;
                     let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
-                    let (captured, estimated) = open.session.capture_time(picture.captured, spent, at);
-                    picture.captured = captured;
-                    picture.estimated |= estimated;
+                    open.session.restate(&mut picture, spent, at);
                     answers.extend(user.picture(picture, at));
                 }
                 Packet::Control(control) => {
@@ -473,6 +473,9 @@ impl<U: LinkUser> Runner<U> {
             let at = now();
             open.session.heard(at);
             self.user.heard(&open.session.clock, at);
+            if let Some(captured) = open.session.restated() {
+                self.user.restated(captured);
+            }
         }
         let answered = answers.iter().try_for_each(|answer| connection.send_control(answer));
         connection.uncork().and(answered)?;

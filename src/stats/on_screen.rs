@@ -25,6 +25,8 @@ pub struct OnScreen {
     since: Option<Micros>,
     /// The next picture is the first of its stream or connection.
     is_first: bool,
+    /// The last one was, and was decoded then.
+    first: Option<Micros>,
     rhythm: Rhythm,
     /// How old pictures of late were when the next one took their place, where that came in time.
     held: Recent,
@@ -39,6 +41,7 @@ impl Default for OnScreen {
             captured: None,
             since: None,
             is_first: true,
+            first: None,
             rhythm: Rhythm::default(),
             held: Recent::of(HELD),
             in_time: false,
@@ -67,6 +70,7 @@ impl OnScreen {
     pub fn decoded(&mut self, captured: Micros, now: Micros) {
         let is_first = std::mem::take(&mut self.is_first);
         self.in_time = !is_first && self.is_late(now) == Some(false);
+        self.first = Some(now).filter(|_| is_first);
         let before = self.since.replace(if is_first { now.min(captured + GRACE) } else { now });
         if let Some(before) = before.filter(|_| !is_first) {
             self.rhythm.add(now.since(before), now);
@@ -80,6 +84,18 @@ impl OnScreen {
         // How old a picture got in a pause is said while it lasts.
         if let Some(before) = before {
             self.held.add(now, millis(now.since(before)));
+        }
+    }
+
+    /// The picture on the screen was captured then, as is known by now.
+    pub fn restated(&mut self, captured: Micros) {
+        self.captured = Some(captured);
+    }
+
+    /// So was the one that was decoded last: it may be a first one that is old.
+    pub fn restated_silence(&mut self, captured: Micros) {
+        if let Some(decoded) = self.first {
+            self.since = Some(decoded.min(captured + GRACE));
         }
     }
 

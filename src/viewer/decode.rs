@@ -1,19 +1,22 @@
 //! The thread that has the decoder, and the one that watches over it.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver as Spent;
 
-use super::{Shared, Shown};
+use super::{Received, Shared, Shown};
 use crate::error::{Error, Result};
-use crate::frame::Picture;
 use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Watch};
 use crate::mailbox::{Receiver, Sender, Taken};
 use crate::stats::ViewTimes;
 use crate::time::{Micros, now};
 
+/// How long a thread waits after a fault: if there is one with every picture, that is no flood of lines.
+const AFTER_FAULT: Duration = Duration::from_millis(100);
 /// How often the thread is looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
@@ -23,9 +26,11 @@ type Codec = Box<dyn FnMut(&[u8], &mut Bitmap) -> Result<()>>;
 /// What the threads share: one decodes, and those that were given up go when they come back.
 pub(super) struct Decode {
     shared: Arc<Shared>,
-    pictures: Receiver<(Arc<Picture>, Micros)>,
+    pictures: Receiver<Received>,
     shown: Sender<Shown>,
     spent: Spent<Bitmap>,
+    /// That pictures cannot be decoded was said since the last one that could.
+    told_broken: AtomicBool,
     /// Makes a decoder, one a thread; `None` where pictures are not decoded.
     codec: Option<Box<dyn Fn() -> Result<Codec> + Send + Sync>>,
     watch: Watch,
@@ -34,7 +39,7 @@ pub(super) struct Decode {
 impl Decode {
     pub(super) fn new(
         shared: Arc<Shared>,
-        pictures: Receiver<(Arc<Picture>, Micros)>,
+        pictures: Receiver<Received>,
         shown: Sender<Shown>,
         spent: Spent<Bitmap>,
         max_pixels: Option<usize>,
@@ -45,7 +50,8 @@ impl Decode {
                 Ok(Box::new(move |picture: &[u8], bitmap: &mut Bitmap| decoder.decode(picture, bitmap)))
             })
         });
-        Self { shared, pictures, shown, spent, codec, watch: Watch::new(TOO_LONG) }
+        let told_broken = AtomicBool::new(false);
+        Self { shared, pictures, shown, spent, told_broken, codec, watch: Watch::new(TOO_LONG) }
     }
 
     /// Has pictures decoded until there are no more, by another thread when one takes too long.
@@ -60,11 +66,14 @@ impl Decode {
             match this.watch.look(now()) {
                 Look::Fine => {}
                 Look::Replace(turn) => {
-                    log::warn!("decoding a picture takes longer than {TOO_LONG:?}: it is left out");
-                    this.shared.lock().meter.counts.broken += 1;
+                    this.broken(format!("one takes longer than {TOO_LONG:?} and is left out"));
                     worker = this.start(turn);
                 }
-                Look::Hangs => log::error!("decoding hangs: too many pictures take longer than {TOO_LONG:?}"),
+                Look::Hangs => {
+                    let why = format!("too many take longer than {TOO_LONG:?}");
+                    log::error!("pictures cannot be decoded: {why}");
+                    this.shared.lock().meter.screen.broken(why);
+                }
             }
         }
     }
@@ -72,7 +81,18 @@ impl Decode {
     fn start(self: &Arc<Self>, turn: u64) -> Option<JoinHandle<()>> {
         let (this, watcher) = (self.clone(), std::thread::current());
         let work = move || {
-            if let Err(error) = this.work(turn) {
+            // A decoder that panics is not asked again; what it was about to decode is lost, and nothing else.
+            let end = loop {
+                match catch_unwind(AssertUnwindSafe(|| this.work(turn))) {
+                    Ok(end) => break end,
+                    Err(_) => this.broken("a fault of this program: please report it".into()),
+                }
+                if !this.watch.ends(turn) {
+                    break Ok(());
+                }
+                std::thread::sleep(AFTER_FAULT);
+            };
+            if let Err(error) = end {
                 this.shared.lock().over.get_or_insert(error);
             }
             watcher.unpark();
@@ -82,14 +102,20 @@ impl Decode {
         started.map_err(failed).ok()
     }
 
+    /// A picture cannot be decoded, for this reason: said once until one can.
+    fn broken(&self, why: String) {
+        if !self.told_broken.swap(true, Ordering::Relaxed) {
+            log::warn!("pictures cannot be decoded: {why}");
+        }
+        self.shared.lock().meter.broken(why);
+    }
+
     /// Decodes for as long as it is this thread's turn.
     fn work(&self, turn: u64) -> Result<()> {
         let mut codec = self.codec.as_ref().map(|make| make()).transpose()?;
         let mut spare: Option<Bitmap> = None;
-        // That pictures cannot be decoded was said since the last one that could.
-        let mut told_broken = false;
         loop {
-            let (picture, received) = match self.pictures.take(Duration::from_secs(1)) {
+            let Received { picture, at: received, error: off } = match self.pictures.take(Duration::from_secs(1)) {
                 Taken::Value(value) => value,
                 Taken::Nothing => continue,
                 Taken::Closed => return Ok(()),
@@ -104,24 +130,17 @@ impl Decode {
                     return Ok(());
                 }
                 if let Err(error) = decoded {
-                    if !std::mem::replace(&mut told_broken, true) {
-                        log::warn!("picture {} cannot be decoded: {error}", picture.sequence);
-                    }
-                    self.shared.lock().meter.broken(error.to_string());
+                    self.broken(error.to_string());
                     spare = Some(bitmap);
                     continue;
                 }
-                told_broken = false;
-                let size = bitmap.size.to_string();
-                let mut state = self.shared.lock();
-                if state.meter.counts.size != size {
-                    state.meter.counts.size = size;
-                }
+                self.told_broken.store(false, Ordering::Relaxed);
             }
+            let size = bitmap.size;
             let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
-            self.shared.lock().meter.screen.decoded(picture.captured, times.decoded);
+            self.shared.lock().meter.decoded(&picture, times.decoded);
             // What nobody came to show in time is replaced by this one, and counts as skipped.
-            if let Some(old) = self.shown.put(Shown { bitmap, picture, times }) {
+            if let Some(old) = self.shown.put(Shown { bitmap, size, picture, times, error: off }) {
                 self.shared.lock().meter.counts.skipped += 1;
                 spare = Some(old.bitmap);
             }
@@ -135,42 +154,78 @@ mod tests {
 
     use super::super::{ViewerConfig, Watched};
     use super::*;
+    use crate::frame::Picture;
     use crate::mailbox::mailbox;
+    use crate::stats::Coming;
 
-    #[test]
-    fn a_picture_that_is_decoded_for_ever_costs_that_picture() {
+    struct Rig {
+        shared: Arc<Shared>,
+        pictures: Sender<Received>,
+        shown: Receiver<Shown>,
+        watching: JoinHandle<()>,
+        _spent: crossbeam_channel::Sender<Bitmap>,
+    }
+
+    /// Decodes with this, for so long a picture at most.
+    fn decoding(patience: Duration, decode: impl Fn(&[u8]) + Clone + Send + Sync + 'static) -> Rig {
         let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&ViewerConfig::default())) });
-        let ((pictures_in, pictures), (shown, shown_out)) = (mailbox(), mailbox());
-        let (_spent_in, spent) = crossbeam_channel::bounded(4);
-        let (release, held) = crossbeam_channel::bounded::<()>(0);
-        let mut decode = Decode::new(shared.clone(), pictures, shown, spent, None);
-        decode.watch = Watch::new(Duration::from_millis(20));
-        decode.codec = Some(Box::new(move || {
-            let held = held.clone();
+        let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
+        let (spent_in, spent) = crossbeam_channel::bounded(4);
+        let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None);
+        this.watch = Watch::new(patience);
+        this.codec = Some(Box::new(move || {
+            let decode = decode.clone();
             Ok(Box::new(move |picture: &[u8], _: &mut Bitmap| {
-                if picture == b"endless" {
-                    let _ = held.recv();
-                }
+                decode(picture);
                 Ok(())
             }))
         }));
-        let watching = std::thread::spawn(move || decode.run(Duration::from_millis(5)));
-        let put = |data: &[u8]| {
-            pictures_in.put((Arc::new(Picture { data: data.to_vec().into(), ..Picture::default() }), now()));
-        };
-        put(b"endless");
-        while shared.lock().meter.counts.broken == 0 {
-            std::thread::yield_now();
+        let watching = std::thread::spawn(move || this.run(Duration::from_millis(5)));
+        Rig { shared, pictures, shown, watching, _spent: spent_in }
+    }
+
+    impl Rig {
+        fn put(&self, data: &[u8]) {
+            let picture = Arc::new(Picture { data: data.to_vec().into(), ..Picture::default() });
+            self.pictures.put(Received { picture, at: now(), error: None });
         }
-        let shown = loop {
-            // One at a time: on a machine that is very busy even this may take too long, and is left out.
-            put(b"good");
-            if let Taken::Value(shown) = shown_out.take(Duration::from_millis(100)) {
-                break shown;
+
+        /// A bad picture is counted and its reason told; the next good one is shown.
+        fn expect_told_and_going_on(self, bad: &[u8], why: &str) {
+            self.put(bad);
+            while self.shared.lock().meter.counts.broken == 0 {
+                std::thread::yield_now();
             }
-        };
-        assert_eq!(**shown.picture.data, *b"good");
-        drop((release, pictures_in));
-        watching.join().unwrap();
+            let told = self.shared.lock().meter.screen.coming(now());
+            assert!(matches!(&told, Coming::Broken(told) if told.contains(why)), "{told:?}");
+            let shown = loop {
+                // One at a time: on a machine that is very busy even this may take too long, and is left out.
+                self.put(b"good");
+                if let Taken::Value(shown) = self.shown.take(Duration::from_millis(100)) {
+                    break shown;
+                }
+            };
+            assert_eq!(**shown.picture.data, *b"good");
+            drop(self.pictures);
+            self.watching.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_decoded_for_ever_costs_that_picture_and_is_told() {
+        let (release, held) = crossbeam_channel::bounded::<()>(0);
+        let rig = decoding(Duration::from_millis(20), move |picture| {
+            if picture == b"endless" {
+                let _ = held.recv();
+            }
+        });
+        rig.expect_told_and_going_on(b"endless", "longer than");
+        drop(release);
+    }
+
+    #[test]
+    fn a_decoder_that_panics_costs_that_picture_and_is_told() {
+        let rig = decoding(TOO_LONG * 1000, |picture| assert!(picture != b"fault", "as asked by the test"));
+        rig.expect_told_and_going_on(b"fault", "a fault of this program");
     }
 }

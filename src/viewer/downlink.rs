@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Shared, ViewerConfig};
+use super::{Received, Shared, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::home::Hearth;
@@ -11,7 +11,8 @@ use crate::hub::PROGRAM;
 use crate::mailbox::Sender;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
-use crate::session::ClockOffset;
+use crate::session::{Captured, ClockOffset};
+use crate::stats::Capture;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState};
@@ -20,17 +21,14 @@ pub(super) struct Downlink {
     shared: Arc<Shared>,
     hearth: Hearth,
     config: ViewerConfig,
-    pictures: Sender<(Arc<Picture>, Micros)>,
+    pictures: Sender<Received>,
+    /// The number of the newest picture.
+    newest: u32,
 }
 
 impl Downlink {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        hearth: Hearth,
-        config: ViewerConfig,
-        pictures: Sender<(Arc<Picture>, Micros)>,
-    ) -> Self {
-        Self { shared, hearth, config, pictures }
+    pub(super) fn new(shared: Arc<Shared>, hearth: Hearth, config: ViewerConfig, pictures: Sender<Received>) -> Self {
+        Self { shared, hearth, config, pictures, newest: 0 }
     }
 }
 
@@ -104,15 +102,22 @@ impl LinkUser for Downlink {
         let sequence = picture.sequence;
         let mut state = self.shared.lock();
         state.meter.received(&picture, received);
-        state.hub_clock_of_picture = state.hub_clock;
-        state.meter.counts.metadata =
-            picture.metadata.as_ref().and_then(|text| serde_json::from_str(text).ok()).filter(is_flat);
+        let error = state.error(picture.arrival);
         drop(state);
-        let backlog = u32::from(self.pictures.put((Arc::new(picture), received)).is_some());
+        self.newest = sequence;
+        let received = Received { picture: Arc::new(picture), at: received, error };
+        let backlog = u32::from(self.pictures.put(received).is_some());
         if backlog > 0 {
             self.shared.lock().meter.counts.skipped += 1;
         }
         Some(Control::Ack { sequence, backlog, waited: 0 })
+    }
+
+    fn restated(&mut self, captured: Captured) {
+        let mut state = self.shared.lock();
+        let error = state.error(captured.arrival);
+        let capture = Capture { at: captured.at, estimated: captured.estimated, error };
+        state.meter.restated(self.newest, capture);
     }
 
     fn messages(&mut self) -> Vec<Control> {
@@ -150,7 +155,105 @@ fn as_shown(stream: StreamState) -> StreamState {
     }
 }
 
-/// Whether metadata is an object of plain values, so that it can be shown as lines.
-fn is_flat(value: &serde_json::Value) -> bool {
-    value.as_object().is_some_and(|o| o.len() <= 16 && o.values().all(|v| !v.is_object() && !v.is_array()))
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::super::{Shown, Watched};
+    use super::*;
+    use crate::frame::Size;
+    use crate::home::Home;
+    use crate::mailbox::{Receiver, Taken, mailbox};
+    use crate::stats::{Coming, ViewTimes};
+
+    const START: Micros = Micros(100 * 3_600_000_000);
+
+    struct Rig {
+        downlink: Downlink,
+        shared: Arc<Shared>,
+        pictures: Receiver<Received>,
+    }
+
+    fn rig() -> Rig {
+        let config = ViewerConfig::default();
+        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
+        let (pictures_in, pictures) = mailbox();
+        let hearth = Hearth::new(Home::default()).unwrap();
+        let mut downlink = Downlink::new(shared.clone(), hearth, config, pictures_in);
+        downlink.state(&LinkState::Connected);
+        Rig { downlink, shared, pictures }
+    }
+
+    impl Rig {
+        fn comes(&mut self, picture: Picture, at: Micros) -> Shown {
+            self.downlink.picture(picture, at);
+            let Taken::Value(Received { picture, error, .. }) = self.pictures.take(Duration::ZERO) else { panic!() };
+            self.shared.lock().meter.decoded(&picture, at);
+            let times = ViewTimes { received: at, decoded: at, shown: at };
+            Shown { bitmap: Default::default(), size: Size::new(picture.quality.into(), 8), picture, times, error }
+        }
+
+        fn shown(&self, shown: &Shown) {
+            let metadata = shown.picture.metadata.as_ref().and_then(|text| super::super::flat(text));
+            self.shared.lock().shown(shown, shown.times, metadata);
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_picture_is_that_of_the_one_on_the_screen() {
+        let mut rig = rig();
+        let picture = |n: u8| Picture {
+            sequence: n.into(),
+            quality: n,
+            metadata: Some(Arc::from(format!("{{\"n\":{n}}}"))),
+            captured: START,
+            ..Picture::default()
+        };
+        let told = |rig: &Rig| {
+            let report = rig.shared.lock().report(START);
+            (report.quality, report.size, report.metadata.map(|metadata| metadata["n"].clone()))
+        };
+        let first = rig.comes(picture(1), START);
+        assert_eq!(told(&rig), (0, String::new(), None));
+        rig.shown(&first);
+        let second = rig.comes(picture(2), START);
+        assert_eq!(told(&rig), (1, "1x8".into(), Some(1.into())), "the second is not there yet");
+        rig.shown(&second);
+        assert_eq!(told(&rig), (2, "2x8".into(), Some(2.into())));
+    }
+
+    #[test]
+    fn a_picture_that_came_before_the_clock_was_known_gets_its_age_when_it_is() {
+        let told = |rig: &Rig| {
+            let report = rig.shared.lock().report(START);
+            (report.age(), report.age_estimated, report.age_error_ms)
+        };
+        for before_shown in [false, true] {
+            let mut rig = rig();
+            let guess = Picture { sequence: 7, captured: START, estimated: true, arrival: true, ..Picture::default() };
+            let shown = rig.comes(guess, START);
+            if !before_shown {
+                rig.shown(&shown);
+                assert_eq!(told(&rig), (Some(0.0), true, None));
+            }
+            {
+                let mut state = rig.shared.lock();
+                (state.publisher_clock, state.hub_clock) = (Some(500), Some(Duration::from_millis(1)));
+            }
+            let hours = Duration::from_secs(3 * 3600);
+            rig.downlink.restated(Captured { at: START - hours, estimated: false, arrival: false });
+            if before_shown {
+                rig.shown(&shown);
+            }
+            assert_eq!(told(&rig), (Some(3.0 * 3.6e6), false, Some(1.5)), "{before_shown}");
+            let mut state = rig.shared.lock();
+            state.meter.screen.announced(Some(Duration::from_millis(33)));
+            assert!(matches!(state.meter.screen.coming(START), Coming::Not(_)), "it was the last of a stream");
+            drop(state);
+            // It counts for that picture alone.
+            let next = rig.comes(Picture { sequence: 8, captured: START, ..Picture::default() }, START);
+            rig.shown(&next);
+            assert_eq!(rig.shared.lock().report(START).picture_age_ms, Some(0.0));
+        }
+    }
 }

@@ -13,14 +13,14 @@ use std::time::Duration;
 
 use crate::adapt::{HUB_BUSY, Load, Stage, limit};
 use crate::error::{Error, Result};
-use crate::frame::{MAX_PIXELS, Picture};
+use crate::frame::{MAX_PIXELS, Picture, Size};
 use crate::home::{Hearth, Home};
 use crate::jpeg::Bitmap;
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::net::link::{Link, LinkConfig, LinkState};
 use crate::session::in_words;
-use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes, round};
-use crate::time::{Micros, millis, now};
+use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes};
+use crate::time::{Micros, now};
 use crate::wire::control::{StreamState, Want, check_name};
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
@@ -56,14 +56,26 @@ impl Default for ViewerConfig {
     }
 }
 
+/// A picture that has come whole.
+#[derive(Clone)]
+struct Received {
+    picture: Arc<Picture>,
+    at: Micros,
+    /// How far off its time of capture may be; `None`: nobody knows.
+    error: Option<Duration>,
+}
+
 /// A picture that is to be shown.
 #[derive(Debug)]
 pub struct Shown {
     /// The pixels.
     pub bitmap: Bitmap,
+    /// Width and height; 0 where pictures are not decoded.
+    pub size: Size,
     /// The picture exactly as it was received, with its header; capture time in this machine's clock.
     pub picture: Arc<Picture>,
     times: ViewTimes,
+    error: Option<Duration>,
 }
 
 /// A running viewer. Dropping it says goodbye and waits for its threads.
@@ -131,7 +143,9 @@ impl Viewer {
     pub fn mark_shown(&self, shown: &Shown) {
         let mut times = shown.times;
         times.shown = now();
-        self.shared.lock().meter.shown(&shown.picture, times);
+        // What is told of a picture is that of the one on the screen, and not of one that is still on its way there.
+        let metadata = shown.picture.metadata.as_ref().and_then(|text| flat(text));
+        self.shared.lock().shown(shown, times, metadata);
     }
 
     /// Gives a bitmap back to be reused.
@@ -204,8 +218,8 @@ struct Watched {
     publisher_clock: Option<u64>,
     /// How far off the hub's clock may be.
     hub_clock: Option<Duration>,
-    /// The same when the newest picture came: what was not known then does not tell how far off its age is.
-    hub_clock_of_picture: Option<Duration>,
+    /// The size of the picture on the screen.
+    size: Size,
     ever_connected: bool,
     over: Option<Error>,
 }
@@ -228,10 +242,25 @@ impl Watched {
             heard: Micros(0),
             publisher_clock: None,
             hub_clock: None,
-            hub_clock_of_picture: None,
+            size: Size::default(),
             ever_connected: false,
             over: None,
         }
+    }
+
+    fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<serde_json::Value>) {
+        self.meter.shown(&shown.picture, times, shown.error);
+        self.meter.counts.metadata = metadata;
+        if self.size != shown.size {
+            self.size = shown.size;
+            self.meter.counts.size = shown.size.to_string();
+        }
+    }
+
+    /// How far off the time of capture of a picture that comes now may be; `None`: nobody knows, as of a guess.
+    fn error(&self, arrival: bool) -> Option<Duration> {
+        let (publisher, hub) = self.publisher_clock.zip(self.hub_clock).filter(|_| !arrival)?;
+        Some(Duration::from_micros(publisher) + hub)
     }
 
     fn report(&mut self, now: Micros) -> ViewReport {
@@ -249,11 +278,6 @@ impl Watched {
             report.asked.quality = quality;
             // The publisher knows how large its own quality is; of another, what comes tells.
             report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
-        }
-        if let (Some(publisher), Some(hub), false) =
-            (self.publisher_clock, self.hub_clock_of_picture, self.meter.arrival)
-        {
-            report.age_error_ms = Some(round(millis(Duration::from_micros(publisher) + hub)));
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
         report.limit = limit(&report.load);
@@ -324,6 +348,14 @@ impl Watched {
     }
 }
 
+/// Metadata that can be shown as lines: an object of plain values.
+fn flat(text: &str) -> Option<serde_json::Value> {
+    let is_flat = |value: &serde_json::Value| {
+        value.as_object().is_some_and(|o| o.len() <= 16 && o.values().all(|v| !v.is_object() && !v.is_array()))
+    };
+    serde_json::from_str(text).ok().filter(is_flat)
+}
+
 /// Whole seconds, never zero: what a countdown shows.
 fn in_seconds(left: Duration) -> String {
     format!("{} s", left.as_millis().div_ceil(1000))
@@ -355,8 +387,8 @@ mod tests {
 
     fn show(watched: &mut Watched, captured: u64) {
         let picture = Picture { captured: at(captured), ..Picture::default() };
-        watched.meter.screen.decoded(at(captured), at(captured));
-        watched.meter.shown(&picture, ViewTimes { shown: at(captured), ..ViewTimes::default() });
+        watched.meter.decoded(&picture, at(captured));
+        watched.meter.shown(&picture, ViewTimes { shown: at(captured), ..ViewTimes::default() }, None);
     }
 
     #[test]
@@ -414,13 +446,14 @@ mod tests {
     #[test]
     fn the_age_of_a_picture_that_nobody_dated_is_an_estimate_without_a_bound() {
         let mut watched = live();
-        (watched.publisher_clock, watched.hub_clock_of_picture) = (Some(1000), Some(Duration::from_millis(2)));
-        show(&mut watched, 0);
-        assert_eq!((watched.report(at(9)).age_estimated, watched.report(at(9)).age_error_ms), (false, Some(3.0)));
-        watched
-            .meter
-            .shown(&Picture::arrived(at(33), vec![].into()), ViewTimes { shown: at(33), ..ViewTimes::default() });
-        assert_eq!((watched.report(at(40)).age_estimated, watched.report(at(40)).age_error_ms), (true, None));
+        (watched.publisher_clock, watched.hub_clock) = (Some(1000), Some(Duration::from_millis(2)));
+        let dated = Picture { captured: at(0), ..Picture::default() };
+        for (picture, told) in [(dated, (false, Some(3.0))), (Picture::arrived(at(33), vec![].into()), (true, None))] {
+            let error = watched.error(picture.arrival);
+            watched.meter.shown(&picture, ViewTimes { shown: at(33), ..ViewTimes::default() }, error);
+            let report = watched.report(at(40));
+            assert_eq!((report.age_estimated, report.age_error_ms), told);
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ const CODEC_JPEG: u8 = 1;
 const FLAG_ESTIMATED: u8 = 1;
 const FLAG_ARRIVAL: u8 = 2;
 const SPAN_UNIT: u64 = 16;
+/// A span that says so is that long or longer.
+pub const LONGEST_SPAN: Duration = Duration::from_micros(SPAN_UNIT * u16::MAX as u64);
 const SOI: [u8; 2] = [0xff, 0xd8];
 
 /// One packet, read.

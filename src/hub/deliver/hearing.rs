@@ -82,10 +82,8 @@ impl Hearing<'_> {
                     return Err(WireError::Malformed("a bare publisher sends bare pictures").into());
                 };
                 let spent = picture.spans.capture + picture.spans.encode;
-                let (captured, estimated) = session.capture_time(picture.captured, spent, at);
-                picture.captured = captured;
-                picture.estimated |= estimated;
-                picture.spans.uplink = at.since(captured + spent);
+                session.restate(&mut picture, spent, at);
+                picture.spans.uplink = at.since(picture.captured + spent);
                 let waited = micros(at.since(self.unread_since.unwrap_or(at)));
                 self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0, waited });
                 self.publish(picture, at, shared, fresh)
