@@ -217,8 +217,15 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     });
     desk.order("picture");
     desk.wait_for_sight("no badge", |s| s.share(PICTURE, BADGE) == 100);
+    assert!(desk.press("t"));
+    desk.wait_for_sight("the box again", |s| s.share(PICTURE, BOX) == 0);
     assert!(desk.press("h"));
-    desk.wait_for_sight("the keys after H", |s| s.share(PICTURE, MIDDLE) == 0);
+    desk.wait_for_sight("the keys in place of the box after H", |s| {
+        s.share(PICTURE, MIDDLE) == 0 && s.share(PICTURE, BADGE) == 100
+    });
+    desk.order("late");
+    desk.wait_for_sight("a badge beside the keys", |s| s.share(PICTURE, BADGE) < 20 && s.share(PICTURE, MIDDLE) == 0);
+    desk.order("picture");
     assert!(desk.press("h"));
     for _ in 0..5 {
         assert!(desk.press("s"));

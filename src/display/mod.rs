@@ -92,7 +92,13 @@ pub struct Screen {
     polled: Micros,
 }
 
-/// The statistics or the badge, a note, the keys, the reason why there is no picture.
+/// The window's title: the state first, for the name may be longer than what is seen of a title.
+fn title(report: &ViewReport) -> String {
+    let stream = if report.stream.is_empty() { "StreamFlow" } else { &report.stream };
+    clean_title(&format!("{} - {stream}", overlay::state_word(report.state)))
+}
+
+/// The statistics, a note, the keys, the badge, the reason why there is no picture.
 const LAYERS: usize = 5;
 
 impl Screen {
@@ -252,8 +258,7 @@ impl Screen {
             self.overlay_report.clone_from(report);
             self.overlay_at = now;
             self.draw_layers();
-            let stream = if report.stream.is_empty() { "StreamFlow" } else { &report.stream };
-            let title = clean_title(&format!("{stream} - {}", overlay::state_word(report.state)));
+            let title = title(report);
             if title != self.title {
                 self.window.set_title(&title);
                 self.title = title;
@@ -267,8 +272,9 @@ impl Screen {
             cards::draw_placeholder(&mut self.placeholder, &self.overlay_report, size);
         } else if self.shows_overlay {
             overlay::draw(&mut self.overlay, &self.overlay_report, size);
-        } else if self.shows_badge() {
-            overlay::draw_badge(&mut self.badge, &self.overlay_report);
+        }
+        if self.shows_badge() {
+            overlay::draw_badge(&mut self.badge, &self.overlay_report, size);
         }
         if self.shows_help {
             cards::draw_help(&mut self.help, size);
@@ -278,9 +284,14 @@ impl Screen {
         }
     }
 
-    /// A picture that stands still must not look like one of now, with or without the statistics.
+    fn shows_box(&self) -> bool {
+        self.shows_overlay && !self.placeholder_shown && !self.shows_help
+    }
+
+    /// A picture that stands still must not look like one of now where there are no statistics, or no room for them.
     fn shows_badge(&self) -> bool {
-        !self.shows_overlay && !self.placeholder_shown && self.overlay_report.state == State::Late
+        let has_box = self.shows_box() && !self.overlay.is_empty();
+        !has_box && !self.placeholder_shown && self.overlay_report.state == State::Late
     }
 
     /// Puts together what belongs on the screen and gives it to the window.
@@ -293,7 +304,7 @@ impl Screen {
             covered.put_back(&mut self.picture);
         }
         if size.area() > 0 {
-            let badge = self.shows_badge();
+            let (with_box, badge) = (self.shows_box(), self.shows_badge());
             let as_it_is = self.has_picture && !self.placeholder_shown && self.picture.size == size;
             if !as_it_is {
                 self.compose(size)?;
@@ -303,14 +314,11 @@ impl Screen {
                 size,
                 [
                     (&self.placeholder, self.placeholder_shown, Place::Middle),
-                    (
-                        &self.overlay,
-                        self.shows_overlay && !self.placeholder_shown && !self.shows_help,
-                        Place::BottomLeft,
-                    ),
-                    (&self.badge, badge, Place::BottomLeft),
+                    (&self.overlay, with_box, Place::BottomLeft),
                     (&self.note, !self.note_text.is_empty(), Place::BottomRight),
                     (&self.help, self.shows_help, Place::Middle),
+                    // Over all others: there is no window in which the keys hide it.
+                    (&self.badge, badge, Place::BottomLeft),
                 ],
             );
             for ((layer, x, y), covered) in layers.zip(&mut self.covered) {
@@ -346,5 +354,18 @@ impl Screen {
             cards::dim(&mut self.canvas);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_title_tells_the_state_however_long_the_name_is() {
+        let stream = format!("{}/{}", "r".repeat(64), "n".repeat(64));
+        let report = ViewReport { stream, state: State::Late, ..ViewReport::default() };
+        assert!(title(&report).starts_with("late - rrr"), "{}", title(&report));
+        assert_eq!(title(&ViewReport::default()), "connecting - StreamFlow");
     }
 }

@@ -11,6 +11,8 @@ pub(super) const MARGIN: u32 = 10;
 const STAMP: u32 = 40;
 
 const PADDING: u32 = 14;
+/// The side of a badge without words.
+const DOT: u32 = 16;
 const ROW: u32 = 18;
 const WIDTH: u32 = 348;
 
@@ -193,10 +195,18 @@ pub(super) fn age(report: &ViewReport) -> String {
     format!("{about}{}", milliseconds(report.age()))
 }
 
-/// In a window without the box: that the picture stands still, and how old it is.
-pub(super) fn draw_badge(layer: &mut Layer, report: &ViewReport) {
+/// In a window without the statistics: that the picture stands still, and how old it is.
+///
+/// Where the window has no room for that, a dot in its colour, however small the window is.
+pub(super) fn draw_badge(layer: &mut Layer, report: &ViewReport, window: Size) {
     let (text, colour) = (age(report), state_colour(report.state));
     let size = Size::new(2 * PADDING + 18 + MIDDLE_BOLD.width(&text), MIDDLE_BOLD.height() + 16);
+    if size.width > window.width || size.height > window.height {
+        let side = DOT.min(window.width).min(window.height);
+        layer.clear(Size::new(side, side));
+        layer.dot(side as f32 / 2.0, side as f32 / 2.0, side as f32 / 2.0, colour);
+        return;
+    }
     panel(layer, size);
     layer.dot(PADDING as f32 + 5.0, size.height as f32 / 2.0, 5.0, colour);
     layer.text(PADDING + 18, 8, &text, MIDDLE_BOLD, colour);
@@ -342,9 +352,15 @@ mod tests {
         );
         assert_ne!(drawn(&report(), Size::new(640, 480)), drawn(&frozen, Size::new(640, 480)));
         let (mut early, mut late) = (Layer::default(), Layer::default());
-        draw_badge(&mut early, &ViewReport { reached_ms: Some(1140.0), ..frozen.clone() });
-        draw_badge(&mut late, &frozen);
+        let window = Size::new(640, 480);
+        draw_badge(&mut early, &ViewReport { reached_ms: Some(1140.0), ..frozen.clone() }, window);
+        draw_badge(&mut late, &frozen, window);
         assert!(!late.is_empty() && early != late && late.size.width < 200);
+        for tiny in [Size::new(160, 120), Size::new(90, 60), Size::new(300, 20), Size::new(9, 5), Size::new(1, 1)] {
+            draw_badge(&mut late, &frozen, tiny);
+            assert!(!late.is_empty(), "{tiny}");
+            assert!(late.size.width <= tiny.width && late.size.height <= tiny.height, "{tiny}: {}", late.size);
+        }
     }
 
     #[test]
