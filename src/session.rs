@@ -366,6 +366,22 @@ mod tests {
     }
 
     #[test]
+    fn after_a_sleep_the_other_side_is_asked_at_once_or_known_to_be_gone() {
+        // The clock of `time::now` runs on in a sleep.
+        for (slept, is_dead) in [(2, false), (9, false), (11, true), (36_000, true)] {
+            let (mut session, mut now) = (Session::with_clock(START), START);
+            path(7000, 1).run(&mut session, &mut now, 6000);
+            comes(&mut session, now.0 + 7_000_000, Duration::ZERO, now);
+            session.heard(now);
+            match session.due(now + Duration::from_secs(slept)) {
+                Due::Send(_) => assert!(!is_dead, "{slept}"),
+                Due::Dead => assert!(is_dead, "{slept}"),
+                due @ Due::At(_) => panic!("{slept}: {due:?}"),
+            }
+        }
+    }
+
+    #[test]
     fn waits_grow_to_four_seconds_and_no_further() {
         let mut backoff = Backoff::default();
         let mut waits = |local, count| -> Vec<_> {

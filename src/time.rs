@@ -89,14 +89,41 @@ impl Calendar {
     }
 }
 
-/// The time now, on this machine's monotonic clock.
+/// The time now, on a clock of this machine that never goes back and runs on while the machine sleeps: after a sleep the
+/// picture on a screen is as old as it is, a connection has been silent for as long as it has, and what is known of another
+/// machine's clock still holds. All processes of a machine share it.
 ///
-/// On Unix this is `CLOCK_MONOTONIC` itself and not merely time since start: V4L2 stamps frames with it
-/// (<https://docs.kernel.org/userspace-api/media/v4l/buffer.html>), and all processes of a machine share it.
+/// On Linux this is `CLOCK_BOOTTIME`, as cheap to read as `CLOCK_MONOTONIC`, which stands still in a sleep and is otherwise the
+/// same; on other Unix systems `CLOCK_MONOTONIC`.
 #[cfg(unix)]
 #[must_use]
 pub fn now() -> Micros {
-    let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    return read(rustix::time::ClockId::Boottime);
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    read(rustix::time::ClockId::Monotonic)
+}
+
+/// A time of `CLOCK_MONOTONIC`, as V4L2 stamps frames with it
+/// (<https://docs.kernel.org/userspace-api/media/v4l/buffer.html>), on the clock of [`now`]. A time from before the last sleep
+/// is told later by that sleep.
+#[cfg(unix)]
+#[must_use]
+pub fn of_monotonic(stamp: Micros) -> Micros {
+    // Whatever passes between the two readings makes the time earlier, and a picture older.
+    let monotonic = read(rustix::time::ClockId::Monotonic);
+    on_clock(stamp, monotonic, now())
+}
+
+/// A time of a clock that stands still now and then, which says `theirs` when ours says `ours`.
+#[cfg(unix)]
+fn on_clock(stamp: Micros, theirs: Micros, ours: Micros) -> Micros {
+    if stamp > theirs { ours + stamp.since(theirs) } else { ours - theirs.since(stamp) }
+}
+
+#[cfg(unix)]
+fn read(clock: rustix::time::ClockId) -> Micros {
+    let t = rustix::time::clock_gettime(clock);
     let seconds = u64::try_from(t.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(t.tv_nsec).unwrap_or(0);
     Micros(seconds * 1_000_000 + nanos / 1_000)
@@ -116,6 +143,28 @@ pub fn now() -> Micros {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_time_of_a_clock_that_stood_still_is_as_long_ago_on_ours() {
+        let (hour, second) = (3_600_000_000, 1_000_000);
+        // The other slept for an hour, or not at all; a stamp may be a little ahead.
+        for slept in [0, hour] {
+            let (theirs, ours) = (Micros(9 * hour), Micros(9 * hour + slept));
+            assert_eq!(on_clock(Micros(9 * hour - 33_000), theirs, ours), Micros(ours.0 - 33_000));
+            assert_eq!(on_clock(Micros(9 * hour + second), theirs, ours), Micros(ours.0 + second));
+        }
+        assert_eq!(on_clock(Micros(0), Micros(hour), Micros(second)), Micros(0));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_monotonic_time_is_told_on_the_clock_of_now() {
+        let before = now();
+        let told = of_monotonic(read(rustix::time::ClockId::Monotonic));
+        // Something may come between two readings of clocks, and only makes it earlier.
+        assert!(told <= now() && before.since(told) < Duration::from_secs(60), "{before:?} {told:?}");
+    }
 
     #[test]
     fn dates_are_those_of_the_calendar() {

@@ -1,13 +1,14 @@
 //! The time painted into a picture, so that a machine can read off any screen, or out of any JPEG, how old it is.
 //!
 //! 80 square cells, white for 1 and black for 0, in 2 rows of 40 at the top left. Read row by row, most significant bit
-//! first, they are 48 bits of the machine's monotonic clock in microseconds, 16 bits of the frame number and a checksum
+//! first, they are 48 bits of the machine's clock ([`crate::time::now`]) in microseconds, 16 bits of the frame number and a checksum
 //! of 16 bits: the sum of the four 16-bit words before it, xor `0x5afe`.
 //!
 //! A cell is 16 pixels wide and high in a picture at least 640 wide, and a fortieth of the width, rounded down, in a
 //! narrower one. A picture narrower than 160 pixels (cells under 4) or lower than 4 cells carries no stamp.
 //!
-//! The clock is `CLOCK_MONOTONIC` on Unix, so a reader on the same machine can compare it with its own.
+//! The clock is `CLOCK_BOOTTIME` on Linux, which is `CLOCK_MONOTONIC` as long as the machine has not slept since it started, and
+//! `CLOCK_MONOTONIC` on other Unix systems; a reader on the same machine can compare it with its own.
 
 use crate::frame::{PixelFormat, Size};
 use crate::time::Micros;
@@ -23,7 +24,7 @@ const MAX_CELL: usize = 16;
 /// What is painted into a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// When the picture was made: the lower 48 bits of the monotonic clock, which last for nine years.
+    /// When the picture was made: the lower 48 bits of the clock, which last for nine years.
     pub time: Micros,
     /// The lower 16 bits of the frame number.
     pub number: u16,

@@ -20,7 +20,7 @@ use super::rows;
 use super::v4l_devices::{guarded, modes, name_of, open, pixel_format};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, Wish};
-use crate::time::{Micros, now};
+use crate::time::{Micros, now, of_monotonic};
 use crate::wire::jpeg_split::first_picture;
 
 /// Buffers that the driver fills in turn. One is in our hands while we wait, so this is as few as keep a driver busy;
@@ -163,7 +163,7 @@ impl V4lCamera {
             self.owed = false;
             taken += 1;
             let at = now();
-            let stamp = stamp(meta, at, self.stamped);
+            let stamp = stamp(meta, at, self.stamped, of_monotonic);
             self.stamped = stamp.or(self.stamped);
             let captured = stamp.unwrap_or(at);
             // The newest wins: what is full behind this one is newer. If all buffers were full, the driver had none
@@ -238,10 +238,12 @@ fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: PixelFormat, s
 /// When the frame was taken, in our clock; `None`: nobody told. V4L2 says which clock it used; a stamp in the future, which
 /// some drivers give, means now, and one that is older than any frame can be is of another clock; unless it follows on one
 /// that was not, for then it is we who stood still.
-fn stamp(meta: &Metadata, now: Micros, before: Option<Micros>) -> Option<Micros> {
+///
+/// `ours` gives a time of V4L2's clock on ours.
+fn stamp(meta: &Metadata, now: Micros, before: Option<Micros>, ours: impl Fn(Micros) -> Micros) -> Option<Micros> {
     let monotonic = meta.flags & Flags::TIMESTAMP_MASK == Flags::TIMESTAMP_MONOTONIC;
     let (sec, usec) = u64::try_from(meta.timestamp.sec).ok().zip(u64::try_from(meta.timestamp.usec).ok())?;
-    let at = Micros(sec.saturating_mul(1_000_000).saturating_add(usec)).min(now);
+    let at = ours(Micros(sec.saturating_mul(1_000_000).saturating_add(usec))).min(now);
     (monotonic && (now.since(at) <= OLDEST || before.is_some_and(|before| before <= at))).then_some(at)
 }
 
@@ -304,14 +306,19 @@ mod tests {
     fn a_time_stamp_is_trusted_only_where_it_makes_sense() {
         let now = Micros(100_000_000);
         let mono = Flags::TIMESTAMP_MONOTONIC;
-        assert_eq!(stamp(&meta(mono, 99_970_000), now, None), Some(Micros(99_970_000)));
-        assert_eq!(stamp(&meta(mono, 100_000_500), now, None), Some(now), "in the future");
-        assert_eq!(stamp(&meta(mono, 98_000_000), now, None), None, "older than a frame can be");
-        assert_eq!(stamp(&meta(Flags::TIMESTAMP_UNKNOWN, 99_970_000), now, None), None, "of another clock");
-        assert_eq!(stamp(&meta(mono, 0), now, None), None);
+        // The machine has slept for an hour.
+        let told = |meta: &Metadata, before: Option<Micros>| {
+            let slept = Duration::from_secs(3600);
+            stamp(meta, now + slept, before.map(|before| before + slept), |at| at + slept).map(|at| at - slept)
+        };
+        assert_eq!(told(&meta(mono, 99_970_000), None), Some(Micros(99_970_000)));
+        assert_eq!(told(&meta(mono, 100_000_500), None), Some(now), "in the future");
+        assert_eq!(told(&meta(mono, 98_000_000), None), None, "older than a frame can be");
+        assert_eq!(told(&meta(Flags::TIMESTAMP_UNKNOWN, 99_970_000), None), None, "of another clock");
+        assert_eq!(told(&meta(mono, 0), None), None);
         let before = Some(Micros(89_970_000));
-        assert_eq!(stamp(&meta(mono, 90_000_000), now, before), Some(Micros(90_000_000)), "we stood still");
-        assert_eq!(stamp(&meta(mono, 80_000_000), now, before), None);
+        assert_eq!(told(&meta(mono, 90_000_000), before), Some(Micros(90_000_000)), "we stood still");
+        assert_eq!(told(&meta(mono, 80_000_000), before), None);
     }
 
     #[test]
