@@ -2,13 +2,16 @@
 
 mod capture;
 mod clock;
+#[cfg(test)]
+mod steps;
+mod watch;
 
 use std::time::Duration;
 
 pub use self::capture::Captured;
 use self::capture::Newest;
-pub use self::clock::ClockOffset;
-use self::clock::Watch;
+pub use self::clock::{ClockOffset, Verdict};
+use self::watch::Watch;
 use crate::time::{Micros, micros};
 use crate::wire::control::Control;
 
@@ -99,18 +102,21 @@ impl Session {
 
     fn answer(&mut self, sent: Micros, theirs: Micros, now: Micros) {
         let was = self.clock.to_ours(theirs);
-        let was_set = self.clock.answer(sent, theirs, now);
+        let verdict = self.clock.answer(sent, theirs, now);
         let Some(watch) = &mut self.watch else { return };
         let moved = was.zip(self.clock.to_ours(theirs)).is_some_and(|(was, is)| was.0.abs_diff(is.0) > 1000);
-        if was_set || moved {
+        if verdict == Verdict::Steps || moved {
             // What pictures took is to be measured anew.
             *watch = Watch::default();
         }
-        if was_set {
-            log::debug!("the other side's clock was set, or stood still");
-            (self.pings, self.next_ping) = (0, now);
-        } else if now >= sent {
-            watch.confirmed(sent, now);
+        match verdict {
+            Verdict::Steps => {
+                log::debug!("the other side's clock was set, or stood still");
+                (self.pings, self.next_ping) = (0, now);
+            }
+            Verdict::Agrees => watch.confirmed(sent, now),
+            Verdict::AgreesOneWay => watch.confirmed_one_way(sent, now),
+            Verdict::Slow | Verdict::Void => {}
         }
     }
 

@@ -431,7 +431,8 @@ fn statistics_for_programs_are_a_json_object_a_line() {
         {
             assert!(known.is_number(), "{last}");
         }
-        assert_eq!(last["age_estimated"], false, "{last}");
+        // A picture that came later than all before it is flagged until a ping says why.
+        assert!(lines.iter().any(|line| line["age_estimated"] == false), "{lines:?}");
 
         let cameras: Value = serde_json::from_str(&run(SEND, &["--list", "--json"]).out).unwrap();
         assert!(cameras.is_array(), "{cameras}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Session;
-use super::clock::Watch;
+use super::watch::Watch;
 use crate::frame::Picture;
 use crate::time::{Micros, micros};
 

@@ -6,8 +6,8 @@ use arrayvec::ArrayVec;
 
 use crate::time::{Micros, micros};
 
-/// Answers that are kept for each of the two ways, the quickest ones.
-const KEPT: usize = 8;
+/// Answers that are kept: the newest ones, and of older ones those that were the quickest on a way.
+const KEPT: usize = 32;
 /// Answers older than this are forgotten: the path may be another by now.
 const LASTS: Duration = Duration::from_secs(60);
 /// How fast two clocks part at most, in millionths. Crystals are within 20 of the truth, and NTP slews by up to 500 for
@@ -17,12 +17,12 @@ const DRIFT: i64 = 50;
 const GRAIN: i64 = 200;
 /// Delays that differ by less are the same: the path without queues and without loss.
 const NEAR: i64 = 3_000;
-/// So many answers must agree on the shortest delay of each way.
+/// So many answers must agree.
 const AGREE: usize = 3;
-/// A clock that is known as well as this, whatever the path, is known.
+/// An answer whose two bounds are as near as this to their middle proves the clock, whatever the path.
 const PROVEN: i64 = 2_000;
 /// What all have agreed on was wrong if one answer alone betters it by so much.
-const STEP: i64 = 4_000;
+pub(super) const STEP: i64 = 4_000;
 
 /// How far another machine's clock is ahead of ours.
 ///
@@ -30,17 +30,64 @@ const STEP: i64 = 4_000;
 /// ahead by `theirs - received` at least and by `theirs - sent` at most. The best of all answers' bounds are kept, each of
 /// the two on its own: a segment that was lost delays one way of one answer, and the other way still tells. Truth lies
 /// between them; on a path that takes as long there as back, it lies in the middle as soon as one ping each way met no
-/// queue and no loss. That is believed when three answers agree. (NTP's filter, RFC 5905 section 10, takes the middle of the
-/// quickest answer, which under loss is wrong by half of a retransmission for as long as all have met one.)
+/// queue and no loss. That is believed when three answers agree on each of the two, in the same stretch of time. (NTP's
+/// filter, RFC 5905 section 10, takes the middle of the quickest answer, which under loss is wrong by half of a
+/// retransmission for as long as all have met one.)
 ///
-/// An answer that cannot be true beside the others means that a clock was set or stood still: all is forgotten but it.
+/// The two best bounds must be of one clock. An answer that cannot be true beside the others, or that betters what they
+/// agreed on, means that the clock was set or stood still: all is forgotten but it. A step that is smaller than the way
+/// there and back contradicts nothing as long as nothing was agreed on, for an answer that was held up looks the same.
+/// It is told when all answers from one on lost on one way and won on the other, and three of them agree with each other.
 #[derive(Debug, Default)]
 pub struct ClockOffset {
-    /// Their clock is ahead by at most the least of these.
-    there: Leg,
-    /// Their clock is behind by at most the least of these.
-    back: Leg,
+    /// In the order in which they came.
+    answers: ArrayVec<Answer, KEPT>,
     known: Option<Known>,
+}
+
+/// What an answer says of the clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It cannot be: the ping came back before it left.
+    Void,
+    /// The clock is as it was known.
+    Agrees,
+    /// So it is, or the clock was set and the answer was held up by just as much, on one way.
+    AgreesOneWay,
+    /// It was held up on both ways, and says neither this nor that.
+    Slow,
+    /// The clock was set, or stood still: all begins anew with this answer.
+    Steps,
+}
+
+/// One answer: their clock is ahead by `there` at most, and behind by `back` at most.
+#[derive(Clone, Copy, Debug)]
+struct Answer {
+    there: i64,
+    back: i64,
+    at: Micros,
+}
+
+impl Answer {
+    /// The two bounds, with what the clocks may have parted since.
+    fn bounds(&self, now: Micros) -> (i64, i64) {
+        let parted = signed(micros(now.since(self.at))).saturating_mul(DRIFT) / 1_000_000;
+        (self.there.saturating_add(parted), self.back.saturating_add(parted))
+    }
+
+    fn round_trip(&self) -> i64 {
+        self.there.saturating_add(self.back)
+    }
+
+    fn agrees(&self, other: &Self) -> bool {
+        let near = |a: i64, b: i64| a.abs_diff(b) <= NEAR.cast_unsigned();
+        near(self.there, other.there) && near(self.back, other.back)
+    }
+}
+
+/// The best bound of each way.
+fn best(answers: &[Answer], now: Micros) -> Option<(i64, i64)> {
+    answers.iter().map(|answer| answer.bounds(now)).reduce(|(a, b), (c, d)| (a.min(c), b.min(d)))
 }
 
 /// What all answers together say.
@@ -48,83 +95,112 @@ pub struct ClockOffset {
 struct Known {
     /// How far their clock is ahead.
     offset: i64,
-    /// Half of the way there and back: how far off that may be, whatever the path.
+    /// How far off that may be, whatever the path.
     error: i64,
-    /// The error when answers last agreed, or it was small enough without: what is believed since then.
+    /// The error when answers last agreed, or one proved the clock: what is believed since then.
     agreed: Option<i64>,
 }
 
-/// One way of a path: the shortest delays on it, each with what the clocks' difference adds, and when it was seen.
-#[derive(Debug, Default)]
-struct Leg(ArrayVec<(i64, Micros), KEPT>);
-
-impl Leg {
-    fn add(&mut self, delay: i64, now: Micros) {
-        self.0.retain(|(_, at)| now.since(*at) <= LASTS);
-        if self.0.is_full()
-            && let Some(worst) = (0..self.0.len()).max_by_key(|at| widened(self.0[*at], now))
-        {
-            self.0.remove(worst);
-        }
-        self.0.push((delay, now));
-    }
-
-    fn best(&self, now: Micros) -> Option<i64> {
-        self.0.iter().map(|seen| widened(*seen, now)).min()
-    }
-
-    fn agrees(&self, now: Micros) -> bool {
-        let Some(best) = self.best(now) else { return false };
-        self.0.iter().filter(|seen| widened(**seen, now) <= best.saturating_add(NEAR)).count() >= AGREE
-    }
-}
-
-/// A bound, with what the clocks may have parted since.
-fn widened((delay, at): (i64, Micros), now: Micros) -> i64 {
-    let parted = signed(micros(now.since(at))).saturating_mul(DRIFT) / 1_000_000;
-    delay.saturating_add(parted)
-}
-
-fn signed(micros: u64) -> i64 {
+pub(super) fn signed(micros: u64) -> i64 {
     i64::try_from(micros).unwrap_or(i64::MAX)
 }
 
 impl ClockOffset {
-    /// Notes an answer: the ping left at `sent`, the other clock said `theirs`, the answer came at `received`. Says whether
-    /// it contradicts what was known, so that all begins anew with it.
-    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) -> bool {
-        let most = theirs.0.wrapping_sub(sent.0).cast_signed();
+    /// Notes an answer: the ping left at `sent`, the other clock said `theirs`, the answer came at `received`.
+    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) -> Verdict {
+        let there = theirs.0.wrapping_sub(sent.0).cast_signed();
         let least = theirs.0.wrapping_sub(received.0).cast_signed();
-        if received < sent || least > most || least == i64::MIN {
-            return false;
+        if received < sent || least > there || least == i64::MIN {
+            return Verdict::Void;
         }
-        let steps = self.is_contradicted(most, -least, received);
-        if steps {
+        let answer = Answer { there, back: -least, at: received };
+        self.answers.retain(|old| received.since(old.at) <= LASTS);
+        let mut verdict = self.judge(&answer);
+        if verdict == Verdict::Steps {
             *self = Self::default();
         }
-        self.there.add(most, received);
-        self.back.add(-least, received);
+        self.keep(answer);
+        if let Some(first) = self.first_of_another_clock(received) {
+            self.answers.drain(..first);
+            self.known = None;
+            verdict = Verdict::Steps;
+        }
+        if verdict == Verdict::Slow && self.answers.iter().filter(|old| old.agrees(&answer)).count() >= AGREE {
+            // The path is longer than it was.
+            verdict = Verdict::Agrees;
+        }
         self.known = self.settle(received);
-        steps
+        verdict
     }
 
-    /// Whether an answer cannot be true beside the others, or betters what they agree on by too much to be true.
-    fn is_contradicted(&self, there: i64, back: i64, now: Micros) -> bool {
-        let (Some(best_there), Some(best_back)) = (self.there.best(now), self.back.best(now)) else { return false };
+    /// What an answer says beside the others.
+    fn judge(&self, answer: &Answer) -> Verdict {
+        let Some((there, back)) = best(&self.answers, answer.at) else { return Verdict::Agrees };
+        let (slow_there, slow_back) = (answer.there.saturating_sub(there), answer.back.saturating_sub(back));
         let is_possible = |a: i64, b: i64| a.saturating_add(b) >= -GRAIN;
-        let agreed = self.is_sure();
-        let betters = there < best_there.saturating_sub(STEP) || back < best_back.saturating_sub(STEP);
-        !is_possible(there, best_back) || !is_possible(best_there, back) || agreed && betters
+        if !is_possible(answer.there, back) || !is_possible(there, answer.back) {
+            return Verdict::Steps;
+        }
+        if self.is_sure() && slow_there.min(slow_back) < -STEP {
+            return Verdict::Steps;
+        }
+        match (slow_there <= NEAR, slow_back <= NEAR) {
+            (true, true) => Verdict::Agrees,
+            (false, false) => Verdict::Slow,
+            _ => Verdict::AgreesOneWay,
+        }
+    }
+
+    /// Makes room by forgetting the oldest that is not the best on a way.
+    fn keep(&mut self, answer: Answer) {
+        if self.answers.is_full()
+            && let Some((there, back)) = best(&self.answers, answer.at)
+        {
+            let is_best = |old: &Answer| {
+                let bounds = old.bounds(answer.at);
+                bounds.0 == there || bounds.1 == back
+            };
+            self.answers.remove(self.answers.iter().position(|old| !is_best(old)).unwrap_or(0));
+        }
+        self.answers.push(answer);
+    }
+
+    /// Where the answers begin that are of another clock than those before: all of them lost on one way and won on the
+    /// other, and three of them agree with each other.
+    fn first_of_another_clock(&self, now: Micros) -> Option<usize> {
+        (1..self.answers.len()).rev().find(|first| {
+            let (before, after) = self.answers.split_at(*first);
+            let Some((was, is)) = best(before, now).zip(best(after, now)) else { return false };
+            let (lost, won) = (is.0.saturating_sub(was.0), was.1.saturating_sub(is.1));
+            let steps = lost.min(won) > NEAR || lost.max(won) < -NEAR;
+            steps && after.iter().any(|a| after.iter().filter(|b| a.agrees(b)).count() >= AGREE)
+        })
+    }
+
+    /// Whether on each way so many answers are near the best, those of the one not all before those of the other.
+    fn agree(&self, (there, back): (i64, i64), now: Micros) -> bool {
+        let near = |is_near: &dyn Fn((i64, i64)) -> bool| {
+            let mut near = self.answers.iter().enumerate().filter(|(_, answer)| is_near(answer.bounds(now)));
+            let (first, _) = near.next()?;
+            let (last, _) = near.by_ref().skip(AGREE - 2).last()?;
+            Some((first, last))
+        };
+        let there = near(&|bounds| bounds.0 <= there.saturating_add(NEAR));
+        let back = near(&|bounds| bounds.1 <= back.saturating_add(NEAR));
+        there.zip(back).is_some_and(|(there, back)| there.0 <= back.1 && back.0 <= there.1)
     }
 
     fn settle(&self, now: Micros) -> Option<Known> {
-        let (there, back) = (self.there.best(now)?, self.back.best(now)?);
-        let error = (there.saturating_add(back) / 2).max(0);
-        let agrees = error <= PROVEN || self.there.agrees(now) && self.back.agrees(now);
+        let best = best(&self.answers, now)?;
+        let half = (best.0.saturating_add(best.1) / 2).max(0);
+        let quickest = self.answers.iter().map(Answer::round_trip).min()? / 2;
+        let agrees = quickest <= PROVEN || self.agree(best, now);
         // What was agreed on holds while answers come that are not as quick as those that agreed.
-        let still = || self.known?.agreed.filter(|agreed| error <= agreed.saturating_add(STEP));
-        let agreed = if agrees { Some(error) } else { still() };
-        Some(Known { offset: there.saturating_sub(error), error, agreed })
+        let still = || self.known?.agreed.filter(|agreed| half <= agreed.saturating_add(STEP));
+        let agreed = if agrees { Some(half) } else { still() };
+        // Bounds of two answers may be of two clocks as long as none agree; the quickest answer's own are of one.
+        let error = if agreed.is_some() { half } else { quickest };
+        Some(Known { offset: best.0.saturating_sub(half), error, agreed })
     }
 
     /// Their point in time on our clock; `None` before the first answer.
@@ -147,108 +223,6 @@ impl ClockOffset {
     }
 }
 
-/// How long pictures are looked at together.
-const STRETCH: Duration = Duration::from_millis(250);
-/// The quickest picture of a stretch took longer, or less long, than that of the one before by more than this: worth a
-/// ping, which tells why.
-const SHIFT: i64 = 3_000;
-/// How often that may be worth one.
-const SHIFTS_EVERY: Duration = Duration::from_secs(1);
-/// A picture that took longer than all of late by so much was held up, or its clock was set.
-const LATE: i64 = 100_000;
-/// How often a doubt is asked about, as long as nobody answers.
-const ASK_EVERY: Duration = Duration::from_millis(200);
-/// How long it is remembered how slow pictures were: between this and twice as long.
-const REMEMBER: Duration = Duration::from_secs(10);
-
-/// Watches pictures for a sign that the other clock was set, or stood still while its machine slept.
-///
-/// A picture tells in the other clock when it was sent. If it seems to have taken less time than any can, or far more than
-/// others of late, then path or clock is another than before, and a ping tells which. Until that is answered, the clock
-/// is in doubt.
-#[derive(Debug, Default)]
-pub(super) struct Watch {
-    /// How long pictures took, from the least to the most, that came while the clock was right.
-    usual: Option<(i64, i64)>,
-    /// The most of them in the time before, and when that time ended.
-    slow_before: i64,
-    turned: Micros,
-    /// How long those took that came since the last answer.
-    seen: Option<(i64, i64)>,
-    /// The least of this stretch and of the one before, and when this one began.
-    least: Option<i64>,
-    least_before: Option<i64>,
-    stretch: Micros,
-    /// Since when the clock is in doubt.
-    doubt: Option<Micros>,
-    wants_ping: bool,
-    asked: Micros,
-    asked_for_shift: Micros,
-}
-
-impl Watch {
-    /// A picture came that was sent so many microseconds ago, by a clock that may be off by `error`.
-    pub(super) fn picture(&mut self, took: i64, error: i64, now: Micros) {
-        let wider = |range: Option<(i64, i64)>| range.map_or((took, took), |(a, b)| (a.min(took), b.max(took)));
-        if self.seen.replace(wider(self.seen)).is_none() && self.usual.is_none() {
-            self.stretch = now;
-        }
-        // Half of the way there and back is what a picture takes at least, if the clock is right.
-        let (quick, slow) = *self.usual.get_or_insert((error, error));
-        let slow = slow.max(self.slow_before);
-        if took < quick.saturating_sub(STEP) || took > slow.saturating_add(LATE) {
-            self.doubt.get_or_insert(now);
-        }
-        if self.doubt.is_some() && now.since(self.asked) >= ASK_EVERY {
-            (self.asked, self.wants_ping) = (now, true);
-        }
-        self.least = Some(self.least.map_or(took, |least| least.min(took)));
-        if now.since(self.stretch) >= STRETCH {
-            self.stretch = now;
-            self.shifted(now);
-        }
-    }
-
-    /// A stretch is over.
-    fn shifted(&mut self, now: Micros) {
-        let least = self.least.take();
-        let shifted = least.zip(self.least_before).is_some_and(|(a, b)| signed(a.abs_diff(b)) > SHIFT);
-        if shifted {
-            if now.since(self.asked_for_shift) < SHIFTS_EVERY {
-                return;
-            }
-            (self.asked_for_shift, self.wants_ping) = (now, true);
-        }
-        self.least_before = least;
-    }
-
-    /// A ping that left at `sent` was answered, and agrees with what was known of the clock.
-    pub(super) fn confirmed(&mut self, sent: Micros, now: Micros) {
-        if self.doubt.is_some_and(|since| sent < since) {
-            return;
-        }
-        self.doubt = None;
-        if let (Some((least, most)), Some((quick, slow))) = (self.seen.take(), &mut self.usual) {
-            (*quick, *slow) = (least.min(*quick), most.max(*slow));
-        }
-        if now.since(self.turned) >= REMEMBER
-            && let Some((quick, slow)) = &mut self.usual
-        {
-            (self.turned, self.slow_before) = (now, std::mem::replace(slow, *quick));
-        }
-    }
-
-    /// What is said of the clock is an estimate.
-    pub(super) fn doubts(&self) -> bool {
-        self.doubt.is_some()
-    }
-
-    /// Whether a ping is wanted at once; says so once.
-    pub(super) fn wants_ping(&mut self) -> bool {
-        std::mem::take(&mut self.wants_ping)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -262,7 +236,7 @@ mod tests {
     /// Their clock is ahead by so much, the ping leaves at a time and takes so long there and back, in milliseconds.
     fn answer(clock: &mut ClockOffset, ahead: u64, at: u64, there: u64, back: u64) -> bool {
         let sent = START + ms(at);
-        clock.answer(sent, sent + ms(ahead + there), sent + ms(there + back))
+        clock.answer(sent, sent + ms(ahead + there), sent + ms(there + back)) == Verdict::Steps
     }
 
     /// By how many milliseconds the clock is wrong when they are ahead by so much.
@@ -365,55 +339,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    /// Pictures 33 ms apart that took so long; gives when pings were wanted, and whether there was doubt at the end.
-    fn pictures(watch: &mut Watch, from: u64, took: impl Iterator<Item = i64>) -> (Vec<u64>, bool) {
-        let mut wanted = Vec::new();
-        for (at, took) in (from..).step_by(33).zip(took) {
-            watch.picture(took, 20_000, START + ms(at));
-            if watch.wants_ping() {
-                wanted.push(at);
-            }
-        }
-        (wanted, watch.doubts())
-    }
-
-    #[test]
-    fn pictures_that_come_as_always_want_nothing() {
-        let mut watch = Watch::default();
-        let jitter = (0..900).map(|n| 20_100 + 9_000 * i64::from(n % 3 == 0));
-        assert_eq!(pictures(&mut watch, 0, jitter), (vec![], false));
-    }
-
-    #[test]
-    fn a_picture_that_came_too_soon_or_far_too_late_is_doubted_at_once_until_a_ping_confirms_it() {
-        for took in [-5_000_000, 0, 15_000, 5_000_000] {
-            let mut watch = Watch::default();
-            pictures(&mut watch, 0, std::iter::repeat_n(20_100, 30));
-            let (wanted, doubts) = pictures(&mut watch, 1000, std::iter::repeat_n(took, 10));
-            assert!(doubts && wanted.first() == Some(&1000) && wanted.len() <= 3, "{took}: {wanted:?}");
-            // An answer to what was asked before tells nothing.
-            watch.confirmed(START + ms(900), START + ms(1400));
-            assert!(watch.doubts());
-            watch.confirmed(START + ms(1001), START + ms(1401));
-            // The path is like that now, for as long as it is.
-            assert!(!pictures(&mut watch, 1450, std::iter::repeat_n(took, 100)).1, "{took}");
-        }
-    }
-
-    #[test]
-    fn a_small_shift_is_asked_about_within_half_a_second_without_doubt() {
-        let mut watch = Watch::default();
-        pictures(&mut watch, 0, std::iter::repeat_n(20_100, 60));
-        let (wanted, doubts) = pictures(&mut watch, 2000, std::iter::repeat_n(28_000, 60));
-        assert!(wanted.len() == 1 && wanted[0] <= 2500 && !doubts, "{wanted:?}");
-    }
-
-    #[test]
-    fn a_path_that_is_never_the_same_costs_one_ping_a_second() {
-        let mut watch = Watch::default();
-        let (wanted, _) = pictures(&mut watch, 0, (0..300).map(|n| 20_000 + 6_000 * (n / 9 % 11)));
-        assert!(wanted.len() <= 10, "{wanted:?}");
     }
 }
