@@ -2,100 +2,174 @@
 // What the hub's clock says, as `session::clock` of the native viewer works it out; there the rules are explained. All times
 // are milliseconds.
 
-/** Answers that are kept for each way, the quickest ones; and for how long. */
-const KEPT = 8;
+/** Answers that are kept, the newest ones and the best; and for how long. */
+const KEPT = 32;
 const LASTS = 60_000;
 /** How fast two clocks part at most, as a share. */
 const DRIFT = 50e-6;
-/** What rounding makes of a time on its way. */
+/** What rounding makes of a time on its way, beside that of this page's clock. */
 const GRAIN = 0.2;
 /** Delays that differ by less are the same. */
 const NEAR = 3;
-/** So many answers must agree on the shortest delay of each way. */
+/** So many answers must agree. */
 const AGREE = 3;
-/** A clock that is known as well as this, whatever the path, is known. */
+/** An answer whose two bounds are as near as this to their middle proves the clock, whatever the path. */
 const PROVEN = 2;
 /** What all have agreed on was wrong if one answer alone betters it by so much. */
 const STEP = 4;
 
-/** One way of a path: the shortest delays on it, each with what the clocks' difference adds. */
-class Leg {
-  /** @type {{delay: number, at: number}[]} */
-  #seen = [];
+/**
+ * The hub's clock is ahead by `there` at most, and behind by `back` at most.
+ * @typedef {{there: number, back: number, at: number}} Answer
+ */
 
-  /** @param {{delay: number, at: number}} seen @param {number} now */
-  static #widened({ delay, at }, now) {
-    return delay + (now - at) * DRIFT;
-  }
+/**
+ * What an answer says of the clock: nothing, for it cannot be; it is as it was known; the same, or the answer was held up on
+ * one way by as much as the clock was set; nothing, for it was held up on both ways; the clock was set or stood still.
+ * @typedef {"void" | "agrees" | "agrees one way" | "slow" | "steps"} Verdict
+ */
 
-  /** @param {number} delay @param {number} now */
-  add(delay, now) {
-    this.#seen.push({ delay, at: now });
-    this.#seen = this.#seen.filter(({ at }) => now - at <= LASTS)
-      .sort((a, b) => Leg.#widened(a, now) - Leg.#widened(b, now)).slice(0, KEPT);
-  }
+/**
+ * An answer's bounds, with what the clocks may have parted since.
+ * @param {Answer} answer
+ * @param {number} now
+ */
+function bounds({ there, back, at }, now) {
+  const parted = (now - at) * DRIFT;
+  return { there: there + parted, back: back + parted };
+}
 
-  /** @param {number} now */
-  best(now) {
-    return Math.min(...this.#seen.map((seen) => Leg.#widened(seen, now)));
-  }
-
-  /** @param {number} now */
-  agrees(now) {
-    const best = this.best(now);
-    return this.#seen.filter((seen) => Leg.#widened(seen, now) <= best + NEAR).length >= AGREE;
-  }
+/** @param {Answer[]} answers @param {number} now */
+function best(answers, now) {
+  const all = answers.map((answer) => bounds(answer, now));
+  return { there: Math.min(...all.map((a) => a.there)), back: Math.min(...all.map((a) => a.back)) };
 }
 
 /** How far the hub's clock is ahead of ours. */
 export class Clock {
-  #there = new Leg();
-  #back = new Leg();
+  #grain;
+  #near;
+  #step;
+  /** In the order in which they came. @type {Answer[]} */
+  #answers = [];
   /** @type {{offset: number, error: number, agreed: number | null} | null} */
   #known = null;
 
+  /** @param {number} [grain]  what this page's clock is rounded to */
+  constructor(grain = 0) {
+    this.#grain = grain;
+    this.#near = NEAR + grain;
+    this.#step = STEP + grain;
+  }
+
   /**
-   * An answer came: the ping left at `sent`, the hub's clock said `theirs`. Says whether it contradicts what was known, so
-   * that all begins anew with it.
+   * An answer came: the ping left at `sent`, the hub's clock said `theirs`.
    * @param {number} sent
    * @param {number} theirs
    * @param {number} received
+   * @returns {Verdict}
    */
   answer(sent, theirs, received) {
-    const [there, back] = [theirs - sent, received - theirs];
-    if (!(there + back >= 0)) return false;
-    const steps = this.#known !== null && this.#isContradicted(there, back, received);
-    if (steps) {
-      this.#there = new Leg();
-      this.#back = new Leg();
+    const answer = { there: theirs - sent, back: received - theirs, at: received };
+    if (!(answer.there + answer.back >= 0)) return "void";
+    this.#answers = this.#answers.filter(({ at }) => received - at <= LASTS);
+    let verdict = this.#judge(answer);
+    if (verdict === "steps") {
+      this.#answers = [];
       this.#known = null;
     }
-    this.#there.add(there, received);
-    this.#back.add(back, received);
-    const best = [this.#there.best(received), this.#back.best(received)];
-    const error = Math.max(0, (best[0] + best[1]) / 2);
-    const agrees = error <= PROVEN || (this.#there.agrees(received) && this.#back.agrees(received));
-    const before = this.#known?.agreed ?? null;
-    const still = before !== null && error <= before + STEP ? before : null;
-    this.#known = { offset: best[0] - error, error, agreed: agrees ? error : still };
-    return steps;
+    this.#keep(answer);
+    const first = this.#firstOfAnotherClock(received);
+    if (first > 0) {
+      this.#answers = this.#answers.slice(first);
+      this.#known = null;
+      verdict = "steps";
+    }
+    // The path is longer than it was.
+    if (verdict === "slow" && this.#answers.filter((old) => this.#agree(old, answer)).length >= AGREE) verdict = "agrees";
+    this.#known = this.#settle(received);
+    return verdict;
   }
 
-  /** @param {number} there @param {number} back @param {number} now */
-  #isContradicted(there, back, now) {
-    const [bestThere, bestBack] = [this.#there.best(now), this.#back.best(now)];
-    const betters = there < bestThere - STEP || back < bestBack - STEP;
-    return there + bestBack < -GRAIN || bestThere + back < -GRAIN || (this.sure && betters);
+  /** @param {Answer} answer @returns {Verdict} */
+  #judge(answer) {
+    if (!this.#answers.length) return "agrees";
+    const { there, back } = best(this.#answers, answer.at);
+    const grain = GRAIN + this.#grain;
+    if (answer.there + back < -grain || there + answer.back < -grain) return "steps";
+    const slow = [answer.there - there, answer.back - back];
+    if (this.#agreed !== null && Math.min(...slow) < -this.#step) return "steps";
+    if (Math.max(...slow) <= this.#near) return "agrees";
+    return Math.min(...slow) <= this.#near ? "agrees one way" : "slow";
   }
 
-  /** Whether the offset is more than an estimate. */
+  /** @param {Answer} answer */
+  #keep(answer) {
+    if (this.#answers.length >= KEPT) {
+      const { there, back } = best(this.#answers, answer.at);
+      const isBest = (/** @type {Answer} */ old) => {
+        const its = bounds(old, answer.at);
+        return its.there === there || its.back === back;
+      };
+      this.#answers.splice(Math.max(0, this.#answers.findIndex((old) => !isBest(old))), 1);
+    }
+    this.#answers.push(answer);
+  }
+
+  /** @param {Answer} a @param {Answer} b */
+  #agree(a, b) {
+    return Math.abs(a.there - b.there) <= this.#near && Math.abs(a.back - b.back) <= this.#near;
+  }
+
+  /** Where the answers begin that are of another clock than those before; 0 where there are none. @param {number} now */
+  #firstOfAnotherClock(now) {
+    for (let first = this.#answers.length - 1; first > 0; first--) {
+      const after = this.#answers.slice(first);
+      const [was, is] = [best(this.#answers.slice(0, first), now), best(after, now)];
+      const [lost, won] = [is.there - was.there, was.back - is.back];
+      if (Math.min(lost, won) <= this.#near && Math.max(lost, won) >= -this.#near) continue;
+      if (after.some((a) => after.filter((b) => this.#agree(a, b)).length >= AGREE)) return first;
+    }
+    return 0;
+  }
+
+  /** @param {{there: number, back: number}} best @param {number} now */
+  #allAgree(best, now) {
+    const near = (/** @type {"there" | "back"} */ way) =>
+      this.#answers.flatMap((answer, at) => (bounds(answer, now)[way] <= best[way] + this.#near ? [at] : []));
+    const [there, back] = [near("there"), near("back")];
+    return there.length >= AGREE && back.length >= AGREE
+      && there[0] <= back[back.length - 1] && back[0] <= there[there.length - 1];
+  }
+
+  /** @param {number} now */
+  #settle(now) {
+    const bounds = best(this.#answers, now);
+    const half = Math.max(0, (bounds.there + bounds.back) / 2);
+    const quickest = Math.min(...this.#answers.map(({ there, back }) => there + back)) / 2;
+    const before = this.#agreed;
+    const still = before !== null && half <= before + this.#step ? before : null;
+    const agreed = quickest <= PROVEN || this.#allAgree(bounds, now) ? half : still;
+    return { offset: bounds.there - half, error: agreed === null ? quickest : half, agreed };
+  }
+
+  get #agreed() {
+    return this.#known ? this.#known.agreed : null;
+  }
+
+  /** Whether as much is known of the offset as this page's clock allows. */
+  get settled() {
+    return this.#agreed !== null;
+  }
+
+  /** Whether the offset is more than an estimate. What a coarse clock says always is one. */
   get sure() {
-    return this.#known !== null && this.#known.agreed !== null;
+    return this.settled && this.#grain <= PROVEN;
   }
 
   /** How far off the offset may be, whatever the path; null before the first answer. */
   get error() {
-    return this.#known ? this.#known.error : null;
+    return this.#known ? this.#known.error + this.#grain : null;
   }
 
   /**
@@ -111,8 +185,8 @@ export class Clock {
 const STRETCH = 250;
 const SHIFT = 3;
 const SHIFTS_EVERY = 1000;
-/** A picture that took longer than all of late by so much was held up, or its clock was set. */
-const LATE = 100;
+/** So many pictures that follow each other and took equally long, and longer than those before, were not held up. */
+const STEADY = 3;
 /** How often a doubt is asked about. */
 const ASK_EVERY = 200;
 /** How long it is remembered how slow pictures were. */
@@ -120,6 +194,7 @@ const REMEMBER = 10_000;
 
 /** Watches pictures for a sign that the other clock was set, or stood still while its machine slept. */
 export class Watch {
+  #grain;
   /** @type {{quick: number, slow: number} | null} */
   #usual = null;
   #slowBefore = -Infinity;
@@ -129,10 +204,24 @@ export class Watch {
   /** @type {number | null} */
   #leastBefore = null;
   #stretch = 0;
+  /** The least of this second and of the one before, and when this one began. */
+  #floor = Infinity;
+  #floorBefore = Infinity;
+  #second = -Infinity;
+  /** How long the last picture took, and how many before it as long. */
+  #last = 0;
+  #steady = 0;
   /** @type {number | null} */
   #doubt = null;
+  /** One answer since then was as quick as the best on one way. */
+  #halfConfirmed = false;
   #asked = -Infinity;
   #askedForShift = -Infinity;
+
+  /** @param {number} [grain]  what this page's clock is rounded to */
+  constructor(grain = 0) {
+    this.#grain = grain;
+  }
 
   /** What is said of the clock is an estimate. */
   get doubts() {
@@ -152,7 +241,17 @@ export class Watch {
       this.#stretch = now;
     }
     const slow = Math.max(this.#usual.slow, this.#slowBefore);
-    if (took < this.#usual.quick - STEP || took > slow + LATE) this.#doubt ??= now;
+    const margin = Math.max(error, STEP + this.#grain);
+    this.#steady = Math.abs(took - this.#last) <= SHIFT + this.#grain ? this.#steady + 1 : 1;
+    this.#last = took;
+    if (now - this.#second >= SHIFTS_EVERY) {
+      this.#floorBefore = this.#floor;
+      this.#floor = took;
+      this.#second = now;
+    }
+    this.#floor = Math.min(this.#floor, took);
+    const isSteady = this.#steady === STEADY && took > Math.min(this.#floor, this.#floorBefore) + margin;
+    if (took < this.#usual.quick - STEP - this.#grain || took > slow + margin || isSteady) this.#doubt ??= now;
     let wanted = false;
     if (this.doubts && now - this.#asked >= ASK_EVERY) {
       this.#asked = now;
@@ -166,11 +265,16 @@ export class Watch {
     return wanted;
   }
 
+  /** The clock is in doubt until a ping says that it is as it was known. @param {number} now */
+  suspect(now) {
+    this.#doubt ??= now;
+  }
+
   /** @param {number} now */
   #shifted(now) {
     const least = this.#least;
     this.#least = Infinity;
-    const shifted = this.#leastBefore !== null && Math.abs(least - this.#leastBefore) > SHIFT;
+    const shifted = this.#leastBefore !== null && Math.abs(least - this.#leastBefore) > SHIFT + this.#grain;
     if (shifted && now - this.#askedForShift < SHIFTS_EVERY) return false;
     if (shifted) this.#askedForShift = now;
     this.#leastBefore = least;
@@ -178,13 +282,25 @@ export class Watch {
   }
 
   /**
-   * A ping that left at `sent` was answered, and agrees with what was known of the clock.
+   * Such a ping was answered by what was held up on one way: one more must say the same.
+   * @param {number} sent
+   * @param {number} now
+   */
+  confirmedOneWay(sent, now) {
+    if (this.#doubt !== null && sent < this.#doubt) return;
+    if (this.#doubt === null || this.#halfConfirmed) this.confirmed(sent, now);
+    else this.#halfConfirmed = true;
+  }
+
+  /**
+   * A ping that left at `sent` was answered, and says that the clock is as it was known.
    * @param {number} sent
    * @param {number} now
    */
   confirmed(sent, now) {
     if (this.#doubt !== null && sent < this.#doubt) return;
     this.#doubt = null;
+    this.#halfConfirmed = false;
     if (!this.#usual) return;
     this.#usual.quick = Math.min(this.#usual.quick, this.#seen.quick);
     this.#usual.slow = Math.max(this.#usual.slow, this.#seen.slow);

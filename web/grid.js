@@ -1,4 +1,5 @@
 // @ts-check
+import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
 import { ageInWords, isOld } from "./words.js";
 
@@ -19,14 +20,14 @@ class Tile {
     this.element.className = "tile";
     this.element.type = "button";
     this.element.dataset.stream = `${info.room}/${info.name}`;
-    this.element.setAttribute("aria-label", `Open ${info.name} of room ${info.room}`);
+    this.element.setAttribute("aria-label", `Open ${plain(info.name)} of room ${plain(info.room)}`);
     this.element.onclick = () => (location.hash = `#/${encodeURIComponent(info.room)}/${encodeURIComponent(info.name)}`);
     const frame = add(this.element, "div", "frame");
     this.reason = add(this.element, "p", "reason");
     const caption = add(this.element, "div", "caption");
     add(caption, "span", "dot");
-    add(caption, "strong", "").textContent = info.name;
-    if (info.room !== MAIN) add(caption, "span", "room").textContent = info.room;
+    add(caption, "strong", "").textContent = plain(info.name);
+    if (info.room !== MAIN) add(caption, "span", "room").textContent = plain(info.room);
     this.numbers = add(caption, "span", "numbers");
     this.screen = new Screen({ room: info.room, name: info.name, report: (report) => this.#show(report) });
     frame.append(this.screen.canvas);

@@ -62,14 +62,13 @@ export class Meter {
    * A picture is on the canvas.
    * @param {import("./packet.js").Picture} picture
    * @param {number} at
-   * @param {number | null} captured  on our clock
-   * @param {boolean} estimated
+   * @param {import("./session.js").Captured} captured
    * @param {number} decode  milliseconds from arrival to canvas
    */
-  shown(picture, at, captured, estimated, decode) {
+  shown(picture, at, { captured, estimated, arrival }, decode) {
     this.screen.shown(captured, at);
     this.estimated = estimated;
-    this.arrival = picture.arrival;
+    this.arrival = arrival;
     this.#shown.add(at, 0);
     if (captured === null) return;
     const age = Math.max(0, at - captured);
@@ -77,6 +76,13 @@ export class Meter {
     this.#ages.add(at, age);
     const spans = { capture, encode, uplink, hub, downlink: age - capture - encode - uplink - hub - decode, decode };
     for (const [name, value] of Object.entries(spans)) this.#spans.get(name)?.add(at, Math.max(0, value));
+  }
+
+  /** More is known by now of the picture on the canvas. @param {import("./session.js").Captured} captured */
+  restated({ captured, estimated, arrival }) {
+    this.screen.restated(captured);
+    this.estimated = estimated;
+    this.arrival = arrival;
   }
 
   /** @param {number} now */

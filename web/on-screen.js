@@ -1,6 +1,6 @@
 // @ts-check
-// What is on the canvas, how old it is, and whether the next picture is late, as `stats::on_screen` of the native viewer has
-// it. All times are milliseconds of our clock.
+// What is on the canvas, how old it is, and whether the next picture is late, as `stats::on_screen` and `stats::rhythm` of
+// the native viewer have it; there the rules are explained. All times are milliseconds of our clock.
 import { Recent } from "./recent.js";
 
 /** So many times as long as pictures are apart without one, and the next is late; after so much more it is lost. */
@@ -8,43 +8,96 @@ const LATE = 3;
 const LOST = 2000;
 /** How long it is remembered how old pictures got before the next one came. */
 const HELD = 500;
-/** Nobody announces pictures that are further apart. */
+/** Pictures that are further apart, or announced so, are missed as if they were not. */
 const FURTHEST = 60_000;
+/** Gaps that tell how far pictures are apart. */
+const GAPS = 8;
+/** The shortest gap that can be a beat, and how long it counts after it came last. */
+const BEAT_FROM = 500;
+const BEAT_LASTS = 30_000;
+/** A first picture may be so old before that counts as silence. */
+const GRACE = 1000;
 /** As long as pictures get no older than this on the canvas, their age when they came there is what there is to say. */
 const UNSEEN = 40;
 
+/** How pictures follow each other. */
+class Rhythm {
+  /** The last gaps, the newest at the end. @type {number[]} */
+  #gaps = [];
+  /** The longest gap of late that came twice in a row, and when it did. */
+  #beat = { gap: 0, at: -Infinity };
+
+  /** @param {number} gap @param {number} now */
+  add(gap, now) {
+    const before = this.#gaps.at(-1) ?? 0;
+    const [short, long] = [Math.min(gap, before), Math.max(gap, before)];
+    if (4 * long >= 3 * this.#beatOf(now) && short >= BEAT_FROM && long <= 1.25 * short) this.#beat = { gap: long, at: now };
+    if (this.#gaps.push(gap) > GAPS) this.#gaps.shift();
+  }
+
+  /** @param {number} now */
+  #beatOf(now) {
+    return now - this.#beat.at <= BEAT_LASTS ? this.#beat.gap : 0;
+  }
+
+  /** How far pictures are apart; 0 where nobody knows. @param {number} now @param {number} announced */
+  apart(now, announced) {
+    const gaps = [...this.#gaps].sort((a, b) => a - b);
+    const usual = gaps.length === 1 ? (announced ? 0 : gaps[0]) : gaps.at(-2) ?? 0;
+    return Math.min(FURTHEST, Math.max(usual, this.#beatOf(now), announced));
+  }
+}
+
 /** How the pictures on a canvas follow each other. Only what was decoded and drawn counts. */
 export class OnScreen {
-  /** When the picture was captured, where that is known, and when it was drawn. @type {{captured: number | null, at: number} | null} */
-  #picture = null;
-  #apart = 0;
+  /** When the picture was captured, where that is known. @type {number | null} */
+  #captured = null;
+  /** Since when there was no other picture: it was drawn then, or captured a while before. @type {number | null} */
+  #since = null;
+  #rhythm = new Rhythm();
   #announced = 0;
   #held = new Recent(HELD);
-  #isBroken = false;
-  /** It is from before a break; another has not come. */
-  #isOld = false;
+  /** Why the newest picture is not on the canvas. */
+  #broken = "";
+  /** When the picture on the canvas was drawn, where it is a first one. @type {number | null} */
+  #first = null;
+  /** What is on the canvas is from before a break, if anything is; another has not come. */
+  #isOld = true;
 
   /**
    * @param {number | null} captured
    * @param {number} now
    */
   shown(captured, now) {
-    const before = this.#picture;
-    if (before && !this.#isOld) {
-      const inTime = this.#isLate(now) === false;
-      const gap = now - before.at;
-      const most = this.#expected ? Math.min(gap, this.#expected * (LATE + 1)) : gap;
-      if (!this.#apart) this.#apart = gap;
-      else this.#apart = gap < this.#apart / 2 ? (this.#apart + gap) / 2 : (7 * this.#apart + most) / 8;
-      if (inTime && before.captured !== null) this.#held.add(now, now - before.captured);
+    if (this.#isOld || this.#since === null) {
+      // It may be the last one of a stream that stands still.
+      this.#first = now;
+      this.#since = Math.min(now, (captured ?? now) + GRACE);
+    } else {
+      this.#first = null;
+      if (this.#isLate(now) === false && this.#captured !== null) this.#held.add(now, now - this.#captured);
+      this.#rhythm.add(now - this.#since, now);
+      this.#since = now;
     }
-    this.#picture = { captured, at: now };
-    this.#isBroken = this.#isOld = false;
+    this.#captured = captured;
+    this.#broken = "";
+    this.#isOld = false;
   }
 
-  /** The newest picture cannot be decoded. */
-  broken() {
-    this.#isBroken = true;
+  /** The picture on the canvas was captured then, as is known by now. @param {number | null} captured */
+  restated(captured) {
+    this.#captured = captured;
+    if (this.#first !== null && captured !== null) this.#since = Math.min(this.#first, captured + GRACE);
+  }
+
+  /** The newest picture cannot be decoded. @param {string} why */
+  broken(why) {
+    this.#broken = why;
+  }
+
+  /** Why the newest picture is not on the canvas; empty where it is. */
+  get why() {
+    return this.#broken;
   }
 
   /**
@@ -52,14 +105,14 @@ export class OnScreen {
    * @param {number} apart
    */
   announced(apart) {
-    this.#announced = apart > 0 ? Math.min(apart, FURTHEST) : 0;
+    this.#announced = apart > 0 ? apart : 0;
   }
 
   /** The connection is another, or nobody watched: what is drawn is from before, and has no rhythm. */
   anew() {
-    this.#isOld = this.#picture !== null;
-    this.#apart = 0;
-    this.#isBroken = false;
+    this.#isOld = true;
+    this.#rhythm = new Rhythm();
+    this.#broken = "";
   }
 
   /**
@@ -67,8 +120,7 @@ export class OnScreen {
    * @param {number} now
    */
   age(now) {
-    const captured = this.#picture?.captured ?? null;
-    return captured === null ? null : Math.max(0, now - captured);
+    return this.#captured === null ? null : Math.max(0, now - this.#captured);
   }
 
   /**
@@ -83,13 +135,15 @@ export class OnScreen {
     return p50 !== null && reached <= p50 + UNSEEN ? p50 : reached;
   }
 
-  get #expected() {
-    return Math.max(this.#announced, this.#apart);
+  /** @param {number} now */
+  #expected(now) {
+    return this.#rhythm.apart(now, this.#announced);
   }
 
   /** @param {number} now */
   #isLate(now) {
-    return this.#picture && this.#expected ? now - this.#picture.at > LATE * this.#expected : null;
+    const expected = this.#expected(now);
+    return this.#since !== null && expected ? now - this.#since > LATE * expected : null;
   }
 
   /**
@@ -99,10 +153,10 @@ export class OnScreen {
    */
   coming(now) {
     const late = this.#isLate(now);
-    const silence = this.#picture ? now - this.#picture.at : 0;
-    if (this.#isBroken && late !== false) return ["broken", silence];
-    if (!this.#picture || (this.#isOld && late === null)) return ["none", silence];
+    const silence = this.#since === null ? 0 : now - this.#since;
+    if (this.#broken && late !== false) return ["broken", silence];
+    if (this.#since === null || (this.#isOld && late === null)) return ["none", silence];
     if (!late) return ["in time", silence];
-    return [silence > LATE * this.#expected + LOST ? "not" : "late", silence];
+    return [silence > LATE * this.#expected(now) + LOST ? "not" : "late", silence];
   }
 }

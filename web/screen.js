@@ -73,7 +73,7 @@ export class Screen {
   }
 
   /**
-   * The newest picture, exactly as it came.
+   * The picture on the canvas, exactly as it came.
    * @returns {Promise<Blob | null>}
    */
   picture() {

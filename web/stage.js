@@ -1,5 +1,6 @@
 // @ts-check
 import { by, icon } from "./elements.js";
+import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
 import { ageInWords, inWords, isOld } from "./words.js";
 
@@ -53,9 +54,9 @@ export class Stage {
     if (this.#screen && this.#stream.room === room && this.#stream.name === name) return;
     this.close();
     this.#stream = { room, name };
-    by("name").textContent = name;
-    by("room").textContent = room;
-    document.title = `${name} · StreamFlow`;
+    by("name").textContent = plain(name);
+    by("room").textContent = plain(room);
+    document.title = `${plain(name)} · StreamFlow`;
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
     this.#screen = new Screen({ room, name, quality: this.#chosen, report });
     by("picture").replaceChildren(this.#screen.canvas);
@@ -92,14 +93,14 @@ export class Stage {
     }
   }
 
-  /** Saves the newest picture, exactly as the camera's program made it. */
+  /** Saves the picture on the canvas, exactly as the camera's program made it. */
   async snapshot() {
     const picture = await this.#screen?.picture();
     if (!picture) return this.#say("There is no picture yet");
     const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(picture);
-    link.download = `${this.#stream.name}-${time}.jpg`;
+    link.download = `${plain(this.#stream.name)}-${time}.jpg`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
     this.#say(`Saved ${link.download}`);

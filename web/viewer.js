@@ -1,16 +1,12 @@
 // @ts-check
-import { Clock, Watch } from "./clock.js";
 import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
+import { GRAIN, jumps, now } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
+import { Session } from "./session.js";
 
-/** Waits between pings while the hub's clock is not known well: all are different, as `session` of the native viewer says. */
-const CLOCK_EVERY = [37, 61, 43, 89, 53, 71, 47];
-const MANY_PINGS = 60;
-const TOO_MANY_PINGS = 100;
-/** How often the hub is asked once the clock is known, and when pictures came and nothing is heard any more. */
-const PING_EVERY = 5000;
+/** How often a hub that sent pictures and is silent is asked. */
 const SILENT = 1000;
 /** A hub that was asked and said nothing for so long is silent itself. */
 const DEAF = 1800;
@@ -36,11 +32,11 @@ export class Viewer {
   #quality;
   #report;
   #painter;
-  #clock = new Clock();
-  #watch = new Watch();
-  /** Pings since the connection began, or since the hub's clock was set; and when the last one left. */
-  #pings = 0;
+  #session = new Session(GRAIN);
+  /** When the last ping left. */
   #pinged = 0;
+  /** How often our own clock had jumped when that was last looked at. */
+  #jumps = jumps();
   /** How far off the publisher's clock may be, as the hub says. @type {number | null} */
   #publisherClock = null;
   #meter = new Meter();
@@ -60,9 +56,10 @@ export class Viewer {
   #state = null;
   /** What the hub says of this connection: bytes a picture it carries, and how busy it is; 0 is no limit. */
   #link = { bytes: 0, busy: 0 };
-  /** @type {import("./packet.js").Picture | null} */
-  #newest = null;
-  /** When pictures came, and when they were captured. @type {WeakMap<object, {at: number, captured: number | null, estimated: boolean}>} */
+  /** The picture on the canvas. @type {import("./packet.js").Picture | null} */
+  #onCanvas = null;
+  /** When pictures came, and when they were captured.
+   * @type {WeakMap<object, {at: number, known: import("./session.js").Captured}>} */
   #times = new WeakMap();
   #reporting;
 
@@ -81,9 +78,9 @@ export class Viewer {
     this.#name = name;
     this.#quality = quality;
     this.#report = report;
-    this.#painter = new Painter(show, (picture) => this.#shown(picture), () => {
+    this.#painter = new Painter(show, (picture) => this.#shown(picture), (why) => {
       this.#meter.skipped++;
-      this.#meter.screen.broken();
+      this.#meter.screen.broken(why);
     });
     this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
   }
@@ -106,9 +103,9 @@ export class Viewer {
     this.#say({ type: "subscribe", room: this.#room, name: this.#name, ...this.#want });
   }
 
-  /** The newest picture as it came, or null. */
+  /** The picture on the canvas, as it came, or null. */
   get picture() {
-    return this.#newest?.data ?? null;
+    return this.#onCanvas?.data ?? null;
   }
 
   close() {
@@ -131,14 +128,12 @@ export class Viewer {
     const socket = new WebSocket(this.#url);
     socket.binaryType = "arraybuffer";
     this.#socket = socket;
-    this.#heard = performance.now();
+    this.#heard = now();
     socket.onopen = () => {
       this.#open = true;
       const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack"] };
       this.#say({ type: "hello", ...hello, ...this.#want });
-      this.#clock = new Clock();
-      this.#watch = new Watch();
-      this.#pings = 0;
+      this.#session = new Session(GRAIN);
       this.#keepUp();
     };
     socket.onmessage = ({ data }) => {
@@ -162,6 +157,7 @@ export class Viewer {
   #disconnect() {
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers = [];
+    clearTimeout(this.#keepingUp);
     this.#open = false;
     const socket = this.#socket;
     this.#socket = null;
@@ -183,65 +179,58 @@ export class Viewer {
   }
 
   #ping() {
-    this.#pinged = performance.now();
+    this.#pinged = now();
     this.#say({ type: "ping", time: Math.round(this.#pinged * 1000) });
   }
 
   /** Asks for the clock, and whether the hub is there. */
   #keepUp() {
-    if (performance.now() - this.#heard > DEAD_AFTER) return this.#lost();
+    if (now() - this.#heard > DEAD_AFTER) return this.#lost();
     this.#ping();
-    const quick = CLOCK_EVERY[this.#pings % CLOCK_EVERY.length];
-    this.#pings++;
-    const slower = this.#pings < MANY_PINGS ? 1 : this.#pings < TOO_MANY_PINGS ? 5 : 20;
-    const wait = this.#clock.sure && this.#pings >= 4 ? PING_EVERY : quick * slower;
-    this.#keepingUp = setTimeout(() => this.#keepUp(), wait);
-    this.#timers.push(this.#keepingUp);
+    this.#keepingUp = setTimeout(() => this.#keepUp(), this.#session.pinged());
   }
 
   /** What a pong says of the hub's clock. @param {number} sent @param {number} theirs @param {number} at */
   #learn(sent, theirs, at) {
-    const was = this.#clock.ours(theirs);
-    const wasSet = this.#clock.answer(sent, theirs, at);
-    const is = this.#clock.ours(theirs);
-    if (wasSet || (was !== null && is !== null && Math.abs(was - is) > 1)) this.#watch = new Watch();
-    if (wasSet) {
-      this.#pings = 0;
+    if (this.#session.learn(sent, theirs, at)) {
       clearTimeout(this.#keepingUp);
       this.#keepUp();
-    } else {
-      this.#watch.confirmed(sent, at);
     }
+    const { picture, known } = this.#session.restated() ?? {};
+    const times = picture && this.#times.get(picture);
+    if (!times || !known) return;
+    times.known = known;
+    if (picture === this.#onCanvas) this.#meter.restated(known);
   }
 
-  /**
-   * A picture's capture time on our clock, and whether that is an estimate.
-   * @param {import("./packet.js").Picture} picture
-   * @param {number} at  when it was received
-   * @returns {{captured: number | null, estimated: boolean}}
-   */
-  #captureTime(picture, at) {
-    const { capture, encode, uplink, hub } = picture.spans;
-    const spent = capture + encode + uplink + hub;
-    const ours = this.#clock.ours(picture.captured);
-    if (ours === null) return { captured: at - spent, estimated: true };
-    if (this.#watch.picture(at - ours - spent, this.#clock.error ?? 0, at)) this.#ping();
-    const age = at - ours;
-    if (age < -20 || age > 3_600_000) return { captured: at - spent, estimated: true };
-    return { captured: Math.min(ours, at), estimated: picture.estimated || !this.#clock.sure || this.#watch.doubts };
+  /** How far off the age may be, whatever the path; null where nobody knows. */
+  get #error() {
+    const error = this.#session.error;
+    const isKnown = this.#publisherClock !== null && error !== null && !this.#meter.arrival && !this.#session.doubts;
+    return isKnown ? Number(this.#publisherClock) + Number(error) : null;
+  }
+
+  /** Whether this machine slept, or its clock was set: the hub says which. */
+  #lookAtOwnClock() {
+    if (this.#jumps === jumps()) return;
+    this.#jumps = jumps();
+    this.#session.suspect(now());
+    this.#ping();
   }
 
   /** @param {ArrayBuffer} buffer */
   #take(buffer) {
-    const at = performance.now();
+    const at = now();
     this.#heard = at;
     const packet = read(buffer);
     if (packet?.kind === "picture") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
       this.#tries = 0;
       this.#meter.received(packet, at);
-      this.#newest = packet;
-      this.#times.set(packet, { at, ...this.#captureTime(packet, at) });
+      this.#lookAtOwnClock();
+      const { ask, ...known } = this.#session.came(packet, at);
+      if (ask) this.#ping();
+      this.#times.set(packet, { at, known });
       this.#painter.offer(packet);
     } else if (packet) {
       this.#control(packet.control, at);
@@ -255,7 +244,7 @@ export class Viewer {
   #control(control, at) {
     switch (control.type) {
       case "welcome":
-        if (this.#state === null && this.#newest) this.#meter.reconnects++;
+        if (this.#state === null && this.#onCanvas) this.#meter.reconnects++;
         this.#meter.anew();
         break;
       case "ping":
@@ -291,29 +280,29 @@ export class Viewer {
 
   /** @param {import("./packet.js").Picture} picture */
   #shown(picture) {
-    const at = performance.now();
+    const at = now();
+    this.#onCanvas = picture;
     const times = this.#times.get(picture);
-    if (times) this.#meter.shown(picture, at, times.captured, times.estimated, at - times.at);
+    if (times) this.#meter.shown(picture, at, times.known, at - times.at);
   }
 
   #tell() {
-    const now = performance.now();
-    const numbers = this.#meter.numbers(now);
-    const [state, detail] = this.#inWords(now);
+    this.#lookAtOwnClock();
+    const at = now();
+    const numbers = this.#meter.numbers(at);
+    const [state, detail] = this.#inWords(at);
     this.#report({
       ...numbers,
+      estimated: numbers.estimated || this.#session.doubts,
       state,
       detail,
       limit: limit(this.#load(numbers)),
       asked: this.#asked(),
-      stream: `${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`,
-      error:
-        this.#publisherClock === null || this.#clock.error === null || this.#meter.arrival
-          ? null
-          : this.#publisherClock + this.#clock.error,
+      stream: plain(`${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`),
+      error: this.#error,
       size: this.#painter.size,
-      quality: this.#newest?.quality ?? 0,
-      metadata: flat(this.#newest?.metadata ?? ""),
+      quality: this.#onCanvas?.quality ?? 0,
+      metadata: flat(this.#onCanvas?.metadata ?? ""),
     });
   }
 
@@ -352,7 +341,7 @@ export class Viewer {
    * @returns {[import("./meter.js").Report["state"], string]}
    */
   #inWords(now) {
-    const name = `${this.#room}/${this.#name}`;
+    const name = plain(`${this.#room}/${this.#name}`);
     if (this.#refused) return ["refused", this.#refused];
     if (!this.#open) return ["connecting", this.#tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
@@ -374,7 +363,7 @@ export class Viewer {
       case "none": return ["waiting", `waiting for the first picture of ${name}`];
       case "in time": return ["live", ""];
       case "late": return ["late", ""];
-      case "broken": return ["lost", "pictures cannot be decoded"];
+      case "broken": return ["lost", this.#meter.screen.why];
       case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];
     }
   }

@@ -27,5 +27,5 @@ export function ageInWords({ age, estimated, error }, digits = 0) {
  * @param {import("./meter.js").Report} report
  */
 export function isOld({ state }) {
-  return state === "lost" || state === "refused" || state === "connecting";
+  return state !== "live" && state !== "late";
 }

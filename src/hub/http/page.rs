@@ -16,6 +16,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("worker.js", SCRIPT, include_str!("../../../web/worker.js")),
     ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
     ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
+    ("session.js", SCRIPT, include_str!("../../../web/session.js")),
+    ("now.js", SCRIPT, include_str!("../../../web/now.js")),
     ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
     ("limit.js", SCRIPT, include_str!("../../../web/limit.js")),
     ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
