@@ -122,19 +122,20 @@ impl Log for Limited {
             return;
         }
         let site: Site = (record.module_path_static(), record.line());
-        let like = || format!("{:.LIKE$}", Untrusted(record.args()));
-        let verdict = self.limit().judge(site, record.level(), now(), like);
-        match verdict {
-            Verdict::Write => self.logger.log(record),
-            Verdict::LeaveOut { first: false } => {}
-            Verdict::LeaveOut { first: true } => {
-                // Somebody must tell the count when nothing more is logged. Without a thread the end of the program does.
-                let tell = || {
-                    thread::sleep(COUNTED);
-                    finish();
-                };
-                let _ = thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell);
-            }
+        let verdict = self.limit().judge(site, record.level(), now());
+        let Verdict::LeaveOut { first, new_kind } = verdict else { return self.logger.log(record) };
+        if new_kind {
+            // Not under the lock: what panics while it is written is logged itself.
+            let like = format!("{:.LIKE$}", Untrusted(record.args()));
+            self.limit().describe(site, like);
+        }
+        if first {
+            // Somebody must tell the count when nothing more is logged. Without a thread the end of the program does.
+            let tell = || {
+                thread::sleep(COUNTED);
+                finish();
+            };
+            let _ = thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell);
         }
     }
 

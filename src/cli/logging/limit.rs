@@ -54,13 +54,14 @@ pub(super) enum Verdict {
     /// [`COUNTED`] has passed.
     LeaveOut {
         first: bool,
+        /// The first of its kind: [`LineLimit::describe`] it.
+        new_kind: bool,
     },
 }
 
 impl LineLimit {
-    /// A line from `site` is to be written; `like` makes a short form of it, which is asked for where it is the first
-    /// that is left out.
-    pub(super) fn judge(&mut self, site: Site, level: Level, now: Micros, like: impl FnOnce() -> String) -> Verdict {
+    /// A line from `site` is to be written.
+    pub(super) fn judge(&mut self, site: Site, level: Level, now: Micros) -> Verdict {
         let verbose = level > Level::Info;
         let (limit, limit_of_all) = if verbose { (VERBOSE, ALL_VERBOSE) } else { (LINES, ALL) };
         let kind = self.sites.entry(site).or_default();
@@ -70,8 +71,16 @@ impl LineLimit {
         if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
             return Verdict::Write;
         }
-        kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: like() }).lines += 1;
-        Verdict::LeaveOut { first: !std::mem::replace(&mut self.untold, true) }
+        let new_kind = kind.left_out.is_none();
+        kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: String::new() }).lines += 1;
+        Verdict::LeaveOut { first: !std::mem::replace(&mut self.untold, true), new_kind }
+    }
+
+    /// A short form of the line that was the first of its kind to be left out.
+    pub(super) fn describe(&mut self, site: Site, like: String) {
+        if let Some(left_out) = self.sites.get_mut(&site).and_then(|kind| kind.left_out.as_mut()) {
+            left_out.like = like;
+        }
     }
 
     /// What was left out since the last call.
@@ -114,8 +123,15 @@ mod tests {
 
     /// How many of a line each millisecond are written from `from` to `to`.
     fn flood(limit: &mut LineLimit, site: Site, level: Level, (from, to): (u64, u64)) -> usize {
-        let judged = (from..to).map(|ms| limit.judge(site, level, at(ms), || format!("at {ms}")));
-        judged.filter(|verdict| *verdict == Verdict::Write).count()
+        let mut written = 0;
+        for ms in from..to {
+            match limit.judge(site, level, at(ms)) {
+                Verdict::Write => written += 1,
+                Verdict::LeaveOut { new_kind: true, .. } => limit.describe(site, format!("at {ms}")),
+                Verdict::LeaveOut { .. } => {}
+            }
+        }
+        written
     }
 
     #[test]
@@ -125,9 +141,10 @@ mod tests {
         let lines = 60_000 - 69;
         assert_eq!(limit.counts(), [LeftOut { level: Level::Info, lines, like: "at 10".into() }]);
         assert_eq!(limit.counts(), [], "told once");
-        limit.judge(HERE, Level::Info, at(60_000), String::new);
-        let verdicts = [60_001, 60_002].map(|ms| limit.judge(HERE, Level::Info, at(ms), String::new));
-        assert_eq!(verdicts, [Verdict::LeaveOut { first: true }, Verdict::LeaveOut { first: false }]);
+        limit.judge(HERE, Level::Info, at(60_000));
+        let verdicts = [60_001, 60_002].map(|ms| limit.judge(HERE, Level::Info, at(ms)));
+        let left_out = |first| Verdict::LeaveOut { first, new_kind: first };
+        assert_eq!(verdicts, [left_out(true), left_out(false)]);
     }
 
     #[test]
@@ -136,9 +153,9 @@ mod tests {
         for line in 0..1000 {
             flood(&mut limit, (Some("a.rs"), Some(line)), Level::Warn, (0, 100));
         }
-        let first = limit.judge((Some("b.rs"), Some(1)), Level::Error, at(100), String::new);
+        let first = limit.judge((Some("b.rs"), Some(1)), Level::Error, at(100));
         assert_eq!(first, Verdict::Write, "the first of a kind is never lost");
-        assert_eq!(limit.judge(HERE, Level::Error, at(60_000), String::new), Verdict::Write);
+        assert_eq!(limit.judge(HERE, Level::Error, at(60_000)), Verdict::Write);
     }
 
     #[test]
@@ -149,7 +166,7 @@ mod tests {
         for ms in 0..10_000 {
             for line in 0..kinds {
                 let site = (Some("a.rs"), Some(line));
-                written += usize::from(limit.judge(site, Level::Info, at(ms), String::new) == Verdict::Write);
+                written += usize::from(limit.judge(site, Level::Info, at(ms)) == Verdict::Write);
             }
         }
         let most = kinds as usize + 40 + 10 * 20;
@@ -168,7 +185,7 @@ mod tests {
     fn a_line_now_and_then_always_passes() {
         let mut limit = LineLimit::default();
         for second in 0..100_000 {
-            assert_eq!(limit.judge(HERE, Level::Info, at(second * 1000), String::new), Verdict::Write);
+            assert_eq!(limit.judge(HERE, Level::Info, at(second * 1000)), Verdict::Write);
         }
         assert_eq!(limit.counts(), []);
     }
