@@ -124,6 +124,12 @@ impl Connection {
         self.outgoing.is_none() && self.waiting.is_empty()
     }
 
+    /// Whether a picture is partly sent.
+    #[must_use]
+    pub fn sends_picture(&self) -> bool {
+        self.outgoing.as_ref().is_some_and(|outgoing| matches!(outgoing.body, Body::Picture(_)))
+    }
+
     /// Whether no control message waits to be written, behind a picture perhaps.
     #[must_use]
     pub fn nothing_waits(&self) -> bool {

@@ -68,7 +68,7 @@ fn a_new_viewer_has_the_newest_picture_at_once() {
 }
 
 #[test]
-fn stuck_viewers_are_dropped_and_hurt_nobody() {
+pub(crate) fn stuck_viewers_are_dropped_and_hurt_nobody() {
     limited(|| {
         let hub = hub_with(|config| config.stuck_after = Duration::from_secs(1));
         let mut publisher = Peer::join(hub.address(), publishes("door"));

@@ -13,7 +13,7 @@ use streamflow::wire::framing::prefix;
 use streamflow::wire::packet::{HEADER, Packet, control_packet, picture_header};
 use streamflow::wire::websocket::{self, End};
 
-use super::{hostile, limits, memory};
+use super::{delivery, hostile, limits, memory};
 use crate::support::http::{Http, post};
 use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 
@@ -30,6 +30,10 @@ const ROWS: &[Row] = &[
     ("control messages that wait", &[who_reads_nothing_of_what_is_said_in_a_room_is_closed]),
     ("head of an HTTP request", &[a_head_that_is_too_long_is_answered_431]),
     ("time for all up to the first packet", &[hostile::whoever_dawdles_is_shown_out]),
+    (
+        "time without a byte taken",
+        &[delivery::stuck_viewers_are_dropped_and_hurt_nobody, who_takes_a_picture_byte_by_byte_is_closed],
+    ),
     ("publishers that wait", &[of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it]),
     ("streams of one address, published", &[one_posted_stream_too_many_of_an_address_is_answered_429]),
     (
@@ -85,6 +89,23 @@ fn next_metadata(viewer: &mut Peer) -> Option<Arc<str>> {
             None => panic!("the viewer was sent away"),
         }
     }
+}
+
+#[test]
+fn who_takes_a_picture_byte_by_byte_is_closed() {
+    limited(|| {
+        let hub = hub_with(|config| config.stuck_after = Duration::from_millis(500));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        // It cannot be asked whether it lives.
+        let mut slow = Peer::connect_small(hub.address());
+        slow.bytes(b"GET /stream/main/door HTTP/1.1\r\nHost: hub\r\n\r\n");
+        until("it watches", || hub.counts() == (1, 1));
+        publisher.publish(1, 8 << 20);
+        until("it is closed", || {
+            let _ = slow.socket.read(&mut [0; 512]);
+            hub.counts() == (1, 0)
+        });
+    });
 }
 
 #[test]

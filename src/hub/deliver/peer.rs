@@ -41,6 +41,9 @@ const METRICS: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
 const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
+/// A picture may take so many times as long as nothing of it may: 8 MiB in a minute are 1.1 Mbit/s, and who is slower has
+/// smaller ones, or a picture that is too old to be of use.
+const SLOWEST: u32 = 6;
 /// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
 const BARE_SILENCE: Duration = Duration::from_secs(60);
 
@@ -121,6 +124,8 @@ pub(super) struct Peer {
     metrics: Metrics,
     /// When the peer last took a byte, or had nothing to take.
     pub(super) progress: Micros,
+    /// When it was given the last picture.
+    given: Micros,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
     what: String,
@@ -191,6 +196,7 @@ impl Peer {
             room,
             closing: None,
             progress: now,
+            given: now,
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
@@ -289,7 +295,7 @@ impl Peer {
     pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
         self.metrics.pictures += 1;
         self.metrics.age_sum += now.since(picture.captured);
-        self.progress = now;
+        (self.progress, self.given) = (now, now);
     }
 
     /// What the connection's credit says to a picture now.
@@ -502,6 +508,10 @@ impl Peer {
             return if now >= until { Err(Broken::Closed) } else { Ok(()) };
         }
         if !self.connection.is_idle() && now.since(self.progress) > stuck_after {
+            return Err(Broken::Stuck);
+        }
+        // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
+        if self.connection.sends_picture() && now.since(self.given) > SLOWEST * stuck_after {
             return Err(Broken::Stuck);
         }
         if self.bare && now.since(self.progress) > BARE_SILENCE {

@@ -20,9 +20,12 @@ impl Loop {
         if at < self.next_tick {
             return;
         }
-        // Who stood still itself has not read yet what came meanwhile, and judges nobody.
-        let judges = at.since(self.next_tick) < STOOD_STILL;
+        let late = at.since(self.next_tick);
         self.next_tick = at + TICK;
+        if late >= STOOD_STILL {
+            // Who stood still itself may not have read yet what came meanwhile, and judges nobody.
+            return;
+        }
         self.judge_load(at);
         let busy = self.busy;
         let mut over = Vec::new();
@@ -33,7 +36,7 @@ impl Loop {
             if let Err(why) = told {
                 over.push((token, why));
             }
-            if let Some(stream) = peer.published().filter(|_| judges) {
+            if let Some(stream) = peer.published() {
                 self.shared.judge_silence(peer.id, stream, at);
             }
         }
@@ -43,9 +46,7 @@ impl Loop {
         self.judge_claims(at);
         if self.index == 0 {
             self.shared.sweep_guests(at);
-            if judges {
-                self.shared.judge_guests(at);
-            }
+            self.shared.judge_guests(at);
             self.shared.sweep_pollers(at);
         }
         if self.index == 0 && at >= self.next_summary {

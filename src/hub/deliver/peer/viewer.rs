@@ -154,7 +154,7 @@ impl Peer {
         turn.tally.sent(&mut self.metrics, picture, skipped, now);
         viewer.given = Some(picture.sequence);
         viewer.bytes = bytes;
-        self.progress = now;
+        (self.progress, self.given) = (now, now);
         Ok(need_changed)
     }
 
