@@ -30,7 +30,7 @@ pub use fit::{Encoding, Fit};
 pub use ladder::Ladder;
 pub use limit::{HUB_BUSY, Limit, Load, Stage, limit};
 pub use resolution::Resolution;
-pub use rungs::{MOST_RUNGS, nearest, rung_of, rungs_for, serves};
+pub use rungs::{MOST_RUNGS, is_of_size, nearest, rung_of, rungs_for, serves};
 pub use share::share;
 
 use std::time::Duration;

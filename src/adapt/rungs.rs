@@ -179,7 +179,8 @@ fn fits(need: Need, rung: Rung) -> bool {
 }
 
 /// Whether pictures of the one have the size that the other asks for.
-fn is_of_size(wanted: Resolution, given: Resolution) -> bool {
+#[must_use]
+pub fn is_of_size(wanted: Resolution, given: Resolution) -> bool {
     wanted == given || wanted == Resolution::Any && given == Resolution::Full
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapt::{MOST_RUNGS, Need, Rung, nearest, serves};
+use crate::adapt::{MOST_RUNGS, Need, Rung, is_of_size, nearest, serves};
 use crate::frame::Picture;
 use crate::time::Micros;
 
@@ -134,6 +134,12 @@ impl Newest {
         let known = nearest(need, (0..MOST_RUNGS).filter(|at| there(*at)).filter_map(|at| Some((at, self.rungs[at]?))));
         // A publisher that sends what nobody asked for.
         known.or_else(|| self.pictures.iter().position(|p| p.as_ref().is_some_and(|p| p.sequence == newest)))
+    }
+
+    /// Whether what [`choose`](Self::choose) finds has the size that is needed, for all that the publisher says.
+    pub(super) fn has_size(&self, need: Need) -> bool {
+        let rung = self.nearest(need).and_then(|at| self.rungs[at]);
+        !self.told || rung.is_some_and(|rung| is_of_size(need.size, rung.size))
     }
 
     /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Peer, Role};
-use crate::adapt::ANY;
+use crate::adapt::{ANY, Resolution};
 use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::numbers::Tally;
@@ -23,6 +23,11 @@ const FOLLOWS: Duration = Duration::from_millis(100);
 /// The longest that it waits, however slow the stream.
 const CHOOSY: Duration = Duration::from_millis(500);
 
+/// How long a recorder, who gets one size whatever its link carries, waits for a picture of that size: it would keep the
+/// size of its first one for ever, and another in between ends some. A busy publisher takes a while to follow, and one with a
+/// slow uplink leaves its largest pictures out at times.
+const RECORDER: Duration = Duration::from_secs(5);
+
 /// What makes a viewer.
 pub(in crate::hub::deliver) struct Viewer {
     stream: Arc<Stream>,
@@ -32,7 +37,7 @@ pub(in crate::hub::deliver) struct Viewer {
     bytes: usize,
     /// Until when its credit says no.
     paced: Option<Micros>,
-    /// Until when it is given no picture but one of the kind that it asks for, while it has none.
+    /// Until when it is given no picture but one of the kind that it asks for.
     choosy: Option<Micros>,
 }
 
@@ -115,9 +120,11 @@ impl Peer {
         if viewer.stream.id != stream || !is_news(viewer.given, picture) {
             return Ok(false);
         }
-        if viewer.given.is_none() && !newest.meets(self.need) {
+        let records = self.need.size == Resolution::Full;
+        if viewer.given.is_none() && !newest.meets(self.need) || records && !newest.has_size(self.need) {
             // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
-            let until = *viewer.choosy.get_or_insert(now + (2 * newest.interval + FOLLOWS).min(CHOOSY));
+            let patience = if records { RECORDER } else { (2 * newest.interval + FOLLOWS).min(CHOOSY) };
+            let until = *viewer.choosy.get_or_insert(now + patience);
             if now < until {
                 viewer.paced = Some(until);
                 return Ok(false);
@@ -152,7 +159,7 @@ impl Peer {
         self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
         let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
         turn.tally.sent(&mut self.metrics, picture, skipped, now);
-        viewer.given = Some(picture.sequence);
+        (viewer.given, viewer.choosy) = (Some(picture.sequence), None);
         viewer.bytes = bytes;
         (self.progress, self.given) = (now, now);
         Ok(need_changed)
