@@ -1,6 +1,7 @@
 //! `streamflow-view`.
 
 mod headless;
+mod lines;
 mod window;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
+use self::lines::Lines;
 use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
@@ -102,7 +104,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     };
     let viewer = Viewer::start(config)?;
     let limits = Limits { frames: options.frames, duration: options.duration };
-    let watch = Watch::new(limits, options.json);
+    let watch = Watch::new(limits, options.json)?;
     if options.headless {
         headless::run(&viewer, &interrupt, watch, options.save.as_deref())
     } else {
@@ -120,16 +122,17 @@ struct Limits {
 /// What both ways of viewing keep an eye on: when to end, with what, and the JSON line a second.
 struct Watch {
     limits: Limits,
-    json: bool,
+    lines: Option<Lines>,
     begun: crate::time::Micros,
     next_line: crate::time::Micros,
     pictures: u64,
 }
 
 impl Watch {
-    fn new(limits: Limits, json: bool) -> Self {
+    fn new(limits: Limits, json: bool) -> std::io::Result<Self> {
         let at = crate::time::now();
-        Self { limits, json, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 }
+        let lines = if json { Some(Lines::start()?) } else { None };
+        Ok(Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 })
     }
 
     /// Prints what is due, and says whether and how the run is over.
@@ -140,9 +143,10 @@ impl Watch {
         }
         let enough = self.limits.frames.is_some_and(|n| self.pictures >= n);
         let late = self.limits.duration.is_some_and(|d| at.since(self.begun) >= d);
-        if self.json && (at >= self.next_line || enough || late) {
+        if let Some(lines) = self.lines.as_mut().filter(|_| at >= self.next_line || enough || late) {
             self.next_line = (self.next_line + Duration::from_secs(1)).max(at);
-            if let Err(error) = print_line(&viewer.report()) {
+            let told = lines.put(viewer.report());
+            if let Err(error) = if enough || late { told.and_then(|()| lines.finish()) } else { told } {
                 return Some(Err(error.into()));
             }
         }
@@ -165,16 +169,4 @@ impl Watch {
             }
         }
     }
-}
-
-fn print_line(report: &crate::stats::ViewReport) -> std::io::Result<()> {
-    use std::io::Write;
-
-    use serde::Serialize;
-
-    let mut out = std::io::stdout().lock();
-    // What others said is in it, and a terminal may be what reads it.
-    report.serialize(&mut serde_json::Serializer::with_formatter(&mut out, logging::ForTerminals))?;
-    out.write_all(b"\n")?;
-    out.flush()
 }

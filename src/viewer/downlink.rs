@@ -89,11 +89,15 @@ impl LinkUser for Downlink {
                 state.publisher_clock = None;
             }
             state.meter.screen.announced(stream.asked.as_ref().and_then(AskedPicture::interval));
-            if !stream.live && !stream.reason.is_empty() {
-                log::info!("{}/{}: {}", stream.room, stream.name, stream.reason);
-            }
+            let why = (!stream.live && !stream.reason.is_empty())
+                .then(|| format!("{}/{}: {}", stream.room, stream.name, stream.reason));
             state.stream = Some(stream);
             state.stream_told = now();
+            drop(state);
+            // Whoever does not read the log does not hold up what is shown.
+            if let Some(why) = why {
+                log::info!("{why}");
+            }
         }
         Vec::new()
     }
