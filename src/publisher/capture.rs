@@ -249,6 +249,8 @@ impl Capture {
             let took = now().since(asked);
             if took > STOOD_STILL {
                 log::warn!("this program or its source stood still for {}", in_words(took));
+                // The source had no turn to give a picture.
+                last_frame = now();
             }
             match next {
                 Ok(Next::Frame) => {}

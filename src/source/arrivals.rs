@@ -3,7 +3,9 @@
 //! A camera behind a network that was cut, a program at the other end of a pipe, or this program itself stands still for
 //! some seconds; then pictures come that were taken all that time, in one burst. What comes after a pause is therefore dated
 //! as if it had been taken right after the last picture before it, and what follows as far apart as pictures usually are,
-//! until the dates have come up to the clock, or two pictures in a row had to be waited for: then nothing is left on the way.
+//! until the dates have come up to the clock, or some pictures in a row had to be waited for and were as far apart as pictures
+//! usually are: then nothing is left on the way. (That they had to be waited for is not enough: what waits behind a slow link,
+//! or at a sender with a small window, has to be as well, and comes more quickly than it was taken.)
 //! So a picture is rather told to be older than it is than younger. Dating all of them by arrival was rejected: it showed
 //! pictures of several seconds' age as live.
 
@@ -15,8 +17,8 @@ use crate::time::Micros;
 const PAUSE: Duration = Duration::from_millis(250);
 /// A pause is longer than so many times the usual time between pictures.
 const LATE: u32 = 3;
-/// So many pictures in a row that had to be waited for, and nothing is left on the way.
-const WAITED_FOR: u32 = 2;
+/// So many pictures in a row that had to be waited for and came no quicker than usual, and nothing is left on the way.
+const WAITED_FOR: u32 = 4;
 /// So many pauses in a row are no pauses: pictures come more rarely than they did.
 const RHYTHM: u32 = 3;
 /// After so long nothing of a pause is left on the way, even if no picture had to be waited for since: they come over a link
@@ -40,8 +42,9 @@ pub(super) struct Arrivals {
 struct Behind {
     pause: Duration,
     since: Micros,
-    /// Pictures in a row that had to be waited for.
+    /// Pictures in a row that had to be waited for, and when the one before them came.
     waited_for: u32,
+    from: Micros,
     /// Pauses in a row.
     pauses: u32,
 }
@@ -71,13 +74,16 @@ impl Arrivals {
                 (self.behind, self.apart) = (None, Some(gap));
                 return began;
             }
-            self.behind = Some(Behind { pause: began.since(taken), since: began, waited_for: 0, pauses });
+            self.behind = Some(Behind { pause: began.since(taken), since: began, waited_for: 0, from: began, pauses });
         } else if let Some(behind) = &mut self.behind {
-            behind.waited_for = if 2 * waited >= apart { behind.waited_for + 1 } else { 0 };
+            let waits = 10 * waited >= apart;
+            (behind.waited_for, behind.from) = if waits { (behind.waited_for + 1, behind.from) } else { (0, began) };
         }
         if let Some(behind) = &self.behind {
             let earliest = (taken + apart).max(began - behind.pause);
-            if behind.waited_for < WAITED_FOR && began.since(behind.since) < LONGEST && earliest < began {
+            let usual = 10 * began.since(behind.from) >= 9 * behind.waited_for * apart;
+            let all_came = usual && behind.waited_for >= WAITED_FOR;
+            if !all_came && began.since(behind.since) < LONGEST && earliest < began {
                 return earliest;
             }
             self.behind = None;
@@ -138,8 +144,21 @@ mod tests {
             for n in (0..told.len()).filter(late) {
                 assert!((-66..=1).contains(&told[n].0), "pause {pause}, picture {n}: {:?}", told[n]);
             }
-            let after = (healed / 33 + 3) as usize;
-            assert!(told[after..].iter().all(|(_, age)| *age == 0), "pause {pause}: {:?}", &told[after..after + 9]);
+            let after = (healed / 33 + 6) as usize;
+            assert!(told[after..].iter().all(|(_, age)| *age == 0), "pause {pause}: {:?}", &told[after - 6..after + 9]);
+        }
+    }
+
+    #[test]
+    fn a_backlog_that_drains_slowly_is_never_told_younger_than_it_is() {
+        for every in [5, 12, 20, 25, 28] {
+            let mut arrivals = Arrivals::default();
+            let (cut, healed) = (3300, 3300 + 1800);
+            let came = |made: u64| if made < cut { made } else { made.max(healed + (made - cut) / 33 * every) };
+            let told = told(&mut arrivals, stream(0, 3000), came);
+            let young = told.iter().position(|(younger, _)| *younger > 66);
+            assert_eq!(young, None, "every {every} ms: {:?}", young.map(|n| &told[n..n + 3]));
+            assert!(told[2900..].iter().all(|(_, age)| *age == 0), "every {every} ms: {:?}", &told[2900..2910]);
         }
     }
 
@@ -147,9 +166,9 @@ mod tests {
     fn pictures_that_were_left_out_while_nothing_could_be_sent_make_none_older_for_long() {
         let mut arrivals = Arrivals::default();
         told(&mut arrivals, stream(0, 100), |made| made);
-        // Nothing was kept on the way: two pictures are told older than they are.
+        // Nothing was kept on the way: four pictures are told older than they are.
         let told = told(&mut arrivals, stream(250, 300), |made| made);
-        assert!(told[0].1 > 4900 && told[2..].iter().all(|(_, age)| *age == 0), "{told:?}");
+        assert!(told[0].1 > 4900 && told[4..].iter().all(|(_, age)| *age == 0), "{told:?}");
     }
 
     #[test]
