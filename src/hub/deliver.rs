@@ -429,10 +429,7 @@ impl Loop {
         let read = read.and_then(|drained| peer.account_for().map(|()| drained));
         match read {
             Ok(Drained::Yes) => {}
-            Ok(drained) => {
-                peer.reads_on = true;
-                self.turns.not_drained(token, drained, now());
-            }
+            Ok(drained) => peer.reads_on = self.turns.was_read(token, drained.reads_at(now())),
             Err(why) => return self.remove(token, &why),
         }
         // An acknowledgement may have opened the way for the next picture.

@@ -329,7 +329,8 @@ impl<U: LinkUser> Runner<U> {
     fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut Option<Micros>) -> Outcome {
         let mut events = Events::with_capacity(8);
         let greeted_by = now() + CONNECT;
-        let mut more = false;
+        // There is more to read, from this time on.
+        let mut more: Option<Micros> = None;
         loop {
             if self.stopped() {
                 return Outcome::Stopped;
@@ -355,7 +356,7 @@ impl<U: LinkUser> Runner<U> {
                     Err(broken) => return broken.into(),
                 }
             }
-            let wait = if more { Duration::ZERO } else { wake_at.since(now()) };
+            let wait = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(now());
             if let Err(error) = self.poll.poll(&mut events, Some(wait))
                 && error.kind() != ErrorKind::Interrupted
             {
@@ -367,9 +368,9 @@ impl<U: LinkUser> Runner<U> {
             {
                 return broken.into();
             }
-            if readable || more {
+            if more.map_or(readable, |reads_at| now() >= reads_at) {
                 match self.read(connection, open) {
-                    Ok(drained) => more = drained != Drained::Yes,
+                    Ok(drained) => more = drained.reads_at(now()),
                     Err(broken) => {
                         return open.ended.take().unwrap_or_else(|| broken.into());
                     }
