@@ -71,7 +71,7 @@ export class Clock {
    */
   answer(sent, theirs, received) {
     const answer = { there: theirs - sent, back: received - theirs, at: received };
-    if (!(answer.there + answer.back >= 0)) return "void";
+    if (!Number.isFinite(theirs) || !(answer.there + answer.back >= 0)) return "void";
     this.#answers = this.#answers.filter(({ at }) => received - at <= LASTS);
     let verdict = this.#judge(answer);
     if (verdict === "steps") {

@@ -71,5 +71,5 @@ export function readAsked(value) {
   const { size, quality, fps, bytes, interval_ms: ms } = /** @type {Record<string, unknown>} */ (value);
   const rate = Number(fps) || 0;
   const interval = Number(ms) || (rate > 0 ? 1000 / rate : 0);
-  return { size: String(size ?? ""), quality: Number(quality) || 0, fps: rate, bytes: Number(bytes) || 0, interval };
+  return { size: typeof size === "string" ? size : "", quality: Number(quality) || 0, fps: rate, bytes: Number(bytes) || 0, interval };
 }

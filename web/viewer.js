@@ -260,17 +260,17 @@ export class Viewer {
         this.#state = {
           live: control.live === true,
           reason: String(control.reason ?? ""),
-          since: at - Number(control.since_ms ?? 0),
+          since: at - (Number.isFinite(control.since_ms) ? Number(control.since_ms) : 0),
           room: String(control.room ?? this.#room),
           name: String(control.name ?? this.#name),
           asked: readAsked(control.asked),
           load: readLoad(control.load),
         };
         this.#meter.screen.announced(this.#state.asked?.interval ?? 0);
-        this.#tell();
+        // Told with the next numbers: however many states come, the page is drawn as often as ever.
         break;
       case "link":
-        this.#link = { bytes: Number(control.bytes) || 0, busy: Number(control.busy) || 0 };
+        this.#link = { bytes: Number(control.bytes) || 0, busy: Number.isFinite(control.busy) ? Number(control.busy) : 0 };
         break;
       case "bye":
         this.#refused = control.cause === "refused" ? String(control.reason ?? "refused") : "";
