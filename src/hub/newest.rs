@@ -112,9 +112,9 @@ impl Newest {
         }
     }
 
-    /// The newest, and of those the best.
+    /// The newest, and of those the best: the one with most bytes, for a small one may be of the highest quality.
     pub(super) fn best(&self) -> Option<&Arc<Picture>> {
-        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.quality))
+        self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.data.len()))
     }
 
     /// The picture for a viewer with this need: the newest of the rung nearest to it.

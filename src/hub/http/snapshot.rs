@@ -55,10 +55,11 @@ fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String
     let stream = shared.stream(key);
     let asked = now();
     let (_, patience) = stream.still(asked);
-    shared.poll(key).map_err(|refusal| refusal.to_string())?;
     let until = asked + patience;
     // In slices, so that a hub that stops need not wait for it.
     while now() < until && !shared.stopping.load(Ordering::Acquire) {
+        // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
+        shared.poll(key).map_err(|refusal| refusal.to_string())?;
         if let Some(picture) = stream.snapshot(asked, SLICE.min(until.since(now()))) {
             return Ok(picture);
         }
