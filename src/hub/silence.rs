@@ -40,6 +40,10 @@ pub(super) struct Silence {
     excused: bool,
     /// When the last picture came, since they are expected.
     last: Option<Micros>,
+    /// For how long somebody watched and no picture came, in earlier times: whoever comes and goes gives no grace anew.
+    waited: Duration,
+    /// The publisher has only begun, or a picture has come since its last excuse ended.
+    gave: bool,
     rhythm: Rhythm,
     silent: Option<Silent>,
 }
@@ -47,11 +51,14 @@ pub(super) struct Silence {
 impl Silence {
     /// Another publisher.
     pub(super) fn begin(&mut self, gives: Gives, now: Micros) {
-        *self = Self { gives, began: now, watched: self.watched, ..Self::default() };
+        *self = Self { gives, began: now, watched: self.watched, gave: true, ..Self::default() };
     }
 
     /// Somebody watches from now on, or nobody.
     pub(super) fn watched(&mut self, watched: bool, now: Micros) {
+        if let (Some(since), None) = (self.watched, self.last) {
+            self.waited += now.since(since.max(self.began));
+        }
         self.watched = watched.then_some(now);
         if let Gives::OnDemand { .. } = self.gives {
             self.last = None;
@@ -62,13 +69,17 @@ impl Silence {
     pub(super) fn told(&mut self, apart: Option<Duration>, excused: bool, now: Micros) {
         self.rhythm.announced(apart);
         if excused != std::mem::replace(&mut self.excused, excused) {
-            (self.began, self.silent) = (now, None);
-            self.last = None;
+            // Who has an excuse again and again, and gives no picture between, has one grace for all.
+            if !excused && std::mem::take(&mut self.gave) {
+                (self.began, self.waited) = (now, Duration::ZERO);
+            }
+            (self.silent, self.last) = (None, None);
         }
     }
 
     /// A picture came. Says whether the stream was silent until now.
     pub(super) fn came(&mut self, now: Micros) -> bool {
+        (self.waited, self.gave) = (Duration::ZERO, true);
         if self.expects().is_some()
             && let Some(last) = self.last.replace(now)
         {
@@ -107,7 +118,10 @@ impl Silence {
             (Some(last), None) if matches!(self.gives, Gives::OnDemand { .. }) => (last, last + OPENS),
             // A single picture, as one that was posted, may be all that there is to see.
             (Some(_), None) => return None,
-            (None, lost_after) => (since, since + lost_after.unwrap_or_default().max(OPENS)),
+            (None, lost_after) => {
+                let patience = lost_after.unwrap_or_default().max(OPENS);
+                (since, since + patience.saturating_sub(self.waited))
+            }
         })
     }
 }
@@ -261,5 +275,23 @@ mod tests {
         // That it goes on to say so proves nothing.
         bench.told(33, false);
         assert_eq!(bench.wait(100), Some(10_000));
+    }
+
+    #[test]
+    fn no_excuse_and_no_viewer_that_comes_again_makes_a_stream_live_that_gives_no_picture() {
+        let mut excuses = Bench::new(ON_DEMAND);
+        excuses.watched(true);
+        let mut viewers = Bench::new(ON_DEMAND);
+        let mut live = [0, 0];
+        for _ in 0..10 {
+            excuses.told(33, true);
+            excuses.told(33, false);
+            live[0] += u32::from(excuses.wait(8000).is_none());
+            viewers.watched(true);
+            live[1] += u32::from(viewers.wait(8000).is_none());
+            viewers.watched(false);
+            viewers.wait(300);
+        }
+        assert_eq!(live, [1, 1], "of ten times eight seconds");
     }
 }
