@@ -15,6 +15,8 @@ use crate::time::{Micros, now};
 /// Time to say what one wants before one gives way, from when one is heard; and while all threads are busy. Whoever has
 /// something to say says it with the first packet.
 const SAY: Patience = Patience { usual: Duration::from_millis(200), busy: Duration::from_millis(20) };
+/// Time to ask for more before one gives way: while all threads are busy, whoever has been answered does so at once.
+const SAY_MORE: Patience = Patience { usual: Duration::from_millis(200), busy: Duration::ZERO };
 /// Time to be answered before one gives way: to send a body, or to wait for a camera to open.
 const BE_ANSWERED: Patience = Patience { usual: Duration::from_secs(1), busy: Duration::from_millis(200) };
 /// How soon it is looked again whether somebody has to give way while all threads are busy.
@@ -89,6 +91,11 @@ impl Standing {
     /// It is heard from now on, for the first time or once more.
     pub(super) fn is_heard(&self) {
         self.door.pending().stay(self.serial, SAY, now());
+    }
+
+    /// It was answered, and may ask for more.
+    pub(super) fn is_heard_again(&self) {
+        self.door.pending().stay(self.serial, SAY_MORE, now());
     }
 
     /// It has said what it wants, and is being answered.

@@ -22,6 +22,10 @@ use crate::wire::websocket::{self, End, Message};
 
 /// Text messages are not part of the native protocol over WebSocket, so they are kept short.
 const MAX_TEXT: usize = 4096;
+/// After so many requests on one connection its thread rests, so that it does not take a processor from those who show
+/// pictures: 6400 requests a second are more than anybody needs.
+const REQUESTS: u64 = 64;
+const REST: Duration = Duration::from_millis(10);
 
 /// Someone who has said what they want.
 pub(super) struct Guest {
@@ -110,7 +114,10 @@ impl Newcomer<'_> {
     }
 
     fn hear_http(&self, mut patient: Patient<'_>, mut bytes: Vec<u8>) -> Heard {
-        loop {
+        for request in 1_u64.. {
+            if request.is_multiple_of(REQUESTS) {
+                std::thread::sleep(REST);
+            }
             let Some(exchange) = Exchange::read(patient, bytes, self.shared)? else { return Ok(None) };
             self.standing.is_answered();
             match http::serve(exchange)? {
@@ -118,7 +125,7 @@ impl Newcomer<'_> {
                 Served::Again(again, rest) => {
                     (patient, bytes) = (again, rest);
                     patient.extend(self.shared.config.handshake);
-                    self.standing.is_heard();
+                    self.standing.is_heard_again();
                 }
                 Served::Guest(guest) => {
                     let http::Guest { framing, wish, hello, early } = *guest;
@@ -127,6 +134,7 @@ impl Newcomer<'_> {
                 Served::Native(patient, early) => return self.hear_websocket(patient, early),
             }
         }
+        Ok(None)
     }
 
     /// Who this is, from its first packet.
