@@ -48,6 +48,9 @@ pub enum Broken {
     /// Control messages pile up: the other side does not read.
     #[error("the other side does not read")]
     Stuck,
+    /// The other side reads, and so slowly that one picture took longer than it may.
+    #[error("a picture took longer than {} s", .0.as_secs())]
+    Slow(Duration),
 }
 
 /// How far a message got.

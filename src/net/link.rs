@@ -202,7 +202,7 @@ impl From<Broken> for Outcome {
                 "a web server".into()
             }
             Broken::Closed => "connection closed by the hub".into(),
-            Broken::Stuck => "the hub does not answer".into(),
+            Broken::Stuck | Broken::Slow(_) => "the hub does not answer".into(),
             other => format!("connection lost: {other}"),
         })
     }

@@ -511,8 +511,9 @@ impl Peer {
             return Err(Broken::Stuck);
         }
         // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
-        if self.connection.sends_picture() && now.since(self.given) > SLOWEST * stuck_after {
-            return Err(Broken::Stuck);
+        let deadline = SLOWEST * stuck_after;
+        if self.connection.sends_picture() && now.since(self.given) > deadline {
+            return Err(Broken::Slow(deadline));
         }
         if self.bare && now.since(self.progress) > BARE_SILENCE {
             return Err(Broken::Stuck);
@@ -562,6 +563,7 @@ impl Peer {
             && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
         {
             self.connection.send_picture(&picture, None, Duration::ZERO)?;
+            (self.progress, self.given) = (now, now);
         }
         if let Role::Member(member) = &mut self.role
             && member.due(now)
@@ -595,7 +597,7 @@ impl Peer {
 
     /// The connection is over: sums, and the line about it.
     pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
-        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Full(_));
+        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Slow(_) | Broken::Full(_));
         self.metrics.errors += u64::from(broken);
         self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
