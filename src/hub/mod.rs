@@ -77,6 +77,9 @@ pub struct HubConfig {
     pub handshake: Duration,
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
     pub stuck_after: Duration,
+    /// How long a publisher may take to answer when another one asks for its name. Who asks waits twice as long at most.
+    /// Default 2 s.
+    pub answers_within: Duration,
     /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
     /// but the hub's own and those of this machine.
     pub allow_origin: Vec<String>,
@@ -105,6 +108,7 @@ impl Default for HubConfig {
             max_memory: 256 << 20,
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
+            answers_within: Duration::from_secs(2),
             allow_origin: Vec::new(),
             public_url: Vec::new(),
             edge_times: EdgeTimes::default(),

@@ -529,6 +529,27 @@ mod tests {
     }
 
     #[test]
+    fn of_large_messages_a_turn_takes_a_mebibyte_and_the_read_that_went_beyond() {
+        let (mut connection, mut far) = pair(Framing::Native(Box::new(Deframer::new(1 << 20))));
+        let mut packet = control_packet(&Control::Ping { time: 7 });
+        packet.resize(60_000, b' ');
+        let one = [&prefix(packet.len())[..], &packet].concat();
+        let sent = std::thread::spawn(move || far.write_all(&one.repeat(300)));
+        let (mut heard, mut scratch) = (0, vec![0; 256 * 1024]);
+        while heard < 300 {
+            let before = connection.bytes_in;
+            let read = connection.read(&mut scratch, &mut |_| {
+                heard += 1;
+                Ok(())
+            });
+            let took = connection.bytes_in - before;
+            assert!(took <= (1 << 20) + 256 * 1024, "{took} bytes in one turn");
+            read.unwrap();
+        }
+        sent.join().unwrap().unwrap();
+    }
+
+    #[test]
     fn of_many_pings_only_the_newest_of_a_turn_is_answered() {
         let (mut connection, mut far) = pair(websocket());
         let many = 5000;

@@ -4,9 +4,10 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streamflow::frame::Picture;
+use streamflow::hub::Hub;
 use streamflow::time::now;
 use streamflow::wire::control::{Cause, Control};
 use streamflow::wire::framing::prefix;
@@ -34,7 +35,14 @@ const ROWS: &[Row] = &[
         "time without a byte taken",
         &[delivery::stuck_viewers_are_dropped_and_hurt_nobody, who_takes_a_picture_byte_by_byte_is_closed],
     ),
-    ("publishers that wait", &[of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it]),
+    (
+        "publishers that wait",
+        &[
+            of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it,
+            eight_may_wait_for_a_name_and_the_others_are_refused_at_once,
+            on_one_loop_64_may_wait_for_names_and_the_others_are_refused_at_once,
+        ],
+    ),
     ("streams of one address, published", &[one_posted_stream_too_many_of_an_address_is_answered_429]),
     (
         "viewers, publishers",
@@ -249,6 +257,7 @@ fn of_many_pings_at_once_few_are_answered_and_the_last_one_is() {
                 [&prefix(ping.len())[..], &ping].concat()
             })
             .collect();
+        let begun = Instant::now();
         viewer.bytes(&pings);
         let mut answers = 0;
         loop {
@@ -260,6 +269,9 @@ fn of_many_pings_at_once_few_are_answered_and_the_last_one_is() {
             }
         }
         assert!(answers < MANY / 10, "{answers} answers to {MANY} pings");
+        // Between two turns of 256 it rests for 10 ms. A slow machine takes longer, never less.
+        let (turns, took) = (MANY.div_ceil(256), begun.elapsed());
+        assert!(took >= Duration::from_millis(10 * (turns - 1)), "{MANY} pings were read in {took:?}");
     });
 }
 
@@ -304,6 +316,90 @@ fn of_many_who_ask_for_a_silent_name_each_is_answered_and_one_has_it() {
         }
         assert!(has >= 1, "nobody has the name");
         assert_eq!(silent.bye().0, Cause::Timeout);
+    });
+}
+
+/// A hub of one loop, where a publisher that says nothing is waited for longer than any test takes.
+fn patient_hub() -> Hub {
+    hub_with(|config| {
+        config.threads = 1;
+        config.answers_within = Duration::from_secs(3600);
+        config.edge_times.dead_after = Duration::from_secs(3600);
+    })
+}
+
+/// Who publishes under a name, and reads and says nothing any more.
+fn deaf(hub: &Hub, name: &str) -> Peer {
+    let mut peer = Peer::connect(hub.address());
+    let request = format!(
+        "GET /ws/main/{name} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    );
+    peer.bytes(request.as_bytes());
+    peer.bytes(&websocket::binary(End::Client, &[&jpeg(9)]));
+    until("it publishes", || hub.streams(None).iter().any(|stream| stream.name == name && stream.live));
+    peer
+}
+
+/// Those who ask for these names, so many for each.
+fn askers(hub: &Hub, names: &[String], each: usize) -> Vec<Peer> {
+    // Whoever was heard a moment ago is not asked whether it lives.
+    std::thread::sleep(Duration::from_millis(500));
+    let ask = |name: &String| {
+        let mut peer = Peer::connect(hub.address());
+        peer.say(&Control::Hello(publishes(name)));
+        peer
+    };
+    names.iter().flat_map(|name| (0..each).map(move |_| ask(name))).collect()
+}
+
+/// Takes those out that have an answer by now, and counts the refused ones among them.
+fn refused(asking: &mut Vec<Peer>) -> usize {
+    let answered = asking.extract_if(.., |peer| {
+        peer.socket.set_nonblocking(true).unwrap();
+        let answered = peer.socket.peek(&mut [0]).is_ok();
+        peer.socket.set_nonblocking(false).unwrap();
+        answered
+    });
+    answered
+        .map(|mut peer| peer.control())
+        .filter(|answer| matches!(answer, Control::Bye { cause: Cause::Refused, .. }))
+        .count()
+}
+
+#[test]
+fn eight_may_wait_for_a_name_and_the_others_are_refused_at_once() {
+    limited(|| {
+        let hub = patient_hub();
+        let silent = deaf(&hub, "door");
+        let mut asking = askers(&hub, &["door".into()], 20);
+        let mut gone = 0;
+        until("the others are refused", || {
+            gone += refused(&mut asking);
+            gone >= 12
+        });
+        // Those who wait have it in turn.
+        drop(silent);
+        until("one has it", || {
+            let (before, no) = (asking.len(), refused(&mut asking));
+            before > asking.len() + no
+        });
+    });
+}
+
+#[test]
+fn on_one_loop_64_may_wait_for_names_and_the_others_are_refused_at_once() {
+    limited(|| {
+        let hub = patient_hub();
+        let names: Vec<String> = (0..9).map(|n| format!("door{n}")).collect();
+        let _silent: Vec<Peer> = names.iter().map(|name| deaf(&hub, name)).collect();
+        // No name has too many.
+        let mut asking = askers(&hub, &names, 8);
+        let mut gone = 0;
+        until("the others are refused", || {
+            gone += refused(&mut asking);
+            gone >= 8
+        });
     });
 }
 

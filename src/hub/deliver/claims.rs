@@ -15,9 +15,8 @@ use crate::room::{ConnectionId, Refusal, StreamKey};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
-/// How long a publisher may take to answer when another one asks for its name.
-const ANSWERS: Duration = Duration::from_secs(2);
-/// And when the other one is very likely the same: it comes from the same address and shows the same stored number.
+/// How long a publisher may take to answer at most when the other one is very likely the same: it comes from the same address
+/// and shows the same stored number.
 const SAME_ANSWERS: Duration = Duration::from_millis(500);
 /// Whoever was heard so short a time ago is not pinged. So nobody is pinged more often than that by those who ask.
 const LATELY: Duration = Duration::from_millis(200);
@@ -26,8 +25,6 @@ const QUIET: Duration = Duration::from_secs(20);
 /// Those who wait for one name, and on one loop, at most; more are refused at once.
 const MOST_OF_NAME: usize = 8;
 const MOST_OF_LOOP: usize = 64;
-/// How long one waits at most, whatever becomes of the loop that is to answer.
-const WAITS: Duration = Duration::from_secs(4);
 
 /// Who asks for a name that is taken.
 #[derive(Clone, Copy, Debug)]
@@ -85,7 +82,9 @@ impl Loop {
         {
             return false;
         }
-        peer.claim = Some(Box::new(Claim { key, instance, until: now() + WAITS, over: false }));
+        // However long the loop takes that is to answer.
+        let until = now() + 2 * self.shared.config.answers_within;
+        peer.claim = Some(Box::new(Claim { key, instance, until, over: false }));
         let asker = Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publisher };
         self.shared.challenge(refusal, Some(asker));
         true
@@ -104,7 +103,8 @@ impl Loop {
                 && asker.publisher == peer.publisher
                 && asker.address == peer.address.ip().to_canonical()
         });
-        let until = at + if same { SAME_ANSWERS } else { ANSWERS };
+        let within = self.shared.config.answers_within;
+        let until = at + if same { SAME_ANSWERS.min(within) } else { within };
         let lively = if peer.can_be_asked() { LATELY } else { QUIET };
         if peer.challenge.is_none() && peer.silence(at) < lively {
             return self.answer(id, false);
