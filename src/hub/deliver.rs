@@ -78,6 +78,7 @@ struct Loop {
     judged: Micros,
     busy: Option<u8>,
     next_tick: Micros,
+    next_look: Micros,
     next_summary: Micros,
 }
 
@@ -101,6 +102,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         judged: start,
         busy: None,
         next_tick: start,
+        next_look: start,
         next_summary: start + tick::SUMMARY,
     };
     this.serve_for_good();

@@ -285,8 +285,12 @@ impl Shared {
         self.serial.fetch_add(1, Ordering::Relaxed) << 8 | id & 0xff
     }
 
+    fn index_of(&self, id: ConnectionId) -> usize {
+        usize::try_from(id & 0xff).unwrap_or(0) % self.loops.len()
+    }
+
     fn loop_of(&self, id: ConnectionId) -> &Handle {
-        &self.loops[usize::try_from(id & 0xff).unwrap_or(0) % self.loops.len()]
+        &self.loops[self.index_of(id)]
     }
 
     /// Lets the rules decide, and passes what follows on to the loops, in one order for all.

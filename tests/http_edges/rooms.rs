@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tungstenite::Message;
 
 use crate::support::http::{Http, get};
-use crate::support::{at, fine_source, hub, limited, next_picture, publisher, until, viewer};
+use crate::support::{Peer, at, fine_source, hub, hub_with, limited, next_picture, publisher, until, viewer, views};
 use crate::{jpeg, next, open, picture_of, say, viewer_of, wait};
 
 #[test]
@@ -114,5 +114,23 @@ fn who_watches_in_a_room_is_counted_like_every_viewer() {
         assert!(one["sent"].as_u64() >= viewer["pictures"].as_u64());
         bob.close(None).unwrap();
         until("gone", || numbers()["per_viewer"] == json!([]));
+    });
+}
+
+#[test]
+fn a_stream_that_there_was_no_place_for_is_shown_when_a_place_is_free() {
+    limited(|| {
+        // Two people, what one of them sees of the camera, and a viewer.
+        let hub = hub_with(|config| config.max_viewers = 4);
+        let mut ann = open(hub.address(), "/ws/main/ann");
+        wait(&mut ann, "user_list");
+        let viewer = Peer::join(hub.address(), views("other"));
+        let _camera = publisher(at(&hub), "door", fine_source());
+        assert_eq!(wait(&mut ann, "video_frame")["user_name"], "door");
+        let mut bob = open(hub.address(), "/ws/main/bob");
+        wait(&mut bob, "user_list");
+        until("the hub is full", || hub.counts() == (1, 2));
+        drop(viewer);
+        assert_eq!(wait(&mut bob, "video_frame")["user_name"], "door");
     });
 }

@@ -11,6 +11,8 @@ use crate::time::{Micros, now};
 const TICK: Duration = Duration::from_millis(100);
 /// A loop whose look is so late was kept from working: less than any stream may be silent for.
 const STOOD_STILL: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is a place for what is not shown for want of one.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often sums are logged.
 pub(super) const SUMMARY: Duration = Duration::from_secs(30);
 
@@ -44,6 +46,10 @@ impl Loop {
             self.remove(token, &why);
         }
         self.judge_claims(at);
+        if at >= self.next_look {
+            self.next_look = at + LOOK_AGAIN;
+            self.shared.crowd_looks_again(self.index);
+        }
         if self.index == 0 {
             self.shared.sweep_guests(at);
             self.shared.judge_guests(at);

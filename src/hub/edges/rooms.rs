@@ -1,7 +1,7 @@
 //! Rooms: WebSocket `/ws/{room_id}/{user_name}`. Who is in a room hears and sees all others in it, over one connection:
 //! each sees the streams of the room as views of its own, beside the one that it publishes itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::io;
 use std::net::IpAddr;
@@ -37,6 +37,8 @@ struct Member {
     /// What it sees: the stream's name, the view's own identity, and its place among those of the address: one picture for
     /// one view costs what it costs for one viewer.
     views: HashMap<String, (ConnectionId, Place)>,
+    /// Names of the streams that are published and that it does not see for want of a place.
+    unseen: BTreeSet<String>,
 }
 
 /// WebSocket `/ws/{room_id}/{user_name}`.
@@ -96,7 +98,14 @@ impl Shared {
         if members.len() >= MAX_MEMBERS {
             return Err(format!("a room takes {MAX_MEMBERS} people"));
         }
-        let member = Member { id, called: called.into(), name: key.name.clone(), ip, views: HashMap::new() };
+        let member = Member {
+            id,
+            called: called.into(),
+            name: key.name.clone(),
+            ip,
+            views: HashMap::new(),
+            unseen: BTreeSet::new(),
+        };
         members.push(member);
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
@@ -145,27 +154,59 @@ impl Shared {
             return;
         }
         for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
+            member.unseen.remove(&key.name);
             if let Some((view, _)) = member.views.remove(&key.name) {
                 self.drop_view(member.id, view);
             }
         }
     }
 
+    /// Tries again to show what was not shown for want of a place, to the members of one loop. A place may become free anywhere,
+    /// so it is looked for by the clock; a member that gets none is asked for once.
+    pub(in crate::hub) fn crowd_looks_again(&self, index: usize) {
+        for (room, members) in &mut self.crowd().0 {
+            for at in 0..members.len() {
+                if self.index_of(members[at].id) != index {
+                    continue;
+                }
+                while let Some(name) = members[at].unseen.first() {
+                    let key = StreamKey::new(room, name);
+                    let opening = opening(members, &key);
+                    if !self.give_view(&mut members[at], &key, &opening) {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
     /// Gives every member a view of a stream that is not its own and that it does not have yet.
     fn show(&self, members: &mut [Member], key: &StreamKey) {
-        let called = members.iter().find(|m| m.name == key.name).map_or(&key.name, |m| &m.called).clone();
-        let opening: Arc<str> = json!(called).to_string().into();
+        let opening = opening(members, key);
         for member in members.iter_mut().filter(|m| m.name != key.name && !m.views.contains_key(&key.name)) {
-            // A hub that is full shows less, and so does one to an address that has its share.
-            let Some(place) = self.addresses.place(member.ip) else { continue };
+            self.give_view(member, key, &opening);
+        }
+    }
+
+    /// Gives a member a view, or notes that there is no place for it: a hub that is full shows less, and so does one to an
+    /// address that has its share.
+    fn give_view(&self, member: &mut Member, key: &StreamKey, opening: &Arc<str>) -> bool {
+        let seen = self.addresses.place(member.ip).and_then(|place| {
             let view = self.id_beside(member.id);
             self.loop_of(member.id).command(Command::View(member.id, view, opening.clone()));
             if self.decide(|rooms| rooms.watch(view, key, now())).is_ok() {
-                member.views.insert(key.name.clone(), (view, place));
-            } else {
-                self.loop_of(member.id).command(Command::Unview(member.id, view));
+                return Some((view, place));
             }
-        }
+            self.loop_of(member.id).command(Command::Unview(member.id, view));
+            None
+        });
+        let Some(seen) = seen else {
+            member.unseen.insert(key.name.clone());
+            return false;
+        };
+        member.unseen.remove(&key.name);
+        member.views.insert(key.name.clone(), seen);
+        true
     }
 
     fn drop_views(&self, member: &Member) {
@@ -178,6 +219,12 @@ impl Shared {
         self.loop_of(member).command(Command::Unview(member, view));
         let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(view, "", now())));
     }
+}
+
+/// Whose a stream is, as JSON.
+fn opening(members: &[Member], key: &StreamKey) -> Arc<str> {
+    let called = members.iter().find(|m| m.name == key.name).map_or(&key.name, |m| &m.called);
+    json!(called).to_string().into()
 }
 
 fn tell(shared: &Shared, members: &[Member], but: Option<ConnectionId>, text: &str) {
