@@ -534,7 +534,8 @@ mod tests {
         let mut packet = control_packet(&Control::Ping { time: 7 });
         packet.resize(60_000, b' ');
         let one = [&prefix(packet.len())[..], &packet].concat();
-        let sent = std::thread::spawn(move || far.write_all(&one.repeat(300)));
+        // It stays open until all is heard: an end is an end of the connection.
+        let sent = std::thread::spawn(move || far.write_all(&one.repeat(300)).map(|()| far));
         let (mut heard, mut scratch) = (0, vec![0; 256 * 1024]);
         while heard < 300 {
             let before = connection.bytes_in;
@@ -546,7 +547,7 @@ mod tests {
             assert!(took <= (1 << 20) + 256 * 1024, "{took} bytes in one turn");
             read.unwrap();
         }
-        sent.join().unwrap().unwrap();
+        drop(sent.join().unwrap().unwrap());
     }
 
     #[test]
