@@ -11,13 +11,21 @@
 /// own cost a fault each when they are first written.
 const LONG: i32 = 1 << 20;
 
-/// Lets what is freed go back to the system, on systems with glibc. Others do so anyway.
+/// Heaps that threads allocate from, at most. Each keeps up to [`LONG`] of what is freed, and glibc makes eight a core, as soon
+/// as so many threads live at once: a flood of requests is enough. Delivery has four threads, which come first and so have
+/// heaps of their own.
+const HEAPS: i32 = 8;
+
+/// Lets what is freed go back to the system, on systems with glibc. Others do so anyway. To be called before other threads
+/// are there.
 pub fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    for parameter in [libc::M_MMAP_THRESHOLD, libc::M_TRIM_THRESHOLD] {
+    for (parameter, value) in
+        [(libc::M_MMAP_THRESHOLD, LONG), (libc::M_TRIM_THRESHOLD, LONG), (libc::M_ARENA_MAX, HEAPS)]
+    {
         // SAFETY: `mallopt` takes two numbers and the allocator's own lock. It fails only for values that it does not
         // know, and then nothing changes.
-        unsafe { libc::mallopt(parameter, LONG) };
+        unsafe { libc::mallopt(parameter, value) };
     }
 }
 
