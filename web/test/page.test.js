@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -49,8 +50,9 @@ async function until(what, is, limit = 20_000) {
   }
 }
 
-async function open(hash, options = {}) {
+async function open(hash, options = {}, prepare = () => {}) {
   const page = await browser.newPage({ viewport: { width: 1100, height: 720 }, ...options });
+  await page.addInitScript(prepare);
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(address + hash);
@@ -154,6 +156,80 @@ test("a hub that restarts is found again, and meanwhile the page says so", async
   await startHub();
   await until("pictures again", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"
     && globalThis.streamflow.report.fps > 5), 30_000);
+  await page.close();
+});
+
+test("whoever waits for a stream sees its last picture as one of another time", async () => {
+  const sender = start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "gone", "--quiet");
+  const { page } = await open("#/main/gone");
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"));
+  await stop(sender);
+  await until("it is lost", () => page.evaluate(() => globalThis.streamflow.report?.state === "lost"));
+  await stop(hub);
+  await startHub();
+  await until("it waits", () => page.evaluate(() => globalThis.streamflow.report?.state === "waiting"));
+  assert.match(await page.locator("#notice").textContent(), /^waiting for main\/gone\nthe picture is .+ old$/);
+  assert.match(await page.locator("#picture canvas").evaluate((canvas) => getComputedStyle(canvas).filter), /grayscale\(1\)/);
+  await page.close();
+});
+
+test("a name out of a link cannot act", async () => {
+  const { page, errors } = await open("#/ma%0Ain/%E2%80%AEdoor");
+  assert.equal(await page.locator("#name").textContent(), "\\u{202e}door");
+  assert.equal(await page.locator("#room").textContent(), "ma\\u{a}in");
+  assert.equal(await page.title(), "\\u{202e}door · StreamFlow");
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("the time that the machine slept counts", async () => {
+  const sender = start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "still", "--quiet");
+  const { page } = await open("#/main/still", {}, () => {
+    // The worker's clock cannot be reached from here.
+    delete globalThis.Worker;
+    const wall = Date.now;
+    globalThis.slept = 0;
+    Date.now = () => wall() + globalThis.slept;
+  });
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"));
+  sender.kill("SIGSTOP");
+  await until("it stands still", () => page.evaluate(() => globalThis.streamflow.report?.state !== "live"));
+  await page.evaluate(() => (globalThis.slept = 3_600_000));
+  await until("it is an hour old", () => page.evaluate(() => globalThis.streamflow.report?.pictureAge > 3_600_000));
+  sender.kill("SIGCONT");
+  await until("it is young again", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"
+    && globalThis.streamflow.report.age < 10_000), 30_000);
+  await stop(sender);
+  await page.close();
+});
+
+test("a picture that never is decoded is said, and what is saved is the one on the canvas", async () => {
+  const { page } = await open("#/main/door", {}, () => {
+    delete globalThis.Worker;
+    const decode = globalThis.createImageBitmap;
+    globalThis.createImageBitmap = (...args) => (globalThis.hangs ? new Promise(() => {}) : decode(...args));
+  });
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 5));
+  await page.evaluate(() => (globalThis.hangs = true));
+  await until("it says so", () => page.evaluate(() => /takes longer than 2 s to decode/.test(globalThis.streamflow.report.detail)));
+  const [download] = await Promise.all([page.waitForEvent("download"), page.keyboard.press("s")]);
+  const saved = await page.evaluate(async (bytes) => {
+    const image = new Image();
+    image.src = `data:image/jpeg;base64,${bytes}`;
+    await image.decode();
+    const copy = document.createElement("canvas");
+    [copy.width, copy.height] = [image.width, image.height];
+    copy.getContext("2d").drawImage(image, 0, 0);
+    const shown = document.querySelector("#picture canvas");
+    const on = globalThis.stamp().number;
+    shown.replaceWith(copy);
+    const in_ = globalThis.stamp().number;
+    copy.replaceWith(shown);
+    return [on, in_];
+  }, (await readFile(await download.path())).toString("base64"));
+  assert.equal(saved[1], saved[0]);
+  await page.evaluate(() => (globalThis.hangs = false));
+  await until("pictures again", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"));
   await page.close();
 });
 
