@@ -29,10 +29,13 @@ impl Rhythm {
             self.gaps.pop_front();
         }
         self.gaps.push_back(now.since(last));
-        let mut sorted: Vec<_> = self.gaps.iter().copied().collect();
-        sorted.sort_unstable();
+        let two = |(first, second): (Duration, Duration), gap: &Duration| match *gap {
+            gap if gap > first => (gap, first),
+            gap => (first, second.max(gap)),
+        };
+        let (first, second) = self.gaps.iter().fold(Default::default(), two);
         // The longest of a few: too long is no lie, too short is one.
-        let longest = sorted[sorted.len() - if sorted.len() < 4 { 1 } else { 2 }];
+        let longest = if self.gaps.len() < 4 { first } else { second };
         // It goes down by much or not at all, so that viewers are not told anew every second.
         if self.announced.is_none_or(|announced| longest > announced || 2 * longest < announced) {
             self.announced = Some(longest);
