@@ -409,7 +409,8 @@ impl<U: LinkUser> Runner<U> {
             if left.is_zero() {
                 return Ok(());
             }
-            let wait = if drained != Drained::Yes { Duration::ZERO } else { wake_at.since(now()).min(left) };
+            let at = now();
+            let wait = drained.reads_at(at).map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(at).min(left);
             let _ = self.poll.poll(&mut events, Some(wait));
         }
     }

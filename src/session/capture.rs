@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Session;
+use super::clock::signed;
 use super::watch::Watch;
 use crate::frame::Picture;
 use crate::time::{Micros, micros};
@@ -32,10 +33,6 @@ pub(super) struct Newest {
     known: Captured,
 }
 
-fn signed(span: Duration) -> i64 {
-    i64::try_from(micros(span)).unwrap_or(i64::MAX)
-}
-
 impl Session {
     /// A picture came, all of it at `received`: restates its capture time in our clock, and says in it how well that is
     /// known. `spent` is the time that is known to have passed between capture and sending.
@@ -48,7 +45,7 @@ impl Session {
         if let (Some(age), Some(error), Some(watch)) =
             (self.age(told.at, received), self.clock.error(), &mut self.watch)
         {
-            watch.picture(age.saturating_sub(signed(spent)), signed(error), received);
+            watch.picture(age.saturating_sub(signed(micros(spent))), signed(micros(error)), received);
         }
         let known = self.captured(told, spent, received);
         self.newest = (known.estimated || known.arrival).then_some(Newest { told, spent, received, known });

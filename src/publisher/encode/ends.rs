@@ -32,9 +32,7 @@ impl Ends {
     ) -> Self {
         Self { frames, spent, pictures, waker, sequence: AtomicU32::new(0), watch: Watch::new(TOO_LONG) }
     }
-}
 
-impl Ends {
     /// Looks at the thread that encodes; the number of the one that is to take its place. Viewers are told why they have no
     /// picture, until one was encoded.
     pub(super) fn look(&self, shared: &Shared, now: Micros) -> Option<u64> {
