@@ -226,6 +226,16 @@ mod tests {
     }
 
     #[test]
+    fn who_has_been_answered_gives_way_at_once_while_all_are_busy() {
+        let mut pending = Pending::default();
+        let serials = ["asks again and again", "comes"].map(|who| pending.stand(who));
+        pending.stay(serials[1], SAY, at(0));
+        // However often it asks.
+        pending.stay(serials[0], SAY_MORE, at(15));
+        assert_eq!(pending.give_way(1, true, at(15)), ["asks again and again"]);
+    }
+
+    #[test]
     fn who_is_being_answered_has_longer_and_who_went_in_gives_way_to_nobody() {
         let mut pending = Pending::default();
         let serials = ["posts", "goes in", "says nothing"].map(|who| pending.stand(who));

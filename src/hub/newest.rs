@@ -243,10 +243,16 @@ mod tests {
             bench.put(sequence, 0, 50);
         }
         assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((1, 25)), Some((19, 50))));
+        assert!(bench.0.has_size(RECORDER));
+        // None is encoded: what there is has another size.
+        bench.0.supplied(&[Some(Rung::from(WHOLE)), None]);
+        bench.put(19, 0, 50);
+        assert!(!bench.0.has_size(RECORDER) && bench.0.has_size(WHOLE));
         // The uplink is fast again, so one does for both.
         bench.0.supplied(&[Some(Rung::FULL), None]);
         bench.put(20, 0, 80);
         assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((20, 80)), Some((20, 80))));
+        assert!(bench.0.has_size(RECORDER));
     }
 
     #[test]

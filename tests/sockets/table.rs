@@ -56,7 +56,10 @@ const ROWS: &[Row] = &[
         ],
     ),
     ("memory for messages", &[memory::an_honest_picture_passes_while_others_hoard_what_they_do_not_finish]),
-    ("messages of one connection before", &[of_many_pings_at_once_few_are_answered_and_the_last_one_is]),
+    (
+        "messages of one connection before",
+        &[of_many_pings_at_once_few_are_answered_and_the_last_one_is, many_requests_of_one_connection_take_turns],
+    ),
     ("requests (`subscribe`, `list`, `state`)", &[one_request_after_the_other_without_end_is_refused]),
 ];
 
@@ -242,6 +245,21 @@ fn one_connection_too_many_of_an_address_is_closed() {
             let _ = third.socket.write_all(&[&prefix(hello.len())[..], &hello].concat());
             matches!(third.socket.read(&mut [0; 8]), Ok(8))
         });
+    });
+}
+
+#[test]
+fn many_requests_of_one_connection_take_turns() {
+    limited(|| {
+        let hub = hub();
+        let mut http = Http::connect(hub.address());
+        const MANY: u64 = 640;
+        let begun = Instant::now();
+        http.send(b"GET /health HTTP/1.1\r\nHost: hub\r\n\r\n".repeat(MANY as usize).as_slice());
+        (0..MANY).for_each(|_| assert_eq!(http.answer().status, 200));
+        // Before every 64th it rests for 10 ms. A slow machine takes longer, never less.
+        let took = begun.elapsed();
+        assert!(took >= Duration::from_millis(10 * MANY / 64), "{MANY} requests were answered in {took:?}");
     });
 }
 
