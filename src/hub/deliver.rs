@@ -14,7 +14,7 @@ mod restart;
 mod tick;
 mod turns;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,6 +62,8 @@ struct Loop {
     peers: Slab<Peer>,
     tokens: HashMap<ConnectionId, usize>,
     audiences: BTreeMap<u64, Audience>,
+    /// What is to be done, out of the inbox.
+    commands: VecDeque<Command>,
     /// Streams with a picture that this loop has not given out yet.
     fresh: Vec<Arc<Stream>>,
     /// Connections with more to read than one turn took.
@@ -92,6 +94,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         peers: Slab::new(),
         tokens: HashMap::new(),
         audiences: BTreeMap::new(),
+        commands: VecDeque::new(),
         fresh: Vec::new(),
         turns: Turns::default(),
         gave: start,
@@ -149,7 +152,7 @@ impl Loop {
     }
 
     fn wait(&self) -> Option<Duration> {
-        if !self.fresh.is_empty() {
+        if !self.fresh.is_empty() || !self.commands.is_empty() {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
@@ -195,7 +198,8 @@ impl Loop {
     fn take_inbox(&mut self) {
         let inbox = self.handle().take();
         self.fresh.extend(inbox.fresh);
-        for command in inbox.commands {
+        self.commands.extend(inbox.commands);
+        while let Some(command) = self.commands.pop_front() {
             match command {
                 Command::Adopt(newcomer) => self.adopt(*newcomer),
                 Command::Tell(id, control) => self.with(id, |peer| peer.tell(&control)),

@@ -85,11 +85,11 @@ impl Handle {
         self.wake();
     }
 
-    /// The loop has lost all that it had: only who waits to be adopted is left.
-    pub(super) fn count_anew(&self) {
+    /// The loop has lost all that it had: only who waits to be adopted is left, here and so many that it has taken out.
+    pub(super) fn count_anew(&self, taken: usize) {
         let inbox = self.inbox();
         let waiting = inbox.commands.iter().filter(|command| matches!(command, Command::Adopt(_))).count();
-        self.connections.store(waiting, Ordering::Relaxed);
+        self.connections.store(waiting + taken, Ordering::Relaxed);
     }
 
     /// When the loop is gone: lets go whoever was admitted meanwhile.

@@ -6,8 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Loop;
 use super::turns::Turns;
+use super::{Command, Loop};
 use crate::net::connection::Broken;
 use crate::room::ConnectionId;
 use crate::time::now;
@@ -46,7 +46,9 @@ impl Loop {
             audience.tokens.iter().for_each(|_| audience.stream.remove_viewer(self.index));
             self.shared.need(&audience.stream, self.index, Vec::new());
         }
-        self.handle().count_anew();
+        // Who came meanwhile has nothing to do with it; all else was for the connections that are gone.
+        self.commands.retain(|command| matches!(command, Command::Adopt(_)));
+        self.handle().count_anew(self.commands.len());
         self.tokens.clear();
         self.fresh.clear();
         self.turns = Turns::default();
@@ -71,7 +73,6 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::hub::deliver::Command;
     use crate::hub::{Hub, HubConfig};
     use crate::wire::control::Control;
     use crate::wire::framing::prefix;
