@@ -26,6 +26,8 @@ const EARLY_EVERY: Duration = Duration::from_millis(100);
 /// Waits between pings while the other clock is not known well, in milliseconds. All are different, so that pictures at
 /// some rate do not always go before the answer.
 const CLOCK_EVERY: [u64; 7] = [37, 61, 43, 89, 53, 71, 47];
+/// So many at once tell whether a clock is slewed.
+const CREEP_PINGS: usize = 3;
 /// Pings after which that is a difficult path, and one after which nobody hurries any more.
 const MANY_PINGS: usize = 60;
 const TOO_MANY_PINGS: usize = 100;
@@ -58,6 +60,8 @@ pub struct Session {
     pinged: Micros,
     /// Pings since the session began, or since the other clock was set.
     pings: usize,
+    /// Pings that are to follow quickly, for the other clock may be slewed.
+    quick: usize,
 }
 
 impl Session {
@@ -73,6 +77,7 @@ impl Session {
             next_ping: now,
             pinged: Micros(0),
             pings: 0,
+            quick: 0,
         }
     }
 
@@ -116,7 +121,10 @@ impl Session {
             }
             Verdict::Agrees => watch.confirmed(sent, now),
             Verdict::AgreesOneWay => watch.confirmed_one_way(sent, now),
-            Verdict::Slow | Verdict::Void => {}
+            Verdict::Creeps if self.quick == 0 => {
+                (self.quick, self.next_ping) = (CREEP_PINGS, now);
+            }
+            Verdict::Creeps | Verdict::Slow | Verdict::Void => {}
         }
     }
 
@@ -135,6 +143,7 @@ impl Session {
         }
         self.pinged = now;
         if now >= self.next_ping {
+            self.quick = self.quick.saturating_sub(1);
             self.next_ping = now + self.pause();
             self.pings += 1;
         }
@@ -143,6 +152,9 @@ impl Session {
 
     /// From a ping to the next.
     fn pause(&self) -> Duration {
+        if self.quick > 0 {
+            return Duration::from_millis(CLOCK_EVERY[self.quick % CLOCK_EVERY.len()]);
+        }
         if self.watch.is_none() || self.clock.is_sure() && self.pings >= EARLY_PINGS - 1 {
             return if self.pings + 1 < EARLY_PINGS { EARLY_EVERY } else { PING_EVERY };
         }

@@ -15,6 +15,8 @@ const NEAR = 3;
 const AGREE = 3;
 /** An answer whose two bounds are as near as this to their middle proves the clock, whatever the path. */
 const PROVEN = 2;
+/** An answer that won so much on one way and lost as much on the other is of a clock that is slewed, or chance. */
+const CREEP = 1;
 /** What all have agreed on was wrong if one answer alone betters it by so much. */
 const STEP = 4;
 
@@ -25,8 +27,9 @@ const STEP = 4;
 
 /**
  * What an answer says of the clock: nothing, for it cannot be; it is as it was known; the same, or the answer was held up on
- * one way by as much as the clock was set; nothing, for it was held up on both ways; the clock was set or stood still.
- * @typedef {"void" | "agrees" | "agrees one way" | "slow" | "steps"} Verdict
+ * one way by as much as the clock was set; the clock may be slewed; nothing, for it was held up on both ways; the clock was
+ * set or stood still.
+ * @typedef {"void" | "agrees" | "agrees one way" | "creeps" | "slow" | "steps"} Verdict
  */
 
 /**
@@ -43,6 +46,11 @@ function bounds({ there, back, at }, now) {
 function best(answers, now) {
   const all = answers.map((answer) => bounds(answer, now));
   return { there: Math.min(...all.map((a) => a.there)), back: Math.min(...all.map((a) => a.back)) };
+}
+
+/** @param {Answer} a @param {Answer} b @param {number} by */
+function isNear(a, b, by) {
+  return Math.abs(a.there - b.there) <= by && Math.abs(a.back - b.back) <= by;
 }
 
 /** How far the hub's clock is ahead of ours. */
@@ -86,7 +94,7 @@ export class Clock {
       verdict = "steps";
     }
     // The path is longer than it was.
-    if (verdict === "slow" && this.#answers.filter((old) => this.#agree(old, answer)).length >= AGREE) verdict = "agrees";
+    if (verdict === "slow" && this.#answers.filter((old) => isNear(old, answer, this.#near)).length >= AGREE) verdict = "agrees";
     this.#known = this.#settle(received);
     return verdict;
   }
@@ -99,6 +107,8 @@ export class Clock {
     if (answer.there + back < -grain || there + answer.back < -grain) return "steps";
     const slow = [answer.there - there, answer.back - back];
     if (this.#agreed !== null && Math.min(...slow) < -this.#step) return "steps";
+    const creep = CREEP + this.#grain;
+    if (this.settled && Math.min(...slow) < -creep && Math.max(...slow) > creep) return "creeps";
     if (Math.max(...slow) <= this.#near) return "agrees";
     return Math.min(...slow) <= this.#near ? "agrees one way" : "slow";
   }
@@ -116,19 +126,16 @@ export class Clock {
     this.#answers.push(answer);
   }
 
-  /** @param {Answer} a @param {Answer} b */
-  #agree(a, b) {
-    return Math.abs(a.there - b.there) <= this.#near && Math.abs(a.back - b.back) <= this.#near;
-  }
-
   /** Where the answers begin that are of another clock than those before; 0 where there are none. @param {number} now */
   #firstOfAnotherClock(now) {
     for (let first = this.#answers.length - 1; first > 0; first--) {
       const after = this.#answers.slice(first);
       const [was, is] = [best(this.#answers.slice(0, first), now), best(after, now)];
       const [lost, won] = [is.there - was.there, was.back - is.back];
-      if (Math.min(lost, won) <= this.#near && Math.max(lost, won) >= -this.#near) continue;
-      if (after.some((a) => after.filter((b) => this.#agree(a, b)).length >= AGREE)) return first;
+      const shift = Math.max(Math.min(lost, won), -Math.max(lost, won));
+      if (shift <= CREEP + this.#grain) continue;
+      const by = Math.min(shift, this.#near);
+      if (after.some((a) => after.filter((b) => isNear(a, b, by)).length >= AGREE)) return first;
     }
     return 0;
   }
@@ -201,8 +208,8 @@ export class Watch {
   #turned = 0;
   #seen = { quick: Infinity, slow: -Infinity };
   #least = Infinity;
-  /** @type {number | null} */
-  #leastBefore = null;
+  /** The least of the stretch that was asked about last. @type {number | null} */
+  #reference = null;
   #stretch = 0;
   /** The least of this second and of the one before, and when this one began. */
   #floor = Infinity;
@@ -274,10 +281,12 @@ export class Watch {
   #shifted(now) {
     const least = this.#least;
     this.#least = Infinity;
-    const shifted = this.#leastBefore !== null && Math.abs(least - this.#leastBefore) > SHIFT + this.#grain;
-    if (shifted && now - this.#askedForShift < SHIFTS_EVERY) return false;
-    if (shifted) this.#askedForShift = now;
-    this.#leastBefore = least;
+    this.#reference ??= least;
+    const shifted = Math.abs(least - this.#reference) > SHIFT + this.#grain && now - this.#askedForShift >= SHIFTS_EVERY;
+    if (shifted) {
+      this.#askedForShift = now;
+      this.#reference = least;
+    }
     return shifted;
   }
 

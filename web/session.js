@@ -6,6 +6,8 @@ import { Clock, Watch } from "./clock.js";
 /** Waits between pings while the hub's clock is not known well: all are different. */
 const CLOCK_EVERY = [37, 61, 43, 89, 53, 71, 47];
 const EARLY_PINGS = 4;
+/** So many at once tell whether a clock is slewed. */
+const CREEP_PINGS = 3;
 const MANY_PINGS = 60;
 const TOO_MANY_PINGS = 100;
 /** How often the hub is asked once the clock is known. */
@@ -28,6 +30,8 @@ export class Session {
   #watch;
   /** Pings since the connection opened, or since the hub's clock was set. */
   #pings = 0;
+  /** Pings that are to follow quickly, for the hub's clock may be slewed. */
+  #quick = 0;
   /** The newest picture, as long as its time is an estimate. @type {{picture: Told, spent: number, at: number, known: Captured} | null} */
   #newest = null;
 
@@ -47,12 +51,14 @@ export class Session {
   pinged() {
     const quick = CLOCK_EVERY[this.#pings % CLOCK_EVERY.length];
     this.#pings++;
+    this.#quick = Math.max(0, this.#quick - 1);
+    if (this.#quick > 0) return quick;
     if (this.#clock.settled && this.#pings >= EARLY_PINGS) return PING_EVERY;
     return quick * (this.#pings < MANY_PINGS ? 1 : this.#pings < TOO_MANY_PINGS ? 5 : 20);
   }
 
   /**
-   * A pong came. Says whether all begins anew, and the hub is to be asked at once.
+   * A pong came. Says whether the hub's clock was set or is slewed, and the hub is to be asked at once.
    * @param {number} sent
    * @param {number} theirs
    * @param {number} at
@@ -66,7 +72,9 @@ export class Session {
     if (verdict === "steps") this.#pings = 0;
     else if (verdict === "agrees") this.#watch.confirmed(sent, at);
     else if (verdict === "agrees one way") this.#watch.confirmedOneWay(sent, at);
-    return verdict === "steps";
+    const creeps = verdict === "creeps" && this.#quick === 0;
+    if (creeps) this.#quick = CREEP_PINGS;
+    return verdict === "steps" || creeps;
   }
 
   /** Whether one of the clocks may have jumped. */

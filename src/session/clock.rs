@@ -10,8 +10,7 @@ use crate::time::{Micros, micros};
 const KEPT: usize = 32;
 /// Answers older than this are forgotten: the path may be another by now.
 const LASTS: Duration = Duration::from_secs(60);
-/// How fast two clocks part at most, in millionths. Crystals are within 20 of the truth, and NTP slews by up to 500 for
-/// a short while only.
+/// How fast two clocks part that nobody slews, in millionths: crystals are within 20 of the truth.
 const DRIFT: i64 = 50;
 /// What rounding makes of a time on its way.
 const GRAIN: i64 = 200;
@@ -21,6 +20,8 @@ const NEAR: i64 = 3_000;
 const AGREE: usize = 3;
 /// An answer whose two bounds are as near as this to their middle proves the clock, whatever the path.
 const PROVEN: i64 = 2_000;
+/// An answer that won so much on one way and lost as much on the other is of a clock that is slewed, or chance.
+const CREEP: i64 = 1_000;
 /// What all have agreed on was wrong if one answer alone betters it by so much.
 pub(super) const STEP: i64 = 4_000;
 
@@ -38,6 +39,8 @@ pub(super) const STEP: i64 = 4_000;
 /// agreed on, means that the clock was set or stood still: all is forgotten but it. A step that is smaller than the way
 /// there and back contradicts nothing as long as nothing was agreed on, for an answer that was held up looks the same.
 /// It is told when all answers from one on lost on one way and won on the other, and three of them agree with each other.
+/// So is a clock that is slewed, again and again: an answer that looks like it is worth three more at once, which are not
+/// yet parted.
 #[derive(Debug, Default)]
 pub struct ClockOffset {
     /// In the order in which they came.
@@ -54,6 +57,8 @@ pub enum Verdict {
     Agrees,
     /// So it is, or the clock was set and the answer was held up by just as much, on one way.
     AgreesOneWay,
+    /// The clock may be slewed: some more answers at once are to tell.
+    Creeps,
     /// It was held up on both ways, and says neither this nor that.
     Slow,
     /// The clock was set, or stood still: all begins anew with this answer.
@@ -79,8 +84,8 @@ impl Answer {
         self.there.saturating_add(self.back)
     }
 
-    fn agrees(&self, other: &Self) -> bool {
-        let near = |a: i64, b: i64| a.abs_diff(b) <= NEAR.cast_unsigned();
+    fn is_near(&self, other: &Self, by: i64) -> bool {
+        let near = |a: i64, b: i64| a.abs_diff(b) <= by.unsigned_abs();
         near(self.there, other.there) && near(self.back, other.back)
     }
 }
@@ -125,7 +130,7 @@ impl ClockOffset {
             self.known = None;
             verdict = Verdict::Steps;
         }
-        if verdict == Verdict::Slow && self.answers.iter().filter(|old| old.agrees(&answer)).count() >= AGREE {
+        if verdict == Verdict::Slow && self.answers.iter().filter(|old| old.is_near(&answer, NEAR)).count() >= AGREE {
             // The path is longer than it was.
             verdict = Verdict::Agrees;
         }
@@ -143,6 +148,9 @@ impl ClockOffset {
         }
         if self.is_sure() && slow_there.min(slow_back) < -STEP {
             return Verdict::Steps;
+        }
+        if self.is_sure() && slow_there.min(slow_back) < -CREEP && slow_there.max(slow_back) > CREEP {
+            return Verdict::Creeps;
         }
         match (slow_there <= NEAR, slow_back <= NEAR) {
             (true, true) => Verdict::Agrees,
@@ -172,8 +180,9 @@ impl ClockOffset {
             let (before, after) = self.answers.split_at(*first);
             let Some((was, is)) = best(before, now).zip(best(after, now)) else { return false };
             let (lost, won) = (is.0.saturating_sub(was.0), was.1.saturating_sub(is.1));
-            let steps = lost.min(won) > NEAR || lost.max(won) < -NEAR;
-            steps && after.iter().any(|a| after.iter().filter(|b| a.agrees(b)).count() >= AGREE)
+            let shift = lost.min(won).max(lost.max(won).saturating_neg());
+            let agree = |a: &Answer| after.iter().filter(|b| a.is_near(b, shift.min(NEAR))).count() >= AGREE;
+            shift > CREEP && after.iter().any(agree)
         })
     }
 

@@ -34,9 +34,9 @@ pub(super) struct Watch {
     turned: Micros,
     /// How long those took that came since the last answer.
     seen: Option<(i64, i64)>,
-    /// The least of this stretch and of the one before, and when this one began.
+    /// The least of this stretch, that of the one that was asked about last, and when this one began.
     least: Option<i64>,
-    least_before: Option<i64>,
+    reference: Option<i64>,
     stretch: Micros,
     /// The least of this second and of the one before, and when this one began.
     floor: Option<(i64, i64)>,
@@ -95,14 +95,15 @@ impl Watch {
     /// A stretch is over.
     fn shifted(&mut self, now: Micros) {
         let least = self.least.take();
-        let shifted = least.zip(self.least_before).is_some_and(|(a, b)| signed(a.abs_diff(b)) > SHIFT);
-        if shifted {
-            if now.since(self.asked_for_shift) < SHIFTS_EVERY {
-                return;
-            }
+        let Some(before) = self.reference else {
+            self.reference = least;
+            return;
+        };
+        let shifted = least.is_some_and(|least| signed(least.abs_diff(before)) > SHIFT);
+        if shifted && now.since(self.asked_for_shift) >= SHIFTS_EVERY {
             (self.asked_for_shift, self.wants_ping) = (now, true);
+            self.reference = least;
         }
-        self.least_before = least;
     }
 
     /// A ping that left at `sent` was answered, and says that the clock is as it was known.

@@ -40,12 +40,12 @@ class Way {
 }
 
 /** A stream whose hub's clock is set by `by` at `at`: until when ages were told wrong, and how many without a flag. */
-function run({ takes, lost, by, at, seed, grain = 0 }) {
+function run({ takes, lost, by, at, seed, grain = 0, slewed = 0 }) {
   const below = chance(seed);
   const session = new Session(grain);
   const [there, back] = [new Way(takes, lost, below), new Way(takes, lost, below)];
   const ours = (ms) => (grain ? Math.floor(ms / grain) * grain : ms);
-  const theirs = (ms) => ms + 70_000 + (ms >= at ? by : 0);
+  const theirs = (ms) => ms + 70_000 + (ms >= at ? by : 0) + ms * slewed;
   const wrong = { unflagged: 0, until: 0, flagged: 0, worst: 0 };
   let [next, inARow] = [0, 0];
   const ping = (ms) => there.send(ms, 1, { sent: ours(ms) });
@@ -111,6 +111,17 @@ test("a large step is flagged at once, and right within a second", () => {
     for (const by of [-60_000, -5000, -1000, 1000, 5000, 60_000]) {
       const wrong = run({ takes, lost: 0, by, at: 10_000, seed: 1 });
       assert.ok(wrong.unflagged === 0 && wrong.until < 1000, `${by} ms, ${takes} ms: ${JSON.stringify(wrong)}`);
+    }
+  }
+});
+
+test("a clock that is slewed is followed", () => {
+  for (const slewed of [200, 500, 700, 1000]) {
+    for (const takes of [0, 1, 5, 10, 25, 75]) {
+      for (const sign of [1, -1]) {
+        const wrong = run({ takes, lost: 0, by: 0, at: 60_000, seed: 1, slewed: sign * slewed * 1e-6 });
+        assert.ok(wrong.worst <= RIGHT, `${sign * slewed} millionths, ${takes} ms: ${JSON.stringify(wrong)}`);
+      }
     }
   }
 });
