@@ -301,18 +301,22 @@ pub fn http_client(data: &[u8]) {
     }
 }
 
-/// The messages of a session at any times, our clock going on and theirs doing what it likes: pings are answered, and
-/// what is due has an end and is never in the past.
+/// The messages and pictures of a session at any times, our clock going on and theirs doing what it likes: pings are
+/// answered, what is due has an end and is never in the past, and no picture was captured after it came.
 pub fn session(data: &[u8]) {
     use std::time::Duration;
+    use streamflow::frame::Picture;
     use streamflow::session::{DEAD_AFTER, Due, Session};
+    let (first, data) = pieces(data);
+    let open = if first % 2 == 0 { Session::with_clock } else { Session::new };
     let mut now = Micros(1 << 40);
-    let mut session = Session::new(now);
+    let mut session = open(now);
+    let mut received = now;
     for step in data.chunks_exact(12) {
         let number = |at: usize| u64::from_le_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|n| step[at + n]));
         now = now + Duration::from_micros(u64::from(step[1]) << (step[2] % 20));
         let (time, near) = (number(4), now.0.wrapping_sub(number(4) % 1_000_000));
-        match step[0] % 6 {
+        match step[0] % 8 {
             0 => {
                 let asked = Control::Ping { time };
                 assert_eq!(session.control(&asked, now), Some(Control::Pong { time, now: now.0 }));
@@ -321,8 +325,19 @@ pub fn session(data: &[u8]) {
             2 => assert_eq!(session.control(&Control::Pong { time: near, now: time }, now), None),
             3 => assert_eq!(session.control(&Control::Pong { time: near, now: near }, now), None),
             4 => session.heard(Micros(time)),
+            kind @ 5..=6 => {
+                let captured = Micros(if kind == 5 { time } else { near });
+                let mut picture = Picture { captured, estimated: step[3] & 1 > 0, ..Picture::default() };
+                session.restate(&mut picture, Duration::from_micros(u64::from(step[3]) << 10), now);
+                received = now;
+                assert!(picture.captured <= now && (picture.estimated || !picture.arrival), "{picture:?}");
+            }
             _ => {}
         }
+        if let Some(known) = session.restated() {
+            assert!(known.at <= received && (known.estimated || !known.arrival), "{known:?}");
+        }
+        assert_eq!(session.restated(), None, "it says the same twice");
         let mut sent = 0;
         loop {
             match session.due(now) {
@@ -330,7 +345,7 @@ pub fn session(data: &[u8]) {
                 Due::At(next) => break assert!(next > now, "{next:?} is over at {now:?}"),
                 Due::Dead => {
                     assert!(session.silence(now) >= DEAD_AFTER);
-                    session = Session::new(now);
+                    session = open(now);
                 }
             }
             sent += 1;
@@ -353,6 +368,10 @@ pub fn names(data: &[u8]) {
     for part in names::segments(&text).unwrap_or_default() {
         assert!(names::decode(&part).is_none_or(|again| again.len() <= part.len()));
         assert_eq!(check_name(&names::fitting(&part)), Ok(()));
+    }
+    for most in [usize::from(*data.first().unwrap_or(&0)).max(9), 255] {
+        let stem = names::file_stem(&text, most);
+        assert!(stem.len() <= most && !stem.contains(['/', '\\', '\0']) && !stem.contains(acts), "{stem}");
     }
     let _ = names::decode_base64(&text);
     let _ = boundary_of(&text);
