@@ -6,6 +6,7 @@ mod numbering;
 mod stream;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 pub use self::numbering::Numbering;
 pub use self::stream::Silent;
@@ -61,6 +62,14 @@ pub enum Refusal {
     /// Somebody else publishes under the name.
     #[error("the name {0} is taken by a live publisher; use another name, or --replace to take it over")]
     Taken(StreamKey),
+    /// Another address posts pictures under the name, and keeps it for so long after its last one.
+    #[error("another address posts under the name {key}; use another name, or come {} s after its last picture", .lost.as_secs())]
+    PostedElsewhere {
+        /// The name.
+        key: StreamKey,
+        /// How long after a picture it is kept.
+        lost: Duration,
+    },
     /// The limit on publishers is reached.
     #[error("this hub takes {0} publishers and has them all")]
     Publishers(usize),

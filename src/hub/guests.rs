@@ -34,7 +34,7 @@ struct Guest {
 /// How long a stream stays without a picture.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// A publisher with a connection has the name after so long.
+    /// Another publisher has the name after so long: one with a connection, or who posts from another address.
     pub(super) lost: Duration,
     /// And with no viewer left is it forgotten after so long?
     pub(super) forgotten: Duration,
@@ -81,13 +81,14 @@ impl Shared {
         };
         let Some((key, guest)) = found.and_then(|key| guests.0.remove_entry(&key)) else { return false };
         drop(guests);
-        log::info!("{key}: published picture by picture, gives way to a publisher with a connection");
+        log::info!("{key}: published picture by picture, gives way to another publisher");
         let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(guest.id, "no picture comes", at)));
         self.crowd_misses(&key);
         true
     }
 
-    /// Publishes one picture under a name that nobody else has, or has taken over meanwhile. Returns how many watch.
+    /// Publishes one picture under a name that nobody else has, or has taken over meanwhile. Who posts is known by its
+    /// address, for it may use a connection for each picture; it keeps the name while it posts. Returns how many watch.
     pub(super) fn publish_one(
         &self,
         from: IpAddr,
@@ -97,13 +98,22 @@ impl Shared {
         mut picture: Picture,
     ) -> Result<usize, Refusal> {
         let at = now();
+        let of = address_of(from);
         self.sweep_guests(at);
+        let elsewhere = |guests: &Guests| guests.0.get(key).is_some_and(|guest| guest.of != of);
+        let taken = elsewhere(&self.guests());
+        if taken {
+            self.guest_gives_way(at, Some(key));
+        }
         let mut guests = self.guests();
         if guests.0.get(key).is_some_and(|guest| !self.registry().rooms.is_published_by(key, guest.id)) {
             guests.0.remove(key);
         }
+        if elsewhere(&guests) {
+            return Err(Refusal::PostedElsewhere { key: key.clone(), lost: patience.lost });
+        }
         if !guests.0.contains_key(key) {
-            let (id, of, most) = (self.new_id(), address_of(from), self.config.max_posted);
+            let (id, most) = (self.new_id(), self.config.max_posted);
             if !of.is_loopback() && guests.0.values().filter(|guest| guest.of == of).count() >= most {
                 return Err(Refusal::Posted(most));
             }
@@ -179,6 +189,8 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::*;
     use crate::hub::{Hub, HubConfig};
 
@@ -206,6 +218,23 @@ mod tests {
         assert!(post(&hub, "2001:db8::1", "c", PATIENT).is_ok() && post(&hub, "2001:db8::2", "d", PATIENT).is_ok());
         assert_eq!(post(&hub, "2001:db8::3", "e", PATIENT), Err(Refusal::Posted(2)));
         assert!(["e", "f", "g"].iter().all(|name| post(&hub, "127.0.0.1", name, PATIENT).is_ok()));
+    }
+
+    #[test]
+    fn a_name_belongs_to_the_address_that_posts_there_for_as_long_as_it_does() {
+        let hub = hub(|_| {});
+        let taken = |name| Err(Refusal::PostedElsewhere { key: StreamKey::new("main", name), lost: PATIENT.lost });
+        for from in ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"] {
+            assert_eq!(post(&hub, from, "door", PATIENT), Ok(0));
+        }
+        assert_eq!(post(&hub, "192.0.2.2", "door", PATIENT), taken("door"));
+        assert_eq!(post(&hub, "192.0.2.1", "door", PATIENT), Ok(0), "and goes on as if nobody had asked");
+        assert_eq!(hub.shared.stream(&StreamKey::new("main", "door")).pictures.load(Ordering::Relaxed), 4);
+        // It stopped: the name is the other's, and not its own any more.
+        post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();
+        assert_eq!(post(&hub, "192.0.2.2", "gate", PATIENT), Ok(0));
+        assert_eq!(post(&hub, "192.0.2.1", "gate", PATIENT), taken("gate"));
+        assert_eq!(hub.counts().0, 2);
     }
 
     #[test]

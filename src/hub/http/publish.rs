@@ -31,8 +31,9 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
         let shared = &exchange.shared;
         if !shared.is_free(&key) && !shared.guest_gives_way(now(), Some(&key)) {
             // Whoever has it may be dead: then it is free when it is asked for again.
-            shared.challenge(&Refusal::Taken(key.clone()), None);
-            return exchange.refuse(409, &format!("the name {key} is taken by a live publisher"));
+            let refusal = Refusal::Taken(key);
+            shared.challenge(&refusal, None);
+            return exchange.refuse(status_of(&refusal), &refusal.to_string());
         }
         let (length, early) = exchange.into_body()?;
         let framing = Framing::Body(Box::new(PictureBody::new(length, &boundary)));
