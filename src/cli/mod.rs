@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Error, Result};
 use crate::text::Untrusted;
+use crate::wire::control::in_name;
 
 /// Ends a program: the error in words on standard error, and its exit code.
 fn exit(result: anyhow::Result<()>) -> ExitCode {
@@ -57,7 +58,6 @@ impl Interrupt {
 fn machine_name() -> String {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     let short = name.split('.').next().unwrap_or_default();
-    let clean: String =
-        short.chars().take(64).map(|c| if c.is_alphanumeric() || "-_@".contains(c) { c } else { '-' }).collect();
+    let clean: String = short.chars().take(64).map(|c| if in_name(c) && c != '.' { c } else { '-' }).collect();
     if clean.is_empty() { "camera".into() } else { clean }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use crate::adapt::{Load, Resolution, Rung};
+use crate::text::{Untrusted, acts};
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -375,19 +376,31 @@ const KNOWN: [&str; 15] = [
     "bye",
 ];
 
+/// Whether a name may have the character: letters and digits of any script that can be seen, and `-_.@`. Fillers are letters
+/// to Unicode, and a name of them would look like none, or like another.
+#[must_use]
+pub fn in_name(c: char) -> bool {
+    // Egyptian blanks are letters too, and not among what is ignored.
+    let blank = acts(c) || matches!(c, '\u{13441}' | '\u{13442}');
+    c.is_alphanumeric() && !blank || "-_.@".contains(c)
+}
+
 /// Checks a room's or a stream's name: 1 to 64 letters, digits and `-_.@`, so that it fits a path, a log line and a
 /// title everywhere.
 ///
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check_name(name: &str) -> Result<(), String> {
-    let fine = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
     match name.chars().count() {
         0 => Err("a name must not be empty".into()),
         65.. => Err("a name has 64 characters at most".into()),
         _ if name.starts_with('.') => Err(format!("the name '{name}' must not begin with a dot")),
-        _ => match name.chars().find(|c| !fine(*c)) {
-            Some(bad) => Err(format!("'{bad}' is not allowed in the name '{name}'; use letters, digits and -_.@")),
+        _ => match name.chars().find(|c| !in_name(*c)) {
+            Some(bad) => Err(format!(
+                "'{}' is not allowed in the name '{}'; use letters, digits and -_.@",
+                Untrusted(bad),
+                Untrusted(name)
+            )),
             None => Ok(()),
         },
     }
@@ -468,6 +481,19 @@ mod tests {
             answer(&mut answers, control);
         }
         assert_eq!(answers, [ack, pong(3)]);
+    }
+
+    #[test]
+    fn every_character_of_a_name_can_be_seen() {
+        for blank in
+            ["\u{3164}", "\u{115f}", "\u{1160}", "\u{ffa0}", "door\u{3164}", "\u{13441}", "\u{13442}", "a\u{fe0f}"]
+        {
+            let error = check_name(blank).unwrap_err();
+            assert!(!error.chars().any(acts), "{error:?}");
+        }
+        let ignored: Vec<char> = (char::MIN..=char::MAX).filter(|c| acts(*c) && in_name(*c)).collect();
+        assert_eq!(ignored, []);
+        assert_eq!(check_name("문-門-باب-Tür"), Ok(()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What others write in their own way, in paths and in JSON: percent-encoding, base64, and names that must fit ours.
 
-use super::control::check_name;
+use super::control::{check_name, in_name};
 
 /// The longest name that others may choose, in bytes.
 pub const MAX_NAME: usize = 200;
@@ -39,8 +39,7 @@ pub fn fitting(name: &str) -> String {
     if check_name(name).is_ok() {
         return name.into();
     }
-    let kept: String =
-        name.chars().map(|c| if c.is_alphanumeric() || "-_.@".contains(c) { c } else { '_' }).take(48).collect();
+    let kept: String = name.chars().map(|c| if in_name(c) { c } else { '_' }).take(48).collect();
     format!("{}-{:08x}", kept.trim_start_matches('.'), hash(name))
 }
 
@@ -55,13 +54,12 @@ fn hash(name: &str) -> u32 {
 #[must_use]
 pub fn file_stem(name: &str, most: usize) -> String {
     let dashed: String = name.chars().map(|c| if matches!(c, '/' | '\\') { '-' } else { c }).collect();
-    let fits = |c: char| c.is_alphanumeric() || "-_.@".contains(c);
-    if dashed.len() <= most && dashed.chars().all(fits) && !dashed.starts_with('.') {
+    if dashed.len() <= most && dashed.chars().all(in_name) && !dashed.starts_with('.') {
         return dashed;
     }
     let tail = format!("-{:08x}", hash(name));
     let mut stem = String::new();
-    for c in dashed.trim_start_matches('.').chars().map(|c| if fits(c) { c } else { '_' }) {
+    for c in dashed.trim_start_matches('.').chars().map(|c| if in_name(c) { c } else { '_' }) {
         if stem.len() + c.len_utf8() + tail.len() > most {
             break;
         }
