@@ -199,6 +199,12 @@ impl Picture {
         Self { captured: at, estimated: true, arrival: true, data, ..Self::default() }
     }
 
+    /// Bytes that are sent of it: the payload and the metadata.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        self.data.len() + self.metadata.as_ref().map_or(0, |metadata| metadata.len())
+    }
+
     /// The compressed bytes as base64 (RFC 4648, section 4), made when the first asks and kept for all who follow.
     #[must_use]
     pub fn base64(&self) -> &[u8] {

@@ -243,7 +243,7 @@ impl ViewMeter {
     pub fn received(&mut self, picture: &Picture, now: Micros) {
         self.counts.received += 1;
         self.restated = None;
-        self.bytes.add(now, picture.data.len() as f64);
+        self.bytes.add(now, picture.length() as f64);
         if let Some(last) = self.last {
             let gap = picture.sequence.wrapping_sub(last);
             // A number that went back belongs to another stream or hub.

@@ -140,7 +140,7 @@ impl Tally {
     /// A viewer was given a picture, and `skipped` were left out before it.
     pub(super) fn sent(&mut self, viewer: &mut Metrics, picture: &Picture, skipped: u64, now: Micros) {
         let span = now.since(picture.captured);
-        let (age, bytes) = (micros(span), picture.data.len() as u64);
+        let (age, bytes) = (micros(span), picture.length() as u64);
         self.sent += 1;
         self.bytes += bytes;
         self.skipped += skipped;
@@ -172,6 +172,15 @@ mod tests {
         viewer.tick(&metrics, at(4000));
         viewer.tick(&metrics, at(5000));
         assert_eq!(viewer.fps.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn the_bytes_of_a_picture_are_those_of_its_metadata_too() {
+        let (mut tally, mut viewer, numbers) = (Tally::default(), Metrics::default(), StreamNumbers::default());
+        let picture = Picture { data: vec![0xff; 100].into(), metadata: Some("[1,2]".into()), ..Picture::default() };
+        tally.sent(&mut viewer, &picture, 0, Micros(0));
+        numbers.add(&tally);
+        assert_eq!((viewer.bytes, numbers.bytes.load(Ordering::Relaxed)), (105, 105));
     }
 
     #[test]

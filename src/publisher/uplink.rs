@@ -230,7 +230,7 @@ impl LinkUser for Uplink {
         let at = now();
         let mut state = self.shared.lock();
         state.counts.sent += 1;
-        state.sent.add(at, picture.data.len() as f64);
+        state.sent.add(at, picture.length() as f64);
         state.age.add(at, millis(at.since(picture.captured)));
         state.newest = Some(picture.captured);
         Some(picture)
