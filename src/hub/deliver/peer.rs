@@ -1,5 +1,7 @@
 //! One connection of a delivery loop: a publisher or a viewer, what it has been told and given, and its metrics.
 
+#[cfg(test)]
+mod tests;
 mod viewer;
 
 use std::net::SocketAddr;
@@ -124,6 +126,8 @@ pub(super) struct Peer {
     metrics: Metrics,
     /// When the peer last took a byte, or had nothing to take.
     pub(super) progress: Micros,
+    /// When it was last seen to have nothing to take.
+    idle: Micros,
     /// When it was given the last picture.
     given: Micros,
     pub(super) id: ConnectionId,
@@ -196,6 +200,7 @@ impl Peer {
             room,
             closing: None,
             progress: now,
+            idle: now,
             given: now,
             since: now,
             metrics: Metrics::default(),
@@ -507,7 +512,9 @@ impl Peer {
             }
             return if now >= until { Err(Broken::Closed) } else { Ok(()) };
         }
-        if !self.connection.is_idle() && now.since(self.progress) > stuck_after {
+        if self.connection.is_idle() {
+            self.idle = now;
+        } else if now.since(self.progress.max(self.idle)) > stuck_after {
             return Err(Broken::Stuck);
         }
         // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
