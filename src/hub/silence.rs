@@ -90,6 +90,10 @@ impl Silence {
 
     /// Says whether the stream has fallen silent, or is not to be judged any more.
     pub(super) fn judge(&mut self, now: Micros) -> bool {
+        if self.silent.is_some() && self.last.is_none() {
+            // It gave none when it was asked last. That nobody asks any more, or somebody anew, does not make it live.
+            return false;
+        }
         let silent = self.due(now).filter(|(_, due)| now >= *due).map(|(since, _)| since);
         let reason = if self.gives == Gives::AtWill { "" } else { NONE_COMES };
         let silent = silent.map(|since| Silent { since, reason });
@@ -231,6 +235,7 @@ mod tests {
         bench.pictures(100, 33);
         assert_eq!(bench.wait(2000), None);
         assert!(bench.wait(200).is_some());
+        assert!(bench.silence.came(bench.now));
         bench.watched(false);
         assert_eq!(bench.wait(600_000), None);
         bench.watched(true);
@@ -245,6 +250,21 @@ mod tests {
         bench.silence.begin(ON_DEMAND, bench.now);
         assert_eq!(bench.wait(9900), None);
         assert_eq!(bench.wait(100), Some(10_000));
+    }
+
+    #[test]
+    fn a_silent_stream_does_not_live_again_because_nobody_watches_or_somebody_anew() {
+        let mut bench = Bench::new(ON_DEMAND);
+        bench.watched(true);
+        bench.pictures(100, 33);
+        assert!(bench.wait(3000).is_some());
+        for watched in [false, true, false, true] {
+            bench.watched(watched);
+            assert!(bench.wait(5000).is_some(), "watched: {watched}");
+        }
+        assert!(bench.silence.came(bench.now), "the next picture tells");
+        bench.watched(false);
+        assert_eq!(bench.wait(600_000), None);
     }
 
     #[test]
