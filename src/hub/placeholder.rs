@@ -1,7 +1,9 @@
 //! The picture that stands in for a stream that has none, with the reason written on it, for viewers who can be told
 //! nothing but pictures.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
@@ -15,35 +17,101 @@ use crate::wire::control::StreamState;
 const KEPT: usize = 8;
 /// How often it is sent again, so that a player or proxy does not give up, and a viewer who is gone is noticed.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Between two that are painted: publishers that go on changing their reasons get a part of a processor.
+const PAUSE: Duration = Duration::from_millis(10);
 const SIZE: Size = Size::new(640, 480);
 const QUALITY: u8 = 85;
 const LINE: usize = 44;
 
-/// Makes each stand-in once, for all viewers.
+/// Paints stand-ins on a thread of their own, which lives while there are some to paint: a delivery loop has better things to
+/// do. Each is made once for all viewers, and of each viewer's only the newest.
 #[derive(Default)]
 pub(super) struct Placeholders {
-    made: Mutex<Vec<(String, Arc<Picture>)>>,
+    work: Mutex<Work>,
+}
+
+#[derive(Default)]
+struct Work {
+    made: Vec<(String, Arc<Picture>)>,
+    /// Those who wait for a picture, each once.
+    orders: VecDeque<Arc<Order>>,
+    /// The thread runs.
+    paints: bool,
+}
+
+/// What one viewer is to be shown.
+#[derive(Default)]
+struct Order(Mutex<Wanted>);
+
+#[derive(Default)]
+struct Wanted {
+    /// What is still to be painted.
+    text: Option<String>,
+    picture: Option<Arc<Picture>>,
+}
+
+impl Order {
+    fn wanted(&self) -> MutexGuard<'_, Wanted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Placeholders {
-    fn picture(&self, text: &str) -> Option<Arc<Picture>> {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, picture)) = made.iter().find(|(t, _)| t == text) {
-            return Some(picture.clone());
+    fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has what is wanted painted. Who waits already keeps its place.
+    fn order(self: &Arc<Self>, order: &Arc<Order>) {
+        let mut work = self.work();
+        if !work.orders.iter().any(|waiting| Arc::ptr_eq(waiting, order)) {
+            work.orders.push_back(order.clone());
         }
-        let picture = Arc::new(Picture { quality: QUALITY, data: paint(text)?.into(), ..Picture::default() });
-        if made.len() == KEPT {
-            made.remove(0);
+        if !work.paints {
+            let this = self.clone();
+            let painter = move || {
+                while this.paint_next() {
+                    thread::sleep(PAUSE);
+                }
+            };
+            // Where there is no thread to be had, it is tried again with the next look.
+            work.paints = thread::Builder::new().name("stand-ins".into()).spawn(painter).is_ok();
         }
-        made.push((text.into(), picture.clone()));
-        Some(picture)
+    }
+
+    /// Paints for who has waited longest; false: nobody waits.
+    fn paint_next(&self) -> bool {
+        let mut work = self.work();
+        let Some(order) = work.orders.pop_front() else {
+            work.paints = false;
+            return false;
+        };
+        let Some(text) = order.wanted().text.take() else { return true };
+        let made = work.made.iter().find(|(made, _)| *made == text).map(|(_, picture)| picture.clone());
+        drop(work);
+        let painted = made.or_else(|| {
+            let picture = Arc::new(Picture { quality: QUALITY, data: paint(&text)?.into(), ..Picture::default() });
+            let mut work = self.work();
+            if work.made.len() == KEPT {
+                work.made.remove(0);
+            }
+            work.made.push((text, picture.clone()));
+            Some(picture)
+        });
+        let mut wanted = order.wanted();
+        // Something else may be true meanwhile, or nothing: then the order was given up.
+        if wanted.text.is_none() {
+            wanted.picture = painted;
+        }
+        true
     }
 }
 
 /// What one viewer is shown instead of its stream.
 pub(super) struct StandIn {
     maker: Arc<Placeholders>,
-    shown: Option<(Arc<Picture>, Micros)>,
+    /// The picture, perhaps not painted yet, and when it is to be sent; `None`: the stream lives.
+    shown: Option<(Arc<Order>, Micros)>,
 }
 
 impl StandIn {
@@ -51,22 +119,37 @@ impl StandIn {
         Self { maker, shown: None }
     }
 
-    /// The stream's state has changed.
+    /// How the stream is doing.
     pub(super) fn told(&mut self, state: &StreamState, now: Micros) {
-        self.shown = None;
-        if !state.live {
-            let name = if state.name.is_empty() { "a stream" } else { &state.name };
-            let text = match state.reason.as_str() {
-                "" => format!("waiting for {}/{name}", state.room),
-                reason => format!("{}/{name}: {reason}", state.room),
-            };
-            self.shown = self.maker.picture(&text).map(|picture| (picture, now));
+        if state.live {
+            if let Some((order, _)) = self.shown.take() {
+                order.wanted().text = None;
+            }
+            return;
         }
+        let name = if state.name.is_empty() { "a stream" } else { &state.name };
+        let text = match state.reason.as_str() {
+            "" => format!("waiting for {}/{name}", state.room),
+            reason => format!("{}/{name}: {reason}", state.room),
+        };
+        let (order, next) = self.shown.get_or_insert_with(|| (Arc::default(), now));
+        *next = now;
+        *order.wanted() = Wanted { text: Some(text), picture: None };
+        self.maker.order(order);
     }
 
     /// The picture to be sent now, if there is one.
     pub(super) fn due(&mut self, at: Micros) -> Option<Arc<Picture>> {
-        let (picture, next) = self.shown.as_mut().filter(|(_, next)| *next <= at)?;
+        let (order, next) = self.shown.as_mut().filter(|(_, next)| *next <= at)?;
+        let wanted = order.wanted();
+        let Some(picture) = wanted.picture.clone() else {
+            let lost = wanted.text.is_some();
+            drop(wanted);
+            if lost {
+                self.maker.order(order);
+            }
+            return None;
+        };
         *next = at + AGAIN;
         // It is as old as it looks: new.
         Some(Arc::new(Picture {
@@ -135,27 +218,56 @@ mod tests {
         }
     }
 
+    /// A maker whose thread is the test.
+    fn maker() -> Arc<Placeholders> {
+        Arc::new(Placeholders { work: Mutex::new(Work { paints: true, ..Work::default() }) })
+    }
+
+    fn made(maker: &Placeholders) -> Vec<String> {
+        maker.work().made.iter().map(|(text, _)| text.clone()).collect()
+    }
+
     #[test]
     fn a_lost_stream_is_shown_once_a_second_until_it_lives_again() {
-        let mut stand_in = StandIn::new(Arc::default());
+        let maker = maker();
+        let mut stand_in = StandIn::new(maker.clone());
         assert!(stand_in.due(Micros(0)).is_none());
         stand_in.told(&state(false, "camera unplugged"), Micros(0));
-        let picture = stand_in.due(Micros(0)).unwrap();
+        assert!(stand_in.due(Micros(0)).is_none(), "it is not painted yet");
+        assert!(maker.paint_next() && !maker.paint_next());
+        let picture = stand_in.due(Micros(100_000)).unwrap();
         assert_eq!(crate::wire::jpeg::size(&picture.data), Some(SIZE));
-        assert!(stand_in.due(Micros(900_000)).is_none());
-        assert!(stand_in.due(Micros(1_000_000)).is_some());
-        stand_in.told(&state(true, ""), Micros(1_000_001));
+        assert!(stand_in.due(Micros(1_000_000)).is_none());
+        assert!(stand_in.due(Micros(1_100_000)).is_some());
+        stand_in.told(&state(true, ""), Micros(1_100_001));
         assert!(stand_in.due(Micros(9_000_000)).is_none());
     }
 
     #[test]
-    fn a_reason_is_painted_once_and_few_are_kept() {
-        let made = Placeholders::default();
-        let first = made.picture("one reason").unwrap();
-        assert!(Arc::ptr_eq(&first, &made.picture("one reason").unwrap()));
-        for n in 0..2 * KEPT {
-            made.picture(&"longer and longer ".repeat(n)).unwrap();
+    fn of_reasons_that_go_on_changing_only_the_newest_of_each_viewer_is_painted() {
+        let maker = maker();
+        let mut viewers: Vec<_> = (0..3).map(|_| StandIn::new(maker.clone())).collect();
+        for n in 0..200 {
+            viewers
+                .iter_mut()
+                .zip(["a", "b", "b"])
+                .for_each(|(v, who)| v.told(&state(false, &format!("{who} {n}")), Micros(n)));
         }
-        assert_eq!(made.made.lock().unwrap().len(), KEPT);
+        while maker.paint_next() {}
+        assert_eq!(made(&maker), ["main/door: a 199", "main/door: b 199"]);
+        assert!(viewers.iter_mut().all(|viewer| viewer.due(Micros(200)).is_some()));
+    }
+
+    #[test]
+    fn few_stand_ins_are_kept_and_they_are_painted_without_being_waited_for() {
+        let maker = Arc::new(Placeholders::default());
+        for n in 0..2 * KEPT {
+            let mut stand_in = StandIn::new(maker.clone());
+            stand_in.told(&state(false, &"longer and longer ".repeat(n)), Micros(0));
+            while stand_in.due(Micros(0)).is_none() {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        assert_eq!(made(&maker).len(), KEPT);
     }
 }
