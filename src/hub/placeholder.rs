@@ -2,6 +2,7 @@
 //! nothing but pictures.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -70,7 +71,8 @@ impl Placeholders {
         if !work.paints {
             let this = self.clone();
             let painter = move || {
-                while this.paint_next() {
+                // One that cannot be painted is taken off the queue before: it costs its own viewers their stand-in only.
+                while catch_unwind(AssertUnwindSafe(|| this.paint_next())).unwrap_or(true) {
                     thread::sleep(PAUSE);
                 }
             };

@@ -2,6 +2,7 @@
 //! that hangs and a cut path say nothing.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
@@ -45,6 +46,8 @@ pub(super) struct Silence {
     /// The publisher has only begun, or a picture has come since its last excuse ended.
     gave: bool,
     rhythm: Rhythm,
+    /// Why the hub passes on none of those that came since the last one that it did.
+    refused: Option<Arc<str>>,
     silent: Option<Silent>,
 }
 
@@ -79,7 +82,7 @@ impl Silence {
 
     /// A picture came. Says whether the stream was silent until now.
     pub(super) fn came(&mut self, now: Micros) -> bool {
-        (self.waited, self.gave) = (Duration::ZERO, true);
+        (self.waited, self.gave, self.refused) = (Duration::ZERO, true, None);
         if self.expects().is_some()
             && let Some(last) = self.last.replace(now)
         {
@@ -90,18 +93,29 @@ impl Silence {
 
     /// Says whether the stream has fallen silent, or is not to be judged any more.
     pub(super) fn judge(&mut self, now: Micros) -> bool {
-        if self.silent.is_some() && self.last.is_none() {
+        let since = match &self.silent {
             // It gave none when it was asked last. That nobody asks any more, or somebody anew, does not make it live.
-            return false;
-        }
-        let silent = self.due(now).filter(|(_, due)| now >= *due).map(|(since, _)| since);
-        let reason = if self.gives == Gives::AtWill { "" } else { NONE_COMES };
-        let silent = silent.map(|since| Silent { since, reason });
-        std::mem::replace(&mut self.silent, silent) != silent
+            Some(silent) if self.last.is_none() => Some(silent.since),
+            _ => self.due(now).filter(|(_, due)| now >= *due).map(|(since, _)| since),
+        };
+        let reason = || match &self.refused {
+            Some(why) => why.clone(),
+            None if self.gives == Gives::AtWill => Arc::default(),
+            None => NONE_COMES.into(),
+        };
+        let silent = since.map(|since| Silent { since, reason: reason() });
+        let news = self.silent != silent;
+        self.silent = silent;
+        news
+    }
+
+    /// A picture came that the hub does not pass on. What came before it is on the screens until it is late.
+    pub(super) fn refused(&mut self, why: &str) {
+        self.refused.get_or_insert_with(|| format!("pictures are left out: {why}").into());
     }
 
     pub(super) fn silent(&self) -> Option<Silent> {
-        self.silent
+        self.silent.clone()
     }
 
     /// Since when pictures are expected.
@@ -122,6 +136,7 @@ impl Silence {
             (Some(last), None) if matches!(self.gives, Gives::OnDemand { .. }) => (last, last + OPENS),
             // A single picture, as one that was posted, may be all that there is to see.
             (Some(_), None) => return None,
+            (None, _) if self.refused.is_some() => (since, since),
             (None, lost_after) => {
                 let patience = lost_after.unwrap_or_default().max(OPENS);
                 (since, since + patience.saturating_sub(self.waited))
@@ -224,6 +239,30 @@ mod tests {
     fn a_publisher_with_a_connection_that_never_gives_a_picture_is_silent_soon() {
         assert_eq!(Bench::new(Gives::Always).wait(9900), None);
         assert_eq!(Bench::new(Gives::Always).wait(10_000), Some(10_000));
+    }
+
+    #[test]
+    fn who_gives_pictures_that_are_not_passed_on_is_said_to_until_one_is() {
+        let mut bench = Bench::new(ON_DEMAND);
+        bench.watched(true);
+        bench.silence.refused("it is over 64 Mpx");
+        assert!(bench.silence.judge(bench.now), "at once: there is nothing to wait for");
+        bench.silence.refused("it is over 64 Mpx");
+        assert!(!bench.silence.judge(bench.now), "said once");
+        assert_eq!(&*bench.silence.silent().unwrap().reason, "pictures are left out: it is over 64 Mpx");
+        assert!(bench.silence.came(bench.now) && bench.silence.silent().is_none());
+        // What is on the screens is not old at once.
+        bench.pictures(10, 33);
+        bench.silence.refused("it is over 64 Mpx");
+        assert_eq!(bench.wait(2000), None);
+        assert!(bench.wait(200).is_some());
+        assert_ne!(&*bench.silence.silent().unwrap().reason, NONE_COMES);
+        // Who was given up already may say why later.
+        let mut bench = Bench::new(Gives::Always);
+        assert!(bench.wait(10_000).is_some());
+        bench.silence.refused("it is over 64 Mpx");
+        assert!(bench.silence.judge(bench.now));
+        assert_ne!(&*bench.silence.silent().unwrap().reason, NONE_COMES);
     }
 
     #[test]

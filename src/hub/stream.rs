@@ -234,6 +234,11 @@ impl Stream {
         self.slot().silence.told(apart, !state.reason.is_empty(), now);
     }
 
+    /// A picture came that is not passed on.
+    pub(super) fn refused(&self, why: &str) {
+        self.slot().silence.refused(why);
+    }
+
     /// Says whether the stream has fallen silent, or is not to be judged any more.
     pub(super) fn judge_silence(&self, now: Micros) -> bool {
         self.slot().silence.judge(now)

@@ -1,17 +1,19 @@
 //! One stream as the rules know it: who publishes it, who watches, and how it is doing.
 
+use std::sync::Arc;
+
 use super::{ConnectionId, Effect, StreamKey};
 use crate::adapt::{Load, Rung};
 use crate::time::{Micros, micros};
 use crate::wire::control::{AskedPicture, Control, StreamState};
 
 /// Pictures of a stream are due and do not come, though its publisher gives no reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Silent {
     /// When the last one came, or since when the first is waited for.
     pub since: Micros,
     /// What viewers are told; empty where that is no fault.
-    pub reason: &'static str,
+    pub reason: Arc<str>,
 }
 
 #[derive(Debug, Default)]
@@ -66,11 +68,11 @@ impl Stream {
 
     /// Whether pictures come when they are due; whether viewers see a difference.
     pub(super) fn fall_silent(&mut self, silent: Option<Silent>, now: Micros) -> bool {
-        let before = std::mem::replace(&mut self.silent, silent);
-        let news = before != silent && self.reason.is_empty();
+        let news = self.silent != silent && self.reason.is_empty();
         if news {
-            self.since = silent.map_or(now, |silent| silent.since);
+            self.since = silent.as_ref().map_or(now, |silent| silent.since);
         }
+        self.silent = silent;
         news
     }
 
@@ -79,7 +81,7 @@ impl Stream {
     }
 
     pub(super) fn state(&self, key: &StreamKey, now: Micros) -> Control {
-        let silent = self.silent.map_or("", |silent| silent.reason);
+        let silent = self.silent.as_ref().map_or("", |silent| &silent.reason);
         Control::State(StreamState {
             room: key.room.clone(),
             name: key.name.clone(),

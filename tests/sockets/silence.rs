@@ -79,3 +79,22 @@ fn a_native_stream_that_nobody_watches_stays_live_and_has_no_pictures_to_give() 
         assert_eq!(listed(&hub, "door"), (true, true));
     });
 }
+
+#[test]
+fn viewers_of_pictures_that_are_not_passed_on_are_told_why_until_one_is() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let good = jpeg(9);
+        let mut huge = good.clone();
+        let frame = huge.windows(2).position(|w| w == [0xff, 0xc0]).unwrap();
+        huge[frame + 5..frame + 9].fill(0x56);
+        publisher.picture(1, &huge);
+        let why = "pictures are left out: a picture of 22102x22102 is over 64 Mpx (--max-pixels)";
+        told(&mut viewer, Some(why));
+        assert_eq!(listed(&hub, "door"), (false, false));
+        publisher.picture(2, &good);
+        told(&mut viewer, None);
+    });
+}

@@ -116,6 +116,8 @@ impl Hearing<'_> {
             // It must not end the stream, and no viewer must get it.
             self.metrics.errors += 1;
             self.metrics.dropped += 1;
+            stream.refused(&reason);
+            shared.judge_silence(self.id, stream, at);
             if self.metrics.dropped == 1 {
                 log::warn!("{}: pictures are left out: {reason}", stream.key);
                 self.answers.push(Control::Dropped { reason });
