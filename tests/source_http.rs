@@ -230,23 +230,66 @@ fn a_picture_that_is_cut_off_is_counted_and_the_next_one_comes() {
     assert_eq!(frame.data[..], jpeg("whole"));
 }
 
+const MULTIPART: &str = "Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n";
+
+fn part(tag: &str) -> Vec<u8> {
+    let picture = jpeg(tag);
+    let head = format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n", picture.len());
+    [head.as_bytes(), &picture, b"\r\n--f\r\n"].concat()
+}
+
+/// Opens a camera and takes its pictures until it fails: how many there were, why it failed, and how long it took.
+fn watched(address: &str) -> (usize, SourceError, Duration) {
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&wish()).unwrap();
+    let (start, mut pictures) = (Instant::now(), 0);
+    loop {
+        match source.next(&mut Frame::default()) {
+            Ok(next) => pictures += usize::from(next == Next::Frame),
+            Err(error) => return (pictures, error, start.elapsed()),
+        }
+        assert!(start.elapsed() < Duration::from_secs(30));
+    }
+}
+
 #[test]
 fn a_camera_that_falls_silent_is_lost_after_two_seconds() {
     let address = camera(|_, stream| {
-        say(stream, format!("{OK}Content-Type: multipart/x-mixed-replace;boundary=f\r\n\r\n--f\r\n\r\n").as_bytes());
+        say(stream, format!("{OK}{MULTIPART}").as_bytes());
+        for _ in 0..10 {
+            say(stream, &part("one"));
+            thread::sleep(Duration::from_millis(20));
+        }
         hold();
     });
-    let mut source = Http::new(&format!("http://{address}/")).unwrap();
-    source.open(&wish()).unwrap();
-    let start = Instant::now();
-    let error = loop {
-        if let Err(error) = source.next(&mut Frame::default()) {
-            break error;
+    let (pictures, error, took) = watched(&address);
+    assert_eq!((pictures, error), (10, SourceError::Lost(format!("camera at {address} stalled"))));
+    assert!(took >= Duration::from_millis(1900), "{took:?}");
+}
+
+#[test]
+fn a_camera_that_gives_a_picture_every_few_seconds_has_not_stalled() {
+    let address = camera(|_, stream| {
+        say(stream, format!("{OK}{MULTIPART}").as_bytes());
+        for _ in 0..4 {
+            thread::sleep(Duration::from_millis(2500));
+            say(stream, &part("one"));
         }
-        assert!(start.elapsed() < Duration::from_secs(10));
-    };
-    assert_eq!(error, SourceError::Lost(format!("camera at {address} stalled")));
-    assert!(start.elapsed() >= Duration::from_millis(1900), "{:?}", start.elapsed());
+    });
+    let (pictures, error, _) = watched(&address);
+    assert_eq!((pictures, error), (4, SourceError::Lost(format!("camera at {address} ended the stream"))));
+}
+
+#[test]
+fn a_camera_that_sends_something_else_at_full_speed_is_given_up_and_said_to() {
+    let address = camera(|_, stream| {
+        say(stream, format!("{OK}{MULTIPART}").as_bytes());
+        while stream.write_all(&[b'x'; 1 << 16]).is_ok() {}
+    });
+    let (pictures, error, _) = watched(&address);
+    assert_eq!(pictures, 0);
+    let SourceError::Lost(why) = error else { panic!("{error:?}") };
+    assert!(why.starts_with(&format!("camera at {address}")) && !why.contains("stalled"), "{why}");
 }
 
 #[test]

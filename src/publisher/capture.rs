@@ -176,6 +176,21 @@ impl Capture {
     }
 
     fn opened(&self, opened: &Opened, faults: u32) {
+        // One that fails and comes back as it was is said to fail, and to give pictures again.
+        if faults == 0 || self.shared.lock().opened.as_ref() != Some(opened) {
+            self.introduce(opened);
+        }
+        let mut state = self.shared.lock();
+        state.opened = Some(opened.clone());
+        state.rhythm.begins();
+        state.counts.reopened += u64::from(faults > 0);
+        state.fresh = true;
+        drop(state);
+        self.shared.changed.notify_all();
+    }
+
+    /// Says what the source is, and what it lacks.
+    fn introduce(&self, opened: &Opened) {
         let wish = &self.shared.config.wish;
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
         let rate = opened.fps.map(|fps| format!(" at {} fps", (fps * 100.0).round() / 100.0));
@@ -187,13 +202,6 @@ impl Capture {
         if opened.fps.is_some_and(|fps| fps < 0.99 * wish.fps) {
             log::info!("the source has no {} fps: that is the most it gives", wish.fps);
         }
-        let mut state = self.shared.lock();
-        state.opened = Some(opened.clone());
-        state.rhythm.begins();
-        state.counts.reopened += u64::from(faults > 0);
-        state.fresh = true;
-        drop(state);
-        self.shared.changed.notify_all();
     }
 
     fn asleep(&self, asleep: bool) {
@@ -239,6 +247,7 @@ impl Capture {
         let mut frame = Frame::default();
         let mut last_frame = now();
         let mut sequence: Option<u64> = None;
+        let mut broken = 0_u64;
         loop {
             if let Some(end) = self.to_end(opened.unwatched, now()) {
                 return end;
@@ -251,26 +260,32 @@ impl Capture {
                 log::warn!("this program or its source stood still for {}", in_words(took));
                 // The source had no turn to give a picture.
                 last_frame = now();
+                slow.begins();
             }
             match next {
-                Ok(Next::Frame) => {}
-                Ok(Next::Nothing) => {
+                Ok(Next::Frame) => broken = 0,
+                Ok(next @ (Next::Nothing | Next::Broken)) => {
+                    if next == Next::Broken {
+                        broken += 1;
+                        self.shared.lock().counts.broken += 1;
+                        // It had a number of its own, so that it is not counted as lost as well.
+                        sequence = sequence.map(|last| last + 1);
+                    }
                     // A slow source may well be silent for two of its own intervals.
                     let fps = opened.fps.filter(|fps| (0.01..=1000.0).contains(fps));
                     let own = fps.map(|fps| Duration::from_secs_f64(2.5 / fps));
                     let measured = self.shared.lock().rhythm.longest();
                     // Of one without a rate of its own that gave no two pictures yet nobody knows when the next is due.
                     let known = own.max(measured.map(|measured| 3 * measured));
-                    let patience = known.map_or(Duration::MAX, |known| STALL.max(known));
+                    let patience = match known {
+                        Some(known) => STALL.max(known),
+                        None if broken > 1 => STALL,
+                        None => Duration::MAX,
+                    };
                     if now().since(last_frame) > patience {
-                        return End::Fault(SourceError::Lost(format!("no picture for {}", in_words(patience))));
+                        let what = if broken > 0 { format!(": {broken} cannot be used") } else { String::new() };
+                        return End::Fault(SourceError::Lost(format!("no picture for {}{what}", in_words(patience))));
                     }
-                    continue;
-                }
-                Ok(Next::Broken) => {
-                    self.shared.lock().counts.broken += 1;
-                    // It had a number of its own, so that it is not counted as lost as well.
-                    sequence = sequence.map(|last| last + 1);
                     continue;
                 }
                 Ok(Next::End) => return End::Over,

@@ -15,6 +15,7 @@ use super::pace::Pace;
 use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range};
+use crate::stats::Rhythm;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::answer::Answer;
@@ -23,6 +24,12 @@ use crate::wire::multipart::{Multipart, boundary_of};
 
 /// How long the camera may take to say what it will send, after it was reached.
 const HEAD_TIME: Duration = Duration::from_secs(3);
+/// How long pictures are waited for as long as nobody knows how far they are apart: twice as long each time that they were
+/// waited for in vain, for some cameras give one in half a minute, and others hang until they are asked anew.
+const FIRST: Duration = Duration::from_secs(10);
+const FIRST_MOST: Duration = Duration::from_secs(60);
+/// So many bytes without a picture among them are none of a camera's. At full speed they would cost a processor.
+const RUBBISH: usize = 4 * MAX_PICTURE;
 /// How many redirects are followed.
 const REDIRECTS: usize = 3;
 
@@ -32,6 +39,8 @@ pub struct Http {
     url: Url,
     link: Option<Link>,
     sequence: u64,
+    /// How long a stream's pictures are waited for that have no rhythm yet.
+    first: Duration,
 }
 
 struct Link {
@@ -40,13 +49,24 @@ struct Link {
     address: SocketAddr,
     kind: Kind,
     bytes: Vec<u8>,
-    /// When something came the last time.
+    /// When a picture or a part came the last time, and when anything did.
     last: Micros,
+    heard: Micros,
+    /// Bytes since the last picture.
+    rubbish: usize,
 }
 
 enum Kind {
     /// One answer, many pictures.
-    Stream { exchange: Exchange, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
+    Stream {
+        exchange: Exchange,
+        parts: Multipart,
+        arrivals: Arrivals,
+        told_broken: u64,
+        rhythm: Rhythm,
+        picture: Option<Micros>,
+        first: Duration,
+    },
     /// One answer a picture: the one under way, with when its first byte came, and up to when nothing of it was there.
     Single { exchange: Option<Exchange>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
 }
@@ -57,7 +77,7 @@ impl Http {
     /// # Errors
     /// [`Error::Usage`] for any other address, also for `https://`.
     pub fn new(url: &str) -> Result<Self> {
-        Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, link: None, sequence: 0 })
+        Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, link: None, sequence: 0, first: FIRST })
     }
 
     fn connect(&self, wish: &Wish) -> Result<Link, SourceError> {
@@ -74,7 +94,8 @@ impl Http {
                 Answer::Body { content_type } => match boundary_of(&content_type) {
                     Some(boundary) => {
                         let (parts, arrivals) = (Multipart::new(&boundary), Arrivals::default());
-                        Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
+                        let (rhythm, first) = (Rhythm::default(), self.first);
+                        Kind::Stream { exchange, parts, arrivals, told_broken: 0, rhythm, picture: None, first }
                     }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
                         let patience = STALL.max(Duration::from_secs_f64(3.0 / wish.fps.clamp(0.01, 1000.0)));
@@ -90,7 +111,7 @@ impl Http {
                     }
                 },
             };
-            return Ok(Link { url, address, kind, bytes: Vec::new(), last: now() });
+            return Ok(Link { url, address, kind, bytes: Vec::new(), last: now(), heard: now(), rubbish: 0 });
         }
         Err(SourceError::Lost(format!("camera at {} sends us from one address to the next", url.place())))
     }
@@ -107,7 +128,15 @@ impl Source for Http {
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let Some(link) = &mut self.link else { return Err(SourceError::Lost("camera is not open".into())) };
-        let next = link.next(frame)?;
+        let next = link.next(frame);
+        if let Kind::Stream { rhythm, .. } = &link.kind {
+            self.first = match (rhythm.lost_after(now()), &next) {
+                (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
+                (None, Ok(_)) => self.first,
+                (Some(_), _) => FIRST,
+            };
+        }
+        let next = next?;
         if next == Next::Frame || next == Next::Broken {
             self.sequence += 1;
         }
@@ -123,9 +152,9 @@ impl Source for Http {
 impl Link {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let deadline = now() + PATIENCE;
-        let patience = match self.kind {
-            Kind::Stream { .. } => STALL,
-            Kind::Single { patience, .. } => patience,
+        let patience = match &self.kind {
+            Kind::Stream { rhythm, first, .. } => rhythm.lost_after(deadline).unwrap_or(*first),
+            Kind::Single { patience, .. } => *patience,
         };
         let next = match self.kind {
             Kind::Stream { .. } => self.next_part(frame, deadline)?,
@@ -135,14 +164,25 @@ impl Link {
             // This program was stopped, and not the camera.
             self.last = now();
         }
+        if next == Next::Frame {
+            self.rubbish = 0;
+        }
+        let place = self.url.place();
+        if self.rubbish > RUBBISH {
+            return Err(SourceError::Lost(format!("camera at {place} sent {} MiB and no picture", RUBBISH >> 20)));
+        }
         if next == Next::Nothing && now().since(self.last) >= patience {
-            return Err(SourceError::Lost(format!("camera at {} stalled", self.url.place())));
+            let talks = now().since(self.heard) < STALL;
+            let what = if talks { "sends something, and no pictures" } else { "stalled" };
+            return Err(SourceError::Lost(format!("camera at {place} {what}")));
         }
         Ok(next)
     }
 
     fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Stream { exchange, parts, arrivals, told_broken } = &mut self.kind else { return Ok(Next::Nothing) };
+        let Kind::Stream { exchange, parts, arrivals, told_broken, rhythm, picture, .. } = &mut self.kind else {
+            return Ok(Next::Nothing);
+        };
         let place = || self.url.place();
         let mut got = Next::Nothing;
         // A camera that sends faster than pictures can be shown must not keep us reading.
@@ -152,9 +192,15 @@ impl Link {
             while let Some(part) =
                 parts.next_part().map_err(|e| SourceError::Lost(format!("camera at {}: {e}", place())))?
             {
-                self.last = now();
-                let taken = arrivals.picture(part.began, self.last);
+                let at = now();
+                let taken = arrivals.picture(part.began, at);
                 got = if put(frame, part.body, taken) { Next::Frame } else { Next::Broken };
+                self.last = at;
+                if got == Next::Frame
+                    && let Some(before) = picture.replace(at)
+                {
+                    rhythm.add(at.since(before), at);
+                }
             }
             let wait = deadline.since(now());
             if got == Next::Nothing && parts.broken() > *told_broken {
@@ -170,7 +216,11 @@ impl Link {
             self.bytes.clear();
             let patience = if got == Next::Nothing { wait } else { Duration::ZERO };
             match exchange.read(&mut self.bytes, patience) {
-                Read::Some => parts.feed(&self.bytes, now()),
+                Read::Some => {
+                    self.rubbish += self.bytes.len();
+                    self.heard = now();
+                    parts.feed(&self.bytes, self.heard);
+                }
                 Read::Nothing => return Ok(got),
                 Read::Over if got != Next::Nothing => return Ok(got),
                 Read::Over => return Err(SourceError::Lost(format!("camera at {} ended the stream", place()))),
@@ -217,6 +267,10 @@ impl Link {
                 }
             }
         };
+        if finished {
+            self.heard = now();
+        }
+        self.rubbish += self.bytes.len();
         let good = finished && put(frame, &self.bytes, began.unwrap_or_else(now));
         (*exchange, *began) = (None, None);
         self.bytes.clear();
