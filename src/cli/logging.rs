@@ -12,7 +12,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use self::limit::{COUNTED, LineLimit, Site, Verdict};
 use crate::text::{self, Untrusted};
-use crate::time::now;
+use crate::time::{Micros, now};
 
 /// A status line stands on the terminal and must be wiped before a log line is written.
 static STATUS_LINE: AtomicBool = AtomicBool::new(false);
@@ -82,7 +82,7 @@ pub(super) fn start(verbose: u8, quiet: bool) {
 /// Tells what was left out and not told yet. Called when the program ends.
 pub(super) fn finish() {
     if let Some(limited) = LOGGER.get() {
-        limited.tell_counts();
+        limited.tell_counts(Micros(u64::MAX));
     }
 }
 
@@ -97,8 +97,9 @@ impl Limited {
         self.limit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell_counts(&self) {
-        let counts = self.limit().counts();
+    /// Tells what is due by now.
+    fn tell_counts(&self, now: Micros) {
+        let counts = self.limit().counts(now);
         for left_out in counts {
             let like = Untrusted(left_out.like);
             self.logger.log(
@@ -132,10 +133,14 @@ impl Log for Limited {
         if first {
             // Somebody must tell the count when nothing more is logged. Without a thread the end of the program does.
             let tell = || {
-                thread::sleep(COUNTED);
-                finish();
+                while let Some(limited) = LOGGER.get().filter(|limited| limited.limit().is_telling()) {
+                    thread::sleep(COUNTED);
+                    limited.tell_counts(now());
+                }
             };
-            let _ = thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell);
+            if thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell).is_err() {
+                self.limit().cannot_tell();
+            }
         }
     }
 

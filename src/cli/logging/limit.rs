@@ -12,14 +12,18 @@ pub(super) type Site = (Option<&'static str>, Option<u32>);
 
 /// Lines of one kind at once, and the time after which there may be one more.
 const LINES: (u32, Duration) = (10, Duration::from_secs(1));
+/// The same for as long as a program runs: what comes back every second fills a disk, too, in the end. A camera that fails
+/// and recovers for a day says so in 1.5 MB, and a hub that is visited every ten seconds leaves nothing out.
+const LASTING: (u32, Duration) = (1000, Duration::from_secs(10));
 /// The same for what somebody asked to see with `-v`.
 const VERBOSE: (u32, Duration) = (200, Duration::from_millis(10));
 /// Lines of all kinds together.
 const ALL: (u32, Duration) = (40, Duration::from_millis(50));
 /// The same for all that was asked for with `-v`.
 const ALL_VERBOSE: (u32, Duration) = (1000, Duration::from_millis(2));
-/// How long lines are counted before their number is told.
+/// How long lines are counted before their number is told; and where they come for long.
 pub(super) const COUNTED: Duration = Duration::from_secs(1);
+const COUNTED_LASTING: Duration = Duration::from_secs(60);
 
 /// Lets some lines of each kind through and counts the rest. The first of a kind after a pause always passes: there are
 /// no more kinds than places in the code that log.
@@ -27,13 +31,14 @@ pub(super) const COUNTED: Duration = Duration::from_secs(1);
 pub(super) struct LineLimit {
     sites: HashMap<Site, Kind>,
     all: [Bucket; 2],
-    /// Something was left out that was not told yet.
-    untold: bool,
+    /// Somebody tells what was left out.
+    telling: bool,
 }
 
 #[derive(Debug, Default)]
 struct Kind {
     bucket: Bucket,
+    lasting: Bucket,
     left_out: Option<LeftOut>,
 }
 
@@ -44,14 +49,16 @@ pub(super) struct LeftOut {
     pub(super) lines: u64,
     /// The first of them, shortened.
     pub(super) like: String,
+    /// When that is to be told.
+    due: Micros,
 }
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Write,
-    /// It is counted. The first since the last [`LineLimit::counts`]: somebody must ask for them when
-    /// [`COUNTED`] has passed.
+    /// It is counted. The first, when nobody tells what was left out: somebody must ask for [`LineLimit::counts`] each time
+    /// that [`COUNTED`] has passed, for as long as [`LineLimit::is_telling`].
     LeaveOut {
         first: bool,
         /// The first of its kind: [`LineLimit::describe`] it.
@@ -67,13 +74,16 @@ impl LineLimit {
         let kind = self.sites.entry(site).or_default();
         let is_first = kind.bucket.is_full(now);
         // What all together must not write takes from its kind all the same, or it would pass as a first one soon.
-        let kind_may = kind.bucket.take(limit, now);
+        let mut kind_may = kind.bucket.take(limit, now);
+        let lasts = kind_may && !verbose && !kind.lasting.take(LASTING, now);
+        kind_may &= !lasts;
         if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
             return Verdict::Write;
         }
         let new_kind = kind.left_out.is_none();
-        kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: String::new() }).lines += 1;
-        Verdict::LeaveOut { first: !std::mem::replace(&mut self.untold, true), new_kind }
+        let due = now + if lasts { COUNTED_LASTING } else { COUNTED };
+        kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: String::new(), due }).lines += 1;
+        Verdict::LeaveOut { first: !std::mem::replace(&mut self.telling, true), new_kind }
     }
 
     /// A short form of the line that was the first of its kind to be left out.
@@ -83,10 +93,21 @@ impl LineLimit {
         }
     }
 
-    /// What was left out since the last call.
-    pub(super) fn counts(&mut self) -> Vec<LeftOut> {
-        self.untold = false;
-        self.sites.values_mut().filter_map(|kind| kind.left_out.take()).collect()
+    /// What was left out and is to be told now.
+    pub(super) fn counts(&mut self, now: Micros) -> Vec<LeftOut> {
+        let is_due = |left_out: &mut LeftOut| left_out.due <= now;
+        self.sites.values_mut().filter_map(|kind| kind.left_out.take_if(is_due)).collect()
+    }
+
+    /// Whether there is more to tell, now or later. Nobody tells any more where there is not.
+    pub(super) fn is_telling(&mut self) -> bool {
+        self.telling = self.sites.values().any(|kind| kind.left_out.is_some());
+        self.telling
+    }
+
+    /// There is nobody to tell what was left out, until the next line that is.
+    pub(super) fn cannot_tell(&mut self) {
+        self.telling = false;
     }
 }
 
@@ -139,8 +160,10 @@ mod tests {
         let mut limit = LineLimit::default();
         assert_eq!(flood(&mut limit, HERE, Level::Info, (0, 60_000)), 10 + 59);
         let lines = 60_000 - 69;
-        assert_eq!(limit.counts(), [LeftOut { level: Level::Info, lines, like: "at 10".into() }]);
-        assert_eq!(limit.counts(), [], "told once");
+        let left_out = LeftOut { level: Level::Info, lines, like: "at 10".into(), due: at(1010) };
+        assert_eq!(limit.counts(at(1009)), []);
+        assert_eq!(limit.counts(at(60_000)), [left_out]);
+        assert_eq!((limit.counts(at(60_000)), limit.is_telling()), (vec![], false), "told once");
         limit.judge(HERE, Level::Info, at(60_000));
         let verdicts = [60_001, 60_002].map(|ms| limit.judge(HERE, Level::Info, at(ms)));
         let left_out = |first| Verdict::LeaveOut { first, new_kind: first };
@@ -184,9 +207,25 @@ mod tests {
     #[test]
     fn a_line_now_and_then_always_passes() {
         let mut limit = LineLimit::default();
-        for second in 0..100_000 {
-            assert_eq!(limit.judge(HERE, Level::Info, at(second * 1000)), Verdict::Write);
+        for n in 0..100_000 {
+            assert_eq!(limit.judge(HERE, Level::Info, at(n * 10_000)), Verdict::Write);
         }
-        assert_eq!(limit.counts(), []);
+        assert!(!limit.is_telling());
+    }
+
+    #[test]
+    fn a_line_a_second_for_a_day_is_a_thousand_and_six_a_minute_and_a_count_a_minute() {
+        let mut limit = LineLimit::default();
+        let (mut written, mut told, mut lines) = (0, 0, 0);
+        for second in 0..86_400 {
+            written += u64::from(limit.judge(HERE, Level::Warn, at(second * 1000)) == Verdict::Write);
+            for left_out in limit.counts(at(second * 1000)) {
+                (told, lines) = (told + 1, lines + left_out.lines);
+            }
+        }
+        assert!((1000 + 8500..1100 + 8640).contains(&written), "{written}");
+        assert!((1300..1440).contains(&told), "{told}");
+        lines += limit.counts(at(90_000_000)).iter().map(|left_out| left_out.lines).sum::<u64>();
+        assert_eq!(written + lines, 86_400, "none is lost without being counted");
     }
 }
