@@ -31,6 +31,8 @@ use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello, Role, answer};
 use crate::wire::packet::Packet;
 
+/// A turn that comes so late means that this program, or its machine, was stopped.
+const STOOD_STILL: Duration = Duration::from_secs(1);
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 const NETWORK: Token = Token(2);
@@ -331,6 +333,8 @@ impl<U: LinkUser> Runner<U> {
         let greeted_by = now() + CONNECT;
         // There is more to read, from this time on.
         let mut more: Option<Micros> = None;
+        // For how long this program did not run, if it has only just gone on.
+        let mut stopped_for: Option<Duration> = None;
         loop {
             if self.stopped() {
                 return Outcome::Stopped;
@@ -341,7 +345,10 @@ impl<U: LinkUser> Runner<U> {
             }
             let mut wake_at = match open.due(connection, at) {
                 Ok(next) => next,
-                Err(broken) => return broken.into(),
+                Err(broken) => {
+                    let own = |span| Outcome::Again(format!("this program stood still for {}", in_words(span)));
+                    return stopped_for.map_or_else(|| broken.into(), own);
+                }
             };
             if open.welcomed {
                 welcomed.get_or_insert(at);
@@ -356,13 +363,16 @@ impl<U: LinkUser> Runner<U> {
                     Err(broken) => return broken.into(),
                 }
             }
-            let wait = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(now());
-            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+            let wake_at = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).max(now());
+            if let Err(error) = self.poll.poll(&mut events, Some(wake_at.since(now())))
                 && error.kind() != ErrorKind::Interrupted
             {
                 return Outcome::Again(error.to_string());
             }
-            let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
+            stopped_for = Some(now().since(wake_at)).filter(|late| *late > STOOD_STILL);
+            let mut readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
+            // A poll that a signal ended says nothing of what came meanwhile, and who was stopped hears that before it judges.
+            readable |= stopped_for.is_some();
             if events.iter().any(|e| e.token() == SOCKET && e.is_writable())
                 && let Err(broken) = connection.flush()
             {
