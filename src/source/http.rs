@@ -54,19 +54,15 @@ struct Link {
     heard: Micros,
     /// Bytes since the last picture.
     rubbish: usize,
+    /// How a stream's pictures follow each other, when the last one came, and how long they are waited for without that.
+    rhythm: Rhythm,
+    picture: Option<Micros>,
+    first: Duration,
 }
 
 enum Kind {
     /// One answer, many pictures.
-    Stream {
-        exchange: Exchange,
-        parts: Multipart,
-        arrivals: Arrivals,
-        told_broken: u64,
-        rhythm: Rhythm,
-        picture: Option<Micros>,
-        first: Duration,
-    },
+    Stream { exchange: Exchange, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
     /// One answer a picture: the one under way, with when its first byte came, and up to when nothing of it was there.
     Single { exchange: Option<Exchange>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
 }
@@ -94,8 +90,7 @@ impl Http {
                 Answer::Body { content_type } => match boundary_of(&content_type) {
                     Some(boundary) => {
                         let (parts, arrivals) = (Multipart::new(&boundary), Arrivals::default());
-                        let (rhythm, first) = (Rhythm::default(), self.first);
-                        Kind::Stream { exchange, parts, arrivals, told_broken: 0, rhythm, picture: None, first }
+                        Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
                     }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
                         let patience = STALL.max(Duration::from_secs_f64(3.0 / wish.fps.clamp(0.01, 1000.0)));
@@ -111,7 +106,18 @@ impl Http {
                     }
                 },
             };
-            return Ok(Link { url, address, kind, bytes: Vec::new(), last: now(), heard: now(), rubbish: 0 });
+            return Ok(Link {
+                url,
+                address,
+                kind,
+                bytes: Vec::new(),
+                last: now(),
+                heard: now(),
+                rubbish: 0,
+                rhythm: Rhythm::default(),
+                picture: None,
+                first: self.first,
+            });
         }
         Err(SourceError::Lost(format!("camera at {} sends us from one address to the next", url.place())))
     }
@@ -129,8 +135,8 @@ impl Source for Http {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let Some(link) = &mut self.link else { return Err(SourceError::Lost("camera is not open".into())) };
         let next = link.next(frame);
-        if let Kind::Stream { rhythm, .. } = &link.kind {
-            self.first = match (rhythm.lost_after(now()), &next) {
+        if matches!(link.kind, Kind::Stream { .. }) {
+            self.first = match (link.rhythm.lost_after(now()), &next) {
                 (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
                 (None, Ok(_)) => self.first,
                 (Some(_), _) => FIRST,
@@ -153,7 +159,7 @@ impl Link {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let deadline = now() + PATIENCE;
         let patience = match &self.kind {
-            Kind::Stream { rhythm, first, .. } => rhythm.lost_after(deadline).unwrap_or(*first),
+            Kind::Stream { .. } => self.rhythm.lost_after(deadline).unwrap_or(self.first),
             Kind::Single { patience, .. } => *patience,
         };
         let next = match self.kind {
@@ -180,7 +186,7 @@ impl Link {
     }
 
     fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Stream { exchange, parts, arrivals, told_broken, rhythm, picture, .. } = &mut self.kind else {
+        let Kind::Stream { exchange, parts, arrivals, told_broken } = &mut self.kind else {
             return Ok(Next::Nothing);
         };
         let place = || self.url.place();
@@ -197,9 +203,9 @@ impl Link {
                 got = if put(frame, part.body, taken) { Next::Frame } else { Next::Broken };
                 self.last = at;
                 if got == Next::Frame
-                    && let Some(before) = picture.replace(at)
+                    && let Some(before) = self.picture.replace(at)
                 {
-                    rhythm.add(at.since(before), at);
+                    self.rhythm.add(at.since(before), at);
                 }
             }
             let wait = deadline.since(now());
