@@ -30,6 +30,7 @@ pub mod time;
 // Rules: no sockets, no threads, no clock.
 pub mod adapt;
 pub mod credit;
+pub mod pacing;
 pub mod room;
 pub mod session;
 pub mod stats;

@@ -21,8 +21,6 @@ use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
 use super::connection::{Broken, Connection, Drained};
-use super::sockopt;
-use crate::credit::Verdict;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
@@ -407,7 +405,7 @@ impl<U: LinkUser> Runner<U> {
                     connection.send_close()?;
                     said = true;
                     // A viewer has sent nothing that could get lost.
-                    if open.last_bytes == 0 {
+                    if open.pacer.last().is_none() {
                         return Ok(());
                     }
                 }
@@ -434,10 +432,10 @@ impl<U: LinkUser> Runner<U> {
         let interval = self.user.interval();
         while self.user.has_picture() {
             let at = now();
-            let verdict = sockopt::ask_credit(&connection.socket, &mut open.credit, at, interval);
-            self.user.carries(open.ladder.update(at, open.credit.rate(at), interval, open.last_bytes));
-            if let Verdict::Later(until) = verdict {
-                return Ok(Some(until));
+            let later = open.pacer.ask(at, interval, &mut connection.socket);
+            self.user.carries(open.pacer.fits());
+            if later.is_some() {
+                return Ok(later);
             }
             if !connection.is_idle() {
                 break;
@@ -450,9 +448,7 @@ impl<U: LinkUser> Runner<U> {
             }
             let Some(picture) = self.user.next_picture() else { break };
             let bytes = connection.length_of(&picture);
-            open.credit.given(picture.sequence, bytes, at);
-            open.last_bytes = if open.last_sequence == picture.sequence { open.last_bytes + bytes } else { bytes };
-            open.last_sequence = picture.sequence;
+            open.pacer.given(picture.sequence, bytes, at);
             connection.send_picture(&picture, None, Duration::ZERO)?;
         }
         Ok(None)

@@ -9,8 +9,8 @@ use socket2::SockRef;
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use super::system;
-use crate::credit::{Control, Credit, Kernel, Verdict};
-use crate::time::Micros;
+use crate::credit::{Control, Kernel};
+use crate::pacing::Feedback;
 
 /// How many bytes that it has not sent yet the kernel holds before it calls a socket full, `TCP_NOTSENT_LOWAT` of
 /// [`prepare`]. It costs no rate, for the kernel still keeps the window's worth of sent bytes beside it, and it makes a
@@ -43,18 +43,14 @@ pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// May a picture be given to this connection now? [`Credit::ask`], with the kernel asked where that is wanted, and its
-/// congestion control changed where the answer says so.
-pub fn ask_credit(socket: &mio::net::TcpStream, credit: &mut Credit, now: Micros, interval: Duration) -> Verdict {
-    let verdict = credit.ask(now, interval);
-    if verdict != Verdict::Measure {
-        return verdict;
+impl Feedback for mio::net::TcpStream {
+    fn measure(&mut self) -> Option<Kernel> {
+        measure(self)
     }
-    credit.measured(measure(socket), now);
-    if let Some(change) = credit.control(now) {
-        control(socket, change);
+
+    fn control(&mut self, change: Control) {
+        control(self, change);
     }
-    credit.ask(now, interval)
 }
 
 /// Changes a connection's congestion control as [`crate::credit::Credit::control`] says. Where BBR is missing or not allowed

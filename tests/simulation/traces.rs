@@ -54,7 +54,7 @@ fn run(seconds: u32, seed: u64, start: Link, stalls: bool, change: fn(&mut Rando
     Run {
         used: seen.bytes * seen.fps / 30.0 / possible,
         seen,
-        changes_a_minute: viewer.lane.ladder.changes() as f64 * 60.0 / f64::from(seconds),
+        changes_a_minute: viewer.lane.pacer.changes() as f64 * 60.0 / f64::from(seconds),
         most_under_way: viewer.lane.most_under_way,
     }
 }

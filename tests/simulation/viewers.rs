@@ -3,6 +3,7 @@
 use crate::network::Link;
 use crate::report::report;
 use crate::world::{Viewer, World};
+use streamflow::adapt::Asked;
 
 const STREET: f64 = 36_000.0;
 
@@ -49,15 +50,15 @@ fn acknowledgements_that_never_come_do_not_stop_the_pictures() {
     world.run(60.0);
     let seen = report(&world.viewers[0].seen, 70.0, 120.0);
     assert!(seen.fps > 0.4 && seen.max < 200.0, "{seen:?}");
-    assert!(world.viewers[0].lane.credit.under_way() <= 512);
+    assert!(world.viewers[0].lane.pacer.under_way() <= 512);
 }
 
 #[test]
 fn a_fixed_quality_is_shown_as_asked_beside_adapting_viewers() {
     let mut fixed = Viewer::new(Link::new(50.0, 5.0), true, 1);
-    fixed.lane.asked.quality = Some(40);
+    fixed.lane.pacer.set_asked(Asked { quality: Some(40), ..Asked::default() });
     let mut limited = Viewer::new(Link::new(50.0, 5.0), true, 2);
-    limited.lane.asked.max_rate = Some(2_000_000);
+    limited.lane.pacer.set_asked(Asked { max_rate: Some(2_000_000), ..Asked::default() });
     let mut world = World::new(vec![fixed, limited, Viewer::new(Link::new(50.0, 5.0), true, 3)], STREET, 3);
     world.run(30.0);
     let seen: Vec<_> = world.viewers.iter().map(|v| report(&v.seen, 3.0, 30.0)).collect();

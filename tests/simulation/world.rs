@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use streamflow::adapt::{ANY, Asked, Encoding, Fit, Ladder, Need, Rung, rung_of, rungs_for, share};
-use streamflow::credit::{Credit, Verdict};
+use streamflow::adapt::{ANY, Asked, Encoding, Fit, Need, Rung, rung_of, rungs_for, share};
+use streamflow::credit::{Control, Kernel};
+use streamflow::pacing::{Feedback, Pacer};
 use streamflow::time::Micros;
 
 use crate::network::{Link, Pipe};
@@ -69,9 +70,7 @@ struct Ack {
 /// One end of a connection that is given pictures, and the connection.
 pub(crate) struct Lane {
     pub(crate) pipe: Pipe,
-    pub(crate) credit: Credit,
-    pub(crate) ladder: Ladder,
-    pub(crate) asked: Asked,
+    pub(crate) pacer: Pacer,
     /// Pictures on their way, with where they end in the stream.
     under_way: VecDeque<(u64, Picture)>,
     /// Acknowledgements on their way back.
@@ -84,9 +83,6 @@ pub(crate) struct Lane {
     ping_at: u64,
     /// When an answer arrives, and when it was asked for.
     pongs: VecDeque<(u64, u64)>,
-    last_sequence: u32,
-    last_bytes: usize,
-    fresh: bool,
     pub(crate) most_under_way: usize,
 }
 
@@ -94,9 +90,7 @@ impl Lane {
     fn new(link: Link, acknowledges: bool, asked: Asked, seed: u64) -> Self {
         Self {
             pipe: Pipe::new(link, seed),
-            credit: Credit::new(),
-            ladder: Ladder::new(),
-            asked,
+            pacer: Pacer::new(asked),
             under_way: VecDeque::new(),
             acks: VecDeque::new(),
             acknowledges,
@@ -105,9 +99,6 @@ impl Lane {
             ask_at: 0,
             ping_at: 0,
             pongs: VecDeque::new(),
-            last_sequence: 0,
-            last_bytes: 0,
-            fresh: false,
             most_under_way: 0,
         }
     }
@@ -118,7 +109,7 @@ impl Lane {
             self.acks.pop_front();
             // Who reads all the time knows when it came.
             let (earliest, heard) = if since == now { (ack.arrives, ack.arrives) } else { (since, now) };
-            self.credit.acknowledged_since(
+            self.pacer.acknowledged(
                 ack.sequence,
                 ack.backlog,
                 Micros(earliest.saturating_sub(ack.waited)),
@@ -128,12 +119,12 @@ impl Lane {
         }
         if self.acknowledges && now >= self.ping_at {
             self.ping_at = now + 5_000 * MS;
-            self.credit.pinged(Micros(now));
+            self.pacer.pinged(Micros(now));
             self.pongs.push_back((now + self.pipe.round_trip() + self.pipe.queueing() + 500, now));
         }
         while let Some(&(_, sent)) = self.pongs.front().filter(|pong| pong.0 <= now) {
             self.pongs.pop_front();
-            self.credit.round_trip(Duration::from_micros(now - sent), Micros(now));
+            self.pacer.round_trip(Duration::from_micros(now - sent), Micros(now));
         }
     }
 
@@ -159,53 +150,32 @@ impl Lane {
         self.acks.push_back(Ack { arrives: at, sequence: picture.sequence, backlog, waited });
     }
 
-    /// The delivery loop: gives these pictures (a frame's rungs, or the one of a viewer) if the credit says so.
-    fn offer(&mut self, pictures: &[Picture], interval: Duration, now: u64) -> bool {
-        let Some(first) = pictures.first() else { return false };
-        if first.sequence <= self.last_sequence || now < self.ask_at {
+    /// Whether the pacer lets a picture go now.
+    fn may_give(&mut self, interval: Duration, now: u64) -> bool {
+        if now < self.ask_at {
             return false;
         }
-        let at = Micros(now);
-        let verdict = loop {
-            match self.credit.ask(at, interval) {
-                Verdict::Measure => {
-                    self.credit.measured(Some(self.pipe.kernel()), at);
-                    match self.credit.control(at) {
-                        Some(streamflow::credit::Control::Bbr) => self.pipe.bbr = true,
-                        Some(streamflow::credit::Control::Usual) => self.pipe.bbr = false,
-                        None => {}
-                    }
-                }
-                verdict => break verdict,
-            }
-        };
-        if std::mem::take(&mut self.fresh) {
-            self.ladder.update(at, self.credit.rate(at), interval, self.last_bytes);
-        }
-        match verdict {
-            Verdict::Now => {
-                self.last_sequence = first.sequence;
-                self.last_bytes = 0;
-                for picture in pictures {
-                    self.last_bytes += picture.bytes;
-                    let bytes = Pipe::padded(picture.bytes);
-                    self.credit.given(picture.sequence, bytes, at);
-                    let end = self.pipe.write(bytes as u64, now);
-                    self.under_way.push_back((end, *picture));
-                }
-                self.most_under_way = self.most_under_way.max(self.credit.under_way());
-                true
-            }
-            Verdict::Later(at) => {
-                self.ask_at = at.0;
-                false
-            }
-            Verdict::Measure => false,
-        }
+        let later = self.pacer.ask(Micros(now), interval, &mut self.pipe);
+        self.ask_at = later.map_or(self.ask_at, |later| later.0);
+        later.is_none()
     }
 
-    fn need(&self, interval: Duration) -> Need {
-        self.asked.need(self.ladder.bytes(), interval)
+    fn give(&mut self, picture: Picture, now: u64) {
+        let bytes = Pipe::padded(picture.bytes);
+        self.pacer.given(picture.sequence, bytes, Micros(now));
+        let end = self.pipe.write(bytes as u64, now);
+        self.under_way.push_back((end, picture));
+        self.most_under_way = self.most_under_way.max(self.pacer.under_way());
+    }
+}
+
+impl Feedback for Pipe {
+    fn measure(&mut self) -> Option<Kernel> {
+        Some(self.kernel())
+    }
+
+    fn control(&mut self, control: Control) {
+        self.bbr = control == Control::Bbr;
     }
 }
 
@@ -286,6 +256,8 @@ pub(crate) struct World {
     fits: Vec<Fit>,
     /// Encoded and not yet given to the uplink.
     encoded: Vec<Picture>,
+    /// What is left of the frame that is being given.
+    rest: VecDeque<Picture>,
     /// The demand as the publisher knows it, and as it is on its way.
     demand: Vec<Rung>,
     demanded: VecDeque<(u64, Vec<Rung>)>,
@@ -314,6 +286,7 @@ impl World {
             sequence: 0,
             fits: Vec::new(),
             encoded: Vec::new(),
+            rest: VecDeque::new(),
             demand: vec![Rung::default()],
             demanded: VecDeque::new(),
             rungs: vec![Rung::default()],
@@ -351,15 +324,20 @@ impl World {
             self.sequence += 1;
             self.scene.next();
             self.encode();
-            self.uplink.fresh = true;
             self.uplink.ask_at = self.now;
         }
         self.uplink.pipe.advance(self.now);
-        self.uplink.offer(&self.encoded, self.interval, self.now);
+        // As a publisher does: the rungs of a frame one after the other, and then those of the newest.
+        while !(self.rest.is_empty() && self.encoded.is_empty()) && self.uplink.may_give(self.interval, self.now) {
+            if self.rest.is_empty() {
+                self.rest.extend(self.encoded.drain(..));
+            }
+            self.rest.pop_front().into_iter().for_each(|picture| self.uplink.give(picture, self.now));
+        }
     }
 
     fn encode(&mut self) {
-        let carries = self.uplink.need(self.interval).bytes;
+        let carries = self.uplink.pacer.need().bytes;
         let fits = &mut self.fits;
         fits.resize_with(self.demand.len(), || Fit::new(25));
         let best = |rung: &Rung| if rung.quality == 0 { self.quality } else { rung.quality };
@@ -394,19 +372,21 @@ impl World {
             }
             self.newest[picture.rung] = picture;
             for viewer in &mut self.viewers {
-                if rung_of(viewer.lane.need(self.interval), &self.rungs) == Some(picture.rung) {
-                    viewer.lane.fresh = true;
+                if rung_of(viewer.lane.pacer.need(), &self.rungs) == Some(picture.rung) {
                     viewer.lane.ask_at = self.now;
                 }
             }
         }
         for viewer in &mut self.viewers {
-            let need = viewer.lane.need(self.interval);
+            let need = viewer.lane.pacer.need();
             let Some(at) = rung_of(need, &self.rungs) else { continue };
             let Some(newest) = self.newest.get(at).copied() else { continue };
-            viewer.lane.offer(&[newest], self.interval, self.now);
+            let is_news = viewer.lane.pacer.last().is_none_or(|last| newest.sequence > last);
+            if is_news && viewer.lane.may_give(self.interval, self.now) {
+                viewer.lane.give(newest, self.now);
+            }
         }
-        let needs: Vec<Need> = self.viewers.iter().map(|v| v.lane.need(self.interval)).collect();
+        let needs: Vec<Need> = self.viewers.iter().map(|v| v.lane.pacer.need()).collect();
         let rungs = rungs_for(&needs, &self.rungs);
         if rungs != self.rungs {
             self.rung_changes += 1;
@@ -424,5 +404,5 @@ pub(crate) fn fixed() -> Asked {
 
 /// Whether a need is bounded.
 pub(crate) fn bounded(lane: &Lane) -> bool {
-    lane.ladder.bytes() != ANY
+    lane.pacer.fits() != ANY
 }

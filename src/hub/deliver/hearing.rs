@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::peer::Role;
-use crate::adapt::{Asked, Budget};
-use crate::credit::Credit;
+use crate::adapt::Asked;
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::numbers::Metrics;
 use crate::hub::stream::Stream;
 use crate::net::connection::Broken;
+use crate::pacing::Pacer;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::Session;
 use crate::text::Untrusted;
@@ -30,9 +30,7 @@ pub(super) struct Hearing<'a> {
     pub(super) role: &'a Role,
     pub(super) session: Option<&'a mut Session>,
     pub(super) metrics: &'a mut Metrics,
-    pub(super) credit: &'a mut Credit,
-    pub(super) asked: &'a mut Asked,
-    pub(super) budget: &'a mut Budget,
+    pub(super) pacer: &'a mut Pacer,
     pub(super) requests: &'a mut u32,
     pub(super) room: &'a mut String,
     pub(super) bare: bool,
@@ -155,10 +153,10 @@ impl Hearing<'_> {
         match control {
             Control::Ack { sequence, backlog, .. } => {
                 let backlog = u16::try_from(backlog).unwrap_or(u16::MAX);
-                self.credit.acknowledged_since(sequence, backlog, self.unread_since.unwrap_or(at), at);
+                self.pacer.acknowledged(sequence, backlog, self.unread_since.unwrap_or(at), at);
             }
             Control::Pong { time, .. } if time <= at.0 => {
-                self.credit.round_trip(at.since(Micros(time)), at);
+                self.pacer.round_trip(at.since(Micros(time)), at);
             }
             Control::Subscribe { room, name, want } if !matches!(self.role, Role::Publisher(_)) => {
                 let check = check_name(&room).and_then(|()| if name.is_empty() { Ok(()) } else { check_name(&name) });
@@ -169,8 +167,7 @@ impl Hearing<'_> {
                 match watched {
                     Ok(()) => {
                         *self.room = room;
-                        *self.asked = asked(want);
-                        *self.budget = Budget::default();
+                        self.pacer.set_asked(asked(want));
                     }
                     Err(reason) => self.answers.push(Control::Bye { cause: Cause::Refused, reason }),
                 }

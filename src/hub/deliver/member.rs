@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::peer::{Peer, Role, Turn, in_hub, is_news, skipped};
-use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
@@ -153,12 +152,9 @@ impl Peer {
         if !wants || !is_news(member.views[at].given, picture) {
             return Ok(());
         }
-        let verdict = self.ask_credit(now, newest.interval);
+        let paced = self.ask_pacer(now, newest.interval);
         let Role::Member(member) = &mut self.role else { return Ok(()) };
-        member.paced = match verdict {
-            Verdict::Later(until) => Some(until),
-            Verdict::Now | Verdict::Measure => None,
-        };
+        member.paced = paced;
         if member.paced.is_some() {
             return Ok(());
         }
@@ -168,7 +164,7 @@ impl Peer {
         turn.tally.sent(&mut view.metrics, picture, skipped, now);
         self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
         let bytes = self.connection.length_of(picture);
-        self.spend_credit(picture.sequence, bytes, now);
+        self.pacer.given(picture.sequence, bytes, now);
         self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
         self.note_sent(picture, now);
         Ok(())

@@ -17,8 +17,7 @@ use super::claims::{Challenge, Claim};
 use super::hearing::{Hearing, asked};
 use super::latest::{Latest, Rate};
 use super::member::Member;
-use crate::adapt::{ANY, Asked, Budget, Ladder, Need};
-use crate::credit::{Credit, Verdict};
+use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::{Beat, Stroke};
@@ -30,7 +29,7 @@ use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::net::layout::Dialect;
-use crate::net::sockopt;
+use crate::pacing::Pacer;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, in_words};
 use crate::time::{Micros, now};
@@ -118,10 +117,7 @@ pub(super) struct Peer {
     pub(super) reads_on: bool,
     /// What is to be read of it came after this time; `None`: nothing is.
     pub(super) unread_since: Option<Micros>,
-    credit: Credit,
-    ladder: Ladder,
-    asked: Asked,
-    budget: Budget,
+    pub(super) pacer: Pacer,
     pub(super) connection: Connection,
     metrics: Metrics,
     /// When the peer last took a byte, or had nothing to take.
@@ -180,6 +176,7 @@ impl Peer {
         let rungs = newcomer.hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
         let publisher = newcomer.hello.as_ref().map_or(0, |hello| hello.publisher);
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
+        let pacer = Pacer::new(asked(want));
         let (what, room) = match &newcomer.wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
             Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
@@ -207,11 +204,8 @@ impl Peer {
             reported: (now, 0),
             clock_told: None,
             summed: [0; 4],
-            credit: Credit::new(),
-            ladder: Ladder::new(),
-            asked: asked(want),
-            need: asked(want).need(ANY, Duration::from_millis(33)),
-            budget: Budget::default(),
+            need: pacer.need(),
+            pacer,
             carries: None,
             busy: None,
             requests: 0,
@@ -243,7 +237,7 @@ impl Peer {
         let at = now();
         match self.session.as_mut().map(|session| session.due(at)) {
             Some(Due::Send(ping)) => {
-                self.credit.pinged(at);
+                self.pacer.pinged(at);
                 self.connection.send_control(&ping)
             }
             _ => Ok(()),
@@ -303,14 +297,9 @@ impl Peer {
         (self.progress, self.given) = (now, now);
     }
 
-    /// What the connection's credit says to a picture now.
-    pub(super) fn ask_credit(&mut self, now: Micros, interval: Duration) -> Verdict {
-        sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, interval)
-    }
-
-    /// A picture of so many bytes is given to the connection.
-    pub(super) fn spend_credit(&mut self, sequence: u32, bytes: usize, now: Micros) {
-        self.credit.given(sequence, bytes, now);
+    /// May a picture be given to the connection now? `None`: yes; otherwise when to ask again.
+    pub(super) fn ask_pacer(&mut self, now: Micros, interval: Duration) -> Option<Micros> {
+        self.pacer.ask(now, interval, &mut self.connection.socket)
     }
 
     /// Sends a control message; to a bare publisher or a plain viewer nothing can be said. What a newer one will make worthless
@@ -442,9 +431,7 @@ impl Peer {
             role: &self.role,
             session: self.session.as_mut(),
             metrics: &mut self.metrics,
-            credit: &mut self.credit,
-            asked: &mut self.asked,
-            budget: &mut self.budget,
+            pacer: &mut self.pacer,
             room: &mut self.room,
             bare: self.bare,
             unread_since: self.unread_since,
@@ -530,7 +517,7 @@ impl Peer {
             match session.due(now) {
                 Due::At(_) => break,
                 Due::Send(ping) => {
-                    self.credit.pinged(now);
+                    self.pacer.pinged(now);
                     self.connection.send_control(&ping)?;
                 }
                 Due::Dead => {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::{LinkState, LinkUser, Outcome};
-use crate::adapt::Ladder;
-use crate::credit::Credit;
+use crate::adapt::Asked;
 use crate::net::connection::{Broken, Connection};
+use crate::pacing::Pacer;
 use crate::session::{Due, Session};
 use crate::text::Untrusted;
 use crate::time::Micros;
@@ -19,25 +19,12 @@ pub(super) struct Open {
     pub(super) welcomed: bool,
     /// What the hub's goodbye means.
     pub(super) ended: Option<Outcome>,
-    pub(super) credit: Credit,
-    pub(super) ladder: Ladder,
-    /// Bytes of the last frame sent, all its rungs together, and its number.
-    pub(super) last_bytes: usize,
-    pub(super) last_sequence: u32,
+    pub(super) pacer: Pacer,
 }
 
 impl Open {
     pub(super) fn new(now: Micros, views: bool) -> Self {
-        Self {
-            session: Session::new(now),
-            views,
-            welcomed: false,
-            ended: None,
-            credit: Credit::new(),
-            ladder: Ladder::new(),
-            last_bytes: 0,
-            last_sequence: 0,
-        }
+        Self { session: Session::new(now), views, welcomed: false, ended: None, pacer: Pacer::new(Asked::default()) }
     }
 
     /// Sends what is due, and says when to look again.
@@ -51,7 +38,7 @@ impl Open {
                 Due::At(next) => return Ok(next),
                 Due::Dead => return Err(Broken::Stuck),
                 Due::Send(ping) => {
-                    self.credit.pinged(at);
+                    self.pacer.pinged(at);
                     connection.send_control(&ping)?;
                 }
             }
@@ -67,13 +54,13 @@ impl Open {
         let answer = self.session.control(&control, at);
         match control {
             Control::Pong { time, .. } if time <= at.0 => {
-                self.credit.round_trip(at.since(Micros(time)), at);
+                self.pacer.round_trip(at.since(Micros(time)), at);
                 Ok(Vec::new())
             }
             Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
             Control::Ack { sequence, backlog, waited } => {
                 let backlog = u16::try_from(backlog).unwrap_or(u16::MAX);
-                self.credit.acknowledged_since(sequence, backlog, at - Duration::from_micros(waited), at);
+                self.pacer.acknowledged(sequence, backlog, at - Duration::from_micros(waited), at);
                 Ok(Vec::new())
             }
             Control::Welcome { .. } if !self.welcomed => {

@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use super::{Peer, Role};
 use crate::adapt::{ANY, Resolution};
-use crate::credit::Verdict;
 use crate::frame::Picture;
 use crate::hub::numbers::Tally;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
 use crate::net::pages::SharedPages;
-use crate::net::sockopt;
 use crate::room::ConnectionId;
 use crate::time::Micros;
 use crate::wire::control::Control;
@@ -31,10 +29,6 @@ const RECORDER: Duration = Duration::from_secs(5);
 /// What makes a viewer.
 pub(in crate::hub::deliver) struct Viewer {
     stream: Arc<Stream>,
-    /// Number of the last picture it was given.
-    given: Option<u32>,
-    /// Bytes of that picture.
-    bytes: usize,
     /// Until when its credit says no.
     paced: Option<Micros>,
     /// Until when it is given no picture but one of the kind that it asks for.
@@ -62,7 +56,8 @@ impl Peer {
         }
         stream.numbers.join(self.numbers.clone());
         self.clock_told = None;
-        self.role = Role::Viewer(Viewer { stream: stream.clone(), given: None, bytes: 0, paced: None, choosy: None });
+        self.pacer.begins();
+        self.role = Role::Viewer(Viewer { stream: stream.clone(), paced: None, choosy: None });
     }
 
     /// Ends watching, and says what was watched.
@@ -117,11 +112,12 @@ impl Peer {
         }
         let Role::Viewer(viewer) = &mut self.role else { return Ok(false) };
         let Some(picture) = newest.choose(self.need) else { return Ok(false) };
-        if viewer.stream.id != stream || !is_news(viewer.given, picture) {
+        let given = self.pacer.last();
+        if viewer.stream.id != stream || !is_news(given, picture) {
             return Ok(false);
         }
         let records = self.need.size == Resolution::Full;
-        if viewer.given.is_none() && !newest.meets(self.need) || records && !newest.has_size(self.need) {
+        if given.is_none() && !newest.meets(self.need) || records && !newest.has_size(self.need) {
             // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
             let patience = if records { RECORDER } else { (2 * newest.interval + FOLLOWS).min(CHOOSY) };
             let until = *viewer.choosy.get_or_insert(now + patience);
@@ -130,12 +126,10 @@ impl Peer {
                 return Ok(false);
             }
         }
-        let verdict = sockopt::ask_credit(&self.connection.socket, &mut self.credit, now, newest.interval);
-        let before = self.need;
-        let fits = self.ladder.update(now, self.credit.rate(now), newest.interval, viewer.bytes);
-        self.need = self.asked.need(fits, newest.interval);
+        viewer.paced = self.pacer.ask(now, newest.interval, &mut self.connection.socket);
+        let before = std::mem::replace(&mut self.need, self.pacer.need());
         let need_changed = self.need != before;
-        let carries = Some(self.asked.carries(fits, newest.interval)).filter(|bytes| *bytes != ANY);
+        let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);
         let idle = self.connection.is_idle() && self.closing.is_none();
         if carries != self.carries {
             self.carries = carries;
@@ -144,23 +138,15 @@ impl Peer {
                 self.connection.send_control(&link)?;
             }
         }
-        viewer.paced = match verdict {
-            Verdict::Later(until) => Some(until),
-            Verdict::Now | Verdict::Measure => Some(self.budget.next()).filter(|next| *next > now),
-        };
         if viewer.paced.is_some() || !idle || !self.connection.is_idle() {
             return Ok(need_changed);
         }
         let bytes = self.connection.length_of(picture);
-        self.credit.given(picture.sequence, bytes, now);
-        // The first picture is the one there is; its rung comes a round trip later, and must not have to wait for it.
-        let charge = if viewer.given.is_none() { bytes.min(self.need.bytes as usize) } else { bytes };
-        self.budget.spend(charge, self.asked.max_rate, now);
+        self.pacer.given(picture.sequence, bytes, now);
         self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
-        let skipped = viewer.given.map_or(0, |given| skipped(given, picture));
+        let skipped = given.map_or(0, |given| skipped(given, picture));
         turn.tally.sent(&mut self.metrics, picture, skipped, now);
-        (viewer.given, viewer.choosy) = (Some(picture.sequence), None);
-        viewer.bytes = bytes;
+        viewer.choosy = None;
         (self.progress, self.given) = (now, now);
         Ok(need_changed)
     }
