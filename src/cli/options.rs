@@ -1,5 +1,7 @@
 //! Options that the programs share, what was typed; and what it means.
 
+#![allow(rustdoc::bare_urls, reason = "what documents an option is its help, which is no Markdown")]
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
-use crate::time::Calendar;
+use crate::time::calendar;
 use crate::wire::names::file_stem;
 
 /// Bytes of a file's name that tell the stream. File systems take 255 in all; the rest is the time and a number.
@@ -44,9 +44,7 @@ pub fn save(folder: &Path, stream: &str, jpeg: &[u8]) -> Result<PathBuf> {
 
 /// `20261121T093352.417`, in UTC.
 fn stamp(time: SystemTime) -> String {
-    let Calendar { year, month, day, hour, minute, second, milli } =
-        Calendar::of(time.duration_since(UNIX_EPOCH).unwrap_or_default());
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}.{milli:03}")
+    calendar(time.duration_since(UNIX_EPOCH).unwrap_or_default()).strftime("%Y%m%dT%H%M%S.%3f").to_string()
 }
 
 #[cfg(test)]

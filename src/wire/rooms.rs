@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::json::{MAX_DEPTH, may_pass};
-use crate::time::Calendar;
+use crate::time::calendar;
 
 /// The longest chat text, in characters; the rest is cut off.
 const MAX_CHAT: usize = 2000;
@@ -116,8 +116,7 @@ pub fn user(kind: &str, id: u64, name: &str) -> String {
 
 /// A point in time as ISO 8601 in UTC, to the millisecond.
 fn iso_time(since_1970: Duration) -> String {
-    let Calendar { year, month, day, hour, minute, second, milli } = Calendar::of(since_1970);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
+    format!("{:.3}", calendar(since_1970))
 }
 
 #[cfg(test)]
