@@ -141,3 +141,15 @@ fn imports_are_read_as_they_are_written() {
     assert_eq!(named("use std::fs;"), Vec::<&str>::new());
     assert!(row_of("hub") > row_of("net") && row_of("net") > row_of("wire") && row_of("nothing").is_none());
 }
+
+/// A file that is longer knows more than one thing.
+const MOST_LINES: usize = 500;
+
+#[test]
+fn no_file_is_longer_than_can_be_read_at_once() {
+    let mut paths = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut paths);
+    let lines = |path: &Path| fs::read_to_string(path).unwrap().lines().count();
+    let too_long: Vec<_> = paths.iter().map(|path| (lines(path), path)).filter(|(n, _)| *n > MOST_LINES).collect();
+    assert!(too_long.is_empty(), "{too_long:?}");
+}

@@ -4,11 +4,13 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
+mod audience;
 mod claims;
 mod hearing;
 mod inbox;
 mod latest;
 mod member;
+mod newcomer;
 mod peer;
 mod restart;
 mod tick;
@@ -24,9 +26,10 @@ use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
+use self::audience::Audience;
 use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
-pub(super) use self::peer::{Newcomer, Wish};
+pub(super) use self::newcomer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use self::turns::Turns;
 use super::Shared;
@@ -44,16 +47,6 @@ const SCRATCH: usize = 256 * 1024;
 const PICTURES_WAIT: Duration = Duration::from_millis(1);
 /// How long those who say more than one turn takes are read before the others have another turn.
 const READ_ON: Duration = Duration::from_millis(2);
-
-/// The viewers of one stream on this loop.
-struct Audience {
-    stream: Arc<Stream>,
-    tokens: Vec<usize>,
-    /// Who is served first; moves on with every picture, so that nobody is always last.
-    first: usize,
-    /// Somebody came or went, or needs something else than before.
-    needs_changed: bool,
-}
 
 struct Loop {
     shared: Arc<Shared>,
@@ -297,74 +290,6 @@ impl Loop {
         Ok(())
     }
 
-    fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
-        let Some(&token) = self.tokens.get(&id) else { return };
-        if !self.peers.get(token).is_some_and(Peer::is_member) {
-            self.unwatch(token);
-        }
-        let Some(peer) = self.peers.get_mut(token) else { return };
-        stream.add_viewer(self.index);
-        peer.watch(id, stream);
-        let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
-            stream: stream.clone(),
-            tokens: Vec::new(),
-            first: 0,
-            needs_changed: true,
-        });
-        audience.tokens.push(token);
-        audience.needs_changed = true;
-        // The newest picture at once.
-        self.fresh.push(stream.clone());
-    }
-
-    fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
-        let Some(&token) = self.tokens.get(&member) else { return };
-        let Some(peer) = self.peers.get_mut(token) else { return };
-        let address = peer.address;
-        if let Role::Member(member) = &mut peer.role {
-            member.add_view(view, opening, address, now());
-            self.tokens.insert(view, token);
-        }
-    }
-
-    fn unview(&mut self, member: ConnectionId, view: ConnectionId) {
-        let Some(&token) = self.tokens.get(&member) else { return };
-        self.tokens.remove(&view);
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
-        if let Some(stream) = member.remove_view(view) {
-            self.leave_audience(stream.id, token);
-        }
-    }
-
-    /// All that a member saw.
-    fn unview_all(&mut self, token: usize) {
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
-        let streams: Vec<_> = member.view_ids().into_iter().map(|id| (id, member.remove_view(id))).collect();
-        for (id, stream) in streams {
-            self.tokens.remove(&id);
-            if let Some(stream) = stream {
-                self.leave_audience(stream.id, token);
-            }
-        }
-    }
-
-    fn unwatch(&mut self, token: usize) {
-        let Some(peer) = self.peers.get_mut(token) else { return };
-        let Some(id) = peer.unwatch() else { return };
-        self.leave_audience(id, token);
-    }
-
-    fn leave_audience(&mut self, id: u64, token: usize) {
-        let Some(audience) = self.audiences.get_mut(&id) else { return };
-        audience.stream.remove_viewer(self.index);
-        audience.tokens.retain(|t| *t != token);
-        audience.needs_changed = true;
-        if audience.tokens.is_empty() {
-            self.shared.need(&audience.stream, self.index, Vec::new());
-            self.audiences.remove(&id);
-        }
-    }
-
     /// Gives every fresh picture to every viewer that can take one now.
     fn give_out(&mut self) {
         for stream in std::mem::take(&mut self.fresh) {
@@ -458,15 +383,6 @@ impl Loop {
                 }
                 None => peer.listed = false,
             }
-        }
-    }
-
-    /// Tells the hub what the viewers need where that has changed.
-    fn sum_up_needs(&mut self) {
-        for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
-            audience.needs_changed = false;
-            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.need);
-            self.shared.need(&audience.stream, self.index, needs.collect());
         }
     }
 

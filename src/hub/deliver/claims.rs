@@ -7,7 +7,8 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::peer::{Peer, Wish};
+use super::newcomer::Wish;
+use super::peer::Peer;
 use super::{Command, Loop};
 use crate::hub::Shared;
 use crate::net::connection::Broken;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mio::{Poll, Token, Waker};
 
 use super::claims::Asker;
-use super::peer::Newcomer;
+use super::newcomer::Newcomer;
 use crate::hub::stream::Stream;
 use crate::room::ConnectionId;
 use crate::wire::control::Control;

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod tests;
+mod upkeep;
 mod viewer;
 
 use std::net::SocketAddr;
@@ -9,18 +10,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-
 use self::viewer::Viewer;
 pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::claims::{Challenge, Claim};
 use super::hearing::{Hearing, asked};
 use super::latest::{Latest, Rate};
 use super::member::Member;
+use super::newcomer::{Newcomer, Wish};
 use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
-use crate::hub::edges::beat::{Beat, Stroke};
+use crate::hub::edges::beat::Beat;
 use crate::hub::memory::Account;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
@@ -28,68 +28,21 @@ use crate::hub::silence::Gives;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
-use crate::net::layout::Dialect;
 use crate::pacing::Pacer;
 use crate::room::{ConnectionId, StreamKey};
 use crate::session::{Due, Session, in_words};
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, Cause, Control, Hello};
+use crate::wire::control::{Ability, Cause, Control};
 use crate::wire::packet::Packet;
 
-/// How often a connection's metrics are logged at `debug`.
-const METRICS: Duration = Duration::from_secs(30);
 /// How long a connection that has been told goodbye may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
 const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
-/// A picture may take so many times as long as nothing of it may: 8 MiB in a minute are 1.1 Mbit/s, and who is slower has
-/// smaller ones, or a picture that is too old to be of use.
-const SLOWEST: u32 = 6;
-/// A publisher of bare pictures cannot be asked whether it lives; silence for so long means that it does not.
-const BARE_SILENCE: Duration = Duration::from_secs(60);
-
-/// After so long without a byte a connection keeps no buffers for more.
-const REST: Duration = Duration::from_secs(1);
 
 /// A list of streams is made for each who asks so many times at once, and then once each so often.
 const LISTS_AT_ONCE: u32 = 8;
 const LIST_EVERY: Duration = Duration::from_millis(500);
-
-/// What a connection was admitted for.
-pub(in crate::hub) enum Wish {
-    Publish {
-        key: StreamKey,
-        replace: bool,
-        instance: u64,
-    },
-    Watch(StreamKey),
-    /// Into a room, under a name of ours that was made of how somebody is called.
-    Join {
-        key: StreamKey,
-        called: String,
-    },
-}
-
-/// A connection fresh from admission.
-pub(in crate::hub) struct Newcomer {
-    pub(in crate::hub) id: ConnectionId,
-    pub(in crate::hub) address: SocketAddr,
-    pub(in crate::hub) socket: TcpStream,
-    pub(in crate::hub) framing: Framing,
-    pub(in crate::hub) wish: Wish,
-    /// The hello, where there was one.
-    pub(in crate::hub) hello: Option<Hello>,
-    /// A bare picture that came in the place of a hello.
-    pub(in crate::hub) first: Option<Packet>,
-    /// What was read beyond the hello.
-    pub(in crate::hub) early: Vec<u8>,
-    /// What shows a viewer who sees nothing but pictures why there is none.
-    pub(in crate::hub) stand_in: Option<StandIn>,
-    /// Given back when the connection ends: its place among those of its address.
-    pub(in crate::hub) place: Box<dyn Send>,
-    /// What it holds.
-    pub(in crate::hub) account: Account,
-}
 
 pub(super) enum Role {
     /// Between adoption and the rules' answer, and after goodbye.
@@ -473,108 +426,6 @@ impl Peer {
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), Broken> {
         self.account.hold(self.connection.held()).map_err(|full| Broken::Full(full.to_string()))
-    }
-
-    /// Gives back what is kept for more when nothing has come for a while.
-    fn rest(&mut self, now: Micros) {
-        if self.connection.bytes_in != self.busy_at.1 {
-            self.busy_at = (now, self.connection.bytes_in);
-        } else if now.since(self.busy_at.0) >= REST {
-            self.busy_at.0 = now;
-            self.connection.rest();
-        }
-    }
-
-    /// Heartbeat, deadlines, metrics.
-    pub(super) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
-        self.requests = 0;
-        self.rest(now);
-        self.account_for()?;
-        if let Some(until) = self.closing {
-            let all_said = self.connection.is_idle();
-            if all_said {
-                // The other side sees the end after the goodbye, and closes; what it still sends is read and ignored,
-                // since closing over unread bytes would destroy the goodbye on its way.
-                let _ = self.connection.socket.shutdown(std::net::Shutdown::Write);
-            }
-            return if now >= until { Err(Broken::Closed) } else { Ok(()) };
-        }
-        if self.connection.is_idle() {
-            self.idle = now;
-        } else if now.since(self.progress.max(self.idle)) > stuck_after {
-            return Err(Broken::Stuck);
-        }
-        // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
-        let deadline = SLOWEST * stuck_after;
-        if self.connection.sends_picture() && now.since(self.given) > deadline {
-            return Err(Broken::Slow(deadline));
-        }
-        if self.bare && now.since(self.progress) > BARE_SILENCE {
-            return Err(Broken::Stuck);
-        }
-        let silent = self.is_claiming();
-        while let Some(session) = self.session.as_mut().filter(|_| !silent) {
-            match session.due(now) {
-                Due::At(_) => break,
-                Due::Send(ping) => {
-                    self.pacer.pinged(now);
-                    self.connection.send_control(&ping)?;
-                }
-                Due::Dead => {
-                    let bye = Control::Bye { cause: Cause::Timeout, reason: "nothing heard for 10 s".into() };
-                    let _ = self.connection.send_control(&bye);
-                    return Err(Broken::Stuck);
-                }
-            }
-        }
-        self.tell_clock()?;
-        self.keep_company(now)?;
-        self.numbers.tick(&self.metrics, now);
-        if let Role::Member(member) = &self.role {
-            member.tick(now);
-        }
-        if now.since(self.reported.0) >= METRICS {
-            log::debug!("{}", self.line(now));
-            self.reported = (now, self.metrics.pictures);
-        }
-        Ok(())
-    }
-
-    /// Tells a viewer how well the capture times of its pictures are known, where that is news.
-    fn tell_clock(&mut self) -> Result<(), Broken> {
-        let (Role::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
-        let Some(error) = viewer.clock_error() else { return Ok(()) };
-        if self.clock_told.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
-            return Ok(());
-        }
-        self.clock_told = Some(error);
-        self.tell(&Control::Clock { error })
-    }
-
-    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
-    fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
-        if self.wants_picture()
-            && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
-        {
-            self.connection.send_picture(&picture, None, Duration::ZERO)?;
-            (self.progress, self.given) = (now, now);
-        }
-        if let Role::Member(member) = &mut self.role
-            && member.due(now)
-        {
-            self.connection.send_text(r#"{"type":"ping"}"#)?;
-        }
-        let Some(beat) = &mut self.beat else { return Ok(()) };
-        beat.heard(self.connection.bytes_in, now);
-        match beat.due(now) {
-            Stroke::None => Ok(()),
-            Stroke::Ping => self.connection.send_ping(),
-            Stroke::KeepAlive if matches!(self.connection.framing(), Framing::Edge(_, Dialect::Detection { .. })) => {
-                self.connection.send_text("keepalive")
-            }
-            Stroke::KeepAlive => Ok(()),
-            Stroke::Dead => Err(Broken::Stuck),
-        }
     }
 
     /// Adds what came since the last time to the hub's sums.

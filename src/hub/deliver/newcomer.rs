@@ -1,0 +1,48 @@
+//! What admission hands to a delivery loop.
+
+use std::net::SocketAddr;
+
+use mio::net::TcpStream;
+
+use crate::hub::memory::Account;
+use crate::hub::placeholder::StandIn;
+use crate::net::connection::Framing;
+use crate::room::{ConnectionId, StreamKey};
+use crate::wire::control::Hello;
+use crate::wire::packet::Packet;
+
+/// What a connection was admitted for.
+pub(in crate::hub) enum Wish {
+    Publish {
+        key: StreamKey,
+        replace: bool,
+        instance: u64,
+    },
+    Watch(StreamKey),
+    /// Into a room, under a name of ours that was made of how somebody is called.
+    Join {
+        key: StreamKey,
+        called: String,
+    },
+}
+
+/// A connection fresh from admission.
+pub(in crate::hub) struct Newcomer {
+    pub(in crate::hub) id: ConnectionId,
+    pub(in crate::hub) address: SocketAddr,
+    pub(in crate::hub) socket: TcpStream,
+    pub(in crate::hub) framing: Framing,
+    pub(in crate::hub) wish: Wish,
+    /// The hello, where there was one.
+    pub(in crate::hub) hello: Option<Hello>,
+    /// A bare picture that came in the place of a hello.
+    pub(in crate::hub) first: Option<Packet>,
+    /// What was read beyond the hello.
+    pub(in crate::hub) early: Vec<u8>,
+    /// What shows a viewer who sees nothing but pictures why there is none.
+    pub(in crate::hub) stand_in: Option<StandIn>,
+    /// Given back when the connection ends: its place among those of its address.
+    pub(in crate::hub) place: Box<dyn Send>,
+    /// What it holds.
+    pub(in crate::hub) account: Account,
+}

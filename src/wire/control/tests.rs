@@ -1,0 +1,82 @@
+//! Control messages as JSON, and names.
+
+use super::*;
+use crate::adapt::Stage;
+
+#[test]
+fn a_message_of_a_later_version_is_ignored_and_nonsense_is_not() {
+    assert_eq!(Control::from_json(br#"{"type":"hologram","x":1}"#), Ok(Control::Unknown));
+    assert!(Control::from_json(br#"{"type":"ping"}"#).is_err());
+    assert!(Control::from_json(b"[]").is_err());
+    assert!(Control::from_json(b"\xff").is_err());
+}
+
+#[test]
+fn a_hello_needs_only_its_role() {
+    let Ok(Control::Hello(hello)) = Control::from_json(br#"{"type":"hello","role":"view","can":["ack","fly"]}"#) else {
+        panic!("not read")
+    };
+    assert_eq!((hello.room.as_str(), hello.name.as_str()), ("main", ""));
+    assert_eq!(hello.can, [Ability::Ack, Ability::Unknown]);
+}
+
+#[test]
+fn every_message_survives_the_way_through_json() {
+    let state = StreamState {
+        room: "main".into(),
+        name: "door".into(),
+        live: false,
+        reason: "camera unplugged".into(),
+        since_ms: 4000,
+        published: true,
+        asked: Some(AskedPicture { size: "640x480".into(), quality: 80, fps: 30.0, bytes: 25_000, interval_ms: 1000 }),
+        load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
+    };
+    let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
+    for control in [
+        Control::List,
+        Control::Ack { sequence: 7, backlog: 1, waited: 20_000 },
+        Control::Demand { viewers: 2, rungs: vec![rung] },
+        Control::Supply { rungs: vec![Some(Rung::FULL), None] },
+        Control::Link { bytes: Some(9000), busy: Some(97) },
+        Control::Clock { error: 75_000 },
+        Control::Ping { time: 1 },
+        Control::Pong { time: 1, now: 2 },
+        Control::State(state),
+        Control::Bye { cause: Cause::Refused, reason: "taken".into() },
+    ] {
+        assert_eq!(Control::from_json(&control.to_json()), Ok(control));
+    }
+}
+
+#[test]
+fn of_the_pings_of_one_turn_the_newest_is_answered() {
+    let (ack, pong) = (Control::Ack { sequence: 1, backlog: 0, waited: 0 }, |time| Control::Pong { time, now: 9 });
+    let mut answers = Vec::new();
+    for control in [Some(pong(1)), None, Some(ack.clone()), Some(pong(2)), Some(pong(3))] {
+        answer(&mut answers, control);
+    }
+    assert_eq!(answers, [ack, pong(3)]);
+}
+
+#[test]
+fn every_character_of_a_name_can_be_seen() {
+    for blank in ["\u{3164}", "\u{115f}", "\u{1160}", "\u{ffa0}", "door\u{3164}", "\u{13441}", "\u{13442}", "a\u{fe0f}"]
+    {
+        let error = check_name(blank).unwrap_err();
+        assert!(!error.chars().any(acts), "{error:?}");
+    }
+    let ignored: Vec<char> = (char::MIN..=char::MAX).filter(|c| acts(*c) && in_name(*c)).collect();
+    assert_eq!(ignored, []);
+    assert_eq!(check_name("문-門-باب-Tür"), Ok(()));
+}
+
+#[test]
+fn names_fit_paths_and_titles() {
+    for good in ["door", "main", "Haustür", "cam-1_a.b@c"] {
+        assert_eq!(check_name(good), Ok(()), "{good}");
+    }
+    for bad in ["", "a/b", "..", "a b", "\u{7}", &"x".repeat(65)] {
+        assert!(check_name(bad).is_err(), "{bad}");
+    }
+}
