@@ -114,6 +114,10 @@ impl Silence {
         self.refused.get_or_insert_with(|| format!("pictures are left out: {why}").into());
     }
 
+    pub(super) fn is_watched(&self) -> bool {
+        self.watched.is_some()
+    }
+
     pub(super) fn silent(&self) -> Option<Silent> {
         self.silent.clone()
     }

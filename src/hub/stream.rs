@@ -244,6 +244,12 @@ impl Stream {
         self.slot().silence.judge(now)
     }
 
+    /// Whether it gave no picture when somebody watched last, and nobody does now.
+    pub(super) fn was_silent(&self) -> bool {
+        let slot = self.slot();
+        slot.silence.silent().is_some() && !slot.silence.is_watched()
+    }
+
     /// Whether pictures are due and do not come.
     pub(super) fn silent(&self) -> Option<Silent> {
         self.slot().silence.silent()

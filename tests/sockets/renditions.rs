@@ -1,6 +1,6 @@
 //! Who gets which size beside others: a viewer behind a slow link must not decide what everybody else sees.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use streamflow::adapt::{ANY, Resolution, Rung};
 use streamflow::frame::{Frame, PixelFormat, Size};
@@ -140,6 +140,29 @@ fn a_publisher_is_asked_for_what_streams_and_snapshots_need() {
         demand(&mut publisher, &[Rung::FULL, Rung { bytes: ANY, quality: 40, size: of }]);
         drop(sized);
         publisher.say(&Control::Supply { rungs: vec![Some(Rung::FULL)] });
+        publisher.publish(1, 2_000);
+        assert_eq!(snapshot.join().unwrap(), 200);
+    });
+}
+
+#[test]
+fn a_snapshot_keeps_a_camera_awake_that_takes_four_seconds_to_open() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), Hello { can: vec![Ability::Rungs], ..publishes("door") });
+        let address = hub.address();
+        let snapshot = std::thread::spawn(move || get(address, "/snapshot").status);
+        demand(&mut publisher, &[Rung::FULL]);
+        std::thread::sleep(Duration::from_secs(4));
+        publisher.say(&Control::Supply { rungs: vec![Some(Rung::FULL)] });
+        publisher.say(&Control::Ping { time: 77 });
+        loop {
+            match publisher.control() {
+                Control::Demand { viewers, .. } => assert_ne!(viewers, 0, "it may close again"),
+                Control::Pong { time: 77, .. } => break,
+                _ => {}
+            }
+        }
         publisher.publish(1, 2_000);
         assert_eq!(snapshot.join().unwrap(), 200);
     });

@@ -5,7 +5,7 @@ use streamflow::wire::control::Control;
 use streamflow::wire::framing::prefix;
 
 use crate::support::http::get;
-use crate::support::{Peer, hub, jpeg, limited, publishes, views};
+use crate::support::{Peer, hub, jpeg, limited, publishes, until, views};
 
 const SILENT: &str = "no picture comes";
 
@@ -96,5 +96,26 @@ fn viewers_of_pictures_that_are_not_passed_on_are_told_why_until_one_is() {
         assert_eq!(listed(&hub, "door"), (false, false));
         publisher.picture(2, &good);
         told(&mut viewer, None);
+    });
+}
+
+#[test]
+fn a_stream_that_was_silent_is_asked_again_by_a_snapshot() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let jpeg = jpeg(9);
+        (1..6).for_each(|number| publisher.picture(number, &jpeg));
+        told(&mut viewer, Some(SILENT));
+        drop(viewer);
+        until("nobody watches", || hub.counts().1 == 0);
+        assert_eq!(listed(&hub, "door"), (false, false));
+        let address = hub.address();
+        let snapshot = std::thread::spawn(move || get(address, "/snapshot/main/door").status);
+        until("it is asked for", || hub.counts().1 == 1);
+        publisher.picture(6, &jpeg);
+        assert_eq!(snapshot.join().unwrap(), 200);
+        assert_eq!(listed(&hub, "door"), (true, true));
     });
 }

@@ -48,7 +48,8 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
 fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String> {
     let state = shared.registry().rooms.state(key, now());
     match state {
-        Some(Control::State(state)) if state.live => {}
+        // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
+        Some(Control::State(state)) if state.live || state.published && shared.stream(key).was_silent() => {}
         Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
         _ => return Err(format!("{key}: nobody publishes this")),
     }
