@@ -169,7 +169,9 @@ test("whoever waits for a stream sees its last picture as one of another time", 
   await startHub();
   await until("it waits", () => page.evaluate(() => globalThis.streamflow.report?.state === "waiting"));
   assert.match(await page.locator("#notice").textContent(), /^waiting for main\/gone\nthe picture is .+ old$/);
-  assert.match(await page.locator("#picture canvas").evaluate((canvas) => getComputedStyle(canvas).filter), /grayscale\(1\)/);
+  // The picture fades for .3 s.
+  await until("it is grey", () => page.locator("#picture canvas").evaluate((canvas) =>
+    getComputedStyle(canvas).filter.includes("grayscale(1)")));
   await page.close();
 });
 
