@@ -33,6 +33,36 @@ impl Sub<Duration> for Micros {
     }
 }
 
+/// Notices that this program, or its machine, was stopped. Whoever stood still has not heard yet what came meanwhile, and
+/// blames nobody for a silence that was its own.
+#[derive(Debug, Default)]
+pub struct Standstill {
+    looked: Option<Micros>,
+    /// When the last one ended, and how long it was.
+    last: Option<(Micros, Duration)>,
+}
+
+impl Standstill {
+    /// What is looked at less often than this is taken to have stood still: longer than a busy machine keeps a thread waiting.
+    const LEAST: Duration = Duration::from_secs(1);
+    /// What came meanwhile is heard so long after it: a broken connection is made anew in a quarter of that.
+    const HEARD: Duration = Duration::from_secs(1);
+
+    /// To be called more than once a second. Says how long this program stood still, if it goes on only now.
+    pub fn look(&mut self, now: Micros) -> Option<Duration> {
+        let looked = self.looked.replace(now)?;
+        let lasted = Some(now.since(looked)).filter(|span| *span > Self::LEAST)?;
+        self.last = Some((now, lasted));
+        Some(lasted)
+    }
+
+    /// How long it stood still, if that was only just.
+    #[must_use]
+    pub fn just_ended(&self, now: Micros) -> Option<Duration> {
+        self.last.filter(|(ended, _)| now.since(*ended) <= Self::HEARD).map(|(_, lasted)| lasted)
+    }
+}
+
 /// A duration in whole microseconds; half a million years saturate.
 #[must_use]
 pub fn micros(span: Duration) -> u64 {

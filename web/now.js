@@ -54,6 +54,28 @@ export class Clockwork {
   }
 }
 
+/** Notices that the page was stopped, as `time::Standstill` of the native programs does, where the numbers are explained. */
+export class Standstill {
+  /** @type {number | null} */
+  #looked = null;
+  #ended = -Infinity;
+  #lasted = 0;
+
+  /** To be called more than once a second. For how long the page stood still, if it goes on only now; else 0. @param {number} now */
+  look(now) {
+    const lasted = this.#looked === null ? 0 : now - this.#looked;
+    this.#looked = now;
+    if (lasted <= 1000) return 0;
+    [this.#ended, this.#lasted] = [now, lasted];
+    return lasted;
+  }
+
+  /** For how long it stood still, if that was only just; else 0. @param {number} now */
+  justEnded(now) {
+    return now - this.#ended <= 1000 ? this.#lasted : 0;
+  }
+}
+
 const clockwork = new Clockwork(() => performance.now(), () => Date.now());
 
 /** Milliseconds of the page's clock. */

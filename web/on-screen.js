@@ -63,14 +63,16 @@ export class OnScreen {
   #first = null;
   /** What is on the canvas is from before a break, if anything is; another has not come. */
   #isOld = true;
+  /** What was captured before this time waited while the page stood still. */
+  #resumed = -Infinity;
 
   /**
    * @param {number | null} captured
    * @param {number} now
    */
   shown(captured, now) {
-    if (this.#isOld || this.#since === null) {
-      // It may be the last one of a stream that stands still.
+    if (this.#isOld || this.#since === null || (captured !== null && captured < this.#resumed)) {
+      // It may be the last one of a stream that stands still, or have waited while the page did.
       this.#first = now;
       this.#since = Math.min(now, (captured ?? now) + GRACE);
     } else {
@@ -113,6 +115,11 @@ export class OnScreen {
     this.#isOld = true;
     this.#rhythm = new Rhythm();
     this.#broken = "";
+  }
+
+  /** The page stood still until now: what comes first may be old. @param {number} now */
+  resumed(now) {
+    this.#resumed = now;
   }
 
   /**

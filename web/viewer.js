@@ -1,7 +1,7 @@
 // @ts-check
 import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
-import { GRAIN, jumps, now } from "./now.js";
+import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
 import { Session } from "./session.js";
@@ -50,6 +50,7 @@ export class Viewer {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #keepingUp;
   #heard = 0;
+  #standstill = new Standstill();
   #refused = "";
   /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
    * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load} | null} */
@@ -185,7 +186,8 @@ export class Viewer {
 
   /** Asks for the clock, and whether the hub is there. */
   #keepUp() {
-    if (now() - this.#heard > DEAD_AFTER) return this.#lost();
+    this.#look(now());
+    if (now() - this.#heard > DEAD_AFTER && !this.#standstill.justEnded(now())) return this.#lost();
     this.#ping();
     this.#keepingUp = setTimeout(() => this.#keepUp(), this.#session.pinged());
   }
@@ -278,9 +280,15 @@ export class Viewer {
     }
   }
 
+  /** Whether the page was stopped: to be asked before anything is judged. @param {number} now */
+  #look(now) {
+    if (this.#standstill.look(now)) this.#meter.screen.resumed(now);
+  }
+
   /** @param {import("./packet.js").Picture} picture */
   #shown(picture) {
     const at = now();
+    this.#look(at);
     this.#onCanvas = picture;
     const times = this.#times.get(picture);
     if (times) this.#meter.shown(picture, at, times.known, at - times.at);
@@ -289,6 +297,7 @@ export class Viewer {
   #tell() {
     this.#lookAtOwnClock();
     const at = now();
+    this.#look(at);
     const numbers = this.#meter.numbers(at);
     const [state, detail] = this.#inWords(at);
     this.#report({
@@ -358,7 +367,9 @@ export class Viewer {
   #coming(now, name) {
     const [coming, silence] = this.#meter.screen.coming(now);
     const deaf = now - this.#heard;
+    const stood = this.#standstill.justEnded(now);
     if (silence > SILENT && deaf > SILENT && now - this.#pinged > SILENT) this.#ping();
+    if (stood && (coming === "late" || coming === "not")) return ["late", `this page stood still for ${span(stood)}`];
     switch (coming) {
       case "none": return ["waiting", `waiting for the first picture of ${name}`];
       case "in time": return ["live", ""];

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::time::Micros;
+use crate::time::{Micros, Standstill};
 
 /// A call of a codec that takes longer is given up.
 pub const TOO_LONG: Duration = Duration::from_secs(2);
@@ -21,6 +21,7 @@ pub struct Watch {
 struct State {
     turn: u64,
     began: Option<Micros>,
+    standstill: Standstill,
     given_up: u32,
     told: bool,
 }
@@ -70,9 +71,13 @@ impl Watch {
         true
     }
 
-    /// Looks whether the call that is under way takes too long. To be asked more often than that.
+    /// Looks whether the call that is under way takes too long. To be asked more than once a second: the time that this
+    /// program was stopped is not the codec's.
     pub fn look(&self, now: Micros) -> Look {
         let mut state = self.state();
+        if state.standstill.look(now).is_some() {
+            state.began = state.began.map(|_| now);
+        }
         if state.began.is_none_or(|began| now.since(began) <= self.patience) {
             return Look::Fine;
         }
@@ -94,16 +99,24 @@ mod tests {
         Micros(ms * 1000)
     }
 
+    /// What is said at `to` by who looks every 500 ms from `from` on.
+    fn looked(watch: &Watch, from: u64, to: u64) -> Look {
+        for ms in (from..to).step_by(500) {
+            assert_eq!(watch.look(at(ms)), Look::Fine, "{ms}");
+        }
+        watch.look(at(to))
+    }
+
     #[test]
     fn a_call_that_takes_too_long_is_given_up_and_its_thread_replaced() {
         let watch = Watch::new(TOO_LONG);
         assert!(watch.begins(0, at(0)));
-        assert_eq!(watch.look(at(2000)), Look::Fine);
+        assert_eq!(looked(&watch, 0, 2000), Look::Fine);
         assert_eq!(watch.look(at(2001)), Look::Replace(1));
         assert!(watch.begins(1, at(2100)) && watch.ends(1));
         assert!(!watch.ends(0), "what comes so late is not wanted");
         assert!(!watch.begins(0, at(9000)), "and it goes");
-        assert_eq!(watch.look(at(60_000)), Look::Fine, "who waits for pictures is not at work");
+        assert_eq!(looked(&watch, 2500, 60_000), Look::Fine, "who waits for pictures is not at work");
     }
 
     #[test]
@@ -111,11 +124,20 @@ mod tests {
         let watch = Watch::new(TOO_LONG);
         for turn in 0..2 {
             assert!(watch.begins(turn, at(turn * 3000)));
-            assert_eq!(watch.look(at(turn * 3000 + 2001)), Look::Replace(turn + 1));
+            assert_eq!(looked(&watch, turn * 3000, turn * 3000 + 2001), Look::Replace(turn + 1));
         }
         assert!(watch.begins(2, at(6000)));
-        assert_eq!([watch.look(at(9000)), watch.look(at(9500))], [Look::Hangs, Look::Fine], "said once");
+        assert_eq!([looked(&watch, 5001, 8001), watch.look(at(9000))], [Look::Hangs, Look::Fine], "said once");
         assert!(!watch.ends(0));
         assert_eq!(watch.look(at(9600)), Look::Replace(3), "one has come back");
+    }
+
+    #[test]
+    fn the_time_that_the_program_was_stopped_is_not_the_codecs() {
+        let watch = Watch::new(TOO_LONG);
+        assert_eq!(watch.look(at(0)), Look::Fine);
+        assert!(watch.begins(0, at(400)));
+        assert_eq!(looked(&watch, 60_000, 62_000), Look::Fine);
+        assert_eq!(watch.look(at(62_001)), Look::Replace(1));
     }
 }

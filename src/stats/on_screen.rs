@@ -5,6 +5,8 @@
 //! The first picture of a stream or of a connection may be the last of one that stands still. Silence begins with its
 //! capture, and not when it came: a second later, for a slow link. A picture that is the only one, and of which no more
 //! are announced, is never late: somebody posted it.
+//!
+//! The same holds for what was on its way while this program itself stood still.
 
 use std::time::Duration;
 
@@ -25,8 +27,10 @@ pub struct OnScreen {
     since: Option<Micros>,
     /// The next picture is the first of its stream or connection.
     is_first: bool,
-    /// The last one was, and was decoded then.
+    /// The last one was old on arrival, as it seemed, and was decoded then.
     first: Option<Micros>,
+    /// What was captured before this time waited while this program stood still.
+    resumed: Micros,
     rhythm: Rhythm,
     /// How old pictures of late were when the next one took their place, where that came in time.
     held: Recent,
@@ -42,6 +46,7 @@ impl Default for OnScreen {
             since: None,
             is_first: true,
             first: None,
+            resumed: Micros(0),
             rhythm: Rhythm::default(),
             held: Recent::of(HELD),
             in_time: false,
@@ -68,11 +73,11 @@ pub enum Coming {
 impl OnScreen {
     /// A picture that was captured then was decoded, and is to be shown at once.
     pub fn decoded(&mut self, captured: Micros, now: Micros) {
-        let is_first = std::mem::take(&mut self.is_first);
-        self.in_time = !is_first && self.is_late(now) == Some(false);
-        self.first = Some(now).filter(|_| is_first);
-        let before = self.since.replace(if is_first { now.min(captured + GRACE) } else { now });
-        if let Some(before) = before.filter(|_| !is_first) {
+        let is_old = std::mem::take(&mut self.is_first) || captured < self.resumed;
+        self.in_time = !is_old && self.is_late(now) == Some(false);
+        self.first = Some(now).filter(|_| is_old);
+        let before = self.since.replace(if is_old { now.min(captured + GRACE) } else { now });
+        if let Some(before) = before.filter(|_| !is_old) {
             self.rhythm.add(now.since(before), now);
         }
         self.broken = None;
@@ -118,6 +123,11 @@ impl OnScreen {
     /// The connection was made anew: what comes first may be old.
     pub fn reconnected(&mut self) {
         self.is_first = true;
+    }
+
+    /// This program stood still until now: what comes first may be old.
+    pub fn resumed(&mut self, now: Micros) {
+        self.resumed = now;
     }
 
     /// How old the picture on the screen is, in milliseconds.
@@ -334,6 +344,25 @@ mod tests {
         posted.decoded(at(2000), at(62_900));
         assert_eq!((slow.coming(at(2990)), slow.coming(at(3010))), (Coming::InTime, Coming::Late));
         assert_eq!(posted.coming(at(62_901)), Coming::InTime);
+    }
+
+    #[test]
+    fn what_waited_while_this_program_stood_still_is_not_in_time() {
+        let (mut screen, last) = showing(33);
+        let resumed = last + 5000;
+        screen.resumed(at(resumed));
+        for captured in (last + 29..last + 2000).step_by(33) {
+            screen.decoded(at(captured), at(resumed + 3));
+            screen.shown(at(captured), at(resumed + 4));
+            let coming = screen.coming(at(resumed + 4));
+            assert!(matches!(coming, Coming::Late | Coming::Not(_)), "{coming:?}");
+        }
+        show(&mut screen, resumed + 10);
+        assert_eq!(screen.coming(at(resumed + 20)), Coming::InTime);
+        // The gap is no rhythm.
+        show(&mut screen, resumed + 43);
+        assert_eq!(screen.coming(at(resumed + 47 + 95)), Coming::InTime);
+        assert_eq!(screen.coming(at(resumed + 47 + 105)), Coming::Late);
     }
 
     #[test]

@@ -63,6 +63,7 @@ impl Decode {
             if thread.is_finished() {
                 return;
             }
+            this.shared.lock().look(now());
             match this.watch.look(now()) {
                 Look::Fine => {}
                 Look::Replace(turn) => {
@@ -138,7 +139,7 @@ impl Decode {
             }
             let size = bitmap.size;
             let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
-            self.shared.lock().meter.decoded(&picture, times.decoded);
+            self.shared.lock().decoded(&picture, times.decoded);
             // What nobody came to show in time is replaced by this one, and counts as skipped.
             if let Some(old) = self.shown.put(Shown { bitmap, size, picture, times, error: off }) {
                 self.shared.lock().meter.counts.skipped += 1;

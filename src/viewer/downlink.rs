@@ -89,15 +89,8 @@ impl LinkUser for Downlink {
                 state.publisher_clock = None;
             }
             state.meter.screen.announced(stream.asked.as_ref().and_then(AskedPicture::interval));
-            let why = (!stream.live && !stream.reason.is_empty())
-                .then(|| format!("{}/{}: {}", stream.room, stream.name, stream.reason));
             state.stream = Some(stream);
             state.stream_told = now();
-            drop(state);
-            // Whoever does not read the log does not hold up what is shown.
-            if let Some(why) = why {
-                log::info!("{why}");
-            }
         }
         Vec::new()
     }
@@ -192,7 +185,7 @@ mod tests {
         fn comes(&mut self, picture: Picture, at: Micros) -> Shown {
             self.downlink.picture(picture, at);
             let Taken::Value(Received { picture, error, .. }) = self.pictures.take(Duration::ZERO) else { panic!() };
-            self.shared.lock().meter.decoded(&picture, at);
+            self.shared.lock().decoded(&picture, at);
             let times = ViewTimes { received: at, decoded: at, shown: at };
             Shown { bitmap: Default::default(), size: Size::new(picture.quality.into(), 8), picture, times, error }
         }

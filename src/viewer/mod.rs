@@ -20,7 +20,7 @@ use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::net::link::{Link, LinkConfig, LinkState};
 use crate::session::in_words;
 use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes};
-use crate::time::{Micros, now};
+use crate::time::{Micros, Standstill, now};
 use crate::wire::control::{StreamState, Want, check_name};
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
@@ -214,6 +214,7 @@ struct Watched {
     want: Want,
     /// When anything was last heard from the hub.
     heard: Micros,
+    standstill: Standstill,
     /// How far off the publisher's clock may be as the hub knows it, in microseconds; `None`: it does not say.
     publisher_clock: Option<u64>,
     /// How far off the hub's clock may be.
@@ -240,6 +241,7 @@ impl Watched {
             busy: None,
             want: config.want,
             heard: Micros(0),
+            standstill: Standstill::default(),
             publisher_clock: None,
             hub_clock: None,
             size: Size::default(),
@@ -257,6 +259,18 @@ impl Watched {
         }
     }
 
+    /// To be called more than once a second, and before anything is judged: whether this program was stopped.
+    fn look(&mut self, now: Micros) {
+        if self.standstill.look(now).is_some() {
+            self.meter.screen.resumed(now);
+        }
+    }
+
+    fn decoded(&mut self, picture: &Picture, now: Micros) {
+        self.look(now);
+        self.meter.decoded(picture, now);
+    }
+
     /// How far off the time of capture of a picture that comes now may be; `None`: nobody knows, as of a guess.
     fn error(&self, arrival: bool) -> Option<Duration> {
         let (publisher, hub) = self.publisher_clock.zip(self.hub_clock).filter(|_| !arrival)?;
@@ -264,6 +278,7 @@ impl Watched {
     }
 
     fn report(&mut self, now: Micros) -> ViewReport {
+        self.look(now);
         let mut report = self.meter.report(now);
         report.stream = match &self.stream {
             Some(stream) if !stream.name.is_empty() => format!("{}/{}", stream.room, stream.name),
@@ -299,24 +314,37 @@ impl Watched {
                 (State::Connecting, format!("{why}, {next}"))
             }
             LinkState::Connected => match &self.stream {
-                Some(stream) if stream.live => match self.meter.screen.coming(now) {
-                    Coming::NotYet => (State::Waiting, format!("waiting for the first picture of {name}")),
-                    Coming::InTime => (State::Live, String::new()),
-                    Coming::Late => (State::Late, String::new()),
-                    Coming::Not(silence) if now.since(self.heard) >= DEAF => (
-                        State::Lost,
-                        format!("nothing heard from the hub for {}", in_words(now.since(self.heard).min(silence))),
-                    ),
-                    Coming::Not(silence) => (State::Lost, format!("no picture for {}", in_words(silence))),
-                    Coming::Broken(why) => (State::Lost, format!("pictures cannot be decoded: {why}")),
-                },
+                Some(stream) if stream.live => self.coming(name, now),
                 Some(stream) if stream.reason.is_empty() => (State::Waiting, waiting()),
                 Some(stream) => {
                     let since = Duration::from_millis(stream.since_ms) + now.since(self.stream_told);
-                    (State::Lost, format!("{}, {}", stream.reason, in_words(since)))
+                    let lasts =
+                        if since < Duration::from_secs(1) { String::new() } else { format!(", {}", in_words(since)) };
+                    (State::Lost, format!("{}{lasts}", stream.reason))
                 }
                 None => (State::Waiting, waiting()),
             },
+        }
+    }
+
+    /// How the pictures of a stream that is live come.
+    fn coming(&self, name: &str, now: Micros) -> (State, String) {
+        match (self.meter.screen.coming(now), self.standstill.just_ended(now)) {
+            (Coming::NotYet, _) => (State::Waiting, format!("waiting for the first picture of {name}")),
+            (Coming::InTime, _) => (State::Live, String::new()),
+            (Coming::Late | Coming::Not(_), Some(stood)) => {
+                (State::Late, format!("this program stood still for {}", in_words(stood)))
+            }
+            (Coming::Late, None) => (State::Late, String::new()),
+            (Coming::Not(silence), None) => {
+                let deaf = now.since(self.heard);
+                let told = if deaf >= DEAF { "nothing heard from the hub" } else { "no picture" };
+                (
+                    State::Lost,
+                    format!("{told} for {}", in_words(if deaf >= DEAF { deaf.min(silence) } else { silence })),
+                )
+            }
+            (Coming::Broken(why), _) => (State::Lost, format!("pictures cannot be decoded: {why}")),
         }
     }
 
@@ -386,9 +414,18 @@ mod tests {
     }
 
     fn show(watched: &mut Watched, captured: u64) {
+        show_at(watched, captured, captured);
+    }
+
+    fn show_at(watched: &mut Watched, captured: u64, shown: u64) {
         let picture = Picture { captured: at(captured), ..Picture::default() };
-        watched.meter.decoded(&picture, at(captured));
-        watched.meter.shown(&picture, ViewTimes { shown: at(captured), ..ViewTimes::default() }, None);
+        watched.decoded(&picture, at(shown));
+        watched.meter.shown(&picture, ViewTimes { shown: at(shown), ..ViewTimes::default() }, None);
+    }
+
+    /// As the program itself does while nothing else happens.
+    fn look_on(watched: &mut Watched, from: u64, to: u64) {
+        (from..to).step_by(500).for_each(|ms| watched.look(at(ms)));
     }
 
     #[test]
@@ -402,6 +439,7 @@ mod tests {
         assert_eq!(watched.report(at(2000)).state, State::Live);
         let report = watched.report(at(2100));
         assert_eq!((report.state, report.age(), report.picture_age_ms), (State::Late, Some(153.0), Some(153.0)));
+        look_on(&mut watched, 2100, 5000);
         let report = watched.report(at(5000));
         assert_eq!((report.state, report.detail.as_str()), (State::Lost, "no picture for 3 s"));
         show(&mut watched, 5001);
@@ -415,7 +453,32 @@ mod tests {
             show(&mut watched, i * 33);
         }
         watched.heard = at(1950);
+        look_on(&mut watched, 2000, 6000);
         assert_eq!(watched.report(at(6000)).detail, "nothing heard from the hub for 4 s");
+    }
+
+    #[test]
+    fn a_viewer_that_was_stopped_blames_nobody_until_it_has_heard_what_came_meanwhile() {
+        let mut watched = live();
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(1950);
+        look_on(&mut watched, 1950, 2000);
+        // Stopped from 2.0 to 7.0 s. The link has not had its turn.
+        let report = watched.report(at(7000));
+        assert_eq!((report.state, report.detail.as_str()), (State::Late, "this program stood still for 5 s"));
+        assert_eq!(report.picture_age_ms, Some(5053.0));
+        // What had come before it was stopped is shown.
+        show_at(&mut watched, 2010, 7010);
+        let report = watched.report(at(7010));
+        assert_eq!((report.state, report.picture_age_ms), (State::Late, Some(5000.0)));
+        show(&mut watched, 7020);
+        assert_eq!(watched.report(at(7021)).state, State::Live);
+        // And if nothing comes, that is said when there was time to hear it.
+        look_on(&mut watched, 7500, 9500);
+        watched.heard = at(9000);
+        assert_eq!(watched.report(at(9500)).detail, "no picture for 2 s");
     }
 
     #[test]
@@ -438,8 +501,10 @@ mod tests {
     fn a_slow_stream_is_live_between_its_pictures() {
         let mut watched = live();
         for i in 0..60 {
+            look_on(&mut watched, i * 5000 - 5000 * u64::from(i > 0), i * 5000);
             show(&mut watched, i * 5000);
         }
+        look_on(&mut watched, 59 * 5000, 59 * 5000 + 9000);
         assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
     }
 

@@ -1,6 +1,7 @@
 // What is said of the pictures on a canvas, on a virtual clock.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { Standstill } from "../now.js";
 import { OnScreen } from "../on-screen.js";
 
 /** Pictures that are 4 ms old when they are drawn, until one second. Gives when the last one was. */
@@ -69,6 +70,24 @@ test("a first picture that is old on arrival is not live", () => {
   const posted = new OnScreen();
   posted.shown(0, 8000);
   assert.deepEqual([posted.coming(900_000)[0], posted.age(900_000)], ["in time", 900_000]);
+});
+
+test("what waited while the page stood still is not live, and nobody is blamed for the silence", () => {
+  const screen = new OnScreen();
+  const standstill = new Standstill();
+  const last = showing(screen, 33);
+  for (let at = 0; at <= last; at += 60) assert.equal(standstill.look(at), 0);
+  const resumed = last + 5000;
+  assert.ok(standstill.look(resumed) > 5000 - 60 && standstill.justEnded(resumed) > 5000 - 60);
+  screen.resumed(resumed);
+  for (const captured of [last + 29, last + 62, last + 2000]) {
+    screen.shown(captured, resumed + 10);
+    assert.notEqual(screen.coming(resumed + 10)[0], "in time", captured);
+  }
+  screen.shown(resumed + 16, resumed + 20);
+  assert.equal(screen.coming(resumed + 30)[0], "in time");
+  assert.equal(standstill.look(resumed + 900), 0);
+  assert.equal(standstill.justEnded(resumed + 1001), 0);
 });
 
 test("a picture whose time nobody knows has no age", () => {

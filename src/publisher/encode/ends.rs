@@ -81,8 +81,9 @@ mod tests {
         let mut hung = Encode::new(shared.clone(), ends.clone(), 0).unwrap();
         // The call does not return before it was looked at three seconds later.
         let done = hung.codec(|_| {
-            assert_eq!(ends.look(&shared, now()), None);
-            assert_eq!(ends.look(&shared, now() + Duration::from_secs(3)), Some(1));
+            let begun = now();
+            let looks = [0, 1, 2, 3].map(|n| ends.look(&shared, begun + n * Duration::from_millis(999)));
+            assert_eq!(looks, [None, None, None, Some(1)]);
             Ok(())
         });
         assert_eq!((done, hung.given_up), (Err("the encoder took too long".into()), true));
