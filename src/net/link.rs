@@ -236,9 +236,9 @@ impl<U: LinkUser> Runner<U> {
             let wait = backoff.next(fastrand::f64(), self.local);
             let until = now() + wait;
             if !wait.is_zero() {
-                log::info!("{why}; next try in {}", in_words(wait));
+                log::warn!("{why}; next try in {}", in_words(wait));
             } else if welcomed.is_some() {
-                log::info!("{why}; tried again at once");
+                log::warn!("{why}; tried again at once");
             }
             self.user.state(&LinkState::Waiting { why, until });
             match self.sleep_until(until) {

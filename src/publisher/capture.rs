@@ -233,7 +233,8 @@ impl Capture {
         }
         state.fresh = true;
         drop(state);
-        log::info!("the source gives pictures again");
+        // Of the level of what it ends: where that comes back all the time, both are limited alike.
+        log::warn!("the source gives pictures again");
         self.shared.changed.notify_all();
         self.wake();
     }

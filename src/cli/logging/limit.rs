@@ -12,9 +12,11 @@ pub(super) type Site = (Option<&'static str>, Option<u32>);
 
 /// Lines of one kind at once, and the time after which there may be one more.
 const LINES: (u32, Duration) = (10, Duration::from_secs(1));
-/// The same for as long as a program runs: what comes back every second fills a disk, too, in the end. A camera that fails
-/// and recovers for a day says so in 1.5 MB, and a hub that is visited every ten seconds leaves nothing out.
+/// The same for as long as a program runs: what comes back every second fills a disk, too, in the end. A hub that is visited
+/// every ten seconds leaves nothing out.
 const LASTING: (u32, Duration) = (1000, Duration::from_secs(10));
+/// The same for faults: of one that comes back all the time, once a minute tells enough.
+const LASTING_FAULT: (u32, Duration) = (10, Duration::from_secs(60));
 /// The same for what somebody asked to see with `-v`.
 const VERBOSE: (u32, Duration) = (200, Duration::from_millis(10));
 /// Lines of all kinds together.
@@ -75,7 +77,8 @@ impl LineLimit {
         let is_first = kind.bucket.is_full(now);
         // What all together must not write takes from its kind all the same, or it would pass as a first one soon.
         let mut kind_may = kind.bucket.take(limit, now);
-        let lasts = kind_may && !verbose && !kind.lasting.take(LASTING, now);
+        let lasting = if level <= Level::Warn { LASTING_FAULT } else { LASTING };
+        let lasts = kind_may && !verbose && !kind.lasting.take(lasting, now);
         kind_may &= !lasts;
         if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
             return Verdict::Write;
@@ -174,7 +177,7 @@ mod tests {
     fn another_kind_and_a_kind_after_a_pause_are_not_kept_back_by_a_flood() {
         let mut limit = LineLimit::default();
         for line in 0..1000 {
-            flood(&mut limit, (Some("a.rs"), Some(line)), Level::Warn, (0, 100));
+            flood(&mut limit, (Some("a.rs"), Some(line)), Level::Info, (0, 100));
         }
         let first = limit.judge((Some("b.rs"), Some(1)), Level::Error, at(100));
         assert_eq!(first, Verdict::Write, "the first of a kind is never lost");
@@ -213,19 +216,32 @@ mod tests {
         assert!(!limit.is_telling());
     }
 
-    #[test]
-    fn a_line_a_second_for_a_day_is_a_thousand_and_six_a_minute_and_a_count_a_minute() {
+    /// How many of a line a second are written in a day, and how often what was left out is told.
+    fn a_day_of(level: Level) -> (u64, u64) {
         let mut limit = LineLimit::default();
         let (mut written, mut told, mut lines) = (0, 0, 0);
         for second in 0..86_400 {
-            written += u64::from(limit.judge(HERE, Level::Warn, at(second * 1000)) == Verdict::Write);
+            written += u64::from(limit.judge(HERE, level, at(second * 1000)) == Verdict::Write);
             for left_out in limit.counts(at(second * 1000)) {
                 (told, lines) = (told + 1, lines + left_out.lines);
             }
         }
-        assert!((1000 + 8500..1100 + 8640).contains(&written), "{written}");
-        assert!((1300..1440).contains(&told), "{told}");
         lines += limit.counts(at(90_000_000)).iter().map(|left_out| left_out.lines).sum::<u64>();
         assert_eq!(written + lines, 86_400, "none is lost without being counted");
+        (written, told)
+    }
+
+    #[test]
+    fn a_line_a_second_for_a_day_is_a_thousand_and_six_a_minute_and_a_count_a_minute() {
+        let (written, told) = a_day_of(Level::Info);
+        assert!((1000 + 8500..1100 + 8640).contains(&written), "{written}");
+        assert!((1300..1440).contains(&told), "{told}");
+    }
+
+    #[test]
+    fn a_fault_a_second_for_a_day_is_ten_lines_and_one_a_minute_and_a_count_a_minute() {
+        let (written, told) = a_day_of(Level::Warn);
+        assert!((1440..1460).contains(&written), "{written}");
+        assert!((1400..1445).contains(&told), "{told}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Watch;
 use crate::cli::Interrupt;
-use crate::stats::ViewReport;
+use crate::stats::{State, ViewReport};
 use crate::viewer::{Viewer, snapshot};
 
 /// How long a wait for a picture may take before the clock and Ctrl-C are looked at.
@@ -31,10 +31,12 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save
     Ok(())
 }
 
-/// A log line when the state changes, not when a countdown does.
+/// A log line when the state changes, not when a countdown does; but not of what the link and the decoder say themselves.
 fn say_change(said: &mut ViewReport, report: ViewReport) {
-    if said.state != report.state && !report.detail.is_empty() {
-        log::info!("{}", report.detail);
+    let is_said = report.state == State::Connecting || report.broken > said.broken;
+    if said.state != report.state && !report.detail.is_empty() && !is_said {
+        let level = if report.state == State::Waiting { log::Level::Info } else { log::Level::Warn };
+        log::log!(level, "{}", report.detail);
     }
     *said = report;
 }
