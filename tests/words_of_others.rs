@@ -108,11 +108,9 @@ fn a_camera_that_only_gives_interim_answers_is_refused_in_words() {
 
 #[test]
 fn a_hub_cannot_fill_the_log_of_a_viewer() {
-    let states: Vec<Control> = (0..2000).map(|n| lost(format!("reason {n}"))).collect();
-    let bye = Control::Bye { cause: Cause::Refused, reason: "enough".into() };
-    let hub = hub(&[states, vec![bye]].concat());
-    let ended = run(VIEW, &["--headless", "--retries", "0", "--for", "30", "--host", &hub]);
+    let hub = hub(&(0..2000).map(|n| lost(format!("reason {n}"))).collect::<Vec<_>>());
+    let ended = run(VIEW, &["--headless", "--for", "2", "--host", &hub]);
     let said = harmless(&ended.stderr);
-    assert!(said.contains("reason 0") && said.contains("more lines like: main/door: reason "), "{said}");
+    assert!(said.contains("reason 1999"), "{said}");
     assert!(said.lines().count() < 100, "{} lines", said.lines().count());
 }

@@ -153,7 +153,8 @@ impl Decode {
 mod tests {
     use std::sync::Mutex;
 
-    use super::super::{ViewerConfig, Watched};
+    use super::super::ViewerConfig;
+    use super::super::watched::Watched;
     use super::*;
     use crate::frame::Picture;
     use crate::mailbox::mailbox;

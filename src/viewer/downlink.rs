@@ -156,7 +156,8 @@ fn as_shown(stream: StreamState) -> StreamState {
 mod tests {
     use std::sync::Mutex;
 
-    use super::super::{Shown, Watched};
+    use super::super::Shown;
+    use super::super::watched::{Watched, flat};
     use super::*;
     use crate::frame::Size;
     use crate::home::Home;
@@ -191,7 +192,7 @@ mod tests {
         }
 
         fn shown(&self, shown: &Shown) {
-            let metadata = shown.picture.metadata.as_ref().and_then(|text| super::super::flat(text));
+            let metadata = shown.picture.metadata.as_ref().and_then(|text| flat(text));
             self.shared.lock().shown(shown, shown.times, metadata);
         }
     }

@@ -20,7 +20,7 @@ fn an_unplugged_source_is_told_to_viewers_and_comes_back() {
         next_picture(&viewer);
         remote.set(Mood::Gone("camera unplugged".into()));
         until("viewers are told", || viewer.report().state == State::Lost);
-        assert!(viewer.report().detail.starts_with("camera unplugged, "), "{}", viewer.report().detail);
+        assert!(viewer.report().detail.starts_with("camera unplugged"), "{}", viewer.report().detail);
         assert_eq!(publisher.report().fault, "camera unplugged");
         let tries = remote.told().opened;
         until("it is tried again", || remote.told().opened >= tries + 2);

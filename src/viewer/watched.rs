@@ -1,0 +1,360 @@
+//! What is known of the stream that is watched, and what is said of it: a rule on `now`.
+
+use std::time::Duration;
+
+use super::{Shown, ViewerConfig};
+use crate::adapt::{HUB_BUSY, Load, Stage, limit};
+use crate::error::Error;
+use crate::frame::{Picture, Size};
+use crate::net::link::LinkState;
+use crate::session::in_words;
+use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes};
+use crate::time::{Micros, Standstill};
+use crate::wire::control::{StreamState, Want};
+
+/// A hub that was asked every second and said nothing for so long is silent itself.
+const DEAF: Duration = Duration::from_millis(1800);
+
+/// What the threads of a viewer know together.
+pub(super) struct Watched {
+    pub(super) meter: ViewMeter,
+    asked: String,
+    pub(super) link: LinkState,
+    pub(super) stream: Option<StreamState>,
+    pub(super) stream_told: Micros,
+    /// Bytes a picture may have on the way from the hub, where that binds.
+    pub(super) carries: Option<u32>,
+    /// Percent of the time that the hub is busy, where pictures wait for that.
+    pub(super) busy: Option<u8>,
+    want: Want,
+    /// When anything was last heard from the hub.
+    pub(super) heard: Micros,
+    standstill: Standstill,
+    /// How far off the publisher's clock may be as the hub knows it, in microseconds; `None`: it does not say.
+    pub(super) publisher_clock: Option<u64>,
+    /// How far off the hub's clock may be.
+    pub(super) hub_clock: Option<Duration>,
+    /// The size of the picture on the screen.
+    size: Size,
+    pub(super) ever_connected: bool,
+    pub(super) over: Option<Error>,
+    /// The state that was told last, and how many pictures could not be decoded then.
+    said: (State, u64),
+}
+
+impl Watched {
+    pub(super) fn new(config: &ViewerConfig) -> Self {
+        let asked = match &config.name {
+            Some(name) => format!("{}/{name}", config.room),
+            None => config.room.clone(),
+        };
+        Self {
+            meter: ViewMeter::default(),
+            asked,
+            link: LinkState::Connecting,
+            stream: None,
+            stream_told: Micros(0),
+            carries: None,
+            busy: None,
+            want: config.want,
+            heard: Micros(0),
+            standstill: Standstill::default(),
+            publisher_clock: None,
+            hub_clock: None,
+            size: Size::default(),
+            ever_connected: false,
+            over: None,
+            said: (State::default(), 0),
+        }
+    }
+
+    pub(super) fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<serde_json::Value>) {
+        self.meter.shown(&shown.picture, times, shown.error);
+        self.meter.counts.metadata = metadata;
+        if self.size != shown.size {
+            self.size = shown.size;
+            self.meter.counts.size = shown.size.to_string();
+        }
+    }
+
+    /// To be called more than once a second, and before anything is judged: whether this program was stopped.
+    pub(super) fn look(&mut self, now: Micros) {
+        if self.standstill.look(now).is_some() {
+            self.meter.screen.resumed(now);
+        }
+    }
+
+    pub(super) fn decoded(&mut self, picture: &Picture, now: Micros) {
+        self.look(now);
+        self.meter.decoded(picture, now);
+    }
+
+    /// How far off the time of capture of a picture that comes now may be; `None`: nobody knows, as of a guess.
+    pub(super) fn error(&self, arrival: bool) -> Option<Duration> {
+        let (publisher, hub) = self.publisher_clock.zip(self.hub_clock).filter(|_| !arrival)?;
+        Some(Duration::from_micros(publisher) + hub)
+    }
+
+    pub(super) fn report(&mut self, now: Micros) -> ViewReport {
+        self.look(now);
+        let mut report = self.meter.report(now);
+        report.stream = match &self.stream {
+            Some(stream) if !stream.name.is_empty() => format!("{}/{}", stream.room, stream.name),
+            _ => self.asked.clone(),
+        };
+        let (state, detail) = self.in_words(&report.stream, now);
+        report.state = state;
+        report.detail = detail;
+        let told = self.stream.as_ref();
+        report.asked = told.and_then(|s| s.asked.clone()).unwrap_or_default();
+        if let Some(quality) = self.want.quality.filter(|_| report.asked.quality > 0) {
+            report.asked.quality = quality;
+            // The publisher knows how large its own quality is; of another, what comes tells.
+            report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
+        }
+        report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
+        report.limit = limit(&report.load);
+        report
+    }
+
+    /// Whether a report is to be logged, and as what: when the state changes, not when a countdown does, and not what the link
+    /// and the decoder say themselves.
+    pub(super) fn say_change(&mut self, report: &ViewReport) -> Option<log::Level> {
+        let (state, broken) = std::mem::replace(&mut self.said, (report.state, report.broken));
+        let is_said = state == report.state || report.state == State::Connecting || report.broken > broken;
+        let level = if report.state == State::Waiting { log::Level::Info } else { log::Level::Warn };
+        Some(level).filter(|_| !is_said && !report.detail.is_empty())
+    }
+
+    fn in_words(&self, name: &str, now: Micros) -> (State, String) {
+        let waiting = || {
+            // Whoever named no stream may not have met a room yet, and has nothing that sends.
+            let whom = if name.contains('/') { "" } else { "streamflow-send, in room " };
+            format!("waiting for {whom}{name}")
+        };
+        match &self.link {
+            LinkState::Connecting => (State::Connecting, "connecting to the hub".into()),
+            LinkState::Waiting { why, until } => {
+                let left = until.since(now);
+                let next =
+                    if left.is_zero() { "trying again".into() } else { format!("next try in {}", in_seconds(left)) };
+                (State::Connecting, format!("{why}, {next}"))
+            }
+            LinkState::Connected => match &self.stream {
+                Some(stream) if stream.live => self.coming(name, now),
+                Some(stream) if stream.reason.is_empty() => (State::Waiting, waiting()),
+                Some(stream) => {
+                    let since = Duration::from_millis(stream.since_ms) + now.since(self.stream_told);
+                    let lasts =
+                        if since < Duration::from_secs(1) { String::new() } else { format!(", {}", in_words(since)) };
+                    (State::Lost, format!("{}{lasts}", stream.reason))
+                }
+                None => (State::Waiting, waiting()),
+            },
+        }
+    }
+
+    /// How the pictures of a stream that is live come.
+    fn coming(&self, name: &str, now: Micros) -> (State, String) {
+        match (self.meter.screen.coming(now), self.standstill.just_ended(now)) {
+            (Coming::NotYet, _) => (State::Waiting, format!("waiting for the first picture of {name}")),
+            (Coming::InTime, _) => (State::Live, String::new()),
+            (Coming::Late | Coming::Not(_), Some(stood)) => {
+                (State::Late, format!("this program stood still for {}", in_words(stood)))
+            }
+            (Coming::Late, None) => (State::Late, String::new()),
+            (Coming::Not(silence), None) => {
+                let deaf = now.since(self.heard);
+                let told = if deaf >= DEAF { "nothing heard from the hub" } else { "no picture" };
+                (
+                    State::Lost,
+                    format!("{told} for {}", in_words(if deaf >= DEAF { deaf.min(silence) } else { silence })),
+                )
+            }
+            (Coming::Broken(why), _) => (State::Lost, format!("pictures cannot be decoded: {why}")),
+        }
+    }
+
+    /// How busy every stage is: those of the publisher as it says, the rest as seen from here.
+    fn load(&self, report: &ViewReport, publisher: Load) -> Load {
+        if report.fps <= 0.0 {
+            return Load::default();
+        }
+        let asked = &report.asked;
+        // Whoever does not say at which rate it publishes, does so as it comes.
+        let fps = if asked.fps > 0.0 { asked.fps } else { report.fps };
+        let spent = &report.budget_ms;
+        let from_nobody = publisher.encoder == Stage::default();
+        Load {
+            encoder: if from_nobody {
+                Stage::new(spent.encode.unwrap_or(0.0), 1000.0 / fps)
+            } else {
+                publisher.encoder
+            },
+            hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), HUB_BUSY.into())),
+            downlink: self.carries.map_or_else(Stage::default, |bytes| {
+                // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
+                let needs = if asked.bytes > 0 { asked.bytes } else { bytes.saturating_add(bytes / 4) };
+                Stage::new(needs.into(), bytes.into())
+            }),
+            decoder: Stage::new(spent.decode.unwrap_or(0.0), 1000.0 / fps),
+            ..publisher
+        }
+    }
+}
+
+/// Metadata that can be shown as lines: an object of plain values.
+pub(super) fn flat(text: &str) -> Option<serde_json::Value> {
+    let is_flat = |value: &serde_json::Value| {
+        value.as_object().is_some_and(|o| o.len() <= 16 && o.values().all(|v| !v.is_object() && !v.is_array()))
+    };
+    serde_json::from_str(text).ok().filter(is_flat)
+}
+
+/// Whole seconds, never zero: what a countdown shows.
+fn in_seconds(left: Duration) -> String {
+    format!("{} s", left.as_millis().div_ceil(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Micros {
+        Micros(1_000_000 + ms * 1000)
+    }
+
+    fn live() -> Watched {
+        let mut watched = Watched::new(&ViewerConfig::default());
+        watched.link = LinkState::Connected;
+        let live = StreamState {
+            room: "main".into(),
+            name: "door".into(),
+            live: true,
+            reason: String::new(),
+            since_ms: 0,
+            published: true,
+            ..StreamState::default()
+        };
+        watched.stream = Some(live);
+        watched
+    }
+
+    fn show(watched: &mut Watched, captured: u64) {
+        show_at(watched, captured, captured);
+    }
+
+    fn show_at(watched: &mut Watched, captured: u64, shown: u64) {
+        let picture = Picture { captured: at(captured), ..Picture::default() };
+        watched.decoded(&picture, at(shown));
+        watched.meter.shown(&picture, ViewTimes { shown: at(shown), ..ViewTimes::default() }, None);
+    }
+
+    /// As the program itself does while nothing else happens.
+    fn look_on(watched: &mut Watched, from: u64, to: u64) {
+        (from..to).step_by(500).for_each(|ms| watched.look(at(ms)));
+    }
+
+    #[test]
+    fn a_frozen_publisher_is_not_shown_as_live() {
+        let mut watched = live();
+        assert_eq!(watched.report(at(0)).state, State::Waiting);
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(4500);
+        assert_eq!(watched.report(at(2000)).state, State::Live);
+        let report = watched.report(at(2100));
+        assert_eq!((report.state, report.age(), report.picture_age_ms), (State::Late, Some(153.0), Some(153.0)));
+        look_on(&mut watched, 2100, 5000);
+        let report = watched.report(at(5000));
+        assert_eq!((report.state, report.detail.as_str()), (State::Lost, "no picture for 3 s"));
+        show(&mut watched, 5001);
+        assert_eq!(watched.report(at(5002)).state, State::Live);
+    }
+
+    #[test]
+    fn a_hub_that_stands_still_is_told_from_a_publisher_that_does() {
+        let mut watched = live();
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(1950);
+        look_on(&mut watched, 2000, 6000);
+        assert_eq!(watched.report(at(6000)).detail, "nothing heard from the hub for 4 s");
+    }
+
+    #[test]
+    fn a_viewer_that_was_stopped_blames_nobody_until_it_has_heard_what_came_meanwhile() {
+        let mut watched = live();
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(1950);
+        look_on(&mut watched, 1950, 2000);
+        // Stopped from 2.0 to 7.0 s. The link has not had its turn.
+        let report = watched.report(at(7000));
+        assert_eq!((report.state, report.detail.as_str()), (State::Late, "this program stood still for 5 s"));
+        assert_eq!(report.picture_age_ms, Some(5053.0));
+        // What had come before it was stopped is shown.
+        show_at(&mut watched, 2010, 7010);
+        let report = watched.report(at(7010));
+        assert_eq!((report.state, report.picture_age_ms), (State::Late, Some(5000.0)));
+        show(&mut watched, 7020);
+        assert_eq!(watched.report(at(7021)).state, State::Live);
+        // And if nothing comes, that is said when there was time to hear it.
+        look_on(&mut watched, 7500, 9500);
+        watched.heard = at(9000);
+        assert_eq!(watched.report(at(9500)).detail, "no picture for 2 s");
+    }
+
+    #[test]
+    fn pictures_that_cannot_be_decoded_are_said_and_are_not_live() {
+        let mut watched = live();
+        watched.meter.broken("no JPEG".into());
+        let report = watched.report(at(0));
+        assert_eq!((report.state, report.detail.as_str()), (State::Lost, "pictures cannot be decoded: no JPEG"));
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        for _ in 0..10 {
+            watched.meter.broken("no JPEG".into());
+        }
+        let report = watched.report(at(2100));
+        assert_eq!((report.state, report.age(), report.broken), (State::Lost, Some(153.0), 11));
+    }
+
+    #[test]
+    fn a_slow_stream_is_live_between_its_pictures() {
+        let mut watched = live();
+        for i in 0..60 {
+            look_on(&mut watched, i * 5000 - 5000 * u64::from(i > 0), i * 5000);
+            show(&mut watched, i * 5000);
+        }
+        look_on(&mut watched, 59 * 5000, 59 * 5000 + 9000);
+        assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
+    }
+
+    #[test]
+    fn the_age_of_a_picture_that_nobody_dated_is_an_estimate_without_a_bound() {
+        let mut watched = live();
+        (watched.publisher_clock, watched.hub_clock) = (Some(1000), Some(Duration::from_millis(2)));
+        let dated = Picture { captured: at(0), ..Picture::default() };
+        for (picture, told) in [(dated, (false, Some(3.0))), (Picture::arrived(at(33), vec![].into()), (true, None))] {
+            let error = watched.error(picture.arrival);
+            watched.meter.shown(&picture, ViewTimes { shown: at(33), ..ViewTimes::default() }, error);
+            let report = watched.report(at(40));
+            assert_eq!((report.age_estimated, report.age_error_ms), told);
+        }
+    }
+
+    #[test]
+    fn nothing_that_is_not_known_is_a_number() {
+        let report = serde_json::to_value(live().report(at(0))).unwrap();
+        for key in ["p50", "p99", "max"] {
+            assert!(report["age_ms"][key].is_null(), "{report}");
+        }
+        assert!(report["picture_age_ms"].is_null() && report["age_error_ms"].is_null(), "{report}");
+        assert!(report["budget_ms"]["hub"].is_null() && report["jitter_ms"].is_null(), "{report}");
+    }
+}
