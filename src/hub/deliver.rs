@@ -31,6 +31,7 @@ use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::newcomer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
+use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
 use super::memory::Full;
@@ -72,7 +73,7 @@ struct Loop {
     worked: Duration,
     judged: Micros,
     busy: Option<u8>,
-    next_tick: Micros,
+    ticks: Ticks,
     next_look: Micros,
     next_summary: Micros,
 }
@@ -97,7 +98,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         worked: Duration::ZERO,
         judged: start,
         busy: None,
-        next_tick: start,
+        ticks: Ticks::new(start),
         next_look: start,
         next_summary: start + tick::SUMMARY,
     };
@@ -154,7 +155,7 @@ impl Loop {
         }
         let at = now();
         let paced = self.paced.iter().filter_map(|t| self.peers.get(*t)?.paced_until()).min();
-        let first = [paced, self.turns.next_at()].into_iter().flatten().fold(self.next_tick, Micros::min);
+        let first = [paced, self.turns.next_at()].into_iter().flatten().fold(self.ticks.next(), Micros::min);
         Some(first.since(at))
     }
 

@@ -1,16 +1,20 @@
 //! Slow, wrong and hostile peers end at the door, and the others do not notice.
 
 use std::io::{Read, Write};
-use std::net::SocketAddr;
-use std::thread::sleep;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
+use streamflow::home::Home;
 use streamflow::hub::Hub;
-use streamflow::wire::control::{Cause, Control};
+use streamflow::net::address::HubAddress;
+use streamflow::wire::control::{Cause, Control, StreamState};
 use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::{HEADER, VERSION, control_packet};
+use streamflow::wire::packet::{HEADER, Packet, VERSION, control_packet};
 
-use crate::support::{LONG, Peer, hub, hub_with, limited, publishes, until, views};
+use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, next_picture, publishes, until, viewer, views};
 
 /// The hub still serves whoever behaves.
 #[track_caller]
@@ -256,5 +260,58 @@ fn random_bytes_do_no_harm() {
         }
         until("all are gone", || hub.counts() == (0, 0));
         serves(&hub);
+    });
+}
+
+/// A hub that goes on saying everything there is, with a picture after every ten thousand messages. Counts the answers to
+/// pictures.
+fn flooding_hub(listener: TcpListener, answered: Arc<AtomicU32>) {
+    let mut peer = Peer::on(listener.accept().unwrap().0);
+    let (room, name) = ("main".to_owned(), "door".to_owned());
+    let program = "flood".into();
+    let welcome = Control::Welcome { room: room.clone(), name: name.clone(), program, max_picture: 0, max_pixels: 0 };
+    let live = Control::State(StreamState { room, name, live: true, published: true, ..StreamState::default() });
+    let mut ear = Peer::on(peer.socket.try_clone().unwrap());
+    assert!(matches!(peer.control(), Control::Hello(_)));
+    peer.say(&welcome);
+    spawn(move || {
+        while let Some(packet) = ear.next() {
+            if let Packet::Control(Control::Ack { .. }) = packet {
+                answered.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    });
+    let messages =
+        [live, Control::Ping { time: 1 }, Control::Link { bytes: None, busy: None }, Control::Clock { error: 1 }];
+    let packets: Vec<u8> =
+        messages.iter().map(control_packet).flat_map(|p| [&prefix(p.len())[..], &p].concat()).collect();
+    let flood = packets.repeat(2500);
+    for number in 0.. {
+        // The viewer hangs up when the test is over.
+        if peer.socket.write_all(&flood).is_err() {
+            return;
+        }
+        peer.picture(number, &jpeg(9));
+    }
+}
+
+#[test]
+fn a_viewer_that_its_hub_floods_goes_on_showing_pictures_and_answering_and_ends_when_it_is_to() {
+    limited(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let home = Home::Join(HubAddress::of_listener(listener.local_addr().unwrap()));
+        let answered = Arc::new(AtomicU32::new(0));
+        let flooding = spawn({
+            let answered = answered.clone();
+            move || flooding_hub(listener, answered)
+        });
+        let viewer = viewer(home, "door");
+        for _ in 0..5 {
+            next_picture(&viewer);
+        }
+        until("the pictures are answered", || answered.load(Ordering::Relaxed) >= 5);
+        drop(viewer);
+        // The last picture may fail to be sent, and then its thread says so.
+        let _ = flooding.join();
     });
 }

@@ -231,7 +231,8 @@ impl Peer {
         Self::on(socket.into())
     }
 
-    fn on(socket: TcpStream) -> Self {
+    /// Whoever connected is at the other end of this.
+    pub fn on(socket: TcpStream) -> Self {
         socket.set_read_timeout(Some(LONG)).unwrap();
         socket.set_write_timeout(Some(LONG)).unwrap();
         socket.set_nodelay(true).unwrap();

@@ -16,16 +16,37 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// How often sums are logged.
 pub(super) const SUMMARY: Duration = Duration::from_secs(30);
 
+/// When a loop looks.
+pub(super) struct Ticks {
+    next: Micros,
+}
+
+impl Ticks {
+    pub(super) fn new(first: Micros) -> Self {
+        Self { next: first }
+    }
+
+    /// When the next look is due.
+    pub(super) fn next(&self) -> Micros {
+        self.next
+    }
+
+    /// Whether to look now. Who stood still itself may not have read yet what came meanwhile, and judges nobody: it has a turn
+    /// first.
+    fn is_due(&mut self, now: Micros) -> bool {
+        if now < self.next {
+            return false;
+        }
+        let stood_still = now.since(self.next) >= STOOD_STILL;
+        self.next = now + TICK;
+        !stood_still
+    }
+}
+
 impl Loop {
     pub(super) fn tick(&mut self) {
         let at = now();
-        if at < self.next_tick {
-            return;
-        }
-        let late = at.since(self.next_tick);
-        self.next_tick = at + TICK;
-        if late >= STOOD_STILL {
-            // Who stood still itself may not have read yet what came meanwhile, and judges nobody.
+        if !self.ticks.is_due(at) {
             return;
         }
         self.judge_load(at);
@@ -89,5 +110,20 @@ impl Loop {
             get(&totals.refused),
             get(&totals.errors),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loop_that_stood_still_has_a_turn_before_it_judges() {
+        let at = |ms: u64| Micros(1_000_000 + ms * 1000);
+        let mut ticks = Ticks::new(at(0));
+        let mut due = |ms| ticks.is_due(at(ms));
+        assert_eq!([due(0), due(99), due(100), due(1500)], [true, false, true, true]);
+        // Stopped for five seconds.
+        assert_eq!([due(6500), due(6501), due(6599), due(6600)], [false, false, false, true]);
     }
 }
