@@ -156,7 +156,7 @@ impl Newcomer<'_> {
                 let key = bare_key(self.address.ip(), self.shared);
                 (Wish::Publish { key, replace: false, instance: 0 }, None, Some(Packet::Bare(data)))
             }
-            Packet::Control(_) | Packet::Picture(_) | Packet::Text(_) => {
+            _ => {
                 return Err(wrong("the first packet must be a hello or a bare JPEG"));
             }
         };

@@ -81,6 +81,10 @@ pub trait LinkUser: Send + 'static {
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
+    /// A picture came of a codec that this version does not know, with this number. What is returned is sent.
+    fn unknown_codec(&mut self, _codec: u8, _sequence: u32) -> Option<Control> {
+        None
+    }
     /// More is known of when the newest picture was captured than when it came.
     fn restated(&mut self, _captured: Captured) {}
     /// Control messages to send now; asked whenever the [`Link::waker`] was used.
@@ -472,7 +476,8 @@ impl<U: LinkUser> Runner<U> {
                 Packet::Control(control) => {
                     open.control(user, control, at)?.into_iter().for_each(|a| answer(&mut answers, Some(a)));
                 }
-                Packet::Bare(_) | Packet::Text(_) => {}
+                Packet::UnknownCodec { codec, sequence } => answers.extend(user.unknown_codec(codec, sequence)),
+                Packet::Bare(_) | Packet::Text(_) | Packet::UnknownKind(_) => {}
             }
             Ok(())
         });

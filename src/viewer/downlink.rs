@@ -110,6 +110,11 @@ impl LinkUser for Downlink {
         Some(Control::Ack { sequence, backlog, waited: 0 })
     }
 
+    fn unknown_codec(&mut self, codec: u8, sequence: u32) -> Option<Control> {
+        self.shared.lock().meter.broken(format!("codec {codec} is unknown to this version"));
+        Some(Control::Ack { sequence, backlog: 0, waited: 0 })
+    }
+
     fn restated(&mut self, captured: Captured) {
         let mut state = self.shared.lock();
         let error = state.error(captured.arrival);

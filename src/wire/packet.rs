@@ -48,6 +48,15 @@ pub enum Packet {
     Control(Control),
     /// A text message of a WebSocket that does not speak the native protocol.
     Text(String),
+    /// A picture of this number, of a codec that this version does not know. Its payload is left out.
+    UnknownCodec {
+        /// The codec.
+        codec: u8,
+        /// The picture's number.
+        sequence: u32,
+    },
+    /// A packet of a kind that this version does not know. Its payload is left out.
+    UnknownKind(u8),
 }
 
 /// The header of a picture, with the time it spent in the hub if it comes from one.
@@ -98,6 +107,8 @@ pub struct Assembler {
     metadata: Vec<u8>,
     metadata_len: usize,
     data: Buffer,
+    /// A later version knows what it is: it is counted here, and not kept.
+    skipped: Option<usize>,
     pool: Pool,
     max_picture: usize,
 }
@@ -108,7 +119,17 @@ impl Assembler {
     pub fn new(max_picture: usize) -> Self {
         let pool = Pool::default();
         let data = pool.take();
-        Self { head: [0; HEADER], have: 0, bare: false, metadata: Vec::new(), metadata_len: 0, data, pool, max_picture }
+        Self {
+            head: [0; HEADER],
+            have: 0,
+            bare: false,
+            metadata: Vec::new(),
+            metadata_len: 0,
+            data,
+            skipped: None,
+            pool,
+            max_picture,
+        }
     }
 
     /// The longest packet that can be right.
@@ -162,6 +183,12 @@ impl Assembler {
         if piece.is_empty() {
             return Ok(());
         }
+        if let Some(skipped) = &mut self.skipped {
+            *skipped += piece.len();
+            let limit = self.max_picture + MAX_METADATA;
+            let is_right = *skipped <= limit;
+            return if is_right { Ok(()) } else { Err(WireError::TooLong { length: *skipped as u64, limit }) };
+        }
         let limit = if !self.bare && self.head[3] == KIND_CONTROL { MAX_CONTROL } else { self.max_picture };
         let length = self.data.len() + piece.len();
         if length > limit {
@@ -178,7 +205,7 @@ impl Assembler {
     pub fn finish(&mut self) -> Result<Packet, WireError> {
         let packet = self.read();
         let fresh = self.pool.take();
-        (self.have, self.bare, self.metadata_len) = (0, false, 0);
+        (self.have, self.bare, self.metadata_len, self.skipped) = (0, false, 0, None);
         self.metadata.clear();
         match packet? {
             Read::Bare => Ok(Packet::Bare(std::mem::replace(&mut self.data, fresh))),
@@ -186,9 +213,9 @@ impl Assembler {
                 picture.data = std::mem::replace(&mut self.data, fresh);
                 Ok(Packet::Picture(picture))
             }
-            Read::Control(control) => {
+            Read::Other(packet) => {
                 self.data.clear();
-                Ok(Packet::Control(control))
+                Ok(packet)
             }
         }
     }
@@ -202,15 +229,14 @@ impl Assembler {
             return Err(WireError::Version(head[2]));
         }
         let metadata = u32_at(head, 28) as usize;
-        if metadata > MAX_METADATA {
-            return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
-        }
         match (head[3], head[4]) {
+            (KIND_PICTURE, CODEC_JPEG) if metadata > MAX_METADATA => {
+                return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
+            }
             (KIND_PICTURE, CODEC_JPEG) => self.metadata_len = metadata,
-            (KIND_PICTURE, _) => return Err(WireError::Malformed("a picture of an unknown codec")),
             (KIND_CONTROL, _) if metadata == 0 => {}
             (KIND_CONTROL, _) => return Err(WireError::Malformed("a control packet with metadata")),
-            _ => return Err(WireError::Malformed("a packet of an unknown kind")),
+            _ => self.skipped = Some(0),
         }
         Ok(())
     }
@@ -222,8 +248,14 @@ impl Assembler {
         if self.have < HEADER || self.metadata.len() < self.metadata_len {
             return Err(WireError::Malformed("a packet shorter than its header says"));
         }
+        if self.skipped.is_some() {
+            let (kind, codec, sequence) = (self.head[3], self.head[4], u32_at(&self.head, 16));
+            let is_picture = kind == KIND_PICTURE;
+            let packet = if is_picture { Packet::UnknownCodec { codec, sequence } } else { Packet::UnknownKind(kind) };
+            return Ok(Read::Other(packet));
+        }
         if self.head[3] == KIND_CONTROL {
-            return Control::from_json(&self.data).map(Read::Control);
+            return Control::from_json(&self.data).map(|control| Read::Other(Packet::Control(control)));
         }
         let metadata = match std::str::from_utf8(&self.metadata) {
             Ok("") => None,
@@ -255,7 +287,7 @@ impl Assembler {
 enum Read {
     Picture(Picture),
     Bare,
-    Control(Control),
+    Other(Packet),
 }
 
 fn u32_at(bytes: &[u8; HEADER], at: usize) -> u32 {

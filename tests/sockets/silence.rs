@@ -119,3 +119,33 @@ fn a_stream_that_was_silent_is_asked_again_by_a_snapshot() {
         assert_eq!(listed(&hub, "door"), (true, true));
     });
 }
+
+#[test]
+fn pictures_of_a_later_versions_codec_are_left_out_in_words_and_the_stream_goes_on() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut unknown = vec![0; 36];
+        unknown[..5].copy_from_slice(&[b'S', b'F', 1, 1, 9]);
+        let mut kind = unknown.clone();
+        kind[3] = 7;
+        for number in 1..6u8 {
+            unknown[16] = number;
+            publisher.packet(&unknown);
+            publisher.packet(&kind);
+        }
+        let mut told = Vec::new();
+        while !matches!(told.last(), Some(Control::Ack { sequence: 5, .. })) {
+            told.push(publisher.control());
+        }
+        let reasons: Vec<_> = told
+            .iter()
+            .filter_map(|c| if let Control::Dropped { reason } = c { Some(reason.as_str()) } else { None })
+            .collect();
+        assert_eq!(reasons, ["codec 9 is unknown to this hub"], "once");
+        self::told(&mut viewer, Some("pictures are left out: codec 9 is unknown to this hub"));
+        publisher.publish(6, 1000);
+        assert_eq!(viewer.number(), 6);
+    });
+}

@@ -96,6 +96,18 @@ impl Hearing<'_> {
                 let picture = Picture { sequence, ..Picture::arrived(at, data) };
                 self.publish(picture, at, shared, fresh)
             }
+            Packet::UnknownCodec { codec, sequence } => {
+                let (Role::Publisher(stream), Some(_)) = (self.role, &self.session) else {
+                    return Err(WireError::Malformed("a picture from one who has none to send").into());
+                };
+                self.answers.push(Control::Ack { sequence, backlog: 0, waited: 0 });
+                self.leave_out(stream, format!("codec {codec} is unknown to this hub"), at, shared);
+                Ok(())
+            }
+            Packet::UnknownKind(_) => {
+                self.metrics.errors += 1;
+                Ok(())
+            }
             Packet::Bare(_) => Err(WireError::Malformed("a publisher that said hello sends packets").into()),
         }
     }
@@ -111,15 +123,7 @@ impl Hearing<'_> {
             return Err(WireError::Malformed("a picture from a viewer").into());
         };
         if let Err(reason) = shared.check_picture(&picture.data) {
-            // It must not end the stream, and no viewer must get it.
-            self.metrics.errors += 1;
-            self.metrics.dropped += 1;
-            stream.refused(&reason);
-            shared.judge_silence(self.id, stream, at);
-            if self.metrics.dropped == 1 {
-                log::warn!("{}: pictures are left out: {reason}", stream.key);
-                self.answers.push(Control::Dropped { reason });
-            }
+            self.leave_out(stream, reason, at, shared);
             return Ok(());
         }
         if picture.metadata.as_deref().is_some_and(|m| !json::may_pass(m)) {
@@ -135,6 +139,18 @@ impl Hearing<'_> {
             shared.tell_silence(self.id, stream, at);
         }
         Ok(())
+    }
+
+    /// A picture must not end the stream, and no viewer must get it.
+    fn leave_out(&mut self, stream: &Arc<Stream>, reason: String, at: Micros, shared: &Arc<Shared>) {
+        self.metrics.errors += 1;
+        self.metrics.dropped += 1;
+        stream.refused(&reason);
+        shared.judge_silence(self.id, stream, at);
+        if self.metrics.dropped == 1 {
+            log::warn!("{}: pictures are left out: {reason}", stream.key);
+            self.answers.push(Control::Dropped { reason });
+        }
     }
 
     fn control(&mut self, control: Control, shared: &Arc<Shared>, at: Micros) -> Result<(), Broken> {

@@ -184,7 +184,10 @@ impl Peer {
         let mut data = match packet {
             Packet::Picture(picture) => picture.data,
             Packet::Bare(data) => data,
-            Packet::Control(_) => return Ok(()),
+            Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
+            Packet::UnknownCodec { codec, .. } => {
+                return self.complain(&format!("codec {codec} is unknown to this hub"));
+            }
             Packet::Text(text) => match rooms::read(&text) {
                 Ok(RoomMessage::VideoFrame(data)) => match decode_base64(&data) {
                     Some(bytes) => bytes.into(),
