@@ -1,6 +1,7 @@
 //! The rules of a connection that is open: heartbeat, liveness, and what the other side's clock says.
 
 mod capture;
+pub mod client;
 mod clock;
 #[cfg(test)]
 mod steps;

@@ -44,7 +44,7 @@ pub struct Standstill {
 
 impl Standstill {
     /// What is looked at less often than this is taken to have stood still: longer than a busy machine keeps a thread waiting.
-    const LEAST: Duration = Duration::from_secs(1);
+    pub const LEAST: Duration = Duration::from_secs(1);
     /// What came meanwhile is heard so long after it: a broken connection is made anew in a quarter of that.
     const HEARD: Duration = Duration::from_secs(1);
 
@@ -52,8 +52,13 @@ impl Standstill {
     pub fn look(&mut self, now: Micros) -> Option<Duration> {
         let looked = self.looked.replace(now)?;
         let lasted = Some(now.since(looked)).filter(|span| *span > Self::LEAST)?;
-        self.last = Some((now, lasted));
+        self.ended(now, lasted);
         Some(lasted)
+    }
+
+    /// One of this length ended now, as was noticed elsewhere.
+    pub fn ended(&mut self, now: Micros, lasted: Duration) {
+        self.last = Some((now, lasted));
     }
 
     /// How long it stood still, if that was only just.

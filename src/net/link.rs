@@ -23,19 +23,17 @@ use super::address::HubAddress;
 use super::connection::{Broken, Connection, Drained};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
+use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Cause, Control, Hello, Role, answer};
-use crate::wire::packet::Packet;
+use crate::wire::control::{Cause, Control, Hello};
 
-/// A turn that comes so late means that this program, or its machine, was stopped.
-const STOOD_STILL: Duration = Duration::from_secs(1);
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
 const NETWORK: Token = Token(2);
-/// How long connecting and the greeting may take.
-const CONNECT: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+const CONNECT: Duration = GREETING;
 /// A connection that held for so long counts as a success: the waits begin anew. So a hub that welcomes everybody and then
 /// drops them is tried once a second, and one that comes and goes is back at once.
 const HELD: Duration = Duration::from_secs(1);
@@ -312,83 +310,73 @@ impl<U: LinkUser> Runner<U> {
         if let Err(error) = self.poll.registry().register(&mut connection.socket, SOCKET, interest) {
             return Outcome::Again(error.to_string());
         }
-        let hello = self.user.hello();
-        let mut state = Open::new(now(), hello.role == Role::View);
-        let end = match connection.send_control(&Control::Hello(hello)) {
-            Ok(()) => self.turns(&mut connection, &mut state, welcomed),
-            Err(broken) => broken.into(),
+        let mut open = Open::new(self.user.hello(), now());
+        let end = match self.turns(&mut connection, &mut open, welcomed) {
+            Err(broken) => open.ended.take().unwrap_or_else(|| broken.into()),
+            // Told to stop. Who is not there any more needs no goodbye.
+            Ok(()) => {
+                let _ = self.part(&mut connection, &mut open);
+                Outcome::Stopped
+            }
         };
-        if matches!(end, Outcome::Stopped) {
-            // Who is not there any more needs no goodbye.
-            let _ = self.part(&mut connection, &mut state);
-        }
         // The socket is closed in any case.
         let _ = self.poll.registry().deregister(&mut connection.socket);
         match end {
-            Outcome::Again(why) if !state.welcomed => Outcome::Again(no_hub(hub, &why)),
+            Outcome::Again(why) if !open.welcomed => Outcome::Again(no_hub(hub, &why)),
             end => end,
         }
     }
 
-    fn turns(&mut self, connection: &mut Connection, open: &mut Open, welcomed: &mut Option<Micros>) -> Outcome {
+    /// Turns until the program is told to stop.
+    fn turns(
+        &mut self,
+        connection: &mut Connection,
+        open: &mut Open,
+        welcomed: &mut Option<Micros>,
+    ) -> std::result::Result<(), Broken> {
         let mut events = Events::with_capacity(8);
-        let greeted_by = now() + CONNECT;
         // There is more to read, from this time on.
         let mut more: Option<Micros> = None;
-        // For how long this program did not run, if it has only just gone on.
-        let mut stopped_for: Option<Duration> = None;
-        loop {
-            if self.stopped() {
-                return Outcome::Stopped;
-            }
+        while !self.stopped() {
             let at = now();
-            if !open.welcomed && at > greeted_by {
-                return Outcome::Again(format!("no answer within {}", in_words(CONNECT)));
-            }
-            let mut wake_at = match open.due(connection, at) {
-                Ok(next) => next,
-                Err(broken) => {
-                    let own = |span| Outcome::Again(format!("this program stood still for {}", in_words(span)));
-                    return stopped_for.map_or_else(|| broken.into(), own);
-                }
-            };
-            if open.welcomed {
+            open.client.handle_timeout(at);
+            self.act(connection, open)?;
+            let mut wake_at = open.client.poll_timeout();
+            if open.client.is_open() {
                 welcomed.get_or_insert(at);
                 for message in self.user.messages() {
-                    if let Err(broken) = connection.send_control(&message) {
-                        return broken.into();
-                    }
+                    connection.send_control(&message)?;
                 }
-                match self.send_pictures(connection, open) {
-                    Ok(Some(later)) => wake_at = wake_at.min(later),
-                    Ok(None) => {}
-                    Err(broken) => return broken.into(),
+                if let Some(later) = self.send_pictures(connection, open)? {
+                    wake_at = wake_at.min(later);
                 }
             }
-            let wake_at = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).max(now());
-            if let Err(error) = self.poll.poll(&mut events, Some(wake_at.since(now())))
-                && error.kind() != ErrorKind::Interrupted
-            {
-                return Outcome::Again(error.to_string());
+            let wait = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(now());
+            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
+                if error.kind() != ErrorKind::Interrupted {
+                    return Err(error.into());
+                }
+                // It says nothing of the socket.
+                events.clear();
             }
-            stopped_for = Some(now().since(wake_at)).filter(|late| *late > STOOD_STILL);
-            let mut readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
-            // A poll that a signal ended says nothing of what came meanwhile, and who was stopped hears that before it judges.
-            readable |= stopped_for.is_some();
-            if events.iter().any(|e| e.token() == SOCKET && e.is_writable())
-                && let Err(broken) = connection.flush()
-            {
-                return broken.into();
+            if events.iter().any(|e| e.token() == SOCKET && e.is_writable()) {
+                connection.flush()?;
             }
+            let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
             if more.map_or(readable, |reads_at| now() >= reads_at) {
-                match self.read(connection, open) {
-                    Ok(drained) => more = drained.reads_at(now()),
-                    Err(broken) => {
-                        return open.ended.take().unwrap_or_else(|| broken.into());
-                    }
-                }
+                more = self.read(connection, open)?.reads_at(now());
             }
         }
+        Ok(())
+    }
+
+    /// Does what the session asks for.
+    fn act(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
+        let mut answers = Vec::new();
+        let at = now();
+        open.tell(&mut self.user, &mut answers, at)?;
+        open.transmit(connection, at)?;
+        answers.iter().try_for_each(|answer| connection.send_control(answer))
     }
 
     /// Sends what waits, says goodbye, and reads on until the hub has heard it and closes: a socket that is closed with
@@ -401,9 +389,9 @@ impl<U: LinkUser> Runner<U> {
         loop {
             let mut wake_at = until;
             if !said {
-                let later = if open.welcomed { self.send_pictures(connection, open)? } else { None };
+                let later = if open.client.is_open() { self.send_pictures(connection, open)? } else { None };
                 wake_at = later.map_or(until, |later| until.min(later));
-                let nothing_waits = !open.welcomed || !self.user.has_picture();
+                let nothing_waits = !open.client.is_open() || !self.user.has_picture();
                 if nothing_waits || now() >= until {
                     connection.send_control(&bye)?;
                     connection.send_close()?;
@@ -465,33 +453,18 @@ impl<U: LinkUser> Runner<U> {
         connection.cork();
         let done = connection.read(&mut self.scratch, &mut |packet| {
             let at = now();
-            open.session.heard(at);
-            match packet {
-                Packet::Picture(mut picture) => {
-                    let spans = picture.spans;
-                    let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
-                    open.session.restate(&mut picture, spent, at);
-                    answers.extend(user.picture(picture, at));
-                }
-                Packet::Control(control) => {
-                    open.control(user, control, at)?.into_iter().for_each(|a| answer(&mut answers, Some(a)));
-                }
-                Packet::UnknownCodec { codec, sequence } => answers.extend(user.unknown_codec(codec, sequence)),
-                Packet::Bare(_) | Packet::Text(_) | Packet::UnknownKind(_) => {}
-            }
-            Ok(())
+            open.client.handle_packet(packet, at);
+            open.tell(user, &mut answers, at)
         });
+        let at = now();
         if connection.bytes_in > before {
-            // A large picture on a slow link is a sign of life long before it is whole.
-            let at = now();
-            open.session.heard(at);
-            self.user.heard(&open.session.clock, at);
-            if let Some(captured) = open.session.restated() {
-                self.user.restated(captured);
-            }
+            open.client.handle_bytes(at);
+            user.heard(open.client.clock(), at);
         }
+        let told = if done.is_ok() { open.tell(user, &mut answers, at) } else { Ok(()) };
+        let sent = open.transmit(connection, at);
         let answered = answers.iter().try_for_each(|answer| connection.send_control(answer));
-        connection.uncork().and(answered)?;
+        connection.uncork().and(sent).and(answered).and(told)?;
         done
     }
 }

@@ -1,87 +1,83 @@
-//! What is known of a connection that is open, beside its socket.
+//! A connection that has a session: what the session says is sent, and what happened in it is told to the user.
 
-use std::time::Duration;
+use std::result::Result;
 
 use super::{LinkState, LinkUser, Outcome};
 use crate::adapt::Asked;
 use crate::net::connection::{Broken, Connection};
 use crate::pacing::Pacer;
-use crate::session::{Due, Session};
-use crate::text::Untrusted;
+use crate::session::client::{Client, End, Event, GREETING};
+use crate::session::in_words;
 use crate::time::Micros;
-use crate::wire::control::{Cause, Control};
+use crate::wire::control::{Control, Hello};
 
 /// A connection's state beside its socket.
 pub(super) struct Open {
-    pub(super) session: Session,
-    /// Pictures come from the hub, so its clock is to be known.
-    views: bool,
-    pub(super) welcomed: bool,
-    /// What the hub's goodbye means.
-    pub(super) ended: Option<Outcome>,
+    pub(super) client: Client,
     pub(super) pacer: Pacer,
+    /// The hub has let us in, whatever came then.
+    pub(super) welcomed: bool,
+    /// Why the session ended, once it did.
+    pub(super) ended: Option<Outcome>,
 }
 
 impl Open {
-    pub(super) fn new(now: Micros, views: bool) -> Self {
-        Self { session: Session::new(now), views, welcomed: false, ended: None, pacer: Pacer::new(Asked::default()) }
+    pub(super) fn new(hello: Hello, now: Micros) -> Self {
+        Self { client: Client::new(hello, now), pacer: Pacer::new(Asked::default()), welcomed: false, ended: None }
     }
 
-    /// Sends what is due, and says when to look again.
-    pub(super) fn due(&mut self, connection: &mut Connection, at: Micros) -> std::result::Result<Micros, Broken> {
-        if !self.welcomed {
-            // Pings follow the hello's answer, for a hub hears them only then, and go before the first picture.
-            return Ok(at + Duration::from_secs(1));
+    /// Sends what the session has to say.
+    pub(super) fn transmit(&mut self, connection: &mut Connection, at: Micros) -> Result<(), Broken> {
+        while let Some(control) = self.client.poll_transmit() {
+            if let Control::Ping { .. } = control {
+                self.pacer.pinged(at);
+            }
+            connection.send_control(&control)?;
         }
-        loop {
-            match self.session.due(at) {
-                Due::At(next) => return Ok(next),
-                Due::Dead => return Err(Broken::Stuck),
-                Due::Send(ping) => {
-                    self.pacer.pinged(at);
-                    connection.send_control(&ping)?;
+        Ok(())
+    }
+
+    /// Tells the user what happened; `answers` is what it says to that.
+    pub(super) fn tell(
+        &mut self,
+        user: &mut impl LinkUser,
+        answers: &mut Vec<Control>,
+        at: Micros,
+    ) -> Result<(), Broken> {
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                Event::Welcomed(welcome) => {
+                    self.welcomed = true;
+                    user.state(&LinkState::Connected);
+                    answers.extend(user.control(welcome));
+                }
+                Event::Control(control) => answers.extend(user.control(control)),
+                Event::Picture(picture) => answers.extend(user.picture(picture, at)),
+                Event::UnknownCodec { codec, sequence } => answers.extend(user.unknown_codec(codec, sequence)),
+                Event::Restated(captured) => user.restated(captured),
+                Event::Acknowledged { sequence, backlog, waited } => {
+                    self.pacer.acknowledged(sequence, backlog, at - waited, at);
+                }
+                Event::RoundTrip(span) => self.pacer.round_trip(span, at),
+                Event::Ended(end) => {
+                    self.ended = Some(end.into());
+                    return Err(Broken::Closed);
                 }
             }
         }
+        Ok(())
     }
+}
 
-    pub(super) fn control(
-        &mut self,
-        user: &mut impl LinkUser,
-        control: Control,
-        at: Micros,
-    ) -> std::result::Result<Vec<Control>, Broken> {
-        let answer = self.session.control(&control, at);
-        match control {
-            Control::Pong { time, .. } if time <= at.0 => {
-                self.pacer.round_trip(at.since(Micros(time)), at);
-                Ok(Vec::new())
-            }
-            Control::Ping { .. } | Control::Pong { .. } => Ok(answer.into_iter().collect()),
-            Control::Ack { sequence, backlog, waited } => {
-                let backlog = u16::try_from(backlog).unwrap_or(u16::MAX);
-                self.pacer.acknowledged(sequence, backlog, at - Duration::from_micros(waited), at);
-                Ok(Vec::new())
-            }
-            Control::Welcome { .. } if !self.welcomed => {
-                self.welcomed = true;
-                // The clocks are compared from now on.
-                self.session = if self.views { Session::with_clock(at) } else { Session::new(at) };
-                user.state(&LinkState::Connected);
-                Ok(user.control(control))
-            }
-            Control::Bye { cause, reason } => {
-                let reason = Untrusted(reason).to_string();
-                self.ended = match cause {
-                    Cause::Refused | Cause::Protocol => Some(Outcome::Refused(format!("the hub refused: {reason}"))),
-                    Cause::Replaced => Some(Outcome::Replaced(reason)),
-                    Cause::Stopping | Cause::Timeout | Cause::Unknown => {
-                        Some(Outcome::Again(format!("the hub says goodbye: {reason}")))
-                    }
-                };
-                Err(Broken::Closed)
-            }
-            other => Ok(user.control(other)),
+impl From<End> for Outcome {
+    fn from(end: End) -> Self {
+        match end {
+            End::Refused(reason) => Self::Refused(format!("the hub refused: {reason}")),
+            End::Replaced(reason) => Self::Replaced(reason),
+            End::Goodbye(reason) => Self::Again(format!("the hub says goodbye: {reason}")),
+            End::Unanswered => Self::Again(format!("no answer within {}", in_words(GREETING))),
+            End::Silent => Self::Again("the hub does not answer".into()),
+            End::StoodStill(span) => Self::Again(format!("this program stood still for {}", in_words(span))),
         }
     }
 }
