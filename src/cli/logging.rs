@@ -1,16 +1,19 @@
 //! Log lines on standard error: what others caused is escaped and limited, and no line tears up a status line.
 
 mod limit;
+mod writer;
 
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use env_logger::{Builder, Env, Logger, Target};
 use log::{LevelFilter, Log, Metadata, Record};
 
 use self::limit::{COUNTED, LineLimit, Site, Verdict};
+use self::writer::Writer;
 use crate::text::{self, Untrusted};
 use crate::time::{Micros, now};
 
@@ -27,8 +30,13 @@ const LONGEST: usize = 1000;
 /// Characters of a line that stands for others like it.
 const LIKE: usize = 80;
 
+/// How long the end of the program waits for the last lines to be written.
+const LAST: Duration = Duration::from_millis(200);
+
 /// The logger of this process, once it was started.
 static LOGGER: OnceLock<Limited> = OnceLock::new();
+/// What writes its lines, and all else that goes to standard error.
+static WRITER: OnceLock<Writer> = OnceLock::new();
 
 /// Begins to log; `-v` shows `debug`, `-q` only warnings; `STREAMFLOW_LOG` takes env_logger's directives.
 pub(super) fn start(verbose: u8, quiet: bool) {
@@ -39,11 +47,16 @@ pub(super) fn start(verbose: u8, quiet: bool) {
         (false, _) => LevelFilter::Trace,
     };
     let terminal = std::io::stderr().is_terminal();
+    // Without a thread lines are written where they are logged.
+    let target = match Writer::start(std::io::stderr()) {
+        Ok(writer) => Target::Pipe(Box::new(WRITER.get_or_init(|| writer).clone())),
+        Err(_) => Target::Stderr,
+    };
     let logger = Builder::new()
         .filter_module("streamflow", level)
         .filter_level(LevelFilter::Warn)
         .parse_env(Env::new().filter("STREAMFLOW_LOG"))
-        .target(Target::Stderr)
+        .target(target)
         .format(move |out, record| {
             if STATUS_LINE.swap(false, Ordering::AcqRel) {
                 write!(out, "{WIPE}")?;
@@ -76,13 +89,34 @@ pub(super) fn start(verbose: u8, quiet: bool) {
         let text = payload.downcast_ref::<&str>().copied().or_else(|| payload.downcast_ref().map(String::as_str));
         let place = panic.location().map_or_else(|| "an unknown place".into(), ToString::to_string);
         log::error!("a fault of this program at {place}: {}; please report it", text.unwrap_or("no words"));
+        // The program may end of it.
+        flush();
     }));
 }
 
-/// Tells what was left out and not told yet. Called when the program ends.
-pub(super) fn finish() {
+/// Tells what was left out and not told yet, and this. Called when the program ends; waits for a moment until it is written.
+pub(super) fn finish(last: &str) {
     if let Some(limited) = LOGGER.get() {
         limited.tell_counts(Micros(u64::MAX));
+    }
+    if !last.is_empty() {
+        write_out(&format!("{last}\n"));
+    }
+    flush();
+}
+
+fn flush() {
+    if let Some(writer) = WRITER.get() {
+        writer.finish(LAST);
+    }
+}
+
+/// To standard error, in its turn.
+fn write_out(text: &str) {
+    match WRITER.get() {
+        Some(writer) => writer.put(text.as_bytes()),
+        // Nobody may be listening any more.
+        None => drop(std::io::stderr().write_all(text.as_bytes())),
     }
 }
 
@@ -138,7 +172,7 @@ impl Log for Limited {
                     limited.tell_counts(now());
                 }
             };
-            if thread::Builder::new().name("log".into()).stack_size(64 << 10).spawn(tell).is_err() {
+            if thread::Builder::new().name("log counts".into()).stack_size(64 << 10).spawn(tell).is_err() {
                 self.limit().cannot_tell();
             }
         }
@@ -169,16 +203,14 @@ impl serde_json::ser::Formatter for ForTerminals {
 
 /// Writes the status line over the last one.
 pub(super) fn status(line: &str) {
-    let mut out = std::io::stderr().lock();
-    // A terminal that is gone ends the program by other means.
-    let _ = write!(out, "{WIPE}{NO_WRAP}{:.LONGEST$}{WRAP}", Untrusted(line)).and_then(|()| out.flush());
+    write_out(&format!("{WIPE}{NO_WRAP}{:.LONGEST$}{WRAP}", Untrusted(line)));
     STATUS_LINE.store(true, Ordering::Release);
 }
 
 /// Leaves the last status line standing.
 pub(super) fn end_status() {
     if STATUS_LINE.swap(false, Ordering::AcqRel) {
-        let _ = writeln!(std::io::stderr());
+        write_out("\n");
     }
 }
 

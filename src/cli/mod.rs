@@ -8,10 +8,10 @@ pub mod send;
 mod status;
 pub mod view;
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::text::Untrusted;
@@ -19,18 +19,24 @@ use crate::wire::control::in_name;
 
 /// Ends a program: the error in words on standard error, and its exit code.
 fn exit(result: anyhow::Result<()>) -> ExitCode {
-    logging::finish();
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    let Err(error) = result else {
+        logging::finish("");
+        return ExitCode::SUCCESS;
+    };
     // Whoever reads our output has gone, as in `| head`: that is no fault.
     let broken_pipe =
         error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe);
     if broken_pipe {
+        logging::finish("");
         return ExitCode::SUCCESS;
     }
     // Nobody may be listening any more; the exit code tells all the same.
-    let _ = writeln!(std::io::stderr(), "error: {:.2000}", Untrusted(format_args!("{error:#}")));
+    logging::finish(&format!("error: {:.2000}", Untrusted(format_args!("{error:#}"))));
     ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_code))
 }
+
+/// Who was told to end has ended after so long, whatever it hangs in.
+const LATEST: Duration = Duration::from_millis(950);
 
 /// Ctrl-C, or being asked to terminate.
 #[derive(Clone, Default)]
@@ -44,6 +50,9 @@ impl Interrupt {
         ctrlc::set_handler(move || {
             flag.store(true, Ordering::Release);
             main.unpark();
+            // A call into a system that stands still, as of a window's server, cannot be ended; the program can.
+            std::thread::sleep(LATEST);
+            std::process::exit(0);
         })
         .map_err(|e| Error::Failed(format!("cannot listen for Ctrl-C: {e}")))?;
         Ok(this)

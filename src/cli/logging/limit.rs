@@ -23,7 +23,7 @@ const VERBOSE: (u32, Duration) = (200, Duration::from_millis(10));
 const ALL: (u32, Duration) = (40, Duration::from_millis(50));
 /// The same for all that was asked for with `-v`.
 const ALL_VERBOSE: (u32, Duration) = (1000, Duration::from_millis(2));
-/// How long lines are counted before their number is told; and where they come for long.
+/// How long lines are counted before their number is told; and from one such number to the next.
 pub(super) const COUNTED: Duration = Duration::from_secs(1);
 const COUNTED_LASTING: Duration = Duration::from_secs(60);
 
@@ -42,6 +42,8 @@ struct Kind {
     bucket: Bucket,
     lasting: Bucket,
     left_out: Option<LeftOut>,
+    /// Until when no count follows the last one.
+    counted_until: Micros,
 }
 
 /// Lines that were not written.
@@ -78,13 +80,12 @@ impl LineLimit {
         // What all together must not write takes from its kind all the same, or it would pass as a first one soon.
         let mut kind_may = kind.bucket.take(limit, now);
         let lasting = if level <= Level::Warn { LASTING_FAULT } else { LASTING };
-        let lasts = kind_may && !verbose && !kind.lasting.take(lasting, now);
-        kind_may &= !lasts;
+        kind_may = kind_may && (verbose || kind.lasting.take(lasting, now));
         if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
             return Verdict::Write;
         }
         let new_kind = kind.left_out.is_none();
-        let due = now + if lasts { COUNTED_LASTING } else { COUNTED };
+        let due = kind.counted_until.max(now + COUNTED);
         kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: String::new(), due }).lines += 1;
         Verdict::LeaveOut { first: !std::mem::replace(&mut self.telling, true), new_kind }
     }
@@ -98,8 +99,12 @@ impl LineLimit {
 
     /// What was left out and is to be told now.
     pub(super) fn counts(&mut self, now: Micros) -> Vec<LeftOut> {
-        let is_due = |left_out: &mut LeftOut| left_out.due <= now;
-        self.sites.values_mut().filter_map(|kind| kind.left_out.take_if(is_due)).collect()
+        let take = |kind: &mut Kind| {
+            let left_out = kind.left_out.take_if(|left_out| left_out.due <= now)?;
+            kind.counted_until = now + COUNTED_LASTING;
+            Some(left_out)
+        };
+        self.sites.values_mut().filter_map(take).collect()
     }
 
     /// Whether there is more to tell, now or later. Nobody tells any more where there is not.
