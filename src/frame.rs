@@ -193,10 +193,12 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// A JPEG of which nothing is known but that it arrived `at` that time.
+    /// A JPEG of which nothing is known but that its first byte came at `began`, and all of it by `now`: it was taken before
+    /// `began`.
     #[must_use]
-    pub fn arrived(at: Micros, data: Buffer) -> Self {
-        Self { captured: at, estimated: true, arrival: true, data, ..Self::default() }
+    pub fn arrived(began: Micros, now: Micros, data: Buffer) -> Self {
+        let spans = Spans { uplink: now.since(began), ..Spans::default() };
+        Self { captured: began.min(now), estimated: true, arrival: true, data, spans, ..Self::default() }
     }
 
     /// Bytes that are sent of it: the payload and the metadata.

@@ -183,7 +183,7 @@ mod vectors {
     fn who_does_not_know_that_a_picture_is_dated_by_its_arrival_takes_the_time_for_an_estimate() {
         let flags = |picture: Picture| picture_header(&picture, Duration::ZERO)[5];
         assert_eq!(flags(Picture { arrival: true, ..Picture::default() }), 3);
-        assert_eq!(flags(Picture::arrived(Micros(1), vec![1].into())), 3);
+        assert_eq!(flags(Picture::arrived(Micros(1), Micros(1), vec![1].into())), 3);
         assert_eq!([flags(picture()), flags(Picture::default())], [1, 0]);
     }
 

@@ -193,7 +193,7 @@ pub fn publish(data: &[u8]) {
     let push = |step: usize| {
         let (mut body, mut pictures) = (PictureBody::new(length.clone(), &boundary), Vec::new());
         for piece in raw.chunks(step) {
-            let mut take = |picture: Vec<u8>| {
+            let mut take = |picture: Vec<u8>, _: Micros| {
                 assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
                 pictures.push(picture);
                 Ok::<_, WireError>(())

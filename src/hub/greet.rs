@@ -15,6 +15,7 @@ use super::memory::Account;
 use crate::net::connection::Framing;
 use crate::net::http::looks_like_http;
 use crate::room::StreamKey;
+use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control, Hello, Role, check_name};
 use crate::wire::framing::{self, Deframer};
 use crate::wire::packet::{self, Packet, control_packet};
@@ -34,8 +35,8 @@ pub(super) struct Guest {
     pub(super) wish: Wish,
     /// The hello, where there was one.
     pub(super) hello: Option<Hello>,
-    /// A bare picture that came in the place of a hello.
-    pub(super) first: Option<Packet>,
+    /// A bare picture that came in the place of a hello, and when it began.
+    pub(super) first: Option<(Packet, Micros)>,
     /// What was read beyond that.
     pub(super) early: Vec<u8>,
 }
@@ -80,6 +81,7 @@ impl Newcomer<'_> {
     }
 
     fn hear_native(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
+        let began = now();
         let mut deframer = Deframer::new(self.shared.config.max_picture);
         let heard = first_packet(&mut patient, bytes, |bytes| deframer.decode(bytes).map_err(wrong));
         let say = |cause, error: &io::Error| {
@@ -90,12 +92,13 @@ impl Newcomer<'_> {
             }
         };
         let (packet, early) = heard.inspect_err(|e| say(Cause::Protocol, e))?;
-        let guest = self.guest(packet, Framing::Native(Box::new(deframer)), early);
+        let guest = self.guest(packet, began, Framing::Native(Box::new(deframer)), early);
         guest.inspect_err(|e| say(Cause::Refused, e)).map(Some)
     }
 
     /// The native protocol over a WebSocket that is open.
     fn hear_websocket(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
+        let began = now();
         let mut reader = websocket::Reader::new(End::Server, self.shared.config.max_picture, MAX_TEXT);
         let (packet, early) =
             first_packet(&mut patient, bytes, |bytes| match reader.decode(bytes).map_err(wrong)? {
@@ -103,7 +106,7 @@ impl Newcomer<'_> {
                 (used, Some(Message::Packet(packet))) => Ok((used, Some(packet))),
                 (_, Some(_)) => Err(wrong("no hello over the WebSocket")),
             })?;
-        let guest = self.guest(packet, Framing::WebSocket(Box::new(reader), End::Server), early);
+        let guest = self.guest(packet, began, Framing::WebSocket(Box::new(reader), End::Server), early);
         guest.map(Some).inspect_err(|e| {
             let bye = Control::Bye { cause: Cause::Refused, reason: e.to_string() };
             let message = websocket::binary(End::Server, &[&control_packet(&bye)]);
@@ -138,7 +141,7 @@ impl Newcomer<'_> {
     }
 
     /// Who this is, from its first packet.
-    fn guest(&self, packet: Packet, framing: Framing, early: Vec<u8>) -> io::Result<Guest> {
+    fn guest(&self, packet: Packet, began: Micros, framing: Framing, early: Vec<u8>) -> io::Result<Guest> {
         let (wish, hello, first) = match packet {
             Packet::Control(Control::Hello(hello)) => {
                 let nameless = hello.role == Role::View && hello.name.is_empty();
@@ -154,11 +157,9 @@ impl Newcomer<'_> {
             }
             Packet::Bare(data) => {
                 let key = bare_key(self.address.ip(), self.shared);
-                (Wish::Publish { key, replace: false, instance: 0 }, None, Some(Packet::Bare(data)))
+                (Wish::Publish { key, replace: false, instance: 0 }, None, Some((Packet::Bare(data), began)))
             }
-            _ => {
-                return Err(wrong("the first packet must be a hello or a bare JPEG"));
-            }
+            _ => return Err(wrong("the first packet must be a hello or a bare JPEG")),
         };
         Ok(Guest { address: self.address, framing, wish, hello, first, early })
     }

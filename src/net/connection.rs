@@ -114,6 +114,11 @@ pub struct Connection {
     unread: Vec<u8>,
     /// The newest WebSocket ping without an answer. It answers those before it as well (RFC 6455, section 5.5.3).
     pinged: Option<Vec<u8>>,
+    /// When bytes were read last, and when the first of the message under way were.
+    fed: Micros,
+    began: Micros,
+    /// No message is under way.
+    between: bool,
     /// Bytes read and written so far.
     pub bytes_in: u64,
     /// Bytes written so far.
@@ -132,6 +137,9 @@ impl Connection {
             outgoing: None,
             unread: Vec::new(),
             pinged: None,
+            fed: Micros(0),
+            began: Micros(0),
+            between: true,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -186,14 +194,15 @@ impl Connection {
         self.framing.rest();
     }
 
-    /// Reads what is there and gives every packet to `take`, as many as one turn allows. `scratch` is overwritten.
+    /// Reads what is there and gives every packet to `take`, as many as one turn allows, with the time at which its first byte
+    /// was here. `scratch` is overwritten.
     ///
     /// # Errors
     /// Why the connection is over; also what `take` returns.
     pub fn read(
         &mut self,
         scratch: &mut [u8],
-        take: &mut dyn FnMut(Packet) -> Result<(), Broken>,
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
     ) -> Result<Drained, Broken> {
         let mut budget = ReadBudget::default();
         let mut unread = std::mem::take(&mut self.unread);
@@ -211,6 +220,7 @@ impl Connection {
                 Ok(0) => return Err(Broken::Closed),
                 Ok(n) => {
                     self.bytes_in += n as u64;
+                    self.fed = now();
                     budget.bytes(n);
                     let used = self.decode(&mut scratch[..n], &mut budget, take)?;
                     self.unread.extend_from_slice(&scratch[used..n]);
@@ -229,7 +239,12 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over; also what `take` returns.
-    pub fn feed(&mut self, bytes: &mut [u8], take: &mut dyn FnMut(Packet) -> Result<(), Broken>) -> Result<(), Broken> {
+    pub fn feed(
+        &mut self,
+        bytes: &mut [u8],
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
+    ) -> Result<(), Broken> {
+        self.fed = now();
         let used = self.decode(bytes, &mut ReadBudget::default(), take)?;
         self.unread.extend_from_slice(&bytes[used..]);
         self.answer_ping()
@@ -240,18 +255,23 @@ impl Connection {
         &mut self,
         bytes: &mut [u8],
         budget: &mut ReadBudget,
-        take: &mut dyn FnMut(Packet) -> Result<(), Broken>,
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
     ) -> Result<usize, Broken> {
         let mut at = 0;
         while at < bytes.len() && !budget.is_spent() {
             let rest = &mut bytes[at..];
+            let between = std::mem::take(&mut self.between);
+            if between {
+                self.began = self.fed;
+            }
+            let began = self.began;
             at += match &mut self.framing {
                 Framing::Plain | Framing::Multipart(_) => rest.len(),
                 Framing::Body(body) => {
                     let piece = &rest[..rest.len().min(BODY_PIECE)];
-                    let over = body.feed(piece, now(), &mut |jpeg| {
+                    let over = body.feed(piece, self.fed, &mut |jpeg, began| {
                         budget.message();
-                        take(Packet::Bare(jpeg.into()))
+                        take(Packet::Bare(jpeg.into()), began)
                     })?;
                     if over {
                         let answer = http::short_answer(200, &in_words(body.counts()));
@@ -263,21 +283,25 @@ impl Connection {
                 Framing::Native(deframer) => {
                     let (used, packet) = deframer.decode(rest)?;
                     budget.message();
-                    packet.map_or(Ok(()), &mut *take)?;
+                    self.between = packet.is_some();
+                    packet.map_or(Ok(()), |packet| take(packet, began))?;
                     used
                 }
                 Framing::WebSocket(reader, _) | Framing::Edge(reader, _) => {
                     let (used, message) = reader.decode(rest)?;
                     let end = reader.end();
                     budget.message();
+                    // A ping may come in the middle of a message.
+                    let is_whole = matches!(message, Some(Message::Packet(_) | Message::Text(_)));
+                    self.between = is_whole || between && message.is_some();
                     match message {
-                        Some(Message::Packet(packet)) => take(packet)?,
+                        Some(Message::Packet(packet)) => take(packet, began)?,
                         Some(Message::Ping(content)) => self.pinged = Some(content),
                         Some(Message::Close(_)) => {
                             let _ = self.enqueue(&websocket::close(end, 1000, ""));
                             return Err(Broken::Closed);
                         }
-                        Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text))?,
+                        Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text), began)?,
                         Some(Message::Text(_) | Message::Pong) | None => {}
                     }
                     used

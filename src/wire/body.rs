@@ -168,7 +168,8 @@ impl PictureBody {
         self.parts.missing()
     }
 
-    /// Takes more bytes, and gives each picture to `take`, cut at its end and with its tables. True when the body is over.
+    /// Takes more bytes, and gives each picture to `take`, cut at its end and with its tables, with the time at
+    /// which it began. True when the body is over.
     ///
     /// # Errors
     /// What is wrong with the body; also what `take` returns.
@@ -176,7 +177,7 @@ impl PictureBody {
         &mut self,
         bytes: &[u8],
         now: Micros,
-        take: &mut dyn FnMut(Vec<u8>) -> Result<(), E>,
+        take: &mut dyn FnMut(Vec<u8>, Micros) -> Result<(), E>,
     ) -> Result<bool, E> {
         let (plain, over) = match &mut self.length {
             Length::Bytes(left) => {
@@ -203,7 +204,7 @@ impl PictureBody {
                         continue;
                     }
                     self.pictures += 1;
-                    take(data)?;
+                    take(data, part.began)?;
                 }
                 Ok(None) => return over.map_err(E::from),
                 Err(_) => return Err(WireError::Malformed("a part of a multipart body is too long").into()),
@@ -228,7 +229,7 @@ mod tests {
         let mut over = false;
         for piece in bytes.chunks(7) {
             over |= body
-                .feed(piece, Micros(1), &mut |data| {
+                .feed(piece, Micros(1), &mut |data, _| {
                     assert!(data.starts_with(&[0xff, 0xd8]));
                     Ok::<_, WireError>(())
                 })

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 use streamflow::home::Home;
 use streamflow::hub::Hub;
 use streamflow::net::address::HubAddress;
+use streamflow::viewer::{Viewer, ViewerConfig};
 use streamflow::wire::control::{Cause, Control, StreamState};
 use streamflow::wire::framing::prefix;
 use streamflow::wire::packet::{HEADER, Packet, VERSION, control_packet};
 
+use crate::support::http::{Http, get};
 use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, next_picture, publishes, until, viewer, views};
 
 /// The hub still serves whoever behaves.
@@ -313,5 +315,44 @@ fn a_viewer_that_its_hub_floods_goes_on_showing_pictures_and_answering_and_ends_
         drop(viewer);
         // The last picture may fail to be sent, and then its thread says so.
         let _ = flooding.join();
+    });
+}
+
+#[test]
+fn a_hub_that_answers_a_handshake_byte_by_byte_is_waited_for_no_longer_than_one_that_says_nothing() {
+    limited(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let hub: HubAddress = format!("ws://{}/ws", listener.local_addr().unwrap()).parse().unwrap();
+        spawn(move || {
+            let mut socket = listener.accept().unwrap().0;
+            let _ = socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n");
+            // Each of these is a whole header, and nobody could say that nothing comes.
+            while socket.write_all(b"X: y\r\n").is_ok() {
+                sleep(Duration::from_millis(250));
+            }
+        });
+        let config = ViewerConfig { home: Home::Join(hub), retries: Some(0), ..ViewerConfig::default() };
+        let viewer = Viewer::start(config).unwrap();
+        until("it is given up", || viewer.over().is_some());
+        let why = viewer.over().unwrap().to_string();
+        assert!(why.contains("no answer"), "{why}");
+    });
+}
+
+#[test]
+fn snapshots_that_wait_for_a_camera_do_not_keep_others_out() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_pending = 1);
+        let _silent = Peer::join(hub.address(), publishes("door"));
+        // Each round would last as long as a snapshot waits for its camera, which is 5 s.
+        for _ in 0..25 {
+            let ask = |_| {
+                let mut waiting = Http::connect(hub.address());
+                waiting.send(b"GET /snapshot/main/door HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                waiting
+            };
+            let _waiting: Vec<Http> = (0..8).map(ask).collect();
+            assert_eq!(get(hub.address(), "/health").status, 200);
+        }
     });
 }

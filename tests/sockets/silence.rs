@@ -1,8 +1,12 @@
 //! Streams that freeze without a word: their viewers, lists and numbers say so, until the next picture.
 
+use std::time::Duration;
+
 use streamflow::hub::Hub;
+use streamflow::time::now;
 use streamflow::wire::control::Control;
 use streamflow::wire::framing::prefix;
+use streamflow::wire::packet::Packet;
 
 use crate::support::http::get;
 use crate::support::{Peer, hub, jpeg, limited, publishes, until, views};
@@ -147,5 +151,30 @@ fn pictures_of_a_later_versions_codec_are_left_out_in_words_and_the_stream_goes_
         self::told(&mut viewer, Some("pictures are left out: codec 9 is unknown to this hub"));
         publisher.publish(6, 1000);
         assert_eq!(viewer.number(), 6);
+    });
+}
+
+#[test]
+fn a_picture_that_takes_long_to_arrive_is_as_old_as_its_first_byte() {
+    limited(|| {
+        let hub = hub();
+        let jpeg = jpeg(9);
+        let bare = [&prefix(jpeg.len())[..], &jpeg].concat();
+        let mut publisher = Peer::connect(hub.address());
+        publisher.bytes(&bare);
+        let mut viewer = Peer::join(hub.address(), views("127.0.0.1"));
+        let (head, rest) = bare.split_at(bare.len() / 2);
+        let age = |viewer: &mut Peer| loop {
+            if let Some(Packet::Picture(picture)) = viewer.next() {
+                return (now().since(picture.captured), picture.spans.uplink);
+            }
+        };
+        age(&mut viewer);
+        let late = Duration::from_millis(300);
+        publisher.bytes(head);
+        std::thread::sleep(late);
+        publisher.bytes(rest);
+        let (age, uplink) = age(&mut viewer);
+        assert!(age >= late && uplink >= late - Duration::from_millis(1), "{age:?}, {uplink:?}");
     });
 }

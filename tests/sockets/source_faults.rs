@@ -43,7 +43,7 @@ fn a_silent_source_counts_as_stalled_and_is_opened_anew() {
         next_picture(&viewer);
         remote.set(Mood::Silent);
         until("viewers are told", || viewer.report().state == State::Lost);
-        assert!(viewer.report().detail.starts_with("no picture for 2 s"), "{}", viewer.report().detail);
+        assert!(viewer.report().detail.starts_with("the source gives no picture"), "{}", viewer.report().detail);
         remote.set(Mood::Fine);
         until("the picture is back", || viewer.report().state == State::Live);
         next_picture(&viewer);

@@ -50,9 +50,10 @@ impl Hearing<'_> {
     pub(super) fn packet(
         &mut self,
         packet: Packet,
+        began: Micros,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
-        said: &mut Vec<Packet>,
+        said: &mut Vec<(Packet, Micros)>,
     ) -> Result<(), Broken> {
         let at = now();
         self.heard = true;
@@ -70,7 +71,7 @@ impl Hearing<'_> {
         }
         if let Role::Member(_) = self.role {
             self.said |= matches!(packet, Packet::Text(_));
-            said.push(packet);
+            said.push((packet, began));
             return Ok(());
         }
         match packet {
@@ -81,6 +82,10 @@ impl Hearing<'_> {
                 };
                 let spent = picture.spans.capture + picture.spans.encode;
                 session.restate(&mut picture, spent, at);
+                if picture.arrival {
+                    // Nobody knows when it was taken, but for this.
+                    picture.captured = picture.captured.min(began - spent);
+                }
                 picture.spans.uplink = at.since(picture.captured + spent);
                 let waited = micros(at.since(self.unread_since.unwrap_or(at)));
                 self.answers.push(Control::Ack { sequence: picture.sequence, backlog: 0, waited });
@@ -93,7 +98,7 @@ impl Hearing<'_> {
             }
             Packet::Bare(data) if self.bare => {
                 let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
-                let picture = Picture { sequence, ..Picture::arrived(at, data) };
+                let picture = Picture { sequence, ..Picture::arrived(began, at, data) };
                 self.publish(picture, at, shared, fresh)
             }
             Packet::UnknownCodec { codec, sequence } => {

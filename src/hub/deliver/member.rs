@@ -174,6 +174,7 @@ impl Peer {
     pub(super) fn member_said(
         &mut self,
         packet: Packet,
+        began: Micros,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
         pinged: &mut bool,
@@ -240,7 +241,7 @@ impl Peer {
         }
         let Some(stream) = &member.publishes else { return Ok(()) };
         member.sequence = member.sequence.wrapping_add(1);
-        let picture = Picture { sequence: member.sequence, ..Picture::arrived(at, data) };
+        let picture = Picture { sequence: member.sequence, ..Picture::arrived(began, at, data) };
         let (loops, wakes) = stream.put(picture, at);
         fresh.extend(loops.map(|index| (stream.clone(), index)));
         if wakes {

@@ -8,6 +8,7 @@ use crate::hub::memory::Account;
 use crate::hub::placeholder::StandIn;
 use crate::net::connection::Framing;
 use crate::room::{ConnectionId, StreamKey};
+use crate::time::Micros;
 use crate::wire::control::Hello;
 use crate::wire::packet::Packet;
 
@@ -36,7 +37,7 @@ pub(in crate::hub) struct Newcomer {
     /// The hello, where there was one.
     pub(in crate::hub) hello: Option<Hello>,
     /// A bare picture that came in the place of a hello.
-    pub(in crate::hub) first: Option<Packet>,
+    pub(in crate::hub) first: Option<(Packet, Micros)>,
     /// What was read beyond the hello.
     pub(in crate::hub) early: Vec<u8>,
     /// What shows a viewer who sees nothing but pictures why there is none.

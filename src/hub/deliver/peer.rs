@@ -99,7 +99,7 @@ pub(super) struct Peer {
     /// The streams were asked for and not told yet.
     list_owed: bool,
     lists: Rate,
-    first: Option<Packet>,
+    first: Option<(Packet, Micros)>,
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     beat: Option<Beat>,
@@ -318,7 +318,7 @@ impl Peer {
     ) -> Result<(), Broken> {
         let first = self.first.take();
         self.hear(shared, fresh, |connection, take| {
-            first.map_or(Ok(()), &mut *take)?;
+            first.map_or(Ok(()), |(packet, began)| take(packet, began))?;
             connection.feed(early, take)
         })
     }
@@ -342,12 +342,13 @@ impl Peer {
         &mut self,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
-        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet) -> Result<(), Broken>) -> Result<T, Broken>,
+        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>) -> Result<T, Broken>,
     ) -> Result<T, Broken> {
         let mut said = Vec::new();
         self.connection.cork();
-        let done =
-            self.split(|this, connection| act(connection, &mut |packet| this.packet(packet, shared, fresh, &mut said)));
+        let done = self.split(|this, connection| {
+            act(connection, &mut |packet, began| this.packet(packet, began, shared, fresh, &mut said))
+        });
         let heard = self.hear_member(said, shared, fresh);
         let answered = self.connection.uncork();
         heard?;
@@ -362,13 +363,13 @@ impl Peer {
     /// What somebody in a room said.
     fn hear_member(
         &mut self,
-        said: Vec<Packet>,
+        said: Vec<(Packet, Micros)>,
         shared: &Arc<Shared>,
         fresh: &mut Vec<(Arc<Stream>, usize)>,
     ) -> Result<(), Broken> {
         let mut pinged = false;
-        for packet in said {
-            self.member_said(packet, shared, fresh, &mut pinged)?;
+        for (packet, began) in said {
+            self.member_said(packet, began, shared, fresh, &mut pinged)?;
         }
         // One answer is as good as one for each.
         if pinged { self.connection.send_text(r#"{"type":"pong"}"#) } else { Ok(()) }

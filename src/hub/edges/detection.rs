@@ -38,7 +38,8 @@ pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served
     if let Err(why) = exchange.shared.check_picture(&picture) {
         return wrong(exchange, 413, &why);
     }
-    let picture = Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(now(), picture.into()) };
+    let picture =
+        Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began(), now(), picture.into()) };
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
     match exchange.shared.publish_one(exchange.address(), &own_key(&camera), &camera, patience, picture) {

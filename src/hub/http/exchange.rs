@@ -11,6 +11,7 @@ use super::{Served, unreadable};
 use crate::hub::Shared;
 use crate::hub::memory::{Account, Full};
 use crate::net::http::{self, BadHead, Request, reason};
+use crate::time::{Micros, now};
 use crate::wire::body::{Length, Refused, WholeBody, length_of};
 use crate::wire::host::Host;
 use crate::wire::names;
@@ -96,9 +97,22 @@ pub(in crate::hub) struct Exchange<'a> {
     rest: Vec<u8>,
     /// The body has been read, or there is none: the connection may be used again.
     drained: bool,
+    /// When its head had come.
+    began: Micros,
 }
 
 impl<'a> Exchange<'a> {
+    /// When the head had come, and the body began.
+    pub(in crate::hub) fn began(&self) -> Micros {
+        self.began
+    }
+
+    /// Whether the answer can still be sent: a socket that was shut down at the door, or reset, says so to who writes nothing.
+    pub(in crate::hub) fn is_wanted(&self) -> bool {
+        let mut socket = self.patient.socket;
+        socket.write(&[]).is_ok()
+    }
+
     /// Reads a head; `bytes` of it are here already. `None`: the other side has said all, or nonsense that has been
     /// answered.
     pub(in crate::hub) fn read(
@@ -110,7 +124,7 @@ impl<'a> Exchange<'a> {
             Ok((request, length)) => {
                 let rest = bytes.split_off(length);
                 let drained = matches!(length_of(&request.fields), Ok(None));
-                Ok(Some(Self { request, shared: shared.clone(), patient, rest, drained }))
+                Ok(Some(Self { request, shared: shared.clone(), patient, rest, drained, began: now() }))
             }
             Err(error) if error.kind() == ErrorKind::UnexpectedEof && bytes.is_empty() => Ok(None),
             Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::WouldBlock) => {

@@ -52,7 +52,7 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
     if let Err(why) = exchange.shared.check_picture(&data) {
         return exchange.refuse(413, &why);
     }
-    let picture = Picture::arrived(now(), data.into());
+    let picture = Picture::arrived(exchange.began(), now(), data.into());
     let times = &exchange.shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
     match exchange.shared.publish_one(exchange.address(), &key, name, patience, picture) {

@@ -8,12 +8,11 @@ use std::time::Duration;
 
 use super::{Exchange, Served, stream_key};
 use crate::frame::Picture;
-use crate::hub::Shared;
 use crate::room::StreamKey;
 use crate::time::{millis, now};
 use crate::wire::control::Control;
 
-/// How often it is looked whether the hub stops meanwhile.
+/// How often it is looked whether the hub stops meanwhile, or the connection is wanted for others.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Answers with a picture of a stream, or of the first there is in room `main`.
@@ -28,7 +27,7 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
     let Some(key) = key.or_else(|| exchange.shared.registry().rooms.first("main")) else {
         return exchange.unavailable("nobody publishes in room main");
     };
-    let picture = match picture(&exchange.shared, &key) {
+    let picture = match picture(&exchange, &key) {
         Ok(picture) => picture,
         Err(why) => return exchange.unavailable(&why),
     };
@@ -45,7 +44,8 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
 }
 
 /// The newest picture, or why there is none.
-fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String> {
+fn picture(exchange: &Exchange<'_>, key: &StreamKey) -> Result<Arc<Picture>, String> {
+    let shared = &exchange.shared;
     let state = shared.registry().rooms.state(key, now());
     match state {
         // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
@@ -59,6 +59,9 @@ fn picture(shared: &Arc<Shared>, key: &StreamKey) -> Result<Arc<Picture>, String
     let until = asked + patience;
     // In slices, so that a hub that stops need not wait for it.
     while now() < until && !shared.stopping.load(Ordering::Acquire) {
+        if !exchange.is_wanted() {
+            return Err("the connection had to give way to others".into());
+        }
         // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
         shared.poll(key).map_err(|refusal| refusal.to_string())?;
         if let Some(picture) = stream.snapshot(asked, SLICE.min(until.since(now()))) {

@@ -33,7 +33,7 @@ fn many_small_messages_are_dealt_with_in_turns_and_none_is_lost() {
     let mut scratch = vec![0; 256 * 1024];
     while heard < many {
         let before = heard;
-        let read = connection.read(&mut scratch, &mut |_| {
+        let read = connection.read(&mut scratch, &mut |_, _| {
             heard += 1;
             Ok(())
         });
@@ -55,7 +55,7 @@ fn of_large_messages_a_turn_takes_a_mebibyte_and_the_read_that_went_beyond() {
     let (mut heard, mut scratch) = (0, vec![0; 256 * 1024]);
     while heard < 300 {
         let before = connection.bytes_in;
-        let read = connection.read(&mut scratch, &mut |_| {
+        let read = connection.read(&mut scratch, &mut |_, _| {
             heard += 1;
             Ok(())
         });
@@ -75,7 +75,7 @@ fn of_many_pings_only_the_newest_of_a_turn_is_answered() {
     far.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut answers = Vec::new();
     loop {
-        while connection.read(&mut scratch, &mut |_| Ok(())).unwrap() != Drained::Yes {}
+        while connection.read(&mut scratch, &mut |_, _| Ok(())).unwrap() != Drained::Yes {}
         let mut pong = [0; 10];
         far.read_exact(&mut pong).unwrap();
         answers.push(u64::from_be_bytes(pong[2..].try_into().unwrap()));

@@ -1,7 +1,8 @@
 //! Making a connection: from the address that a person wrote to a socket that speaks the hub's framing.
 
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::net::TcpStream;
@@ -12,7 +13,7 @@ use crate::net::address::{HubAddress, PORT};
 use crate::net::connection::Framing;
 use crate::net::sockopt;
 use crate::session::in_words;
-use crate::time::now;
+use crate::time::{Micros, now};
 use crate::wire::framing::Deframer;
 use crate::wire::websocket::{self, End};
 
@@ -100,7 +101,8 @@ impl<U: LinkUser> Runner<U> {
             format!("ws://{}:{}{path}", hub.host, hub.port_or(PORT))
         };
         let until = now() + CONNECT;
-        let mut tried = tungstenite::client(url, &socket);
+        let hurried = Hurried { socket: &socket, until, stop: &self.stop };
+        let mut tried = tungstenite::client(url, hurried);
         loop {
             match tried {
                 Ok(_) => break,
@@ -142,5 +144,37 @@ fn plain_words(error: &io::Error) -> String {
         ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
         _ => error.to_string(),
+    }
+}
+
+/// A socket on which nothing is read or written after a time, or when the program ends: whoever sends its answer byte by byte
+/// is heard no longer than who says nothing.
+struct Hurried<'a> {
+    socket: &'a std::net::TcpStream,
+    until: Micros,
+    stop: &'a AtomicBool,
+}
+
+impl Hurried<'_> {
+    fn check(&self) -> io::Result<()> {
+        if self.stop.load(Ordering::Acquire) || now() > self.until { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+}
+
+impl Read for Hurried<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.socket.read(buffer)
+    }
+}
+
+impl Write for Hurried<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check()?;
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
     }
 }
