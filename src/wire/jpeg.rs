@@ -175,17 +175,22 @@ impl Walk {
         let mut at = self.at;
         loop {
             let from = at;
-            at = find_ff(input, at);
+            // Marker behind marker must not cost a search each.
+            if input.get(at) != Some(&0xFF) {
+                at = find_ff(input, at);
+            }
             self.scan_bytes = self.scan_bytes.saturating_add(at - from);
+            while input.get(at + 1) == Some(&0xFF) {
+                at += 1;
+            }
             self.at = at;
             match input.get(at + 1) {
-                // FF 00 is a byte FF of the data; a restart marker divides it; FF FF is a marker with a leading FF.
+                // FF 00 is a byte FF of the data; a restart marker divides it.
                 Some(0) => {
                     self.scan_bytes = self.scan_bytes.saturating_add(1);
                     at += 2;
                 }
                 Some(0xD0..=0xD7) => at += 2,
-                Some(0xFF) => at += 1,
                 Some(_) => {
                     self.in_scan = false;
                     return true;
@@ -390,6 +395,23 @@ mod tests {
         }
         let layout = walk.resume(&buffer[..end]).unwrap().unwrap();
         assert_eq!((layout.end, layout.header.progressive), (end, true));
+    }
+
+    #[test]
+    fn markers_without_end_in_a_scan_are_passed_over_and_the_end_is_found() {
+        let whole = picture(true, 0xC0);
+        let (before, end) = whole.split_at(whole.len() - 2);
+        for filling in
+            [vec![0xFF; 999], [0xFF, 0xD3].repeat(999), [0xFF, 0].repeat(999), [0xFF, 0xFF, 0xD0, 1].repeat(99)]
+        {
+            let filled = [before, &filling, end].concat();
+            assert_eq!(inspect(&filled).unwrap().end, filled.len());
+            let mut walk = Walk::default();
+            for n in before.len()..filled.len() {
+                assert_eq!(walk.resume(&filled[..n]), Ok(None), "at {n}");
+            }
+            assert_eq!(walk.resume(&filled).unwrap().unwrap().end, filled.len());
+        }
     }
 
     #[test]

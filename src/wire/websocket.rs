@@ -15,6 +15,9 @@ use super::packet::{Assembler, Packet};
 pub const MAX_FRAME_HEADER: usize = 14;
 /// Control frames carry 125 bytes at most (RFC 6455, section 5.5).
 const MAX_CONTROL_FRAME: usize = 125;
+/// A continuation with fewer bytes is work for nothing, and a message has so many of them at most.
+const SHORT_PART: usize = 1024;
+const MOST_SHORT_PARTS: u32 = 4096;
 
 /// Which end of the connection this is: clients mask what they send, servers do not (RFC 6455, section 5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Reader {
     /// The kind of the message that is being put together, over several frames perhaps.
     kind: Option<Data>,
     assembler: Assembler,
+    /// Short continuations of the message under way.
+    short_parts: u32,
     got: usize,
     text: Vec<u8>,
     max_text: usize,
@@ -71,6 +76,7 @@ impl Reader {
             kind: None,
             assembler: Assembler::new(max_picture),
             got: 0,
+            short_parts: 0,
             text: Vec::new(),
             max_text,
             control: Vec::new(),
@@ -185,6 +191,12 @@ impl Reader {
             OpCode::Data(Data::Continue) if self.kind.is_none() => {
                 return Err(WireError::Malformed("a WebSocket continuation of nothing"));
             }
+            OpCode::Data(Data::Continue) if size < SHORT_PART => {
+                self.short_parts += 1;
+                if self.short_parts > MOST_SHORT_PARTS {
+                    return Err(WireError::Malformed("a WebSocket message in too many parts"));
+                }
+            }
             OpCode::Data(Data::Continue) => {}
             OpCode::Data(_) if self.kind.is_some() => {
                 return Err(WireError::Malformed("a WebSocket message inside another"));
@@ -202,7 +214,7 @@ impl Reader {
     }
 
     fn data_message(&mut self) -> Result<Message, WireError> {
-        self.got = 0;
+        (self.got, self.short_parts) = (0, 0);
         match self.kind.take() {
             Some(Data::Text) => String::from_utf8(std::mem::take(&mut self.text))
                 .map(Message::Text)
@@ -330,6 +342,17 @@ mod tests {
             at = stop;
         }
         Ok(messages)
+    }
+
+    #[test]
+    fn a_message_in_parts_without_end_is_refused() {
+        // Of a server, so unmasked: a first part, and empty ones.
+        let parts = |count: u32| [&[0x02, 2, 0xFF, 0xD8][..], &[0, 0].repeat(count as usize), &[0x80, 0]].concat();
+        let whole = feed(End::Client, &parts(MOST_SHORT_PARTS - 1), &[]).unwrap();
+        assert!(matches!(whole[..], [Message::Packet(_)]), "{whole:?}");
+        assert!(feed(End::Client, &parts(MOST_SHORT_PARTS), &[]).is_err());
+        let twice = parts(MOST_SHORT_PARTS - 1).repeat(2);
+        assert_eq!(feed(End::Client, &twice, &[]).unwrap().len(), 2, "each has its own");
     }
 
     proptest! {

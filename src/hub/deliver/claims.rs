@@ -42,6 +42,8 @@ pub(super) struct Challenge {
     /// Bytes that had been read from it.
     heard: u64,
     until: Micros,
+    /// It was over when it was looked at last: what came meanwhile has been read since.
+    overdue: bool,
     pub(super) askers: Vec<ConnectionId>,
 }
 
@@ -112,7 +114,9 @@ impl Loop {
         }
         let new = peer.challenge.is_none();
         let heard = peer.connection.bytes_in;
-        let challenge = peer.challenge.get_or_insert_with(|| Box::new(Challenge { heard, until, askers: Vec::new() }));
+        let challenge = peer
+            .challenge
+            .get_or_insert_with(|| Box::new(Challenge { heard, until, overdue: false, askers: Vec::new() }));
         challenge.until = challenge.until.min(until);
         if challenge.askers.len() >= MOST_OF_NAME {
             return self.answer(id, false);
@@ -155,10 +159,10 @@ impl Loop {
             if peer.claim.as_ref().is_some_and(|claim| !claim.over && at >= claim.until) {
                 late.push(peer.id);
             }
-            let Some(challenge) = &peer.challenge else { continue };
+            let Some(challenge) = &mut peer.challenge else { continue };
             if peer.connection.bytes_in > challenge.heard {
                 alive.extend(peer.challenge.take().map(|challenge| challenge.askers));
-            } else if at >= challenge.until {
+            } else if at >= challenge.until && std::mem::replace(&mut challenge.overdue, true) {
                 dead.push(token);
             }
         }
