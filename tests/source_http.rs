@@ -298,7 +298,7 @@ fn what_is_no_camera_is_told_apart() {
     let cases: [(&str, Answer); 8] = [
         ("no MJPEG and no JPEG", |s| say(s, b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>")),
         ("has nothing at /x (404)", |s| say(s, b"HTTP/1.1 404 Not Found\r\n\r\n")),
-        ("busy (503)", |s| say(s, b"HTTP/1.1 503 Busy\r\n\r\n")),
+        ("unavailable (503)", |s| say(s, b"HTTP/1.1 503 Busy\r\n\r\n")),
         ("does not speak HTTP", |s| say(s, b"SSH-2.0-OpenSSH_9.2\r\n")),
         ("says too much", |s| say(s, &[b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; 40_000]].concat())),
         ("hung up without an answer", |_| {}),

@@ -10,6 +10,8 @@ import { Session } from "./session.js";
 const SILENT = 1000;
 /** A hub that was asked and said nothing for so long is silent itself. */
 const DEAF = 1800;
+/** The same for one that is asked as seldom as can be. */
+const UNANSWERED = 6800;
 /** Silence for so long means that the connection is dead. */
 const DEAD_AFTER = 10_000;
 /** More than ten times a second, so that the age of a picture that stands still is never long behind. */
@@ -51,6 +53,8 @@ export class Viewer {
   #keepingUp;
   #heard = 0;
   #standstill = new Standstill();
+  /** Pictures came in time when the page was stopped. */
+  #excused = false;
   #refused = "";
   /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
    * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load} | null} */
@@ -282,7 +286,11 @@ export class Viewer {
 
   /** Whether the page was stopped: to be asked before anything is judged. @param {number} now */
   #look(now) {
-    if (this.#standstill.look(now)) this.#meter.screen.resumed(now);
+    const stood = this.#standstill.look(now);
+    if (!stood) return;
+    // What was wrong before is not of its making.
+    this.#excused = !["late", "not"].includes(this.#meter.screen.coming(now - stood)[0]);
+    this.#meter.screen.resumed(now);
   }
 
   /** @param {import("./packet.js").Picture} picture */
@@ -367,12 +375,13 @@ export class Viewer {
   #coming(now, name) {
     const [coming, silence] = this.#meter.screen.coming(now);
     const deaf = now - this.#heard;
-    const stood = this.#standstill.justEnded(now);
+    const stood = this.#excused ? this.#standstill.justEnded(now) : 0;
     if (silence > SILENT && deaf > SILENT && now - this.#pinged > SILENT) this.#ping();
     if (stood && (coming === "late" || coming === "not")) return ["late", `this page stood still for ${span(stood)}`];
     switch (coming) {
       case "none": return ["waiting", `waiting for the first picture of ${name}`];
-      case "in time": return ["live", ""];
+      // Of a stream without a rhythm only the hub knows.
+      case "in time": return deaf > UNANSWERED && !stood ? ["late", `nothing heard from the hub for ${span(deaf)}`] : ["live", ""];
       case "late": return ["late", ""];
       case "broken": return ["lost", this.#meter.screen.why];
       case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];

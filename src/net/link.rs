@@ -403,8 +403,11 @@ impl<U: LinkUser> Runner<U> {
                 }
             }
             connection.flush()?;
-            let drained =
-                if said { connection.read(&mut self.scratch, &mut |_| Ok(()))? } else { self.read(connection, open)? };
+            let drained = if said {
+                connection.read(&mut self.scratch, &mut |_, _| Ok(()))?
+            } else {
+                self.read(connection, open)?
+            };
             let left = until.since(now());
             if left.is_zero() {
                 return Ok(());
@@ -451,7 +454,7 @@ impl<U: LinkUser> Runner<U> {
         let mut answers = Vec::new();
         let before = connection.bytes_in;
         connection.cork();
-        let done = connection.read(&mut self.scratch, &mut |packet| {
+        let done = connection.read(&mut self.scratch, &mut |packet, _| {
             let at = now();
             open.client.handle_packet(packet, at);
             open.tell(user, &mut answers, at)

@@ -262,6 +262,7 @@ impl Capture {
                 // The source had no turn to give a picture.
                 last_frame = now();
                 slow.begins();
+                self.shared.lock().rhythm.begins();
             }
             match next {
                 Ok(Next::Frame) => broken = 0,
@@ -285,7 +286,7 @@ impl Capture {
                     };
                     if now().since(last_frame) > patience {
                         let what = if broken > 0 { format!(": {broken} cannot be used") } else { String::new() };
-                        return End::Fault(SourceError::Lost(format!("no picture for {}{what}", in_words(patience))));
+                        return End::Fault(SourceError::Lost(format!("the source gives no picture{what}")));
                     }
                     continue;
                 }

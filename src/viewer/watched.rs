@@ -14,6 +14,8 @@ use crate::wire::control::{StreamState, Want};
 
 /// A hub that was asked every second and said nothing for so long is silent itself.
 const DEAF: Duration = Duration::from_millis(1800);
+/// The same for one that is asked as seldom as can be.
+const UNANSWERED: Duration = Duration::from_millis(6800);
 
 /// What the threads of a viewer know together.
 pub(super) struct Watched {
@@ -30,6 +32,8 @@ pub(super) struct Watched {
     /// When anything was last heard from the hub.
     pub(super) heard: Micros,
     standstill: Standstill,
+    /// Pictures came in time when this program was stopped.
+    excused: bool,
     /// How far off the publisher's clock may be as the hub knows it, in microseconds; `None`: it does not say.
     pub(super) publisher_clock: Option<u64>,
     /// How far off the hub's clock may be.
@@ -59,6 +63,7 @@ impl Watched {
             want: config.want,
             heard: Micros(0),
             standstill: Standstill::default(),
+            excused: false,
             publisher_clock: None,
             hub_clock: None,
             size: Size::default(),
@@ -79,7 +84,9 @@ impl Watched {
 
     /// To be called more than once a second, and before anything is judged: whether this program was stopped.
     pub(super) fn look(&mut self, now: Micros) {
-        if self.standstill.look(now).is_some() {
+        if let Some(stood) = self.standstill.look(now) {
+            // What was wrong before is not of its making.
+            self.excused = !matches!(self.meter.screen.coming(now - stood), Coming::Late | Coming::Not(_));
             self.meter.screen.resumed(now);
         }
     }
@@ -156,15 +163,19 @@ impl Watched {
 
     /// How the pictures of a stream that is live come.
     fn coming(&self, name: &str, now: Micros) -> (State, String) {
-        match (self.meter.screen.coming(now), self.standstill.just_ended(now)) {
+        let deaf = now.since(self.heard);
+        match (self.meter.screen.coming(now), self.standstill.just_ended(now).filter(|_| self.excused)) {
             (Coming::NotYet, _) => (State::Waiting, format!("waiting for the first picture of {name}")),
+            // Of a stream without a rhythm only the hub knows.
+            (Coming::InTime, None) if deaf >= UNANSWERED => {
+                (State::Late, format!("nothing heard from the hub for {}", in_words(deaf)))
+            }
             (Coming::InTime, _) => (State::Live, String::new()),
             (Coming::Late | Coming::Not(_), Some(stood)) => {
                 (State::Late, format!("this program stood still for {}", in_words(stood)))
             }
             (Coming::Late, None) => (State::Late, String::new()),
             (Coming::Not(silence), None) => {
-                let deaf = now.since(self.heard);
                 let told = if deaf >= DEAF { "nothing heard from the hub" } else { "no picture" };
                 (
                     State::Lost,
@@ -250,6 +261,29 @@ mod tests {
         watched.meter.shown(&picture, ViewTimes { shown: at(shown), ..ViewTimes::default() }, None);
     }
 
+    #[test]
+    fn a_short_stop_of_the_viewer_does_not_hide_what_was_wrong_before() {
+        let mut watched = live();
+        for i in 0..60 {
+            show(&mut watched, i * 33);
+        }
+        watched.heard = at(1950);
+        look_on(&mut watched, 2000, 6000);
+        let report = watched.report(at(7200));
+        assert_eq!((report.state, report.detail.as_str()), (State::Lost, "nothing heard from the hub for 5 s"));
+    }
+
+    #[test]
+    fn a_single_picture_of_a_hub_that_stands_still_is_not_live() {
+        let mut watched = live();
+        show(&mut watched, 0);
+        watched.heard = at(5000);
+        look_on(&mut watched, 0, 12_000);
+        assert_eq!(watched.report(at(11_000)).state, State::Live, "a ping is answered every five seconds");
+        let report = watched.report(at(12_000));
+        assert_eq!((report.state, report.detail.as_str()), (State::Late, "nothing heard from the hub for 7 s"));
+    }
+
     /// As the program itself does while nothing else happens.
     fn look_on(watched: &mut Watched, from: u64, to: u64) {
         (from..to).step_by(500).for_each(|ms| watched.look(at(ms)));
@@ -331,6 +365,7 @@ mod tests {
             look_on(&mut watched, i * 5000 - 5000 * u64::from(i > 0), i * 5000);
             show(&mut watched, i * 5000);
         }
+        watched.heard = at(59 * 5000 + 4000);
         look_on(&mut watched, 59 * 5000, 59 * 5000 + 9000);
         assert_eq!(watched.report(at(59 * 5000 + 9000)).state, State::Live);
     }
@@ -340,7 +375,9 @@ mod tests {
         let mut watched = live();
         (watched.publisher_clock, watched.hub_clock) = (Some(1000), Some(Duration::from_millis(2)));
         let dated = Picture { captured: at(0), ..Picture::default() };
-        for (picture, told) in [(dated, (false, Some(3.0))), (Picture::arrived(at(33), vec![].into()), (true, None))] {
+        for (picture, told) in
+            [(dated, (false, Some(3.0))), (Picture::arrived(at(33), at(33), vec![].into()), (true, None))]
+        {
             let error = watched.error(picture.arrival);
             watched.meter.shown(&picture, ViewTimes { shown: at(33), ..ViewTimes::default() }, error);
             let report = watched.report(at(40));

@@ -159,7 +159,7 @@ fn judge(status: u16, answer: Answer, url: &Url) -> Result<Answer, SourceError> 
             Err(SourceError::Lost(format!("camera at {place} refuses this user and password ({status})")))
         }
         (404, _) => Err(SourceError::Lost(format!("camera at {place} has nothing at {} (404)", url.path))),
-        (503, _) => Err(SourceError::Lost(format!("camera at {place} is busy (503)"))),
+        (503, _) => Err(SourceError::Lost(format!("camera at {place} is unavailable (503)"))),
         _ => Err(SourceError::Lost(format!("camera at {place} said {status}"))),
     }
 }
