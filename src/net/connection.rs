@@ -175,11 +175,17 @@ impl Connection {
         &self.framing
     }
 
-    /// How much memory it takes for what has come and is not whole, and for messages that wait to be sent or are under way.
-    /// Pictures under way do not count: others have them, too.
+    /// How much memory it takes for what has come and is not whole, and for what waits to be sent or is under way.
     #[must_use]
     pub fn held(&self) -> usize {
-        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.head.capacity());
+        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| {
+            outgoing.head.capacity()
+                + match &outgoing.body {
+                    Body::Bytes => 0,
+                    // The newest picture, and one that many are given, costs each of them little.
+                    Body::Picture(picture) => picture.length() / Arc::strong_count(picture).max(1),
+                }
+        });
         self.framing.held() + self.unread.capacity() + self.waiting.capacity() + under_way
     }
 

@@ -117,3 +117,31 @@ fn a_body_that_has_to_give_way_is_answered_503_with_the_reason() {
         });
     });
 }
+
+#[test]
+fn viewers_that_keep_a_large_picture_each_and_do_not_read_it_give_way() {
+    limited(|| {
+        let hub = hub_with(|config| {
+            config.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            config.max_memory = 16 << 20;
+        });
+        // Of one address the longest gives, and that may be the publisher.
+        let Some(own) = own_address() else { return };
+        let there = SocketAddr::from((own, hub.address().port()));
+        let here = SocketAddr::from(([127, 0, 0, 1], hub.address().port()));
+        let mut publisher = Peer::join(there, publishes("door"));
+        let mut hoard = Vec::new();
+        for number in 1..=40 {
+            let mut viewer = Peer::connect_small(here);
+            viewer.greet(views("door"));
+            hoard.push(viewer);
+            until("it watches", || hub.counts().1 > 0);
+            // It has begun to be sent this one, and the next will be another's.
+            publisher.publish(number, 2 << 20);
+        }
+        until("some had to give", || hub.counts().1 < 20);
+        let mut honest = Peer::join(there, views("door"));
+        publisher.publish(41, 2 << 20);
+        while honest.number() != 41 {}
+    });
+}
