@@ -203,7 +203,11 @@ impl serde_json::ser::Formatter for ForTerminals {
 
 /// Writes the status line over the last one.
 pub(super) fn status(line: &str) {
-    write_out(&format!("{WIPE}{NO_WRAP}{:.LONGEST$}{WRAP}", Untrusted(line)));
+    let line = format!("{WIPE}{NO_WRAP}{:.LONGEST$}{WRAP}", Untrusted(line));
+    match WRITER.get() {
+        Some(writer) => writer.put_if_idle(line.as_bytes()),
+        None => write_out(&line),
+    }
     STATUS_LINE.store(true, Ordering::Release);
 }
 

@@ -81,7 +81,6 @@ impl Newcomer<'_> {
     }
 
     fn hear_native(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
-        let began = now();
         let mut deframer = Deframer::new(self.shared.config.max_picture);
         let heard = first_packet(&mut patient, bytes, |bytes| deframer.decode(bytes).map_err(wrong));
         let say = |cause, error: &io::Error| {
@@ -91,16 +90,15 @@ impl Newcomer<'_> {
                 say(self.socket, &Control::Bye { cause, reason: error.to_string() });
             }
         };
-        let (packet, early) = heard.inspect_err(|e| say(Cause::Protocol, e))?;
+        let (packet, began, early) = heard.inspect_err(|e| say(Cause::Protocol, e))?;
         let guest = self.guest(packet, began, Framing::Native(Box::new(deframer)), early);
         guest.inspect_err(|e| say(Cause::Refused, e)).map(Some)
     }
 
     /// The native protocol over a WebSocket that is open.
     fn hear_websocket(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
-        let began = now();
         let mut reader = websocket::Reader::new(End::Server, self.shared.config.max_picture, MAX_TEXT);
-        let (packet, early) =
+        let (packet, began, early) =
             first_packet(&mut patient, bytes, |bytes| match reader.decode(bytes).map_err(wrong)? {
                 (used, None) => Ok((used, None)),
                 (used, Some(Message::Packet(packet))) => Ok((used, Some(packet))),
@@ -169,17 +167,18 @@ fn wrong(why: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error 
     io::Error::new(ErrorKind::InvalidData, why)
 }
 
-/// Reads until `decode`, which says how many bytes it used, gives a packet; and what was read beyond it.
+/// Reads until `decode`, which says how many bytes it used, gives a packet; when it began, and what was read beyond it.
 fn first_packet(
     patient: &mut Patient<'_>,
     mut bytes: Vec<u8>,
     mut decode: impl FnMut(&mut [u8]) -> io::Result<(usize, Option<Packet>)>,
-) -> io::Result<(Packet, Vec<u8>)> {
+) -> io::Result<(Packet, Micros, Vec<u8>)> {
     let mut piece = vec![0; 16 * 1024];
+    let mut began = now();
     let mut came = 0;
     loop {
         if let (used, Some(packet)) = decode(&mut bytes)? {
-            return Ok((packet, bytes.split_off(used)));
+            return Ok((packet, began, bytes.split_off(used)));
         }
         // A buffer that grows has twice the room that it needs at most.
         came += bytes.len();
@@ -187,6 +186,9 @@ fn first_packet(
         let n = patient.read(&mut piece)?;
         if n == 0 {
             return Err(patient.ended());
+        }
+        if came == 0 {
+            began = now();
         }
         bytes.clear();
         bytes.extend_from_slice(&piece[..n]);

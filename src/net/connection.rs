@@ -266,8 +266,7 @@ impl Connection {
         let mut at = 0;
         while at < bytes.len() && !budget.is_spent() {
             let rest = &mut bytes[at..];
-            let between = std::mem::take(&mut self.between);
-            if between {
+            if std::mem::take(&mut self.between) {
                 self.began = self.fed;
             }
             let began = self.began;
@@ -297,9 +296,7 @@ impl Connection {
                     let (used, message) = reader.decode(rest)?;
                     let end = reader.end();
                     budget.message();
-                    // A ping may come in the middle of a message.
-                    let is_whole = matches!(message, Some(Message::Packet(_) | Message::Text(_)));
-                    self.between = is_whole || between && message.is_some();
+                    self.between = reader.is_between();
                     match message {
                         Some(Message::Packet(packet)) => take(packet, began)?,
                         Some(Message::Ping(content)) => self.pinged = Some(content),

@@ -322,7 +322,7 @@ impl<U: LinkUser> Runner<U> {
         // The socket is closed in any case.
         let _ = self.poll.registry().deregister(&mut connection.socket);
         match end {
-            Outcome::Again(why) if !open.welcomed => Outcome::Again(no_hub(hub, &why)),
+            Outcome::Again(why) if !open.welcomed && !open.stood_still => Outcome::Again(no_hub(hub, &why)),
             end => end,
         }
     }
@@ -386,6 +386,8 @@ impl<U: LinkUser> Runner<U> {
         let until = now() + self.user.linger();
         let mut events = Events::with_capacity(8);
         let mut said = false;
+        // The hello may not have been sent yet, and a goodbye alone is nothing that a hub understands.
+        open.transmit(connection, now())?;
         loop {
             let mut wake_at = until;
             if !said {

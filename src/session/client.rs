@@ -94,7 +94,7 @@ impl Client {
             open: false,
             ended: false,
             greeted_by: now + GREETING,
-            wake_at: now + GREETING,
+            wake_at: now,
             standstill: Standstill::default(),
             transmit: vec![Control::Hello(hello)],
             events: VecDeque::new(),
@@ -191,7 +191,8 @@ impl Client {
         let silent = |greeted: bool| if greeted { End::Silent } else { End::Unanswered };
         let dead = |this: &Self| this.standstill.just_ended(now).map_or(silent(this.open), End::StoodStill);
         if !self.open {
-            self.wake_at = self.greeted_by;
+            // Seldom, but often enough to notice a standstill.
+            self.wake_at = self.greeted_by.min(now + Standstill::LEAST);
             if now >= self.greeted_by {
                 self.end(dead(self));
             }

@@ -24,11 +24,13 @@ pub(super) struct Downlink {
     pictures: Sender<Received>,
     /// The number of the newest picture.
     newest: u32,
+    /// That pictures of an unknown codec come was said since the link was made.
+    told_codec: bool,
 }
 
 impl Downlink {
     pub(super) fn new(shared: Arc<Shared>, hearth: Hearth, config: ViewerConfig, pictures: Sender<Received>) -> Self {
-        Self { shared, hearth, config, pictures, newest: 0 }
+        Self { shared, hearth, config, pictures, newest: 0, told_codec: false }
     }
 }
 
@@ -52,6 +54,7 @@ impl LinkUser for Downlink {
     }
 
     fn state(&mut self, link: &LinkState) {
+        self.told_codec = false;
         let mut state = self.shared.lock();
         if *link == LinkState::Connected {
             if state.ever_connected {
@@ -111,7 +114,11 @@ impl LinkUser for Downlink {
     }
 
     fn unknown_codec(&mut self, codec: u8, sequence: u32) -> Option<Control> {
-        self.shared.lock().meter.broken(format!("codec {codec} is unknown to this version"));
+        let why = format!("codec {codec} is unknown to this version");
+        if !std::mem::replace(&mut self.told_codec, true) {
+            log::warn!("pictures cannot be decoded: {why}");
+        }
+        self.shared.lock().meter.broken(why);
         Some(Control::Ack { sequence, backlog: 0, waited: 0 })
     }
 

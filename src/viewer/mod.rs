@@ -158,8 +158,9 @@ impl Viewer {
     #[must_use]
     pub fn report(&self) -> ViewReport {
         let mut state = self.shared.lock();
-        let report = state.report(now());
-        let level = state.say_change(&report);
+        let at = now();
+        let report = state.report(at);
+        let level = state.say_change(&report, at);
         drop(state);
         // Whoever does not read the log does not hold up what is shown.
         if let Some(level) = level {

@@ -42,8 +42,8 @@ pub(super) struct Watched {
     size: Size,
     pub(super) ever_connected: bool,
     pub(super) over: Option<Error>,
-    /// The state that was told last, and how many pictures could not be decoded then.
-    said: (State, u64),
+    /// The state that was told last, and why the stream had no pictures then.
+    said: (State, String),
 }
 
 impl Watched {
@@ -69,7 +69,7 @@ impl Watched {
             size: Size::default(),
             ever_connected: false,
             over: None,
-            said: (State::default(), 0),
+            said: (State::default(), String::new()),
         }
     }
 
@@ -124,11 +124,14 @@ impl Watched {
         report
     }
 
-    /// Whether a report is to be logged, and as what: when the state changes, not when a countdown does, and not what the link
-    /// and the decoder say themselves.
-    pub(super) fn say_change(&mut self, report: &ViewReport) -> Option<log::Level> {
-        let (state, broken) = std::mem::replace(&mut self.said, (report.state, report.broken));
-        let is_said = state == report.state || report.state == State::Connecting || report.broken > broken;
+    /// Whether a report of `now` is to be logged, and as what: when the state or its reason changes, not when a countdown does,
+    /// and not what the link and the decoder say themselves.
+    pub(super) fn say_change(&mut self, report: &ViewReport, now: Micros) -> Option<log::Level> {
+        let reason = self.stream.as_ref().map(|stream| stream.reason.clone()).unwrap_or_default();
+        let is_news = self.said.0 != report.state || self.said.1 != reason;
+        self.said = (report.state, reason);
+        let by_decoder = report.state == State::Lost && matches!(self.meter.screen.coming(now), Coming::Broken(_));
+        let is_said = !is_news || report.state == State::Connecting || by_decoder;
         let level = if report.state == State::Waiting { log::Level::Info } else { log::Level::Warn };
         Some(level).filter(|_| !is_said && !report.detail.is_empty())
     }

@@ -95,6 +95,12 @@ impl Reader {
         self.assembler.held() + self.text.capacity()
     }
 
+    /// Whether no message is under way: a ping in the middle of one does not end it.
+    #[must_use]
+    pub fn is_between(&self) -> bool {
+        self.kind.is_none() && self.frame.is_none() && self.head.is_empty()
+    }
+
     /// Gives back what is kept for what is to come.
     pub fn rest(&mut self) {
         self.assembler.rest();

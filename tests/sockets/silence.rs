@@ -170,11 +170,12 @@ fn a_picture_that_takes_long_to_arrive_is_as_old_as_its_first_byte() {
             }
         };
         age(&mut viewer);
-        let late = Duration::from_millis(300);
+        let late = Duration::from_millis(600);
         publisher.bytes(head);
         std::thread::sleep(late);
         publisher.bytes(rest);
         let (age, uplink) = age(&mut viewer);
-        assert!(age >= late && uplink >= late - Duration::from_millis(1), "{age:?}, {uplink:?}");
+        // The hub may have been late to read the first half.
+        assert!(age >= late / 2 && uplink >= late / 2, "{age:?}, {uplink:?}");
     });
 }

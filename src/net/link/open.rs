@@ -17,13 +17,21 @@ pub(super) struct Open {
     pub(super) pacer: Pacer,
     /// The hub has let us in, whatever came then.
     pub(super) welcomed: bool,
+    /// It ended because this program stood still, which says nothing of the hub.
+    pub(super) stood_still: bool,
     /// Why the session ended, once it did.
     pub(super) ended: Option<Outcome>,
 }
 
 impl Open {
     pub(super) fn new(hello: Hello, now: Micros) -> Self {
-        Self { client: Client::new(hello, now), pacer: Pacer::new(Asked::default()), welcomed: false, ended: None }
+        Self {
+            client: Client::new(hello, now),
+            pacer: Pacer::new(Asked::default()),
+            welcomed: false,
+            stood_still: false,
+            ended: None,
+        }
     }
 
     /// Sends what the session has to say.
@@ -60,6 +68,7 @@ impl Open {
                 }
                 Event::RoundTrip(span) => self.pacer.round_trip(span, at),
                 Event::Ended(end) => {
+                    self.stood_still = matches!(end, End::StoodStill(_));
                     self.ended = Some(end.into());
                     return Err(Broken::Closed);
                 }

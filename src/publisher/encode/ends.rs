@@ -82,7 +82,7 @@ mod tests {
         // The call does not return before it was looked at three seconds later.
         let done = hung.codec(|_| {
             let begun = now();
-            let looks = [0, 1, 2, 3].map(|n| ends.look(&shared, begun + n * Duration::from_millis(999)));
+            let looks = [0, 1, 2, 3].map(|n| ends.look(&shared, begun + n * Duration::from_millis(900)));
             assert_eq!(looks, [None, None, None, Some(1)]);
             Ok(())
         });
