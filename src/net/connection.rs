@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use mio::net::TcpStream;
 
+pub use self::budget::Drained;
 use self::budget::{ReadBudget, read_size};
 pub use self::framing::Framing;
 use super::http;
@@ -60,33 +61,6 @@ pub enum Sent {
     Whole,
     /// The rest goes when the socket can be written again: call [`Connection::flush`] then.
     Partly,
-}
-
-/// How reading ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Drained {
-    /// Nothing is left to read; the poll tells when there is.
-    Yes,
-    /// There may be more, and it is the others' turn: read again without waiting for the poll.
-    Partly,
-    /// As `Partly`, and what came was more messages than anybody has to say.
-    Flooded,
-}
-
-/// How long nothing is read of a connection that filled a turn with messages: 25 600 messages a second are more than any
-/// honest peer has to say, and cost a small part of a processor. Its socket fills, and TCP holds its sender back.
-const REST: Duration = Duration::from_millis(10);
-
-impl Drained {
-    /// From when on to read again without waiting for the poll; `None` where the poll tells.
-    #[must_use]
-    pub fn reads_at(self, now: Micros) -> Option<Micros> {
-        match self {
-            Self::Yes => None,
-            Self::Partly => Some(now),
-            Self::Flooded => Some(now + REST),
-        }
-    }
 }
 
 enum Body {

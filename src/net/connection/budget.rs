@@ -1,5 +1,9 @@
 //! How much of what a peer sends is dealt with before it is the others' turn.
 
+use std::time::Duration;
+
+use crate::time::Micros;
+
 /// Bytes of one turn: some large pictures, at what copying costs.
 const BYTES: usize = 1 << 20;
 /// Messages of one turn. However small they are, each is work: parsed, counted, answered perhaps.
@@ -33,6 +37,33 @@ impl ReadBudget {
     /// Whether it is the others' turn.
     pub(super) fn is_spent(&self) -> bool {
         self.bytes >= BYTES || self.is_flooded()
+    }
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    /// Nothing is left to read; the poll tells when there is.
+    Yes,
+    /// There may be more, and it is the others' turn: read again without waiting for the poll.
+    Partly,
+    /// As `Partly`, and what came was more messages than anybody has to say.
+    Flooded,
+}
+
+/// How long nothing is read of a connection that filled a turn with messages: 25 600 messages a second are more than any
+/// honest peer has to say, and cost a small part of a processor. Its socket fills, and TCP holds its sender back.
+const REST: Duration = Duration::from_millis(10);
+
+impl Drained {
+    /// From when on to read again without waiting for the poll; `None` where the poll tells.
+    #[must_use]
+    pub fn reads_at(self, now: Micros) -> Option<Micros> {
+        match self {
+            Self::Yes => None,
+            Self::Partly => Some(now),
+            Self::Flooded => Some(now + REST),
+        }
     }
 }
 
