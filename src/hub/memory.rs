@@ -1,11 +1,13 @@
 //! One budget for everything that has come and is not whole yet, and for answers that nobody reads: it is shared by all
 //! connections, and when it is used up, the address that holds most gives first, by its connection that holds most.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::addresses::address_of;
+use crate::time::Micros;
 
 /// What is counted in: what is less costs nothing, and nothing is asked for it.
 const GRAIN: usize = 64 * 1024;
@@ -27,11 +29,35 @@ struct Ledger<E> {
 #[derive(Debug)]
 struct Entry<E> {
     address: IpAddr,
-    bytes: usize,
+    held: Held,
     /// It was told to give, and counts no more.
     gives: bool,
     /// How it is told.
     end: E,
+}
+
+/// What one connection holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) bytes: usize,
+    /// How many of them are of a picture that is being sent, and since when.
+    pub(super) picture: Option<(usize, Micros)>,
+}
+
+impl From<usize> for Held {
+    fn from(bytes: usize) -> Self {
+        Self { bytes, picture: None }
+    }
+}
+
+impl Held {
+    /// Who gives first among the connections of one address: whoever holds most. A picture counts twice, since a publisher
+    /// must not give for viewers behind its router that do not read. Among those that hold about as much it is whoever has
+    /// been sent the same picture for longest, and not a viewer that reads and was given the newest.
+    fn weight(&self) -> (u32, Reverse<Micros>, usize) {
+        let (picture, since) = self.picture.unwrap_or((0, Micros(u64::MAX)));
+        ((self.bytes + picture).checked_ilog2().unwrap_or(0), Reverse(since), self.bytes)
+    }
 }
 
 impl<E> Ledger<E> {
@@ -41,30 +67,30 @@ impl<E> Ledger<E> {
 
     fn open(&mut self, ip: IpAddr, end: E) -> u64 {
         self.serial += 1;
-        self.accounts.insert(self.serial, Entry { address: address_of(ip), bytes: 0, gives: false, end });
+        self.accounts.insert(self.serial, Entry { address: address_of(ip), held: Held::default(), gives: false, end });
         self.serial
     }
 
     fn close(&mut self, id: u64) {
         if let Some(entry) = self.accounts.remove(&id).filter(|e| !e.gives) {
-            self.held -= entry.bytes;
+            self.held -= entry.held.bytes;
         }
     }
 
     /// An account holds so much now. `gives` is called for each that has to give, and is told whether it is another one.
-    fn hold(&mut self, id: u64, bytes: usize, mut gives: impl FnMut(&E, bool)) -> Result<(), Full> {
+    fn hold(&mut self, id: u64, held: Held, mut gives: impl FnMut(&E, bool)) -> Result<(), Full> {
         let entry = match self.accounts.get_mut(&id) {
             Some(entry) if !entry.gives => entry,
             // It has given, and may still answer with a few words.
-            _ => return if bytes == 0 { Ok(()) } else { Err(Full) },
+            _ => return if held.bytes == 0 { Ok(()) } else { Err(Full) },
         };
-        self.held = self.held - entry.bytes + bytes;
-        entry.bytes = bytes;
+        self.held = self.held - entry.held.bytes + held.bytes;
+        entry.held = held;
         while self.held > self.most {
             let Some(victim) = self.holds_most() else { break };
             let Some(entry) = self.accounts.get_mut(&victim) else { break };
             entry.gives = true;
-            self.held -= entry.bytes;
+            self.held -= entry.held.bytes;
             gives(&entry.end, victim != id);
             if victim == id {
                 return Err(Full);
@@ -73,13 +99,13 @@ impl<E> Ledger<E> {
         Ok(())
     }
 
-    /// The largest account of the address that holds most.
+    /// The account of the address that holds most which holds most there. See [`Held::weight`].
     fn holds_most(&self) -> Option<u64> {
         let mut sums: HashMap<IpAddr, usize> = HashMap::new();
-        let open = || self.accounts.iter().filter(|(_, e)| !e.gives && e.bytes > 0);
-        open().for_each(|(_, e)| *sums.entry(e.address).or_default() += e.bytes);
+        let open = || self.accounts.iter().filter(|(_, e)| !e.gives && e.held.bytes > 0);
+        open().for_each(|(_, e)| *sums.entry(e.address).or_default() += e.held.bytes);
         let most = *sums.iter().max_by_key(|(_, sum)| **sum)?.0;
-        open().filter(|(_, e)| e.address == most).max_by_key(|(id, e)| (e.bytes, **id)).map(|(id, _)| *id)
+        open().filter(|(_, e)| e.address == most).max_by_key(|(id, e)| (e.held.weight(), **id)).map(|(id, _)| *id)
     }
 }
 
@@ -103,7 +129,7 @@ impl Memory {
     /// An account of one more connection of an address. `end` ends it, from any thread.
     pub(super) fn open(self: &Arc<Self>, ip: IpAddr, end: impl Fn() + Send + 'static) -> Account {
         let id = self.ledger().open(ip, End { ip, end: Box::new(end) });
-        Account { memory: self.clone(), id, grains: Mutex::new(0) }
+        Account { memory: self.clone(), id, told: Mutex::default() }
     }
 }
 
@@ -111,20 +137,23 @@ impl Memory {
 pub(super) struct Account {
     memory: Arc<Memory>,
     id: u64,
-    grains: Mutex<usize>,
+    /// What it told the ledger last, in whole grains.
+    told: Mutex<Held>,
 }
 
 impl Account {
     /// It holds so much now. Whoever was told to give can hold nothing, and few bytes are nothing.
-    pub(super) fn hold(&self, bytes: usize) -> Result<(), Full> {
-        let mut grains = self.grains.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = if bytes < GRAIN { 0 } else { bytes.div_ceil(GRAIN) };
-        if *grains == now {
+    pub(super) fn hold(&self, held: impl Into<Held>) -> Result<(), Full> {
+        let (held, mut told) = (held.into(), self.told.lock().unwrap_or_else(PoisonError::into_inner));
+        let in_grains = |bytes: usize| if bytes < GRAIN { 0 } else { bytes.next_multiple_of(GRAIN) };
+        let picture = held.picture.filter(|(bytes, _)| *bytes >= GRAIN);
+        let held = Held { bytes: in_grains(held.bytes), picture: picture.map(|(b, since)| (in_grains(b), since)) };
+        if *told == held {
             return Ok(());
         }
-        *grains = now;
+        *told = held;
         let mut gave = Vec::new();
-        let held = self.memory.ledger().hold(self.id, now * GRAIN, |who, another| {
+        let held = self.memory.ledger().hold(self.id, held, |who, another| {
             gave.push(who.ip);
             if another {
                 (who.end)();
@@ -170,14 +199,14 @@ mod tests {
         let mut refused = 0;
         for mb in 1..=11 {
             for id in &hoard {
-                refused += usize::from(ledger.hold(*id, mb * MB, |_, _| {}).is_err());
+                refused += usize::from(ledger.hold(*id, (mb * MB).into(), |_, _| {}).is_err());
             }
         }
         assert!(ledger.held <= 256 * MB && refused > 0);
         let honest = ledger.open(ip(2), 999);
         let told = RefCell::new(Vec::new());
         for mb in 1..=8 {
-            assert_eq!(ledger.hold(honest, mb * MB, |who, _| told.borrow_mut().push(*who)), Ok(()));
+            assert_eq!(ledger.hold(honest, (mb * MB).into(), |who, _| told.borrow_mut().push(*who)), Ok(()));
             assert!(ledger.held <= 256 * MB);
         }
         assert!(told.borrow().iter().all(|who| *who < 250), "{told:?}");
@@ -192,22 +221,49 @@ mod tests {
         let (small, large, other) =
             (ledger.open(ip(1), "small"), ledger.open(ip(1), "large"), ledger.open(ip(2), "other"));
         let nobody = |who: &&str, another: bool| assert!(!another, "{who} had to give");
-        ledger.hold(small, 2 * MB, nobody).unwrap();
-        ledger.hold(large, 4 * MB, nobody).unwrap();
+        ledger.hold(small, (2 * MB).into(), nobody).unwrap();
+        ledger.hold(large, (4 * MB).into(), nobody).unwrap();
         let told = RefCell::new(Vec::new());
-        ledger.hold(other, 5 * MB, |who, _| told.borrow_mut().push(*who)).unwrap();
+        ledger.hold(other, (5 * MB).into(), |who, _| told.borrow_mut().push(*who)).unwrap();
         assert_eq!(*told.borrow(), ["large"]);
-        assert_eq!(ledger.hold(large, MB, nobody), Err(Full), "it was told to go");
-        assert_eq!(ledger.hold(large, 0, nobody), Ok(()), "and may answer");
-        assert_eq!(ledger.hold(other, 9 * MB, nobody), Err(Full), "now it holds most itself");
+        assert_eq!(ledger.hold(large, MB.into(), nobody), Err(Full), "it was told to go");
+        assert_eq!(ledger.hold(large, 0.into(), nobody), Ok(()), "and may answer");
+        assert_eq!(ledger.hold(other, (9 * MB).into(), nobody), Err(Full), "now it holds most itself");
+    }
+
+    #[test]
+    fn a_publisher_does_not_give_for_viewers_behind_its_router_that_do_not_read() {
+        assert_eq!(of_one_address([keeps(12, 1), (16 * MB).into()]), 0);
+    }
+
+    #[test]
+    fn a_viewer_that_reads_does_not_give_for_those_that_keep_an_older_picture() {
+        assert_eq!(of_one_address([keeps(12, 1), keeps(13, 2)]), 0);
+        assert_eq!(of_one_address([keeps(13, 2), keeps(12, 1)]), 1);
+    }
+
+    /// Which of the connections of one address gives when 20 MB are too few for both.
+    fn of_one_address(held: [Held; 2]) -> usize {
+        let mut ledger = Ledger::new(20 * MB);
+        let told = RefCell::new(Vec::new());
+        for (number, held) in held.into_iter().enumerate() {
+            let account = ledger.open(ip(1), number);
+            let _ = ledger.hold(account, held, |who, _| told.borrow_mut().push(*who));
+        }
+        let [who] = told.into_inner()[..] else { panic!("only one had to give") };
+        who
+    }
+
+    fn keeps(mb: usize, since: u64) -> Held {
+        Held { bytes: mb * MB, picture: Some((mb * MB, Micros(since))) }
     }
 
     #[test]
     fn a_network_of_64_bits_is_one_address() {
         let mut ledger = Ledger::new(10 * MB);
         let all: Vec<_> = (1..=4).map(|n| ledger.open(format!("2001:db8::{n}").parse().unwrap(), n)).collect();
-        all.iter().for_each(|id| ledger.hold(*id, 2 * MB, |_, _| {}).unwrap());
+        all.iter().for_each(|id| ledger.hold(*id, (2 * MB).into(), |_, _| {}).unwrap());
         let honest = ledger.open(ip(2), 9);
-        assert_eq!(ledger.hold(honest, 4 * MB, |_, _| {}), Ok(()));
+        assert_eq!(ledger.hold(honest, (4 * MB).into(), |_, _| {}), Ok(()));
     }
 }

@@ -149,18 +149,21 @@ impl Connection {
         &self.framing
     }
 
-    /// How much memory it takes for what has come and is not whole, and for what waits to be sent or is under way.
+    /// How much memory it takes for what has come and is not whole, and for messages that wait to be sent or are under way.
+    /// A picture under way does not count, see [`picture_held`](Self::picture_held).
     #[must_use]
     pub fn held(&self) -> usize {
-        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| {
-            outgoing.head.capacity()
-                + match &outgoing.body {
-                    Body::Bytes => 0,
-                    // The newest picture, and one that many are given, costs each of them little.
-                    Body::Picture(picture) => picture.length() / Arc::strong_count(picture).max(1),
-                }
-        });
+        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.head.capacity());
         self.framing.held() + self.unread.capacity() + self.waiting.capacity() + under_way
+    }
+
+    /// Its part of the picture that is under way: the newest one, and one that many are given, costs each of them little.
+    #[must_use]
+    pub fn picture_held(&self) -> usize {
+        match self.outgoing.as_ref().map(|outgoing| &outgoing.body) {
+            Some(Body::Picture(picture)) => picture.length() / Arc::strong_count(picture).max(1),
+            Some(Body::Bytes) | None => 0,
+        }
     }
 
     /// Bytes of messages that wait behind the one that is under way.

@@ -21,7 +21,7 @@ use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::edges::beat::Beat;
-use crate::hub::memory::Account;
+use crate::hub::memory::{Account, Held};
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::silence::Gives;
@@ -426,7 +426,9 @@ impl Peer {
 
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), Broken> {
-        self.account.hold(self.connection.held()).map_err(|full| Broken::Full(full.to_string()))
+        let picture = self.connection.picture_held();
+        let held = Held { bytes: self.connection.held() + picture, picture: Some((picture, self.given)) };
+        self.account.hold(held).map_err(|full| Broken::Full(full.to_string()))
     }
 
     /// Adds what came since the last time to the hub's sums.
