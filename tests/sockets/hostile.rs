@@ -12,7 +12,7 @@ use streamflow::hub::Hub;
 use streamflow::net::address::HubAddress;
 use streamflow::viewer::{Viewer, ViewerConfig};
 use streamflow::wire::control::{Cause, Control, StreamState};
-use streamflow::wire::framing::prefix;
+use streamflow::wire::framing::{Deframer, prefix};
 use streamflow::wire::packet::{HEADER, Packet, VERSION, control_packet};
 
 use crate::support::http::{Http, get};
@@ -273,13 +273,19 @@ fn flooding_hub(listener: TcpListener, answered: Arc<AtomicU32>) {
     let program = "flood".into();
     let welcome = Control::Welcome { room: room.clone(), name: name.clone(), program, max_picture: 0, max_pixels: 0 };
     let live = Control::State(StreamState { room, name, live: true, published: true, ..StreamState::default() });
-    let mut ear = Peer::on(peer.socket.try_clone().unwrap());
+    // It answers nothing: what another thread writes would be in the middle of the flood.
+    let mut ear = peer.socket.try_clone().unwrap();
     assert!(matches!(peer.control(), Control::Hello(_)));
     peer.say(&welcome);
     spawn(move || {
-        while let Some(packet) = ear.next() {
-            if let Packet::Control(Control::Ack { .. }) = packet {
-                answered.fetch_add(1, Ordering::Relaxed);
+        let (mut deframer, mut piece) = (Deframer::new(1 << 20), [0; 4096]);
+        while let Ok(n @ 1..) = ear.read(&mut piece) {
+            let mut at = 0;
+            while at < n {
+                let (used, packet) = deframer.decode(&piece[at..n]).unwrap();
+                at += used;
+                let is_ack = matches!(packet, Some(Packet::Control(Control::Ack { .. })));
+                answered.fetch_add(u32::from(is_ack), Ordering::Relaxed);
             }
         }
     });
@@ -326,9 +332,10 @@ fn a_hub_that_answers_a_handshake_byte_by_byte_is_waited_for_no_longer_than_one_
         spawn(move || {
             let mut socket = listener.accept().unwrap().0;
             let _ = socket.write_all(b"HTTP/1.1 101 Switching Protocols\r\n");
-            // Each of these is a whole header, and nobody could say that nothing comes.
-            while socket.write_all(b"X: y\r\n").is_ok() {
-                sleep(Duration::from_millis(250));
+            // Each of these is a whole header, and none comes so late that a read would find nothing.
+            let header = format!("X: {}\r\n", "y".repeat(200));
+            while socket.write_all(header.as_bytes()).is_ok() {
+                sleep(Duration::from_millis(60));
             }
         });
         let config = ViewerConfig { home: Home::Join(hub), retries: Some(0), ..ViewerConfig::default() };
@@ -343,12 +350,14 @@ fn a_hub_that_answers_a_handshake_byte_by_byte_is_waited_for_no_longer_than_one_
 fn snapshots_that_wait_for_a_camera_do_not_keep_others_out() {
     limited(|| {
         let hub = hub_with(|config| config.max_pending = 1);
-        let _silent = Peer::join(hub.address(), publishes("door"));
-        // Each round would last as long as a snapshot waits for its camera, which is 5 s.
-        for _ in 0..25 {
+        // Each round would last until its camera is told to be silent, which is over 2 s.
+        for round in 0..40 {
+            let name = format!("door-{round}");
+            let _silent = Peer::join(hub.address(), publishes(&name));
             let ask = |_| {
                 let mut waiting = Http::connect(hub.address());
-                waiting.send(b"GET /snapshot/main/door HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                let request = format!("GET /snapshot/main/{name} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+                waiting.send(request.as_bytes());
                 waiting
             };
             let _waiting: Vec<Http> = (0..8).map(ask).collect();

@@ -4,8 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use streamflow::wire::control::Control;
 use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::{HEADER, Packet};
+use streamflow::wire::packet::{HEADER, Packet, control_packet};
 
 use crate::support::http::Http;
 use crate::support::{Peer, hub_with, limited, publishes, until, views};
@@ -122,24 +123,27 @@ fn a_body_that_has_to_give_way_is_answered_503_with_the_reason() {
 fn viewers_that_keep_a_large_picture_each_and_do_not_read_it_give_way() {
     limited(|| {
         let hub = hub_with(|config| {
-            config.listen = SocketAddr::from(([0, 0, 0, 0], 0));
             config.max_memory = 16 << 20;
+            // They are not to go for another reason.
+            config.stuck_after = Duration::from_secs(3600);
         });
-        // Of one address the longest gives, and that may be the publisher.
-        let Some(own) = own_address() else { return };
-        let there = SocketAddr::from((own, hub.address().port()));
-        let here = SocketAddr::from(([127, 0, 0, 1], hub.address().port()));
-        let mut publisher = Peer::join(there, publishes("door"));
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
         let mut hoard = Vec::new();
         for number in 1..=40 {
-            let mut viewer = Peer::connect_small(here);
+            let mut viewer = Peer::connect_small(hub.address());
             viewer.greet(views("door"));
             hoard.push(viewer);
             // It has begun to be sent this one, and the next will be another's.
             publisher.publish(number, 2 << 20);
         }
-        until("some had to give", || hub.counts().1 < 20);
-        let mut honest = Peer::join(there, views("door"));
+        let ping = control_packet(&Control::Ping { time: 0 });
+        let ping = [&prefix(ping.len())[..], &ping].concat();
+        until("some had to give", || {
+            // None is to go for its silence either.
+            hoard.iter_mut().for_each(|viewer| drop(viewer.socket.write_all(&ping)));
+            hub.counts().1 < 20
+        });
+        let mut honest = Peer::join(hub.address(), views("door"));
         publisher.publish(41, 2 << 20);
         while honest.number() != 41 {}
     });
