@@ -100,11 +100,8 @@ impl Placeholders {
             work.made.push((text, picture.clone()));
             Some(picture)
         });
-        let mut wanted = order.wanted();
-        // Something else may be true meanwhile, or nothing: then the order was given up.
-        if wanted.text.is_none() {
-            wanted.picture = painted;
-        }
+        // Something else may be true by now: then it is painted next.
+        order.wanted().picture = painted;
         true
     }
 }
@@ -135,15 +132,23 @@ impl StandIn {
             reason => format!("{}/{name}: {reason}", state.room),
         };
         let (order, next) = self.shown.get_or_insert_with(|| (Arc::default(), now));
+        let mut wanted = order.wanted();
+        // One that was painted and not sent yet will be: whoever changes its reasons all the time keeps nobody without.
+        if *next > now {
+            wanted.picture = None;
+        }
         *next = now;
-        *order.wanted() = Wanted { text: Some(text), picture: None };
-        self.maker.order(order);
+        let waits = wanted.text.replace(text).is_some();
+        drop(wanted);
+        if !waits {
+            self.maker.order(order);
+        }
     }
 
     /// The picture to be sent now, if there is one.
     pub(super) fn due(&mut self, at: Micros) -> Option<Arc<Picture>> {
         let (order, next) = self.shown.as_mut().filter(|(_, next)| *next <= at)?;
-        let wanted = order.wanted();
+        let mut wanted = order.wanted();
         let Some(picture) = wanted.picture.clone() else {
             let lost = wanted.text.is_some();
             drop(wanted);
@@ -153,6 +158,9 @@ impl StandIn {
             return None;
         };
         *next = at + AGAIN;
+        if wanted.text.is_some() {
+            (wanted.picture, *next) = (None, at);
+        }
         // It is as old as it looks: new.
         Some(Arc::new(Picture {
             captured: now(),
@@ -258,6 +266,28 @@ mod tests {
         while maker.paint_next() {}
         assert_eq!(made(&maker), ["main/door: a 199", "main/door: b 199"]);
         assert!(viewers.iter_mut().all(|viewer| viewer.due(Micros(200)).is_some()));
+    }
+
+    #[test]
+    fn a_reason_that_changes_all_the_time_is_seen_now_and_then_and_the_last_one_stays() {
+        let maker = maker();
+        let mut stand_in = StandIn::new(maker.clone());
+        let mut seen = 0;
+        for ms in 0..2000 {
+            let now = Micros(ms * 1000);
+            // The painter is slower than the publisher, and hears of the next reason while it paints.
+            stand_in.told(&state(false, &format!("cut {ms}")), now);
+            if ms % 20 == 0 {
+                maker.paint_next();
+                stand_in.told(&state(false, &format!("cut {ms} again")), now);
+            }
+            seen += u32::from(ms % 100 == 50 && stand_in.due(now).is_some());
+        }
+        assert!(seen >= 19, "{seen}");
+        while maker.paint_next() {}
+        let last = made(&maker).pop();
+        assert_eq!(last.as_deref(), Some("main/door: cut 1999"));
+        assert!(stand_in.due(Micros(2_100_000)).is_some());
     }
 
     #[test]
