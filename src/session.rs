@@ -1,8 +1,12 @@
 //! The rules of a connection that is open: heartbeat, liveness, and what the other side's clock says.
 
+#[cfg(test)]
+mod both_ends;
 mod capture;
 pub mod client;
 mod clock;
+mod latest;
+pub mod server;
 #[cfg(test)]
 mod steps;
 mod watch;

@@ -6,9 +6,7 @@
 
 mod audience;
 mod claims;
-mod hearing;
 mod inbox;
-mod latest;
 mod member;
 mod newcomer;
 mod peer;

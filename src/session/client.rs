@@ -80,7 +80,7 @@ pub struct Client {
     greeted_by: Micros,
     wake_at: Micros,
     standstill: Standstill,
-    transmit: Vec<Control>,
+    transmit: VecDeque<Control>,
     events: VecDeque<Event>,
 }
 
@@ -96,7 +96,7 @@ impl Client {
             greeted_by: now + GREETING,
             wake_at: now,
             standstill: Standstill::default(),
-            transmit: vec![Control::Hello(hello)],
+            transmit: VecDeque::from([Control::Hello(hello)]),
             events: VecDeque::new(),
         }
     }
@@ -204,7 +204,7 @@ impl Client {
                     self.wake_at = next;
                     return;
                 }
-                Due::Send(ping) => self.transmit.push(*ping),
+                Due::Send(ping) => self.transmit.push_back(*ping),
                 Due::Dead => return self.end(dead(self)),
             }
         }
@@ -218,7 +218,7 @@ impl Client {
 
     /// What is to be sent, in this order.
     pub fn poll_transmit(&mut self) -> Option<Control> {
-        if self.transmit.is_empty() { None } else { Some(self.transmit.remove(0)) }
+        self.transmit.pop_front()
     }
 
     /// What happened, in this order.

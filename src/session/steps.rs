@@ -16,17 +16,17 @@ const SEGMENTS: u64 = 4;
 const APART: u64 = 33;
 
 /// Numbers that look like chance, the same in every run.
-struct Chance(u64);
+pub(super) struct Chance(pub(super) u64);
 
 impl Chance {
-    fn below(&mut self, most: u64) -> u64 {
+    pub(super) fn below(&mut self, most: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % most
     }
 }
 
 /// One way of a connection over TCP: what was lost comes late, and everything behind it waits.
-struct Way<T> {
+pub(super) struct Way<T> {
     takes: u64,
     /// In a hundred segments.
     lost: u64,
@@ -34,18 +34,18 @@ struct Way<T> {
 }
 
 impl<T> Way<T> {
-    fn new(takes: u64, lost: u64) -> Self {
+    pub(super) fn new(takes: u64, lost: u64) -> Self {
         Self { takes, lost, on_it: VecDeque::new() }
     }
 
-    fn send(&mut self, now: u64, segments: u64, what: T, chance: &mut Chance) {
+    pub(super) fn send(&mut self, now: u64, segments: u64, what: T, chance: &mut Chance) {
         let lost = (0..segments).any(|_| chance.below(100) < self.lost);
         let again = if lost { 2 * self.takes + chance.below(250) } else { 0 };
         let before = self.on_it.back().map_or(0, |(at, _)| *at);
         self.on_it.push_back((before.max(now + self.takes + again), what));
     }
 
-    fn arrived(&mut self, now: u64) -> Option<T> {
+    pub(super) fn arrived(&mut self, now: u64) -> Option<T> {
         self.on_it.pop_front_if(|(at, _)| *at <= now).map(|(_, what)| what)
     }
 }

@@ -3,6 +3,7 @@
 //! A program ignores fields it does not know, and messages whose `type` it does not know, so that old and new speak
 //! to each other.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -407,12 +408,12 @@ pub fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Adds an answer to those of one turn. Of several pings only the newest is answered: it tells as much as all together.
-pub fn answer(answers: &mut Vec<Control>, control: Option<Control>) {
+pub fn answer(answers: &mut VecDeque<Control>, control: Option<Control>) {
     let Some(control) = control else { return };
     if let Control::Pong { .. } = control {
         answers.retain(|a| !matches!(a, Control::Pong { .. }));
     }
-    answers.push(control);
+    answers.push_back(control);
 }
 
 #[cfg(test)]

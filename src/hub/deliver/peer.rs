@@ -1,5 +1,7 @@
 //! One connection of a delivery loop: a publisher or a viewer, what it has been told and given, and its metrics.
 
+mod publisher;
+mod session;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -10,11 +12,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use self::session::{asked, transmit};
 use self::viewer::Viewer;
 pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::claims::{Challenge, Claim};
-use super::hearing::{Hearing, asked};
-use super::latest::{Latest, Rate};
 use super::member::Member;
 use super::newcomer::{Newcomer, Wish};
 use crate::adapt::Need;
@@ -30,7 +31,8 @@ use crate::hub::{HubConfig, PROGRAM, Shared};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::pacing::Pacer;
 use crate::room::{ConnectionId, StreamKey};
-use crate::session::{Due, Session, in_words};
+use crate::session::in_words;
+use crate::session::server::Server;
 use crate::time::{Micros, now};
 use crate::wire::control::{Ability, Cause, Control};
 use crate::wire::packet::Packet;
@@ -39,10 +41,6 @@ use crate::wire::packet::Packet;
 const LINGER: Duration = Duration::from_secs(1);
 /// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
 const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
-
-/// A list of streams is made for each who asks so many times at once, and then once each so often.
-const LISTS_AT_ONCE: u32 = 8;
-const LIST_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) enum Role {
     /// Between adoption and the rules' answer, and after goodbye.
@@ -82,7 +80,7 @@ pub(super) struct Peer {
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
     what: String,
-    pub(super) session: Option<Session>,
+    pub(super) session: Option<Server>,
     pub(super) bare: bool,
     /// It encodes what is demanded.
     rungs: bool,
@@ -93,12 +91,6 @@ pub(super) struct Peer {
     clock_told: Option<u64>,
     /// Pictures, bytes, skips and errors that are in the hub's sums already.
     summed: [u64; 4],
-    /// Requests since the last tick that make work for others than the asker.
-    requests: u32,
-    latest: Latest,
-    /// The streams were asked for and not told yet.
-    list_owed: bool,
-    lists: Rate,
     first: Option<(Packet, Micros)>,
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
@@ -128,6 +120,7 @@ impl Peer {
         let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
         let rungs = newcomer.hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
         let publisher = newcomer.hello.as_ref().map_or(0, |hello| hello.publisher);
+        let session = newcomer.hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
         let pacer = Pacer::new(asked(want));
         let (what, room) = match &newcomer.wish {
@@ -138,10 +131,7 @@ impl Peer {
         let peer = Self {
             id: newcomer.id,
             address: newcomer.address,
-            session: (connection.speaks() && !bare).then(|| match newcomer.wish {
-                Wish::Publish { .. } => Session::with_clock(now),
-                Wish::Watch(_) | Wish::Join { .. } => Session::new(now),
-            }),
+            session: session.map(|role| Server::new(role, now)),
             connection,
             role: Role::None,
             what,
@@ -161,10 +151,6 @@ impl Peer {
             pacer,
             carries: None,
             busy: None,
-            requests: 0,
-            latest: Latest::new(),
-            list_owed: false,
-            lists: Rate::new(LIST_EVERY, LISTS_AT_ONCE),
             listed: false,
             reads_on: false,
             unread_since: None,
@@ -185,16 +171,11 @@ impl Peer {
     pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), Broken> {
         let (room, name) = (key.room.clone(), key.name.clone());
         let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
-        self.tell(&Control::Welcome { room, name, program: PROGRAM.into(), max_picture, max_pixels })?;
-        // The first ping goes before the first picture: nothing tells more of the path, and of the other clock.
-        let at = now();
-        match self.session.as_mut().map(|session| session.due(at)) {
-            Some(Due::Send(ping)) => {
-                self.pacer.pinged(at);
-                self.connection.send_control(&ping)
-            }
-            _ => Ok(()),
+        if let Some(session) = &mut self.session {
+            let program = PROGRAM.into();
+            session.accept(Control::Welcome { room, name, program, max_picture, max_pixels }, now());
         }
+        self.transmit()
     }
 
     /// Begins to publish what the rules have given it.
@@ -255,50 +236,6 @@ impl Peer {
         self.pacer.ask(now, interval, &mut self.connection.socket)
     }
 
-    /// Sends a control message; to a bare publisher or a plain viewer nothing can be said. What a newer one will make worthless
-    /// may have to wait for it.
-    pub(super) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
-        if !Latest::is_state(control) {
-            return self.send(control);
-        }
-        match self.latest.news(control.clone(), !self.connection.nothing_waits(), now()) {
-            Some(control) => self.send(&control),
-            None => Ok(()),
-        }
-    }
-
-    /// Tells what had to wait.
-    pub(super) fn tell_owed(&mut self, shared: &Shared, now: Micros) -> Result<(), Broken> {
-        while self.connection.nothing_waits()
-            && let Some(control) = self.latest.owed(now)
-        {
-            self.send(&control)?;
-        }
-        if self.list_owed && self.connection.nothing_waits() && self.lists.pass(now) {
-            self.list_owed = false;
-            self.send(&Control::Streams { streams: shared.list(&self.room) })?;
-        }
-        Ok(())
-    }
-
-    fn send(&mut self, control: &Control) -> Result<(), Broken> {
-        if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
-            stand_in.told(state, now());
-        }
-        let deaf = self.bare && !matches!(control, Control::Bye { .. });
-        if deaf || self.closing.is_some() { Ok(()) } else { self.connection.send_control(control) }
-    }
-
-    /// Says the last thing; the connection closes when it is read, or a second later.
-    pub(super) fn say_bye(&mut self, bye: &Control) -> Result<(), Broken> {
-        if self.closing.is_some() {
-            return Ok(());
-        }
-        self.tell(bye)?;
-        self.closing = Some(now() + LINGER);
-        self.connection.send_close()
-    }
-
     /// Goes on with what was partly written.
     pub(super) fn flush(&mut self, now: Micros) -> Result<(), Broken> {
         let before = self.connection.bytes_out;
@@ -337,93 +274,6 @@ impl Peer {
         Ok(drained)
     }
 
-    /// Hears what `act` gets out of the connection, and answers in one write.
-    fn hear<T>(
-        &mut self,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>) -> Result<T, Broken>,
-    ) -> Result<T, Broken> {
-        let mut said = Vec::new();
-        self.connection.cork();
-        let done = self.split(|this, connection| {
-            act(connection, &mut |packet, began| this.packet(packet, began, shared, fresh, &mut said))
-        });
-        let heard = self.hear_member(said, shared, fresh);
-        let answered = self.connection.uncork();
-        heard?;
-        let done = done?;
-        answered?;
-        if self.list_owed {
-            self.tell_owed(shared, now())?;
-        }
-        Ok(done)
-    }
-
-    /// What somebody in a room said.
-    fn hear_member(
-        &mut self,
-        said: Vec<(Packet, Micros)>,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
-        let mut pinged = false;
-        for (packet, began) in said {
-            self.member_said(packet, began, shared, fresh, &mut pinged)?;
-        }
-        // One answer is as good as one for each.
-        if pinged { self.connection.send_text(r#"{"type":"pong"}"#) } else { Ok(()) }
-    }
-
-    /// Lends out the connection beside everything else, and sends what was answered meanwhile.
-    fn split<T>(
-        &mut self,
-        act: impl FnOnce(&mut Hearing<'_>, &mut Connection) -> Result<T, Broken>,
-    ) -> Result<T, Broken> {
-        let mut hearing = Hearing {
-            id: self.id,
-            role: &self.role,
-            session: self.session.as_mut(),
-            metrics: &mut self.metrics,
-            pacer: &mut self.pacer,
-            room: &mut self.room,
-            bare: self.bare,
-            unread_since: self.unread_since,
-            requests: &mut self.requests,
-            list_owed: &mut self.list_owed,
-            answers: Vec::new(),
-            text: None,
-            said: false,
-            closing: self.closing.is_some(),
-            claiming: self.claim.as_ref().is_some_and(|claim| claim.waits()),
-            heard: false,
-        };
-        let before = self.connection.bytes_in;
-        let done = act(&mut hearing, &mut self.connection);
-        let heard = hearing.heard;
-        let (answers, text, said) = (hearing.answers, hearing.text, hearing.said);
-        if let (Some(session), true) = (&mut self.session, self.connection.bytes_in > before) {
-            // A large picture on a slow link is a sign of life long before it is whole.
-            session.heard(now());
-        }
-        if let (true, Some(beat)) = (said, &mut self.beat) {
-            beat.spoke(now());
-        }
-        if heard && self.bare {
-            self.progress = now();
-        }
-        for control in answers {
-            match control {
-                Control::Bye { .. } => self.say_bye(&control)?,
-                control => self.tell(&control)?,
-            }
-        }
-        if let Some(text) = text {
-            self.connection.send_text(text)?;
-        }
-        done
-    }
-
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), Broken> {
         let picture = self.connection.picture_held();
@@ -449,13 +299,15 @@ impl Peer {
         self.metrics.errors += u64::from(broken);
         self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
-        if let (Broken::Wire(error), true) = (why, self.session.is_some()) {
-            let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };
-            let _ = self.connection.send_control(&bye);
-        }
-        if let Broken::Full(reason) = why {
-            let _ = self.connection.send_control(&Control::Bye { cause: Cause::Refused, reason: reason.clone() });
-        }
+        // It may not hear it; that is its loss.
+        let _ = match (why, &mut self.session) {
+            (Broken::Wire(error), Some(session)) => {
+                session.handle_violation(error.clone());
+                self.transmit()
+            }
+            (Broken::Full(reason), _) => self.tell(&Control::Bye { cause: Cause::Refused, reason: reason.clone() }),
+            _ => self.transmit(),
+        };
     }
 
     fn line(&self, now: Micros) -> String {

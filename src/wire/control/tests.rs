@@ -1,5 +1,7 @@
 //! Control messages as JSON, and names.
 
+use std::collections::VecDeque;
+
 use super::*;
 use crate::adapt::Stage;
 
@@ -52,7 +54,7 @@ fn every_message_survives_the_way_through_json() {
 #[test]
 fn of_the_pings_of_one_turn_the_newest_is_answered() {
     let (ack, pong) = (Control::Ack { sequence: 1, backlog: 0, waited: 0 }, |time| Control::Pong { time, now: 9 });
-    let mut answers = Vec::new();
+    let mut answers = VecDeque::new();
     for control in [Some(pong(1)), None, Some(ack.clone()), Some(pong(2)), Some(pong(3))] {
         answer(&mut answers, control);
     }

@@ -6,9 +6,9 @@ use super::{Peer, Role};
 use crate::hub::edges::beat::Stroke;
 use crate::net::connection::{Broken, Framing};
 use crate::net::layout::Dialect;
-use crate::session::Due;
+use crate::session::server::Event;
 use crate::time::Micros;
-use crate::wire::control::{Cause, Control};
+use crate::wire::control::Control;
 
 /// How often a connection's metrics are logged at `debug`.
 const METRICS: Duration = Duration::from_secs(30);
@@ -33,7 +33,6 @@ impl Peer {
 
     /// Heartbeat, deadlines, metrics.
     pub(in crate::hub::deliver) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
-        self.requests = 0;
         self.rest(now);
         self.account_for()?;
         if let Some(until) = self.closing {
@@ -58,20 +57,13 @@ impl Peer {
         if self.bare && now.since(self.progress) > BARE_SILENCE {
             return Err(Broken::Stuck);
         }
-        let silent = self.is_claiming();
-        while let Some(session) = self.session.as_mut().filter(|_| !silent) {
-            match session.due(now) {
-                Due::At(_) => break,
-                Due::Send(ping) => {
-                    self.pacer.pinged(now);
-                    self.connection.send_control(&ping)?;
-                }
-                Due::Dead => {
-                    let bye = Control::Bye { cause: Cause::Timeout, reason: "nothing heard for 10 s".into() };
-                    let _ = self.connection.send_control(&bye);
-                    return Err(Broken::Stuck);
-                }
+        if let Some(session) = &mut self.session {
+            session.handle_timeout(now);
+            // Nothing else comes of time that goes by.
+            if let Some(Event::Ended(end)) = session.poll_event() {
+                return self.ended(end);
             }
+            self.transmit()?;
         }
         self.tell_clock()?;
         self.keep_company(now)?;

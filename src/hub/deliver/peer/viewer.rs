@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Peer, Role};
+use super::{Peer, Role, transmit};
 use crate::adapt::{ANY, Resolution};
 use crate::frame::Picture;
 use crate::hub::numbers::Tally;
@@ -134,8 +134,9 @@ impl Peer {
         if carries != self.carries {
             self.carries = carries;
             let link = Control::Link { bytes: carries, busy: self.busy };
-            if let Some(link) = self.latest.news(link, !self.connection.nothing_waits(), now) {
-                self.connection.send_control(&link)?;
+            if let Some(session) = &mut self.session {
+                session.tell(link, self.connection.nothing_waits(), now);
+                transmit(&mut self.session, &mut self.connection, &mut self.pacer, now)?;
             }
         }
         if viewer.paced.is_some() || !idle || !self.connection.is_idle() {

@@ -1,0 +1,69 @@
+//! What a publisher's pictures go through before they are its stream's.
+
+use std::sync::Arc;
+
+use super::{Peer, Role};
+use crate::buffer::Buffer;
+use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::hub::stream::Stream;
+use crate::net::connection::Broken;
+use crate::time::{Micros, now};
+use crate::wire::control::Control;
+use crate::wire::json;
+
+impl Peer {
+    /// A picture without a header: nobody says when it was taken, but that it was before its first byte was here.
+    pub(super) fn bare_picture(
+        &mut self,
+        data: Buffer,
+        began: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let at = now();
+        let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
+        self.picture(Picture { sequence, ..Picture::arrived(began, at, data) }, at, shared, fresh)
+    }
+
+    /// A picture of the stream that it publishes.
+    pub(super) fn picture(
+        &mut self,
+        mut picture: Picture,
+        at: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        if let Err(reason) = shared.check_picture(&picture.data) {
+            return self.leave_out(reason, at, shared);
+        }
+        let Role::Publisher(stream) = &self.role else { return Ok(()) };
+        if picture.metadata.as_deref().is_some_and(|m| !json::may_pass(m)) {
+            // It is put into other people's JSON as it is.
+            self.metrics.errors += 1;
+            picture.metadata = None;
+        }
+        self.metrics.pictures += 1;
+        self.metrics.age_sum += at.since(picture.captured);
+        let (loops, wakes) = stream.put(picture, at);
+        fresh.extend(loops.map(|index| (stream.clone(), index)));
+        if wakes {
+            shared.tell_silence(self.id, stream, at);
+        }
+        Ok(())
+    }
+
+    /// A picture must not end the stream, and no viewer must get it.
+    pub(super) fn leave_out(&mut self, reason: String, at: Micros, shared: &Arc<Shared>) -> Result<(), Broken> {
+        let Role::Publisher(stream) = &self.role else { return Ok(()) };
+        self.metrics.errors += 1;
+        self.metrics.dropped += 1;
+        stream.refused(&reason);
+        shared.judge_silence(self.id, stream, at);
+        if self.metrics.dropped > 1 {
+            return Ok(());
+        }
+        log::warn!("{}: pictures are left out: {reason}", stream.key);
+        self.tell(&Control::Dropped { reason })
+    }
+}

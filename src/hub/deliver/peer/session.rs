@@ -1,0 +1,264 @@
+//! What a peer says and is told: its session where it speaks the native protocol, and what is left of one where it does not.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use super::{LINGER, Peer, Role};
+use crate::adapt::Asked;
+use crate::hub::Shared;
+use crate::hub::stream::Stream;
+use crate::net::connection::{Broken, Connection};
+use crate::pacing::Pacer;
+use crate::room::{Rooms, StreamKey};
+use crate::session::server::{Arrival, End, Event, Server};
+use crate::time::{Micros, now};
+use crate::wire::WireError;
+use crate::wire::control::{Cause, Control, Want};
+use crate::wire::detection;
+use crate::wire::packet::Packet;
+
+/// What the words of one turn are answered with: one answer is as good as one for each.
+#[derive(Default)]
+pub(in crate::hub::deliver) struct Answers {
+    /// A member of a room asked whether the hub is there.
+    pub(in crate::hub::deliver) pong: bool,
+    detection: Option<&'static str>,
+}
+
+impl Peer {
+    /// Hears what `act` gets out of the connection, and answers in one write.
+    pub(super) fn hear<T>(
+        &mut self,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>) -> Result<T, Broken>,
+    ) -> Result<T, Broken> {
+        let before = self.connection.bytes_in;
+        let mut packets = Vec::new();
+        self.connection.cork();
+        let read = act(&mut self.connection, &mut |packet, began| {
+            packets.push((packet, began));
+            Ok(())
+        });
+        if self.connection.bytes_in > before
+            && let Some(session) = &mut self.session
+        {
+            session.handle_bytes(now());
+        }
+        let says = !packets.is_empty();
+        let heard = self.packets(packets, shared, fresh);
+        let answered = self.connection.uncork();
+        heard?;
+        let read = read?;
+        answered?;
+        if says {
+            self.tell_owed(shared, now())?;
+        }
+        Ok(read)
+    }
+
+    fn packets(
+        &mut self,
+        packets: Vec<(Packet, Micros)>,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        let mut answers = Answers::default();
+        for (packet, began) in packets {
+            let at = now();
+            if let Some(session) = &mut self.session {
+                let since = self.unread_since.unwrap_or(at);
+                session.handle_packet(packet, Arrival { began, since }, at);
+                self.events(at, shared, fresh)?;
+            } else if self.closing.is_none() {
+                self.without_session(packet, began, shared, fresh, &mut answers)?;
+            }
+        }
+        if answers.pong {
+            self.connection.send_text(r#"{"type":"pong"}"#)?;
+        }
+        if let Some(text) = answers.detection {
+            self.connection.send_text(text)?;
+        }
+        self.transmit()
+    }
+
+    /// What somebody says who did not say hello.
+    fn without_session(
+        &mut self,
+        packet: Packet,
+        began: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        answers: &mut Answers,
+    ) -> Result<(), Broken> {
+        if let (Packet::Text(_), Some(beat)) = (&packet, &mut self.beat) {
+            beat.spoke(now());
+        }
+        if self.bare {
+            self.progress = now();
+        }
+        match packet {
+            packet if self.is_member() => self.member_said(packet, began, shared, fresh, &mut answers.pong),
+            Packet::Bare(data) if self.bare => self.bare_picture(data, began, shared, fresh),
+            Packet::Text(text) => {
+                answers.detection = detection::answer(&text).or(answers.detection);
+                Ok(())
+            }
+            Packet::Control(Control::Bye { .. }) => Err(Broken::Closed),
+            Packet::Control(_) => Ok(()),
+            Packet::UnknownKind(_) => {
+                self.metrics.errors += 1;
+                Ok(())
+            }
+            Packet::Picture(_) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
+                Err(WireError::Malformed("pictures with a header come after a hello, and bare ones from the first")
+                    .into())
+            }
+        }
+    }
+
+    fn events(
+        &mut self,
+        at: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        while let Some(event) = self.session.as_mut().and_then(Server::poll_event) {
+            self.event(event, at, shared, fresh)?;
+        }
+        Ok(())
+    }
+
+    fn event(
+        &mut self,
+        event: Event,
+        at: Micros,
+        shared: &Arc<Shared>,
+        fresh: &mut Vec<(Arc<Stream>, usize)>,
+    ) -> Result<(), Broken> {
+        match event {
+            Event::Picture(picture) => self.picture(picture, at, shared, fresh)?,
+            Event::UnknownCodec { codec } => {
+                self.leave_out(format!("codec {codec} is unknown to this hub"), at, shared)?;
+            }
+            Event::UnknownKind => self.metrics.errors += 1,
+            Event::Acknowledged { sequence, backlog, since } => {
+                self.pacer.acknowledged(sequence, backlog, since, at);
+            }
+            Event::RoundTrip(round_trip) => {
+                self.pacer.round_trip(round_trip, at);
+                if let (Role::Publisher(stream), Some(session)) = (&self.role, &self.session) {
+                    stream.knows_clock(session.clock().error());
+                }
+            }
+            Event::Subscribe { room, name, want } => {
+                let key = StreamKey::new(&room, &name);
+                match shared.decide(|rooms| rooms.watch(self.id, &key, at)) {
+                    Ok(()) => {
+                        self.room = room;
+                        self.pacer.set_asked(asked(want));
+                    }
+                    Err(refusal) => {
+                        self.say_bye(&Control::Bye { cause: Cause::Refused, reason: refusal.to_string() })?;
+                    }
+                }
+            }
+            Event::State(state) => {
+                if let Role::Publisher(stream) = &self.role {
+                    stream.told(&state, at);
+                    let report = |rooms: &mut Rooms| Ok::<_, Infallible>(rooms.report(self.id, state, at));
+                    let Ok(()) = shared.decide(report);
+                }
+            }
+            Event::Supply(rungs) => {
+                if let Role::Publisher(stream) = &self.role {
+                    stream.supplied(&rungs);
+                }
+            }
+            Event::Ended(end) => return self.ended(end),
+        }
+        Ok(())
+    }
+
+    /// The session is over; its goodbye goes with the next [`transmit`](Self::transmit).
+    pub(super) fn ended(&mut self, end: End) -> Result<(), Broken> {
+        match end {
+            End::Goodbye => Err(Broken::Closed),
+            End::Silent => Err(Broken::Stuck),
+            End::Violation(error) => Err(error.into()),
+            End::Refused(_) => {
+                self.transmit()?;
+                self.closing = Some(now() + LINGER);
+                self.connection.send_close()
+            }
+        }
+    }
+
+    /// Sends what the session has to say.
+    pub(super) fn transmit(&mut self) -> Result<(), Broken> {
+        transmit(&mut self.session, &mut self.connection, &mut self.pacer, now())
+    }
+
+    /// Tells what had to wait.
+    pub(in crate::hub::deliver) fn tell_owed(&mut self, shared: &Shared, now: Micros) -> Result<(), Broken> {
+        let clear = self.connection.nothing_waits();
+        if let Some(session) = &mut self.session
+            && session.poll_list(clear, now)
+        {
+            session.tell(Control::Streams { streams: shared.list(&self.room) }, clear, now);
+        }
+        self.transmit()
+    }
+
+    /// Sends a control message; to who does not speak the native protocol nothing can be said but why it ends. What a newer one
+    /// will make worthless may have to wait for it.
+    pub(in crate::hub::deliver) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
+        let at = now();
+        if let Some(session) = &mut self.session {
+            session.tell(control.clone(), self.connection.nothing_waits(), at);
+            return self.transmit();
+        }
+        if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
+            stand_in.told(state, at);
+        }
+        if self.closing.is_none() && matches!(control, Control::Bye { .. }) {
+            self.connection.send_control(control)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Says the last thing; the connection closes when it is read, or a second later.
+    pub(in crate::hub::deliver) fn say_bye(&mut self, bye: &Control) -> Result<(), Broken> {
+        if self.closing.is_some() {
+            return Ok(());
+        }
+        self.tell(bye)?;
+        self.closing = Some(now() + LINGER);
+        self.connection.send_close()
+    }
+}
+
+/// Sends what a session has to say.
+pub(super) fn transmit(
+    session: &mut Option<Server>,
+    connection: &mut Connection,
+    pacer: &mut Pacer,
+    now: Micros,
+) -> Result<(), Broken> {
+    let Some(session) = session else { return Ok(()) };
+    while let Some(control) = session.poll_transmit(connection.nothing_waits(), now) {
+        if let Control::Ping { .. } = control {
+            pacer.pinged(now);
+        }
+        connection.send_control(&control)?;
+    }
+    Ok(())
+}
+
+/// What a viewer wants, as adaptation takes it.
+pub(super) fn asked(want: Want) -> Asked {
+    let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
+    Asked { quality, size: want.size, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
+}
