@@ -207,6 +207,12 @@ impl Picture {
         self.data.len() + self.metadata.as_ref().map_or(0, |metadata| metadata.len())
     }
 
+    /// Bytes of memory that it takes, about.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.length() + self.text.0.get().map_or(0, |text| text.len())
+    }
+
     /// The compressed bytes as base64 (RFC 4648, section 4), made when the first asks and kept for all who follow.
     #[must_use]
     pub fn base64(&self) -> &[u8] {

@@ -81,7 +81,7 @@ impl Newcomer<'_> {
     }
 
     fn hear_native(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
-        let mut deframer = Deframer::new(self.shared.config.max_picture);
+        let mut deframer = Deframer::to_hub(self.shared.config.max_picture);
         let heard = first_packet(&mut patient, bytes, |bytes| deframer.decode(bytes).map_err(wrong));
         let say = |cause, error: &io::Error| {
             if error.kind() == ErrorKind::OutOfMemory {

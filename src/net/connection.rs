@@ -5,8 +5,9 @@
 
 mod budget;
 mod framing;
+mod write;
 
-use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use mio::net::TcpStream;
 pub use self::budget::Drained;
 use self::budget::{ReadBudget, read_size};
 pub use self::framing::Framing;
+use self::write::write;
 use super::http;
 use super::layout::{self, Dialect, Head, Pieces};
 use super::pages::SharedPages;
@@ -93,6 +95,8 @@ pub struct Connection {
     began: Micros,
     /// No message is under way.
     between: bool,
+    /// Bytes so far of the one that is.
+    length: usize,
     /// Bytes read and written so far.
     pub bytes_in: u64,
     /// Bytes written so far.
@@ -114,6 +118,7 @@ impl Connection {
             fed: Micros(0),
             began: Micros(0),
             between: true,
+            length: 0,
             bytes_in: 0,
             bytes_out: 0,
         }
@@ -161,9 +166,15 @@ impl Connection {
     #[must_use]
     pub fn picture_held(&self) -> usize {
         match self.outgoing.as_ref().map(|outgoing| &outgoing.body) {
-            Some(Body::Picture(picture)) => picture.length() / Arc::strong_count(picture).max(1),
+            Some(Body::Picture(picture)) => picture.held() / Arc::strong_count(picture).max(1),
             Some(Body::Bytes) | None => 0,
         }
+    }
+
+    /// When bytes were read last.
+    #[must_use]
+    pub fn last_read(&self) -> Micros {
+        self.fed
     }
 
     /// Bytes of messages that wait behind the one that is under way.
@@ -244,7 +255,7 @@ impl Connection {
         while at < bytes.len() && !budget.is_spent() {
             let rest = &mut bytes[at..];
             if std::mem::take(&mut self.between) {
-                self.began = self.fed;
+                (self.began, self.length) = (self.fed, 0);
             }
             let began = self.began;
             at += match &mut self.framing {
@@ -266,6 +277,10 @@ impl Connection {
                     let (used, packet) = deframer.decode(rest)?;
                     budget.message();
                     self.between = packet.is_some();
+                    self.length += used;
+                    if let Some(Packet::Control(_)) = packet {
+                        budget.text(self.length);
+                    }
                     packet.map_or(Ok(()), |packet| take(packet, began))?;
                     used
                 }
@@ -274,6 +289,10 @@ impl Connection {
                     let end = reader.end();
                     budget.message();
                     self.between = reader.is_between();
+                    self.length += used;
+                    if let Some(Message::Packet(Packet::Control(_)) | Message::Text(_)) = message {
+                        budget.text(self.length);
+                    }
                     match message {
                         Some(Message::Packet(packet)) => take(packet, began)?,
                         Some(Message::Ping(content)) => self.pinged = Some(content),
@@ -459,31 +478,6 @@ impl Connection {
 /// How many pictures came in a body, and how many parts of it were none.
 fn in_words((pictures, broken): (u64, u64)) -> String {
     if broken == 0 { format!("{pictures} pictures") } else { format!("{pictures} pictures, {broken} broken") }
-}
-
-/// Writes a message from `*written` on, as far as the socket takes it.
-fn write(socket: &mut TcpStream, head: &[u8], pieces: Pieces<'_>, written: &mut usize) -> Result<Sent, Broken> {
-    let [a, b, c, d] = pieces;
-    let parts = [head, a, b, c, d];
-    let total: usize = parts.iter().map(|p| p.len()).sum();
-    while *written < total {
-        let mut skip = *written;
-        let slices = parts.map(|part| {
-            let from = skip.min(part.len());
-            skip -= from;
-            IoSlice::new(&part[from..])
-        });
-        // Empty slices cost the kernel nothing, but a leading run of them would look like the end on some systems.
-        let first = slices.iter().position(|s| !s.is_empty()).unwrap_or(0);
-        match socket.write_vectored(&slices[first..]) {
-            Ok(0) => return Err(Broken::Closed),
-            Ok(n) => *written += n,
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Sent::Partly),
-            Err(e) if e.kind() == ErrorKind::Interrupted => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    Ok(Sent::Whole)
 }
 
 #[cfg(test)]

@@ -27,6 +27,14 @@ impl Deframer {
         Self { prefix: [0; PREFIX], have: 0, left: 0, assembler: Assembler::new(max_picture) }
     }
 
+    /// The same, for a hub: control packets are short.
+    #[must_use]
+    pub fn to_hub(max_picture: usize) -> Self {
+        let mut this = Self::new(max_picture);
+        this.assembler.to_hub();
+        this
+    }
+
     /// How much memory what is under way takes.
     #[must_use]
     pub fn held(&self) -> usize {

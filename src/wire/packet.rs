@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::WireError;
-use super::control::{Control, MAX_CONTROL};
+use super::control::{Control, MAX_CONTROL, MAX_CONTROL_TO_HUB};
 use crate::buffer::{Buffer, Pool, append};
 use crate::frame::{Codec, Picture, Spans};
 use crate::time::{Micros, micros};
@@ -111,6 +111,7 @@ pub struct Assembler {
     skipped: Option<usize>,
     pool: Pool,
     max_picture: usize,
+    max_control: usize,
 }
 
 impl Assembler {
@@ -129,13 +130,19 @@ impl Assembler {
             skipped: None,
             pool,
             max_picture,
+            max_control: MAX_CONTROL,
         }
+    }
+
+    /// Takes what a hub does: control packets of [`MAX_CONTROL_TO_HUB`] bytes at most.
+    pub fn to_hub(&mut self) {
+        self.max_control = MAX_CONTROL_TO_HUB;
     }
 
     /// The longest packet that can be right.
     #[must_use]
     pub fn max_packet(&self) -> usize {
-        HEADER + (self.max_picture + MAX_METADATA).max(MAX_CONTROL)
+        HEADER + (self.max_picture + MAX_METADATA).max(self.max_control)
     }
 
     /// How much memory the packet that is under way takes.
@@ -189,7 +196,7 @@ impl Assembler {
             let is_right = *skipped <= limit;
             return if is_right { Ok(()) } else { Err(WireError::TooLong { length: *skipped as u64, limit }) };
         }
-        let limit = if !self.bare && self.head[3] == KIND_CONTROL { MAX_CONTROL } else { self.max_picture };
+        let limit = if !self.bare && self.head[3] == KIND_CONTROL { self.max_control } else { self.max_picture };
         let length = self.data.len() + piece.len();
         if length > limit {
             return Err(WireError::TooLong { length: length as u64, limit });

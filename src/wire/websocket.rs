@@ -69,12 +69,16 @@ impl Reader {
     /// For this end of a connection, pictures of `max_picture` bytes and text messages of `max_text` bytes at most.
     #[must_use]
     pub fn new(end: End, max_picture: usize, max_text: usize) -> Self {
+        let mut assembler = Assembler::new(max_picture);
+        if end == End::Server {
+            assembler.to_hub();
+        }
         Self {
             end,
             head: Vec::with_capacity(MAX_FRAME_HEADER),
             frame: None,
             kind: None,
-            assembler: Assembler::new(max_picture),
+            assembler,
             got: 0,
             short_parts: 0,
             text: Vec::new(),

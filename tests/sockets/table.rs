@@ -161,10 +161,10 @@ fn a_control_packet_that_is_too_long_ends_its_connection() {
             packet
         };
         let mut viewer = Peer::join(hub.address(), views("door"));
-        viewer.packet(&unknown(64 * 1024));
+        viewer.packet(&unknown(8 * 1024));
         viewer.say(&Control::List);
         while !matches!(viewer.control(), Control::Streams { .. }) {}
-        viewer.packet(&unknown(64 * 1024 + 1));
+        viewer.packet(&unknown(8 * 1024 + 1));
         assert_eq!(viewer.bye().0, Cause::Protocol);
         viewer.until_closed();
     });

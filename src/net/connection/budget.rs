@@ -8,6 +8,10 @@ use crate::time::Micros;
 const BYTES: usize = 1 << 20;
 /// Messages of one turn. However small they are, each is work: parsed, counted, answered perhaps.
 const MESSAGES: usize = 256;
+/// Bytes of texts of one turn, JSON that is. Where all of it is small values it takes 60 ns a byte, so a millisecond in all.
+const TEXTS: usize = 16 * 1024;
+/// No longer text is read as JSON with all its values: it can be nothing but a picture in base64.
+const LONGEST: usize = 16 * 1024;
 /// What is read at once where no message is under way that lacks more: the picture of a small camera.
 const USUAL_READ: usize = 64 * 1024;
 
@@ -16,6 +20,7 @@ const USUAL_READ: usize = 64 * 1024;
 pub(super) struct ReadBudget {
     bytes: usize,
     messages: usize,
+    texts: usize,
 }
 
 impl ReadBudget {
@@ -29,9 +34,14 @@ impl ReadBudget {
         self.messages += 1;
     }
 
-    /// Whether it is the others' turn because of many messages, and not of large ones.
+    /// A message was a text of so many bytes.
+    pub(super) fn text(&mut self, length: usize) {
+        self.texts += if length > LONGEST { 0 } else { length };
+    }
+
+    /// Whether it is the others' turn because of many messages or texts, and not of large pictures.
     pub(super) fn is_flooded(&self) -> bool {
-        self.messages >= MESSAGES
+        self.messages >= MESSAGES || self.texts >= TEXTS
     }
 
     /// Whether it is the others' turn.

@@ -1,5 +1,7 @@
 //! Turns of reading: messages, bytes and answers.
 
+use std::io::Write;
+
 use super::*;
 use crate::wire::control::Control;
 use crate::wire::framing::Deframer;
@@ -64,6 +66,28 @@ fn of_large_messages_a_turn_takes_a_mebibyte_and_the_read_that_went_beyond() {
         read.unwrap();
     }
     drop(sent.join().unwrap().unwrap());
+}
+
+#[test]
+fn texts_that_are_work_to_read_take_turns_and_make_their_sender_wait() {
+    let (mut connection, mut far) = pair(Framing::Native(Box::new(Deframer::to_hub(1 << 20))));
+    let mut packet = control_packet(&Control::List);
+    packet.truncate(HEADER);
+    packet
+        .extend_from_slice(format!("{{\"type\":\"ping\",\"time\":1,\"x\":[{}0]}}", "{\"\":0},".repeat(990)).as_bytes());
+    let one = [&prefix(packet.len())[..], &packet].concat();
+    assert!((7000..8192).contains(&one.len()));
+    far.write_all(&one.repeat(20)).unwrap();
+    let (mut heard, mut scratch) = (0, vec![0; 256 * 1024]);
+    while heard < 20 {
+        let before = heard;
+        let read = connection.read(&mut scratch, &mut |_, _| {
+            heard += 1;
+            Ok(())
+        });
+        assert!(heard - before <= 3, "{} in one turn", heard - before);
+        assert!(matches!(read.unwrap(), Drained::Flooded | Drained::Yes));
+    }
 }
 
 #[test]
