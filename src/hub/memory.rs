@@ -5,12 +5,16 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::addresses::address_of;
-use crate::time::Micros;
+use crate::time::{Micros, now};
 
 /// What is counted in: what is less costs nothing, and nothing is asked for it.
 const GRAIN: usize = 64 * 1024;
+
+/// That somebody goes on is noted so often.
+const A_WHILE: Duration = Duration::from_millis(100);
 
 /// Why a connection ends that holds too much.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,23 +44,23 @@ struct Entry<E> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) bytes: usize,
-    /// How many of them are of a picture that is being sent, and since when.
-    pub(super) picture: Option<(usize, Micros)>,
-}
-
-impl From<usize> for Held {
-    fn from(bytes: usize) -> Self {
-        Self { bytes, picture: None }
-    }
+    /// How many of them are of a picture that is being sent.
+    pub(super) picture: usize,
+    /// When it last sent a byte of what it holds, or took one.
+    pub(super) progress: Micros,
 }
 
 impl Held {
-    /// Who gives first among the connections of one address: whoever holds most. A picture counts twice, since a publisher
-    /// must not give for viewers behind its router that do not read. Among those that hold about as much it is whoever has
-    /// been sent the same picture for longest, and not a viewer that reads and was given the newest.
-    fn weight(&self) -> (u32, Reverse<Micros>, usize) {
-        let (picture, since) = self.picture.unwrap_or((0, Micros(u64::MAX)));
-        ((self.bytes + picture).checked_ilog2().unwrap_or(0), Reverse(since), self.bytes)
+    /// Bytes that come.
+    pub(super) fn coming(bytes: usize) -> Self {
+        Self { bytes, picture: 0, progress: now() }
+    }
+
+    /// Who gives first among the connections of one address: whoever has stood still for longest, in seconds, and of these who
+    /// holds most. So whoever sends or reads does not give for those behind its router that do not. A picture that is being
+    /// sent counts twice, for the same reason.
+    fn weight(&self) -> (Reverse<u64>, usize, Reverse<Micros>) {
+        (Reverse(self.progress.0 / 1_000_000), self.bytes + self.picture, Reverse(self.progress))
     }
 }
 
@@ -143,12 +147,12 @@ pub(super) struct Account {
 
 impl Account {
     /// It holds so much now. Whoever was told to give can hold nothing, and few bytes are nothing.
-    pub(super) fn hold(&self, held: impl Into<Held>) -> Result<(), Full> {
-        let (held, mut told) = (held.into(), self.told.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn hold(&self, held: Held) -> Result<(), Full> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         let in_grains = |bytes: usize| if bytes < GRAIN { 0 } else { bytes.next_multiple_of(GRAIN) };
-        let picture = held.picture.filter(|(bytes, _)| *bytes >= GRAIN);
-        let held = Held { bytes: in_grains(held.bytes), picture: picture.map(|(b, since)| (in_grains(b), since)) };
-        if *told == held {
+        let held = Held { bytes: in_grains(held.bytes), picture: in_grains(held.picture), ..held };
+        let progressed = held.progress.since(told.progress) >= A_WHILE && held.bytes > 0;
+        if (told.bytes, told.picture) == (held.bytes, held.picture) && !progressed {
             return Ok(());
         }
         *told = held;
@@ -199,14 +203,14 @@ mod tests {
         let mut refused = 0;
         for mb in 1..=11 {
             for id in &hoard {
-                refused += usize::from(ledger.hold(*id, (mb * MB).into(), |_, _| {}).is_err());
+                refused += usize::from(ledger.hold(*id, coming(mb * MB), |_, _| {}).is_err());
             }
         }
         assert!(ledger.held <= 256 * MB && refused > 0);
         let honest = ledger.open(ip(2), 999);
         let told = RefCell::new(Vec::new());
         for mb in 1..=8 {
-            assert_eq!(ledger.hold(honest, (mb * MB).into(), |who, _| told.borrow_mut().push(*who)), Ok(()));
+            assert_eq!(ledger.hold(honest, coming(mb * MB), |who, _| told.borrow_mut().push(*who)), Ok(()));
             assert!(ledger.held <= 256 * MB);
         }
         assert!(told.borrow().iter().all(|who| *who < 250), "{told:?}");
@@ -221,25 +225,25 @@ mod tests {
         let (small, large, other) =
             (ledger.open(ip(1), "small"), ledger.open(ip(1), "large"), ledger.open(ip(2), "other"));
         let nobody = |who: &&str, another: bool| assert!(!another, "{who} had to give");
-        ledger.hold(small, (2 * MB).into(), nobody).unwrap();
-        ledger.hold(large, (4 * MB).into(), nobody).unwrap();
+        ledger.hold(small, coming(2 * MB), nobody).unwrap();
+        ledger.hold(large, coming(4 * MB), nobody).unwrap();
         let told = RefCell::new(Vec::new());
-        ledger.hold(other, (5 * MB).into(), |who, _| told.borrow_mut().push(*who)).unwrap();
+        ledger.hold(other, coming(5 * MB), |who, _| told.borrow_mut().push(*who)).unwrap();
         assert_eq!(*told.borrow(), ["large"]);
-        assert_eq!(ledger.hold(large, MB.into(), nobody), Err(Full), "it was told to go");
-        assert_eq!(ledger.hold(large, 0.into(), nobody), Ok(()), "and may answer");
-        assert_eq!(ledger.hold(other, (9 * MB).into(), nobody), Err(Full), "now it holds most itself");
+        assert_eq!(ledger.hold(large, coming(MB), nobody), Err(Full), "it was told to go");
+        assert_eq!(ledger.hold(large, coming(0), nobody), Ok(()), "and may answer");
+        assert_eq!(ledger.hold(other, coming(9 * MB), nobody), Err(Full), "now it holds most itself");
     }
 
     #[test]
-    fn a_publisher_does_not_give_for_viewers_behind_its_router_that_do_not_read() {
-        assert_eq!(of_one_address([keeps(12, 1), (16 * MB).into()]), 0);
-    }
-
-    #[test]
-    fn a_viewer_that_reads_does_not_give_for_those_that_keep_an_older_picture() {
-        assert_eq!(of_one_address([keeps(12, 1), keeps(13, 2)]), 0);
-        assert_eq!(of_one_address([keeps(13, 2), keeps(12, 1)]), 1);
+    fn whoever_sends_or_reads_does_not_give_for_those_behind_its_router_that_do_not() {
+        let publisher = Held { bytes: 16 * MB, picture: 0, progress: Micros(9_900_000) };
+        let reads = |mb| keeps(mb, 9_900_000);
+        assert_eq!(of_one_address([keeps(12, 9_500_000), publisher]), 0, "they all go on, but a picture counts twice");
+        assert_eq!(of_one_address([keeps(5, 2_000_000), publisher]), 0, "however little it keeps");
+        assert_eq!(of_one_address([keeps(5, 2_000_000), reads(18)]), 0);
+        assert_eq!(of_one_address([reads(12), keeps(12, 9_100_000)]), 1, "it has stood still for longest");
+        assert_eq!(of_one_address([reads(13), keeps(12, 9_100_000)]), 0, "in the same second whoever holds most");
     }
 
     /// Which of the connections of one address gives when 20 MB are too few for both.
@@ -254,16 +258,20 @@ mod tests {
         who
     }
 
-    fn keeps(mb: usize, since: u64) -> Held {
-        Held { bytes: mb * MB, picture: Some((mb * MB, Micros(since))) }
+    fn keeps(mb: usize, progress: u64) -> Held {
+        Held { bytes: mb * MB, picture: mb * MB, progress: Micros(progress) }
+    }
+
+    fn coming(bytes: usize) -> Held {
+        Held { bytes, ..Held::default() }
     }
 
     #[test]
     fn a_network_of_64_bits_is_one_address() {
         let mut ledger = Ledger::new(10 * MB);
         let all: Vec<_> = (1..=4).map(|n| ledger.open(format!("2001:db8::{n}").parse().unwrap(), n)).collect();
-        all.iter().for_each(|id| ledger.hold(*id, (2 * MB).into(), |_, _| {}).unwrap());
+        all.iter().for_each(|id| ledger.hold(*id, coming(2 * MB), |_, _| {}).unwrap());
         let honest = ledger.open(ip(2), 9);
-        assert_eq!(ledger.hold(honest, (4 * MB).into(), |_, _| {}), Ok(()));
+        assert_eq!(ledger.hold(honest, coming(4 * MB), |_, _| {}), Ok(()));
     }
 }

@@ -370,6 +370,13 @@ impl Shared {
         self.registry().rooms.counts()
     }
 
+    /// Lets go of the pictures of streams that nobody publishes any more.
+    fn forget_pictures(&self, now: Micros) {
+        let registry = self.registry();
+        let free = |key: &StreamKey| !registry.rooms.is_published(key);
+        registry.streams.iter().filter(|(key, _)| free(key)).for_each(|(_, stream)| stream.gone(now));
+    }
+
     /// Whether a name is free to be published under.
     fn is_free(&self, key: &StreamKey) -> bool {
         !self.registry().rooms.is_published(key)

@@ -228,6 +228,14 @@ impl Stream {
         slot.silence.watched(watched, now);
     }
 
+    /// Nobody publishes it: its pictures are kept no longer than somebody may still be given the last one.
+    pub(super) fn gone(&self, now: Micros) {
+        let mut slot = self.slot();
+        if now.since(slot.arrived) > STILL_FRESH {
+            slot.newest.forget();
+        }
+    }
+
     /// The publisher says how it is doing.
     pub(super) fn told(&self, state: &StreamState, now: Micros) {
         let apart = state.asked.as_ref().and_then(AskedPicture::interval);
@@ -275,5 +283,16 @@ mod tests {
         assert_eq!(patience([100, 104], 105), Duration::from_secs(5), "five at most");
         assert!(patience([100, 300], 301) < Duration::from_secs(1));
         assert!(patience([100, 102], 160) < Duration::from_secs(1), "it has stopped");
+    }
+
+    #[test]
+    fn pictures_of_a_publisher_that_has_gone_are_given_for_a_second_and_kept_no_longer() {
+        let stream = Stream::new(StreamKey::new("main", "door"), 1, 1);
+        stream.begin(Gives::Always, Micros(0));
+        let _ = stream.put(Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() }, Micros(1000)).0.count();
+        stream.gone(Micros(900_000));
+        assert!(stream.newest(0).best().is_some());
+        stream.gone(Micros(1_100_000));
+        assert!(stream.newest(0).best().is_none());
     }
 }

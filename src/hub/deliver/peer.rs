@@ -277,7 +277,8 @@ impl Peer {
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), Broken> {
         let picture = self.connection.picture_held();
-        let held = Held { bytes: self.connection.held() + picture, picture: Some((picture, self.given)) };
+        let progress = if picture > 0 { self.progress } else { self.connection.last_read() };
+        let held = Held { bytes: self.connection.held() + picture, picture, progress };
         self.account.hold(held).map_err(|full| Broken::Full(full.to_string()))
     }
 

@@ -70,6 +70,9 @@ impl Loop {
         if at >= self.next_look {
             self.next_look = at + LOOK_AGAIN;
             self.shared.crowd_looks_again(self.index);
+            if self.index == 0 {
+                self.shared.forget_pictures(at);
+            }
         }
         if self.index == 0 {
             self.shared.sweep_guests(at);

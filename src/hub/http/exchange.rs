@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Served, unreadable};
 use crate::hub::Shared;
-use crate::hub::memory::{Account, Full};
+use crate::hub::memory::{Account, Full, Held};
 use crate::net::http::{self, BadHead, Request, reason};
 use crate::time::{Micros, now};
 use crate::wire::body::{Length, Refused, WholeBody, length_of};
@@ -44,7 +44,7 @@ impl<'a> Patient<'a> {
 
     /// So much memory is held for what is under way.
     pub(in crate::hub) fn hold(&self, bytes: usize) -> io::Result<()> {
-        self.account.hold(bytes).map_err(no_memory)
+        self.account.hold(Held::coming(bytes)).map_err(no_memory)
     }
 
     /// Why nothing more comes: the other side said all, or its memory is needed for others.
