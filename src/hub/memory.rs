@@ -1,5 +1,5 @@
 //! One budget for everything that has come and is not whole yet, and for answers that nobody reads: it is shared by all
-//! connections, and when it is used up, the address that holds most gives first, by its connection that holds most.
+//! connections, and when it is used up, the address that holds most gives first, by its connection that stands still.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -91,7 +91,7 @@ impl<E> Ledger<E> {
         self.held = self.held - entry.held.bytes + held.bytes;
         entry.held = held;
         while self.held > self.most {
-            let Some(victim) = self.holds_most() else { break };
+            let Some(victim) = self.victim() else { break };
             let Some(entry) = self.accounts.get_mut(&victim) else { break };
             entry.gives = true;
             self.held -= entry.held.bytes;
@@ -103,8 +103,8 @@ impl<E> Ledger<E> {
         Ok(())
     }
 
-    /// The account of the address that holds most which holds most there. See [`Held::weight`].
-    fn holds_most(&self) -> Option<u64> {
+    /// Who gives: of the address that holds most the account of the largest weight, see [`Held::weight`].
+    fn victim(&self) -> Option<u64> {
         let mut sums: HashMap<IpAddr, usize> = HashMap::new();
         let open = || self.accounts.iter().filter(|(_, e)| !e.gives && e.held.bytes > 0);
         open().for_each(|(_, e)| *sums.entry(e.address).or_default() += e.held.bytes);

@@ -71,7 +71,8 @@ pub struct HubConfig {
     /// network of 64 bits of IPv6 is one address. Default 256, for many viewers behind one router.
     pub max_per_address: usize,
     /// Bytes at most of messages and bodies that are not whole yet, and of answers and pictures that nobody reads, of all
-    /// connections together. Beyond that the connection that holds most of the address that holds most is closed. Default 256 MiB.
+    /// connections together. Beyond that a connection of the address that holds most is closed: the one that stands still
+    /// for longest. Default 256 MiB.
     pub max_memory: usize,
     /// How long a connection may take to say what it wants. Default 5 s.
     pub handshake: Duration,
