@@ -26,6 +26,7 @@ use crate::wire::WireError;
 use crate::wire::control::Control;
 use crate::wire::framing::{PREFIX, prefix};
 use crate::wire::packet::{HEADER, Packet, control_packet, picture_header};
+use crate::wire::rooms::MAX_JSON;
 use crate::wire::websocket::{self, End, Message};
 
 /// Control messages that may wait behind a picture, in bytes. A peer that lets more pile up reads nothing.
@@ -290,8 +291,11 @@ impl Connection {
                     budget.message();
                     self.between = reader.is_between();
                     self.length += used;
-                    if let Some(Message::Packet(Packet::Control(_)) | Message::Text(_)) = message {
-                        budget.text(self.length);
+                    match &message {
+                        Some(Message::Packet(Packet::Control(_))) => budget.text(self.length),
+                        // By its own length, without the heads of its frames.
+                        Some(Message::Text(text)) if text.len() <= MAX_JSON => budget.text(text.len()),
+                        _ => {}
                     }
                     match message {
                         Some(Message::Packet(packet)) => take(packet, began)?,

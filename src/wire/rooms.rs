@@ -13,6 +13,8 @@ use crate::time::calendar;
 const MAX_CHAT: usize = 2000;
 /// The longest message that is passed on as it is, in bytes.
 const MAX_RELAY: usize = 4096;
+/// A text of more bytes can be nothing but a picture, and is not read as JSON with all its values.
+pub const MAX_JSON: usize = 4 * MAX_RELAY;
 
 /// What a client says.
 #[derive(Debug, PartialEq)]
@@ -51,7 +53,7 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
         #[serde(borrow)]
         data: Option<Cow<'a, str>>,
     }
-    if !text.contains("video_frame") && text.len() > 4 * MAX_RELAY {
+    if !text.contains("video_frame") && text.len() > MAX_JSON {
         return Err("a message is too long".into());
     }
     // Only a picture's `data` must be text; what others call so may be anything.
@@ -61,7 +63,7 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
     {
         return Ok(RoomMessage::VideoFrame(data));
     }
-    if text.len() > 4 * MAX_RELAY {
+    if text.len() > MAX_JSON {
         return Err("a message is too long".into());
     }
     if !may_pass(text) {

@@ -10,8 +10,6 @@ const BYTES: usize = 1 << 20;
 const MESSAGES: usize = 256;
 /// Bytes of texts of one turn, JSON that is. Where all of it is small values it takes 60 ns a byte, so a millisecond in all.
 const TEXTS: usize = 16 * 1024;
-/// No longer text is read as JSON with all its values: it can be nothing but a picture in base64.
-const LONGEST: usize = 16 * 1024;
 /// What is read at once where no message is under way that lacks more: the picture of a small camera.
 const USUAL_READ: usize = 64 * 1024;
 
@@ -34,9 +32,9 @@ impl ReadBudget {
         self.messages += 1;
     }
 
-    /// A message was a text of so many bytes.
+    /// A message was so many bytes of JSON.
     pub(super) fn text(&mut self, length: usize) {
-        self.texts += if length > LONGEST { 0 } else { length };
+        self.texts += length;
     }
 
     /// Whether it is the others' turn because of many messages or texts, and not of large pictures.

@@ -49,8 +49,8 @@ fn many_small_messages_are_dealt_with_in_turns_and_none_is_lost() {
 #[test]
 fn of_large_messages_a_turn_takes_a_mebibyte_and_the_read_that_went_beyond() {
     let (mut connection, mut far) = pair(Framing::Native(Box::new(Deframer::new(1 << 20))));
-    let mut packet = control_packet(&Control::Ping { time: 7 });
-    packet.resize(60_000, b' ');
+    let mut packet = vec![0xff, 0xd8];
+    packet.resize(60_000, 0);
     let one = [&prefix(packet.len())[..], &packet].concat();
     // It stays open until all is heard: an end is an end of the connection.
     let sent = std::thread::spawn(move || far.write_all(&one.repeat(300)).map(|()| far));
@@ -87,6 +87,26 @@ fn texts_that_are_work_to_read_take_turns_and_make_their_sender_wait() {
         });
         assert!(heard - before <= 3, "{} in one turn", heard - before);
         assert!(matches!(read.unwrap(), Drained::Flooded | Drained::Yes));
+    }
+}
+
+#[test]
+fn the_longest_text_that_is_read_as_json_is_the_work_of_a_whole_turn() {
+    let reader = websocket::Reader::new(End::Server, 1 << 20, 1 << 20);
+    let (mut connection, mut far) = pair(Framing::Edge(Box::new(reader), Dialect::Detection { opening: "".into() }));
+    // Masked with zeros; with its head it is longer.
+    let length = u16::try_from(MAX_JSON).unwrap().to_be_bytes();
+    let text = [&[0x81, 0xfe][..], &length, &[0; 4], &[b'1'; MAX_JSON]].concat();
+    far.write_all(&text.repeat(8)).unwrap();
+    let (mut heard, mut scratch) = (0, vec![0; 256 * 1024]);
+    while heard < 8 {
+        let before = heard;
+        let read = connection.read(&mut scratch, &mut |_, _| {
+            heard += 1;
+            Ok(())
+        });
+        assert!(heard - before <= 1, "{} in one turn", heard - before);
+        assert_ne!(read.unwrap(), Drained::Partly);
     }
 }
 
