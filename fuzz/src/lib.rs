@@ -122,7 +122,7 @@ pub fn jpeg(data: &[u8]) {
 pub fn multipart(data: &[u8]) {
     let (step, data) = pieces(data);
     let _ = boundary_of(&String::from_utf8_lossy(data));
-    let mut parts = Multipart::new("frame");
+    let mut parts = Multipart::new("frame", MAX_PICTURE);
     let mut bytes = 0;
     for piece in data.chunks(step) {
         parts.feed(piece, Micros(1));
@@ -191,7 +191,7 @@ pub fn publish(data: &[u8]) {
         return;
     };
     let push = |step: usize| {
-        let (mut body, mut pictures) = (PictureBody::new(length.clone(), &boundary), Vec::new());
+        let (mut body, mut pictures) = (PictureBody::new(length.clone(), &boundary, MAX_PICTURE), Vec::new());
         for piece in raw.chunks(step) {
             let mut take = |picture: Vec<u8>, _: Micros| {
                 assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
@@ -291,7 +291,7 @@ pub fn http_client(data: &[u8]) {
     let (head, body, _) = split;
     assert!(body.len() <= data.len());
     if let Some((_, Answer::Body { content_type })) = head {
-        let mut parts = Multipart::new(&boundary_of(&content_type).unwrap_or_default());
+        let mut parts = Multipart::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE);
         for piece in body.chunks(step) {
             parts.feed(piece, Micros(1));
             while let Ok(Some(part)) = parts.next_part() {

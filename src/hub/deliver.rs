@@ -385,32 +385,46 @@ impl Loop {
         }
     }
 
+    /// Ends what somebody does here, and the connection: at once, or when it has read why.
     fn remove(&mut self, token: usize, why: &Broken) {
         self.unwatch(token);
         self.unview_all(token);
-        let Some(mut peer) = self.peers.try_remove(token) else { return };
-        // Its token goes to the next one who comes.
-        self.paced.retain(|t| *t != token);
-        self.turns.forget(token);
-        self.tokens.remove(&peer.id);
-        // The socket closes in any case; a failure to deregister changes nothing.
-        let _ = self.poll.registry().deregister(&mut peer.connection.socket);
-        self.handle().connections.fetch_sub(1, Ordering::Relaxed);
-        self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
-        let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
-        peer.end(&self.shared, why, now());
-        let published = peer.published().map(|stream| stream.key.clone());
-        let reason = if published.is_some() { "publisher gone" } else { "" };
+        let Some(peer) = self.peers.get_mut(token) else { return };
         let id = peer.id;
+        // From here on nothing reaches it. Whoever is not to be found any more has only been reading why.
+        if self.tokens.remove(&id).is_none() {
+            return self.close(token);
+        }
+        let lingers = peer.end(&self.shared, why, now());
+        peer.claim = None;
+        let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
+        let published = peer.published().map(|stream| stream.key.clone());
+        let role = std::mem::replace(&mut peer.role, Role::None);
+        if !lingers {
+            self.close(token);
+        }
+        let reason = if published.is_some() { "publisher gone" } else { "" };
         // Leaving cannot be refused.
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
         self.answer(askers, true);
         if let Some(key) = published {
             self.shared.crowd_misses(&key);
         }
-        if let Role::Member(member) = &peer.role {
+        if let Role::Member(member) = &role {
             self.shared.crowd_leave(id, &member.key.room);
         }
+    }
+
+    fn close(&mut self, token: usize) {
+        let Some(mut peer) = self.peers.try_remove(token) else { return };
+        // Its token goes to the next one who comes.
+        self.paced.retain(|t| *t != token);
+        self.turns.forget(token);
+        peer.sum_up(&self.shared);
+        // The socket closes in any case; a failure to deregister changes nothing.
+        let _ = self.poll.registry().deregister(&mut peer.connection.socket);
+        self.handle().connections.fetch_sub(1, Ordering::Relaxed);
+        self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Says goodbye to everybody, without waiting for those who do not listen.

@@ -4,6 +4,7 @@
 //! whoever owns the connection offers the newest one when [`Connection::is_idle`].
 
 mod budget;
+mod close;
 mod framing;
 mod write;
 
@@ -89,6 +90,8 @@ pub struct Connection {
     outgoing: Option<Outgoing>,
     /// What was read and is for the next turn.
     unread: Vec<u8>,
+    /// What comes is of no interest any more.
+    ignores: bool,
     /// The newest WebSocket ping without an answer. It answers those before it as well (RFC 6455, section 5.5.3).
     pinged: Option<Vec<u8>>,
     /// When bytes were read last, and when the first of the message under way were.
@@ -115,6 +118,7 @@ impl Connection {
             corked: false,
             outgoing: None,
             unread: Vec::new(),
+            ignores: false,
             pinged: None,
             fed: Micros(0),
             began: Micros(0),
@@ -252,6 +256,9 @@ impl Connection {
         budget: &mut ReadBudget,
         take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
     ) -> Result<usize, Broken> {
+        if self.ignores {
+            return Ok(bytes.len());
+        }
         let mut at = 0;
         while at < bytes.len() && !budget.is_spent() {
             let rest = &mut bytes[at..];
@@ -382,20 +389,6 @@ impl Connection {
     /// Why the connection is over.
     pub fn send_ping(&mut self) -> Result<(), Broken> {
         self.enqueue(&websocket::ping(End::Server))
-    }
-
-    /// Says the last thing that this framing says before the connection is shut down.
-    ///
-    /// # Errors
-    /// Why the connection is over already.
-    pub fn send_close(&mut self) -> Result<(), Broken> {
-        match &self.framing {
-            Framing::WebSocket(_, end) => {
-                let message = websocket::close(*end, 1000, "");
-                self.enqueue(&message)
-            }
-            _ => Ok(()),
-        }
     }
 
     /// How many bytes a picture is on this wire, to within the few of a mask.

@@ -89,7 +89,7 @@ impl Http {
                 }
                 Answer::Body { content_type } => match boundary_of(&content_type) {
                     Some(boundary) => {
-                        let (parts, arrivals) = (Multipart::new(&boundary), Arrivals::default());
+                        let (parts, arrivals) = (Multipart::new(&boundary, MAX_PICTURE), Arrivals::default());
                         Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
                     }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {

@@ -138,10 +138,10 @@ pub struct PictureBody {
 }
 
 impl PictureBody {
-    /// A multipart body with this boundary.
+    /// A multipart body with this boundary, and parts of so many bytes at most.
     #[must_use]
-    pub fn new(length: Length, boundary: &str) -> Self {
-        Self { length, parts: Multipart::new(boundary), plain: Vec::new(), pictures: 0, broken: 0 }
+    pub fn new(length: Length, boundary: &str, limit: usize) -> Self {
+        Self { length, parts: Multipart::new(boundary, limit), plain: Vec::new(), pictures: 0, broken: 0 }
     }
 
     /// How many pictures came, and how many parts were none that can be passed on.
@@ -190,7 +190,7 @@ impl PictureBody {
                 // What came before the bad chunk is good.
                 let decoded = chunked.decode(bytes, &mut self.plain);
                 let over = decoded.map(|()| chunked.is_over());
-                (&self.plain[..], over.map_err(|_| WireError::Malformed("a malformed chunk")))
+                (&self.plain[..], over.map_err(|_| WireError::Body(400, "a malformed chunk".into())))
             }
             Length::Open => (bytes, Ok(false)),
         };
@@ -207,7 +207,7 @@ impl PictureBody {
                     take(data, part.began)?;
                 }
                 Ok(None) => return over.map_err(E::from),
-                Err(_) => return Err(WireError::Malformed("a part of a multipart body is too long").into()),
+                Err(why) => return Err(WireError::from(why).into()),
             }
         }
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     fn count(length: Length, bytes: &[u8]) -> ((u64, u64), bool) {
-        let mut body = PictureBody::new(length, "b");
+        let mut body = PictureBody::new(length, "b", 1 << 20);
         let mut over = false;
         for piece in bytes.chunks(7) {
             over |= body

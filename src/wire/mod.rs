@@ -27,6 +27,9 @@ pub enum WireError {
         /// What is allowed.
         limit: usize,
     },
+    /// A body of an HTTP request that is not taken: the status that says so, and words for it.
+    #[error("{1}")]
+    Body(u16, String),
     /// A packet that is no packet.
     #[error("{0}")]
     Malformed(&'static str),

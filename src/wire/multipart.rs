@@ -8,8 +8,9 @@
 
 use thiserror::Error;
 
+use super::WireError;
 use crate::time::Micros;
-use crate::wire::jpeg_split::{MAX_PICTURE, Walker};
+use crate::wire::jpeg_split::Walker;
 
 /// The longest head of a part, in bytes. Cameras send under 200.
 pub const MAX_HEAD: usize = 8192;
@@ -25,6 +26,12 @@ pub enum MultipartError {
     /// A part is longer than the limit, which is in bytes.
     #[error("a part is longer than {0} bytes")]
     PartTooLong(usize),
+}
+
+impl From<MultipartError> for WireError {
+    fn from(why: MultipartError) -> Self {
+        Self::Body(413, why.to_string())
+    }
 }
 
 /// One part.
@@ -71,14 +78,15 @@ pub struct Multipart {
 }
 
 impl Multipart {
-    /// For a body with this boundary, as the `boundary` parameter of `Content-Type` says it; empty if it does not.
+    /// For a body with this boundary, as the `boundary` parameter of `Content-Type` says it; empty if it does not. A part has
+    /// `limit` bytes at most.
     #[must_use]
-    pub fn new(boundary: &str) -> Self {
+    pub fn new(boundary: &str, limit: usize) -> Self {
         let mut token = boundary.trim().trim_start_matches('-').as_bytes().to_vec();
         token.truncate(MAX_BOUNDARY);
         Self {
             token,
-            limit: MAX_PICTURE,
+            limit,
             bytes: Vec::new(),
             from: 0,
             at: 0,
@@ -323,10 +331,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::wire::jpeg_split::MAX_PICTURE;
     use crate::wire::jpeg_split::tests::picture;
 
     fn parts(boundary: &str, chunks: &[&[u8]]) -> Result<Vec<Vec<u8>>, MultipartError> {
-        let mut multipart = Multipart::new(boundary);
+        let mut multipart = Multipart::new(boundary, MAX_PICTURE);
         let mut out = Vec::new();
         for (i, chunk) in chunks.iter().enumerate() {
             multipart.feed(chunk, Micros(i as u64));
@@ -423,7 +432,7 @@ mod tests {
     #[test]
     fn a_parts_time_is_that_of_its_first_byte() {
         let p = picture(64, b"");
-        let mut multipart = Multipart::new("f");
+        let mut multipart = Multipart::new("f", MAX_PICTURE);
         multipart.feed(b"--f\r\nContent-Type: image/jpeg\r\n\r\n", Micros(1));
         assert_eq!(multipart.next_part(), Ok(None));
         for (i, byte) in p.iter().enumerate() {
@@ -449,7 +458,7 @@ mod tests {
         let open = [b"--f\r\n\r\n".to_vec(), vec![b'x'; MAX_PICTURE + 1]].concat();
         assert_eq!(parts("f", &[&open]), Err(MultipartError::PartTooLong(MAX_PICTURE)));
 
-        let mut multipart = Multipart::new("f");
+        let mut multipart = Multipart::new("f", MAX_PICTURE);
         for _ in 0..100 {
             multipart.feed(&[b'x'; 10_000], Micros(0));
             assert_eq!(multipart.next_part(), Ok(None));

@@ -160,7 +160,7 @@ impl Assembler {
         }
     }
 
-    /// Changes the limit on pictures, as when a peer has been admitted.
+    /// Changes the limit on pictures, as when a peer has been admitted; 0 for one that may send none.
     pub fn set_max_picture(&mut self, max_picture: usize) {
         self.max_picture = max_picture;
     }
@@ -198,6 +198,9 @@ impl Assembler {
         }
         let limit = if !self.bare && self.head[3] == KIND_CONTROL { self.max_control } else { self.max_picture };
         let length = self.data.len() + piece.len();
+        if limit == 0 {
+            return Err(WireError::Malformed("a picture from a viewer"));
+        }
         if length > limit {
             return Err(WireError::TooLong { length: length as u64, limit });
         }

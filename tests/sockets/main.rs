@@ -16,3 +16,4 @@ mod renditions;
 mod silence;
 mod source_faults;
 mod table;
+mod violations;

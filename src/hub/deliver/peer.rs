@@ -34,7 +34,7 @@ use crate::room::{ConnectionId, StreamKey};
 use crate::session::in_words;
 use crate::session::server::Server;
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, Cause, Control};
+use crate::wire::control::{Ability, Control};
 use crate::wire::packet::Packet;
 
 /// How long a connection that has been told goodbye may take to read it.
@@ -294,21 +294,14 @@ impl Peer {
         }
     }
 
-    /// The connection is over: sums, and the line about it.
-    pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) {
+    /// The peer has nothing to do here any more: sums, the line about it, and why, to itself. True: the connection closes when
+    /// it has read that.
+    pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) -> bool {
         let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Slow(_) | Broken::Full(_));
         self.metrics.errors += u64::from(broken);
         self.sum_up(shared);
         log::debug!("{}; ended: {why}", self.line(now));
-        // It may not hear it; that is its loss.
-        let _ = match (why, &mut self.session) {
-            (Broken::Wire(error), Some(session)) => {
-                session.handle_violation(error.clone());
-                self.transmit()
-            }
-            (Broken::Full(reason), _) => self.tell(&Control::Bye { cause: Cause::Refused, reason: reason.clone() }),
-            _ => self.transmit(),
-        };
+        self.say_why(why)
     }
 
     fn line(&self, now: Micros) -> String {

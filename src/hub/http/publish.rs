@@ -35,8 +35,9 @@ pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> i
             shared.challenge(&refusal, None);
             return exchange.refuse(status_of(&refusal), &refusal.to_string());
         }
+        let limit = exchange.shared.config.max_picture;
         let (length, early) = exchange.into_body()?;
-        let framing = Framing::Body(Box::new(PictureBody::new(length, &boundary)));
+        let framing = Framing::Body(Box::new(PictureBody::new(length, &boundary, limit)));
         let wish = Wish::Publish { key, replace: false, instance: 0 };
         return Ok(Served::Guest(Box::new(Guest { framing, wish, hello: None, early })));
     }

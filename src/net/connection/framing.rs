@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::frame::Picture;
 use crate::net::layout::{self, Dialect, Head, Pieces};
-use crate::wire::body::PictureBody;
+use crate::wire::body::{Length, PictureBody};
 use crate::wire::framing::{self, Deframer};
 use crate::wire::websocket::{self, End};
 
@@ -73,6 +73,7 @@ impl Framing {
             Self::Body(_) => "post",
         }
     }
+
     /// How much memory the message that is under way takes.
     pub(super) fn held(&self) -> usize {
         match self {
@@ -80,6 +81,16 @@ impl Framing {
             Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.held(),
             Self::Body(body) => body.held(),
             Self::Plain | Self::Multipart(_) => 0,
+        }
+    }
+
+    /// Forgets the message that is under way. What comes after it makes no sense any more.
+    pub(super) fn forget(&mut self) {
+        match self {
+            Self::Native(deframer) => **deframer = Deframer::new(0),
+            Self::WebSocket(reader, _) | Self::Edge(reader, _) => **reader = websocket::Reader::new(reader.end(), 0, 0),
+            Self::Body(body) => **body = PictureBody::new(Length::Open, "", 0),
+            Self::Plain | Self::Multipart(_) => {}
         }
     }
 

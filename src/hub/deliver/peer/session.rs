@@ -189,7 +189,7 @@ impl Peer {
             End::Violation(error) => Err(error.into()),
             End::Refused(_) => {
                 self.transmit()?;
-                self.closing = Some(now() + LINGER);
+                self.linger();
                 self.connection.send_close()
             }
         }
@@ -235,8 +235,50 @@ impl Peer {
             return Ok(());
         }
         self.tell(bye)?;
-        self.closing = Some(now() + LINGER);
+        self.linger();
         self.connection.send_close()
+    }
+
+    /// Says why nothing more is heard of this peer, if that is for it to know. True: it has been told, and the connection
+    /// closes when it is read, or a second later.
+    pub(super) fn say_why(&mut self, why: &Broken) -> bool {
+        let said = match why {
+            _ if self.closing.is_some() => return false,
+            Broken::Wire(error) => self.say_violation(error),
+            Broken::Full(reason) => {
+                let bye = Control::Bye { cause: Cause::Refused, reason: reason.clone() };
+                // Memory that is needed now is not waited for.
+                self.tell(&bye).and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
+            }
+            // A goodbye of the session may be left. Whoever reads nothing will not read that either.
+            _ => self.transmit().and(Err(Broken::Closed)),
+        };
+        let lingers = said.is_ok();
+        if lingers {
+            self.linger();
+        }
+        lingers
+    }
+
+    fn say_violation(&mut self, error: &WireError) -> Result<(), Broken> {
+        match &mut self.session {
+            Some(session) => {
+                session.handle_violation(error.clone());
+                self.transmit()?;
+            }
+            None if self.bare && self.connection.speaks() => {
+                let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };
+                self.connection.send_control(&bye)?;
+            }
+            None => {}
+        }
+        self.connection.send_violation(error)
+    }
+
+    /// The last word was said: the connection closes when it is read, or a second later.
+    fn linger(&mut self) {
+        self.closing = Some(now() + LINGER);
+        self.connection.ignore_input();
     }
 }
 

@@ -1,0 +1,57 @@
+//! The last words of a connection, in the words of its framing, and that nothing more is heard after them.
+
+use super::{Broken, Connection, Framing, http, websocket};
+use crate::wire::WireError;
+use crate::wire::websocket::End;
+
+impl Connection {
+    /// Says the last thing that this framing says before the connection is shut down.
+    ///
+    /// # Errors
+    /// Why the connection is over already.
+    pub fn send_close(&mut self) -> Result<(), Broken> {
+        match &self.framing {
+            Framing::WebSocket(_, end) => {
+                let message = websocket::close(*end, 1000, "");
+                self.enqueue(&message)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says what the other side did against the rules, where the framing has words for that: a close frame, or the answer to
+    /// the request that is under way.
+    ///
+    /// # Errors
+    /// Why the connection is over already.
+    pub fn send_violation(&mut self, error: &WireError) -> Result<(), Broken> {
+        let end = match &self.framing {
+            Framing::WebSocket(_, end) => *end,
+            Framing::Edge(..) => End::Server,
+            Framing::Body(_) => return self.enqueue(&http::short_answer(status_of(error), &error.to_string())),
+            Framing::Native(_) | Framing::Plain | Framing::Multipart(_) => return Ok(()),
+        };
+        self.enqueue(&websocket::close(end, close_code_of(error), &error.to_string()))
+    }
+
+    /// From now on what comes is read and thrown away, and what had come is given back. It goes on being read because closing
+    /// over unread bytes would destroy the last words on their way.
+    pub fn ignore_input(&mut self) {
+        self.ignores = true;
+        self.unread = Vec::new();
+        self.framing.forget();
+    }
+}
+
+/// RFC 6455, section 7.4.1.
+fn close_code_of(error: &WireError) -> u16 {
+    if let WireError::TooLong { .. } = error { 1009 } else { 1002 }
+}
+
+fn status_of(error: &WireError) -> u16 {
+    match error {
+        WireError::Body(status, _) => *status,
+        WireError::TooLong { .. } => 413,
+        _ => 400,
+    }
+}

@@ -1,0 +1,152 @@
+//! Whoever breaks the rules hears why, in the words of what it speaks, before the connection ends.
+
+use std::io::Read;
+use std::net::{SocketAddr, TcpStream};
+
+use streamflow::wire::control::{Cause, Control};
+use streamflow::wire::framing::prefix;
+use streamflow::wire::packet::{HEADER, control_packet};
+use streamflow::wire::websocket;
+
+use crate::support::http::Http;
+use crate::support::{LONG, Peer, hub, hub_with, limited, publishes, until, views};
+
+const MULTIPART: &str = "Content-Type: multipart/x-mixed-replace; boundary=b\r\nTransfer-Encoding: chunked\r\n";
+
+#[test]
+fn a_viewer_that_breaks_the_protocol_in_the_middle_of_a_picture_hears_why_behind_it() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::connect_small(hub.address());
+        viewer.greet(views("door"));
+        until("it watches", || hub.counts() == (1, 1));
+        // More than the sockets hold, so that the rest waits in the hub.
+        publisher.publish(1, 7 << 20);
+        viewer.packet(b"no packet at all, and long enough to have a header");
+        until("it watches no more", || hub.counts() == (1, 0));
+        assert_eq!(viewer.number(), 1);
+        assert_eq!(viewer.bye().0, Cause::Protocol);
+        viewer.until_closed();
+    });
+}
+
+#[test]
+fn the_name_of_a_publisher_that_broke_the_protocol_is_free_at_once() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        publisher.packet(b"no packet at all, and long enough to have a header");
+        assert_eq!(publisher.bye().0, Cause::Protocol);
+        // It has not closed yet, and goes on sending.
+        let mut another = Peer::join(hub.address(), publishes("door"));
+        publisher.packet(&control_packet(&Control::List));
+        another.publish(1, 100);
+        publisher.until_closed();
+    });
+}
+
+#[test]
+fn a_viewer_that_sends_a_picture_is_told_that_viewers_do_not() {
+    limited(|| {
+        let hub = hub();
+        let mut viewer = Peer::join(hub.address(), views("door"));
+        let mut picture = control_packet(&Control::List);
+        picture.truncate(HEADER);
+        (picture[3], picture[4]) = (1, 1);
+        viewer.packet(&[&picture[..], b"\xff\xd8\xff\xd9"].concat());
+        let (cause, reason) = viewer.bye();
+        assert_eq!((cause, reason.as_str()), (Cause::Protocol, "a picture from a viewer"));
+    });
+}
+
+#[test]
+fn an_oversized_message_in_pieces_is_answered_though_more_of_it_comes() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_picture = 100_000);
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        publisher.bytes(&prefix(HEADER + 10_000_000));
+        let more = publisher.socket.try_clone().unwrap();
+        let sends = std::thread::spawn(move || {
+            // Until the hub has closed.
+            while std::io::Write::write_all(&mut &more, &[7; 10_000]).is_ok() {}
+        });
+        assert_eq!(publisher.bye().0, Cause::Protocol);
+        sends.join().unwrap();
+    });
+}
+
+/// A WebSocket after its handshake, for bytes of any kind.
+fn upgraded(address: SocketAddr, path: &str) -> TcpStream {
+    let socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(LONG)).unwrap();
+    let url = format!("ws://{address}{path}");
+    let (socket, _) = tungstenite::client(url, socket).unwrap();
+    socket.into_inner()
+}
+
+/// The code and the words of the close frame with which this ends.
+fn close_frame(mut socket: TcpStream) -> (u16, String) {
+    let mut reader = websocket::Reader::new(websocket::End::Client, 1 << 20, 1 << 20);
+    let mut bytes = Vec::new();
+    socket.read_to_end(&mut bytes).unwrap();
+    let mut at = 0;
+    while at < bytes.len() {
+        let (used, message) = reader.decode(&mut bytes[at..]).unwrap();
+        if let Some(websocket::Message::Close(_)) = message {
+            let frame = &bytes[at..at + used];
+            return (u16::from_be_bytes([frame[2], frame[3]]), String::from_utf8_lossy(&frame[4..]).into_owned());
+        }
+        at += used;
+    }
+    panic!("ended without a close frame");
+}
+
+#[test]
+fn a_websocket_of_every_kind_ends_with_a_close_frame_that_says_what_was_wrong() {
+    use std::io::Write;
+    limited(|| {
+        let hub = hub();
+        for path in ["/ws/viewer/detection?camera_id=CAM1", "/ws/hall/ann"] {
+            // A client must mask its frames (RFC 6455, section 5.1).
+            let mut socket = upgraded(hub.address(), path);
+            socket.write_all(b"\x81\x02hi").unwrap();
+            let (code, reason) = close_frame(socket);
+            assert_eq!(code, 1002, "{path}: {reason}");
+            assert!(reason.contains("mask"), "{path}: {reason}");
+            // A text of 100 MB.
+            let mut socket = upgraded(hub.address(), path);
+            let length = (100_u64 << 20).to_be_bytes();
+            socket.write_all(&[&[0x81, 0xff][..], &length, &[0; 4]].concat()).unwrap();
+            let (code, reason) = close_frame(socket);
+            assert_eq!(code, 1009, "{path}: {reason}");
+        }
+        // The native protocol says goodbye in its own words first.
+        let mut socket = upgraded(hub.address(), "/ws");
+        let hello = control_packet(&Control::Hello(views("door")));
+        socket.write_all(&websocket::binary(websocket::End::Client, &[&hello])).unwrap();
+        socket.write_all(b"\x82\x02hi").unwrap();
+        assert_eq!(close_frame(socket).0, 1002);
+    });
+}
+
+#[test]
+fn a_stream_in_a_request_that_breaks_off_is_answered_with_its_status() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_picture = 100_000);
+        let post = |body: &[u8]| {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("POST /api/publish/main/door HTTP/1.1\r\nHost: hub\r\n{MULTIPART}\r\n").as_bytes());
+            http.send(body);
+            let answer = http.answer();
+            assert!(http.is_over());
+            (answer.status, answer.text())
+        };
+        let (status, why) = post(b"5\r\n--b\r\n\r\nnonsense\r\n");
+        assert_eq!((status, why.as_str()), (400, "a malformed chunk\n"));
+        let head = b"--b\r\nContent-Length: 100001\r\n\r\n";
+        let (status, why) = post(&[format!("{:x}\r\n", head.len()).as_bytes(), head, b"\r\n"].concat());
+        assert_eq!(status, 413, "{why}");
+        assert!(why.contains("100000"), "{why}");
+    });
+}
