@@ -402,6 +402,9 @@ impl Loop {
         let role = std::mem::replace(&mut peer.role, Role::None);
         if !lingers {
             self.close(token);
+        } else if !peer.reads_on {
+            // What made it end may have been read with more behind it, of which no event tells.
+            peer.reads_on = self.turns.was_read(token, Some(now()));
         }
         let reason = if published.is_some() { "publisher gone" } else { "" };
         // Leaving cannot be refused.
@@ -420,7 +423,6 @@ impl Loop {
         // Its token goes to the next one who comes.
         self.paced.retain(|t| *t != token);
         self.turns.forget(token);
-        peer.sum_up(&self.shared);
         // The socket closes in any case; a failure to deregister changes nothing.
         let _ = self.poll.registry().deregister(&mut peer.connection.socket);
         self.handle().connections.fetch_sub(1, Ordering::Relaxed);

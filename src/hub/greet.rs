@@ -84,11 +84,13 @@ impl Newcomer<'_> {
         let mut deframer = Deframer::to_hub(self.shared.config.max_picture);
         let heard = first_packet(&mut patient, bytes, |bytes| deframer.decode(bytes).map_err(wrong));
         let say = |cause, error: &io::Error| {
-            if error.kind() == ErrorKind::OutOfMemory {
-                say(self.socket, &Control::Bye { cause: Cause::Refused, reason: error.to_string() });
-            } else if error.kind() == ErrorKind::InvalidData {
-                say(self.socket, &Control::Bye { cause, reason: error.to_string() });
-            }
+            let cause = match error.kind() {
+                ErrorKind::InvalidData => cause,
+                ErrorKind::OutOfMemory => Cause::Refused,
+                _ => return,
+            };
+            let packet = control_packet(&Control::Bye { cause, reason: error.to_string() });
+            say(self.socket, &[&framing::prefix(packet.len())[..], &packet].concat());
         };
         let (packet, began, early) = heard.inspect_err(|e| say(Cause::Protocol, e))?;
         let guest = self.guest(packet, began, Framing::Native(Box::new(deframer)), early);
@@ -98,20 +100,25 @@ impl Newcomer<'_> {
     /// The native protocol over a WebSocket that is open.
     fn hear_websocket(&self, mut patient: Patient<'_>, bytes: Vec<u8>) -> Heard {
         let mut reader = websocket::Reader::new(End::Server, self.shared.config.max_picture, MAX_TEXT);
-        let (packet, began, early) =
-            first_packet(&mut patient, bytes, |bytes| match reader.decode(bytes).map_err(wrong)? {
-                (used, None) => Ok((used, None)),
-                (used, Some(Message::Packet(packet))) => Ok((used, Some(packet))),
-                (_, Some(_)) => Err(wrong("no hello over the WebSocket")),
-            })?;
-        let guest = self.guest(packet, began, Framing::WebSocket(Box::new(reader), End::Server), early);
-        guest.map(Some).inspect_err(|e| {
-            let bye = Control::Bye { cause: Cause::Refused, reason: e.to_string() };
+        let heard = first_packet(&mut patient, bytes, |bytes| match reader.decode(bytes).map_err(wrong)? {
+            (used, None) => Ok((used, None)),
+            (used, Some(Message::Packet(packet))) => Ok((used, Some(packet))),
+            (_, Some(_)) => Err(wrong("no hello over the WebSocket")),
+        });
+        // The codes of RFC 6455, section 7.4.1: a broken rule, one of our own, no resources.
+        let say = |cause, code, error: &io::Error| {
+            let (cause, code) = match error.kind() {
+                ErrorKind::InvalidData => (cause, code),
+                ErrorKind::OutOfMemory => (Cause::Refused, 1013),
+                _ => return,
+            };
+            let bye = Control::Bye { cause, reason: error.to_string() };
             let message = websocket::binary(End::Server, &[&control_packet(&bye)]);
-            let close = websocket::close(End::Server, 1008, &e.to_string());
-            // It may not listen; that is its loss.
-            let _ = patient.write_all(&[message, close].concat());
-        })
+            say(self.socket, &[message, websocket::close(End::Server, code, &error.to_string())].concat());
+        };
+        let (packet, began, early) = heard.inspect_err(|e| say(Cause::Protocol, 1002, e))?;
+        let guest = self.guest(packet, began, Framing::WebSocket(Box::new(reader), End::Server), early);
+        guest.inspect_err(|e| say(Cause::Refused, 1008, e)).map(Some)
     }
 
     fn hear_http(&self, mut patient: Patient<'_>, mut bytes: Vec<u8>) -> Heard {
@@ -205,10 +212,9 @@ fn bare_key(ip: IpAddr, shared: &Shared) -> StreamKey {
         .unwrap_or_else(|| StreamKey::new("main", base))
 }
 
-/// Says one thing to a native peer that goes no further. It may not listen; that is its loss.
-fn say(mut socket: &TcpStream, control: &Control) {
-    let packet = control_packet(control);
-    let _ = socket.write_all(&[&framing::prefix(packet.len())[..], &packet].concat());
+/// Says the last thing to one who goes no further. It may not listen; that is its loss.
+fn say(mut socket: &TcpStream, words: &[u8]) {
+    let _ = socket.write_all(words);
     let _ = socket.shutdown(Shutdown::Write);
     // Read on for a moment: closing over unread bytes would destroy what was just said.
     let _ = socket.set_read_timeout(Some(Duration::from_millis(200)));

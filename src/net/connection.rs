@@ -216,6 +216,8 @@ impl Connection {
             }
             let size = read_size(self.framing.missing(), scratch.len());
             match self.socket.read(&mut scratch[..size]) {
+                // It says nothing more, and may still read.
+                Ok(0) if self.ignores && !self.is_idle() => break Drained::Yes,
                 Ok(0) => return Err(Broken::Closed),
                 Ok(n) => {
                     self.bytes_in += n as u64;

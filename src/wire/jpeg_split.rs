@@ -23,8 +23,10 @@ pub struct Found {
 
 /// Walks bytes that grow at their end, and never looks at a byte twice (but for a few around its position), so that
 /// no input costs more than its length.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Walker {
+    /// The longest picture, in bytes.
+    limit: usize,
     /// The picture under way; `None` while the next is looked for.
     picture: Option<Walk>,
     /// Where it begins, or where the next may.
@@ -32,11 +34,18 @@ pub struct Walker {
     broken: u64,
 }
 
+impl Default for Walker {
+    /// For pictures of [`MAX_PICTURE`] bytes at most.
+    fn default() -> Self {
+        Self { limit: MAX_PICTURE, picture: None, start: 0, broken: 0 }
+    }
+}
+
 impl Walker {
-    /// For a picture that is known to begin at `at`: the two bytes there are its start of image.
+    /// For a picture of `limit` bytes at most that is known to begin at `at`: the two bytes there are its start of image.
     #[must_use]
-    pub fn in_picture_at(at: usize) -> Self {
-        Self { picture: Some(Walk::default()), start: at, broken: 0 }
+    pub fn in_picture_at(at: usize, limit: usize) -> Self {
+        Self { limit, picture: Some(Walk::default()), start: at, broken: 0 }
     }
 
     /// The first byte that is still needed. What lies before it may be thrown away: see [`Self::forget`].
@@ -82,12 +91,12 @@ impl Walker {
         let mut walk = self.picture.take()?;
         loop {
             match walk.resume(bytes.get(self.start..).unwrap_or_default()) {
-                Ok(Some(layout)) if layout.end <= MAX_PICTURE => {
+                Ok(Some(layout)) if layout.end <= self.limit => {
                     let range = self.start..self.start + layout.end;
                     self.start = range.end;
                     return Some(Found { range, size: layout.header.size });
                 }
-                Ok(None) if walk.passed() <= MAX_PICTURE => {
+                Ok(None) if walk.passed() <= self.limit => {
                     self.picture = Some(walk);
                     return None;
                 }

@@ -193,7 +193,7 @@ impl Multipart {
                         }
                         None if here >= 2 => {
                             let jpeg = self.bytes.get(self.from..).is_some_and(|b| b.starts_with(&[0xff, 0xd8]));
-                            let walker = Walker::in_picture_at(self.from);
+                            let walker = Walker::in_picture_at(self.from, self.limit);
                             self.state = if jpeg { State::Jpeg(walker) } else { State::Open };
                             continue;
                         }

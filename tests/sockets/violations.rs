@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 
-use streamflow::wire::control::{Cause, Control};
+use streamflow::wire::control::{Cause, Control, Want};
 use streamflow::wire::framing::prefix;
 use streamflow::wire::packet::{HEADER, control_packet};
 use streamflow::wire::websocket;
@@ -127,6 +127,33 @@ fn a_websocket_of_every_kind_ends_with_a_close_frame_that_says_what_was_wrong() 
         socket.write_all(&websocket::binary(websocket::End::Client, &[&hello])).unwrap();
         socket.write_all(b"\x82\x02hi").unwrap();
         assert_eq!(close_frame(socket).0, 1002);
+        // Before its hello, too.
+        let mut socket = upgraded(hub.address(), "/ws");
+        socket.write_all(b"\x82\x02hi").unwrap();
+        assert_eq!(close_frame(socket).0, 1002);
+        let mut socket = upgraded(hub.address(), "/ws");
+        socket.write_all(&websocket::binary(websocket::End::Client, &[&control_packet(&Control::List)])).unwrap();
+        assert_eq!(close_frame(socket).0, 1008);
+    });
+}
+
+#[test]
+fn a_goodbye_is_read_behind_a_picture_though_more_was_wrong_and_its_reader_says_no_more() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), publishes("door"));
+        let mut viewer = Peer::connect_small(hub.address());
+        viewer.greet(views("door"));
+        until("it watches", || hub.counts() == (1, 1));
+        publisher.publish(1, 7 << 20);
+        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), want: Want::default() };
+        let elsewhere = control_packet(&elsewhere);
+        viewer.bytes(&[&prefix(elsewhere.len())[..], &elsewhere, &prefix(9), b"nonsense!"].concat());
+        viewer.socket.shutdown(std::net::Shutdown::Write).unwrap();
+        until("it watches no more", || hub.counts() == (1, 0));
+        assert_eq!(viewer.number(), 1);
+        assert_eq!(viewer.bye().0, Cause::Refused);
+        viewer.until_closed();
     });
 }
 
@@ -144,6 +171,7 @@ fn a_stream_in_a_request_that_breaks_off_is_answered_with_its_status() {
         };
         let (status, why) = post(b"5\r\n--b\r\n\r\nnonsense\r\n");
         assert_eq!((status, why.as_str()), (400, "a malformed chunk\n"));
+        // ffmpeg says how long a part is; a camera may not, and then what is too long is left out.
         let head = b"--b\r\nContent-Length: 100001\r\n\r\n";
         let (status, why) = post(&[format!("{:x}\r\n", head.len()).as_bytes(), head, b"\r\n"].concat());
         assert_eq!(status, 413, "{why}");

@@ -27,7 +27,7 @@ use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
 use crate::hub::silence::Gives;
 use crate::hub::stream::Stream;
-use crate::hub::{HubConfig, PROGRAM, Shared};
+use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::pacing::Pacer;
 use crate::room::{ConnectionId, StreamKey};
@@ -84,6 +84,8 @@ pub(super) struct Peer {
     pub(super) bare: bool,
     /// It encodes what is demanded.
     rungs: bool,
+    /// Its pictures are those that it gave.
+    gives: bool,
     room: String,
     since: Micros,
     reported: (Micros, u64),
@@ -137,6 +139,7 @@ impl Peer {
             what,
             bare,
             rungs,
+            gives: false,
             room,
             closing: None,
             progress: now,
@@ -182,6 +185,7 @@ impl Peer {
     pub(super) fn publish(&mut self, stream: Arc<Stream>) {
         stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.rungs } }, now());
         self.role = Role::Publisher(stream);
+        self.gives = true;
     }
 
     /// Is in a room from now on.
@@ -283,9 +287,8 @@ impl Peer {
     }
 
     /// Adds what came since the last time to the hub's sums.
-    pub(super) fn sum_up(&mut self, shared: &Shared) {
-        let totals = &shared.totals;
-        let given = if matches!(self.role, Role::Publisher(_)) { 0 } else { self.metrics.pictures };
+    pub(super) fn sum_up(&mut self, totals: &Totals) {
+        let given = if self.gives { 0 } else { self.metrics.pictures };
         let sums = [given, self.connection.bytes_out, self.metrics.skipped, self.metrics.errors];
         let all = [&totals.pictures, &totals.bytes, &totals.skipped, &totals.errors];
         for ((sum, before), total) in sums.iter().zip(&mut self.summed).zip(all) {
@@ -299,7 +302,7 @@ impl Peer {
     pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) -> bool {
         let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Slow(_) | Broken::Full(_));
         self.metrics.errors += u64::from(broken);
-        self.sum_up(shared);
+        self.sum_up(&shared.totals);
         log::debug!("{}; ended: {why}", self.line(now));
         self.say_why(why)
     }

@@ -53,7 +53,7 @@ impl Loop {
         let busy = self.busy;
         let mut over = Vec::new();
         for (token, peer) in &mut self.peers {
-            peer.sum_up(&self.shared);
+            peer.sum_up(&self.shared.totals);
             let ticked = peer.tick(at, self.shared.config.stuck_after);
             let told = ticked.and_then(|()| peer.loop_is_busy(busy)).and_then(|()| peer.tell_owed(&self.shared, at));
             if let Err(why) = told {

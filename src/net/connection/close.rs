@@ -39,6 +39,7 @@ impl Connection {
     pub fn ignore_input(&mut self) {
         self.ignores = true;
         self.unread = Vec::new();
+        self.pinged = None;
         self.framing.forget();
     }
 }

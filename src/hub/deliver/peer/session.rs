@@ -243,12 +243,14 @@ impl Peer {
     /// closes when it is read, or a second later.
     pub(super) fn say_why(&mut self, why: &Broken) -> bool {
         let said = match why {
-            _ if self.closing.is_some() => return false,
+            // It was said goodbye to a moment ago.
+            _ if self.closing.is_some() => return matches!(why, Broken::Wire(_)),
             Broken::Wire(error) => self.say_violation(error),
             Broken::Full(reason) => {
                 let bye = Control::Bye { cause: Cause::Refused, reason: reason.clone() };
+                let said = self.tell(&bye).and_then(|()| self.connection.send_close());
                 // Memory that is needed now is not waited for.
-                self.tell(&bye).and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
+                said.and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
             }
             // A goodbye of the session may be left. Whoever reads nothing will not read that either.
             _ => self.transmit().and(Err(Broken::Closed)),

@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, TcpListener};
 use super::*;
 use crate::hub::memory::Memory;
 
-#[test]
-fn a_viewer_that_was_idle_has_the_whole_time_to_take_a_message() {
+/// A client of `/stream`, and the hub's end of it.
+fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let mut viewer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, address) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
     let newcomer = Newcomer {
@@ -23,8 +23,26 @@ fn a_viewer_that_was_idle_has_the_whole_time_to_take_a_message() {
         place: Box::new(()),
         account: Arc::new(Memory::new(1 << 30)).open(address.ip(), || {}),
     };
+    (Peer::new(newcomer, EdgeTimes::default(), at).0, client)
+}
+
+#[test]
+fn pictures_that_a_publisher_gave_are_not_counted_as_given_to_viewers() {
+    let (mut peer, _client) = peer(Micros(0));
+    let totals = Totals::default();
+    peer.publish(Arc::new(Stream::new(StreamKey::new("main", "door"), 1, 1)));
+    peer.metrics.pictures = 5;
+    peer.sum_up(&totals);
+    // It has broken the rules, and is reading why.
+    peer.role = Role::None;
+    peer.sum_up(&totals);
+    assert_eq!(totals.pictures.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_viewer_that_was_idle_has_the_whole_time_to_take_a_message() {
     let (stuck_after, mut at) = (Duration::from_secs(10), Micros(1_000_000_000));
-    let (mut peer, ..) = Peer::new(newcomer, EdgeTimes::default(), at);
+    let (mut peer, mut viewer) = peer(at);
     let mut wait = |peer: &mut Peer, seconds: u64| {
         let end = at + Duration::from_secs(seconds);
         while at < end {

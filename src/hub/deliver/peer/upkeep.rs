@@ -36,11 +36,13 @@ impl Peer {
         self.rest(now);
         self.account_for()?;
         if let Some(until) = self.closing {
-            let all_said = self.connection.is_idle();
-            if all_said {
+            if self.connection.is_idle() {
                 // The other side sees the end after the goodbye, and closes; what it still sends is read and ignored,
                 // since closing over unread bytes would destroy the goodbye on its way.
                 let _ = self.connection.socket.shutdown(std::net::Shutdown::Write);
+            } else {
+                // No command reaches it any more, and it may keep a picture.
+                self.account.may_stay().map_err(|full| Broken::Full(full.to_string()))?;
             }
             return if now >= until { Err(Broken::Closed) } else { Ok(()) };
         }
