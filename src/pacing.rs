@@ -29,16 +29,19 @@ pub trait Feedback {
 /// For each picture that is new to the other side, and again when an acknowledgement comes or the time has come that
 /// [`ask`](Self::ask) named: ask, and where it says now, give the picture and call [`given`](Self::given). Tell it of
 /// every acknowledgement, and of pings and their answers.
+///
+/// Laid out as written: what is looked at for every picture of the stream, whether or not it is given, comes first.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Pacer {
-    credit: Credit,
-    ladder: Ladder,
-    asked: Asked,
-    budget: Budget,
     /// The number of the last frame given, and the bytes of its pictures: a frame may have several, one for each rung.
     last: Option<(u32, usize)>,
     /// The stream's, as told to `ask` last.
     interval: Duration,
+    asked: Asked,
+    budget: Budget,
+    ladder: Ladder,
+    credit: Credit,
 }
 
 impl Pacer {

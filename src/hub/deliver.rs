@@ -6,10 +6,12 @@
 
 mod audience;
 mod claims;
+
 mod inbox;
 mod member;
 mod newcomer;
 mod peer;
+mod reading;
 mod restart;
 mod tick;
 mod turns;
@@ -29,6 +31,7 @@ use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::newcomer::{Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
+use self::reading::ReadBuffers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
@@ -65,6 +68,7 @@ struct Loop {
     /// Viewers that wait until a point in time.
     paced: Vec<usize>,
     scratch: Vec<u8>,
+    buffers: ReadBuffers,
     /// What the sockets have to say now came after this time.
     came_since: Micros,
     /// Time not spent waiting since `judged`, and what came of the last look at it.
@@ -92,6 +96,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         gave: start,
         paced: Vec::new(),
         scratch: vec![0; SCRATCH],
+        buffers: ReadBuffers::default(),
         came_since: start,
         worked: Duration::ZERO,
         judged: start,
@@ -124,10 +129,11 @@ impl Loop {
             let before = std::mem::replace(&mut returned, worked);
             self.came_since = if worked.since(entered) > SLEPT { worked } else { before };
             self.pictures_first(worked);
+            let mut at = worked;
             for event in &events {
                 if event.token() != WAKER {
-                    self.ready(event);
-                    self.look_for_pictures();
+                    self.ready(event, at);
+                    at = self.look_for_pictures();
                 }
             }
             self.read_on();
@@ -164,24 +170,29 @@ impl Loop {
         self.give_out();
     }
 
-    /// Between two connections that are served: pictures do not wait for all that the others say.
-    fn look_for_pictures(&mut self) {
+    /// Between two connections that are served: pictures do not wait for all that the others say. Says what time it is.
+    fn look_for_pictures(&mut self) -> Micros {
         let at = now();
         if at.since(self.gave) >= PICTURES_WAIT {
             self.pictures_first(at);
         }
+        at
     }
 
     /// Goes on with those that said more than one turn took, for a while: whoever says little has its turn before them.
     fn read_on(&mut self) {
+        if self.turns.len() == 0 {
+            return;
+        }
         let began = now();
+        let mut at = began;
         for _ in 0..self.turns.len() {
             let Some(token) = self.turns.next(began) else { return };
             let Some(peer) = self.peers.get_mut(token) else { continue };
             peer.reads_on = false;
-            self.read(token);
-            self.look_for_pictures();
-            if now().since(began) >= READ_ON {
+            self.read(token, at);
+            at = self.look_for_pictures();
+            if at.since(began) >= READ_ON {
                 return;
             }
         }
@@ -237,11 +248,12 @@ impl Loop {
             return;
         }
         let Some(peer) = self.peers.get_mut(token) else { return };
-        let mut fresh = Vec::new();
-        let fed = peer.feed(&self.shared, &mut early, &mut fresh);
-        note(&self.shared, self.index, &mut self.fresh, fresh);
+        let mut reading = self.buffers.begin(&self.shared, now());
+        let fed = peer.feed(&mut reading, &mut early);
+        let at = reading.at;
+        self.buffers.note(&self.shared, self.index, &mut self.fresh);
         match fed {
-            Ok(()) => self.read(token),
+            Ok(()) => self.read(token, at),
             Err(why) => self.remove(token, &why),
         }
     }
@@ -313,12 +325,12 @@ impl Loop {
         }
     }
 
-    fn ready(&mut self, event: &Event) {
+    fn ready(&mut self, event: &Event, at: Micros) {
         let token = event.token().0;
         if event.is_writable() {
             let Some(peer) = self.peers.get_mut(token) else { return };
-            match peer.flush(now()) {
-                Ok(()) => self.offer_newest(token),
+            match peer.flush(at) {
+                Ok(()) => self.offer_newest(token, at),
                 Err(why) => return self.remove(token, &why),
             }
         }
@@ -327,16 +339,16 @@ impl Loop {
         peer.unread_since.get_or_insert(self.came_since);
         // Who is to be read on in any case has no turn before its turn.
         if !peer.reads_on {
-            self.read(token);
+            self.read(token, at);
         }
     }
 
     /// A viewer that could not take a picture before may be able to now.
-    fn offer_newest(&mut self, token: usize) {
+    fn offer_newest(&mut self, token: usize, at: Micros) {
         let Some(peer) = self.peers.get_mut(token) else { return };
         for stream in peer.watched() {
             let mut turn = Turn::default();
-            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut turn, now());
+            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut turn, at);
             stream.numbers.add(&turn.tally);
             match offered {
                 Ok(false) => {}
@@ -351,19 +363,20 @@ impl Loop {
         list_paced(&mut self.paced, peer, token);
     }
 
-    fn read(&mut self, token: usize) {
+    fn read(&mut self, token: usize, at: Micros) {
         let Some(peer) = self.peers.get_mut(token) else { return };
-        let mut fresh = Vec::new();
-        let read = peer.read(&self.shared, &mut self.scratch, &mut fresh);
-        note(&self.shared, self.index, &mut self.fresh, fresh);
+        let mut reading = self.buffers.begin(&self.shared, at);
+        let read = peer.read(&mut reading, &mut self.scratch);
+        let at = reading.at;
+        self.buffers.note(&self.shared, self.index, &mut self.fresh);
         let read = read.and_then(|drained| peer.account_for().map(|()| drained));
         match read {
             Ok(Drained::Yes) => {}
-            Ok(drained) => peer.reads_on = self.turns.was_read(token, drained.reads_at(now())),
+            Ok(drained) => peer.reads_on = self.turns.was_read(token, drained.reads_at(at)),
             Err(why) => return self.remove(token, &why),
         }
         // An acknowledgement may have opened the way for the next picture.
-        self.offer_newest(token);
+        self.offer_newest(token, at);
     }
 
     fn go_on_pacing(&mut self) {
@@ -378,7 +391,7 @@ impl Loop {
                 Some(_) => {
                     // It must not be found due again if there is nothing to offer.
                     peer.wait_no_more();
-                    self.offer_newest(token);
+                    self.offer_newest(token, at);
                 }
                 None => peer.listed = false,
             }
@@ -447,17 +460,6 @@ impl Loop {
 
 fn full() -> Broken {
     Broken::Full(Full.to_string())
-}
-
-/// Streams with a new picture are for this loop to give out, or for others.
-fn note(shared: &Shared, index: usize, ours: &mut Vec<Arc<Stream>>, fresh: Vec<(Arc<Stream>, usize)>) {
-    for (stream, of) in fresh {
-        if of == index {
-            ours.push(stream);
-        } else {
-            shared.loops[of].fresh(stream);
-        }
-    }
 }
 
 /// Notes a viewer that waits until a point in time.

@@ -56,6 +56,11 @@ impl Held {
         Self { bytes, picture: 0, progress: now() }
     }
 
+    /// Whether it counts as nothing.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.bytes < GRAIN
+    }
+
     /// Who gives first among the connections of one address: whoever has stood still for longest, in seconds, and of these who
     /// holds most. So whoever sends or reads does not give for those behind its router that do not. A picture that is being
     /// sent counts twice, for the same reason.

@@ -214,13 +214,12 @@ impl Assembler {
     /// What came is no packet.
     pub fn finish(&mut self) -> Result<Packet, WireError> {
         let packet = self.read();
-        let fresh = self.pool.take();
         (self.have, self.bare, self.metadata_len, self.skipped) = (0, false, 0, None);
         self.metadata.clear();
         match packet? {
-            Read::Bare => Ok(Packet::Bare(std::mem::replace(&mut self.data, fresh))),
+            Read::Bare => Ok(Packet::Bare(std::mem::replace(&mut self.data, self.pool.take()))),
             Read::Picture(mut picture) => {
-                picture.data = std::mem::replace(&mut self.data, fresh);
+                picture.data = std::mem::replace(&mut self.data, self.pool.take());
                 Ok(Packet::Picture(picture))
             }
             Read::Other(packet) => {

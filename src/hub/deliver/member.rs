@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::peer::{Peer, Role, Turn, in_hub, is_news, skipped};
+use super::reading::Reading;
 use crate::frame::Picture;
-use crate::hub::Shared;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::silence::Gives;
 use crate::hub::stream::{Newest, Stream};
@@ -175,11 +175,10 @@ impl Peer {
         &mut self,
         packet: Packet,
         began: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        reading: &mut Reading<'_>,
         pinged: &mut bool,
     ) -> Result<(), Broken> {
-        let at = now();
+        let (shared, at) = (reading.shared, reading.at);
         let id = self.id;
         let Role::Member(member) = &mut self.role else { return Ok(()) };
         let mut data = match packet {
@@ -243,7 +242,7 @@ impl Peer {
         member.sequence = member.sequence.wrapping_add(1);
         let picture = Picture { sequence: member.sequence, ..Picture::arrived(began, at, data) };
         let (loops, wakes) = stream.put(picture, at);
-        fresh.extend(loops.map(|index| (stream.clone(), index)));
+        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
         if wakes {
             shared.tell_silence(id, stream, at);
         }

@@ -18,6 +18,7 @@ pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::claims::{Challenge, Claim};
 use super::member::Member;
 use super::newcomer::{Newcomer, Wish};
+use super::reading::Reading;
 use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
@@ -66,6 +67,8 @@ pub(super) struct Peer {
     pub(super) listed: bool,
     /// It is on the loop's list of those with more to read than one turn took.
     pub(super) reads_on: bool,
+    /// Its account holds something.
+    holds: bool,
     /// What is to be read of it came after this time; `None`: nothing is.
     pub(super) unread_since: Option<Micros>,
     pub(super) pacer: Pacer,
@@ -156,6 +159,7 @@ impl Peer {
             busy: None,
             listed: false,
             reads_on: false,
+            holds: false,
             unread_since: None,
             first: newcomer.first,
             stand_in: newcomer.stand_in,
@@ -178,7 +182,7 @@ impl Peer {
             let program = PROGRAM.into();
             session.accept(Control::Welcome { room, name, program, max_picture, max_pixels }, now());
         }
-        self.transmit()
+        self.transmit(now())
     }
 
     /// Begins to publish what the rules have given it.
@@ -251,27 +255,17 @@ impl Peer {
     }
 
     /// Takes what was read before the connection came to this loop.
-    pub(super) fn feed(
-        &mut self,
-        shared: &Arc<Shared>,
-        early: &mut [u8],
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
+    pub(super) fn feed(&mut self, reading: &mut Reading<'_>, early: &mut [u8]) -> Result<(), Broken> {
         let first = self.first.take();
-        self.hear(shared, fresh, |connection, take| {
+        self.hear(reading, |connection, take| {
             first.map_or(Ok(()), |(packet, began)| take(packet, began))?;
             connection.feed(early, take)
         })
     }
 
     /// Reads what there is, as much as one turn allows.
-    pub(super) fn read(
-        &mut self,
-        shared: &Arc<Shared>,
-        scratch: &mut [u8],
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<Drained, Broken> {
-        let drained = self.hear(shared, fresh, |connection, take| connection.read(scratch, take))?;
+    pub(super) fn read(&mut self, reading: &mut Reading<'_>, scratch: &mut [u8]) -> Result<Drained, Broken> {
+        let drained = self.hear(reading, |connection, take| connection.read(scratch, take))?;
         if drained == Drained::Yes {
             self.unread_since = None;
         }
@@ -283,6 +277,10 @@ impl Peer {
         let picture = self.connection.picture_held();
         let progress = if picture > 0 { self.progress } else { self.connection.last_read() };
         let held = Held { bytes: self.connection.held() + picture, picture, progress };
+        // Most hold nothing, ever, and are asked at every turn.
+        if !std::mem::replace(&mut self.holds, !held.is_nothing()) && held.is_nothing() {
+            return Ok(());
+        }
         self.account.hold(held).map_err(|full| Broken::Full(full.to_string()))
     }
 

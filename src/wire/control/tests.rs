@@ -14,6 +14,32 @@ fn a_message_of_a_later_version_is_ignored_and_nonsense_is_not() {
 }
 
 #[test]
+fn an_acknowledgement_is_read_the_same_by_its_short_way_as_by_the_usual_one() {
+    for members in [
+        r#""sequence":7"#,
+        r#""sequence":7,"backlog":2,"waited":20000"#,
+        r#""waited":1,"new":{"a":[1]},"sequence":4294967295"#,
+        r#" "sequence" : 7 "#,
+        r#""sequence":7,"sequence":8"#,
+        r#""sequence":7,"type":"ping","time":1"#,
+        r#""sequence":-1"#,
+        r#""sequence":7.0"#,
+        r#""sequence":4294967296"#,
+        r#""sequence":7,"backlog":null"#,
+        r#""backlog":1"#,
+        r#""sequence":7}{"#,
+        "",
+    ] {
+        let short = Control::from_json(format!(r#"{{"type":"ack",{members}}}"#).as_bytes());
+        let usual = Control::from_json(format!(r#"{{ "type":"ack",{members}}}"#).as_bytes());
+        assert_eq!(short.is_ok(), usual.is_ok(), "{members}: {short:?}, {usual:?}");
+        if usual.is_ok() {
+            assert_eq!(short, usual, "{members}");
+        }
+    }
+}
+
+#[test]
 fn a_hello_needs_only_its_role() {
     let Ok(Control::Hello(hello)) = Control::from_json(br#"{"type":"hello","role":"view","can":["ack","fly"]}"#) else {
         panic!("not read")

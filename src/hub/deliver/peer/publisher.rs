@@ -6,9 +6,9 @@ use super::{Peer, Role};
 use crate::buffer::Buffer;
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::stream::Stream;
+use crate::hub::deliver::reading::Reading;
 use crate::net::connection::Broken;
-use crate::time::{Micros, now};
+use crate::time::Micros;
 use crate::wire::control::Control;
 use crate::wire::json;
 
@@ -18,22 +18,15 @@ impl Peer {
         &mut self,
         data: Buffer,
         began: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        reading: &mut Reading<'_>,
     ) -> Result<(), Broken> {
-        let at = now();
         let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
-        self.picture(Picture { sequence, ..Picture::arrived(began, at, data) }, at, shared, fresh)
+        self.picture(Picture { sequence, ..Picture::arrived(began, reading.at, data) }, reading)
     }
 
     /// A picture of the stream that it publishes.
-    pub(super) fn picture(
-        &mut self,
-        mut picture: Picture,
-        at: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
+    pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut Reading<'_>) -> Result<(), Broken> {
+        let (shared, at) = (reading.shared, reading.at);
         if let Err(reason) = shared.check_picture(&picture.data) {
             return self.leave_out(reason, at, shared);
         }
@@ -46,7 +39,7 @@ impl Peer {
         self.metrics.pictures += 1;
         self.metrics.age_sum += at.since(picture.captured);
         let (loops, wakes) = stream.put(picture, at);
-        fresh.extend(loops.map(|index| (stream.clone(), index)));
+        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
         if wakes {
             shared.tell_silence(self.id, stream, at);
         }

@@ -1,12 +1,11 @@
 //! What a peer says and is told: its session where it speaks the native protocol, and what is left of one where it does not.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use super::{LINGER, Peer, Role};
 use crate::adapt::Asked;
 use crate::hub::Shared;
-use crate::hub::stream::Stream;
+use crate::hub::deliver::reading::Reading;
 use crate::net::connection::{Broken, Connection};
 use crate::pacing::Pacer;
 use crate::room::{Rooms, StreamKey};
@@ -29,58 +28,56 @@ impl Peer {
     /// Hears what `act` gets out of the connection, and answers in one write.
     pub(super) fn hear<T>(
         &mut self,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        reading: &mut Reading<'_>,
         act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>) -> Result<T, Broken>,
     ) -> Result<T, Broken> {
         let before = self.connection.bytes_in;
-        let mut packets = Vec::new();
         self.connection.cork();
         let read = act(&mut self.connection, &mut |packet, began| {
-            packets.push((packet, began));
+            reading.packets.push((packet, began));
             Ok(())
         });
+        reading.at = reading.at.max(self.connection.last_read());
         if self.connection.bytes_in > before
             && let Some(session) = &mut self.session
         {
-            session.handle_bytes(now());
+            session.handle_bytes(reading.at);
         }
-        let says = !packets.is_empty();
-        let heard = self.packets(packets, shared, fresh);
+        let says = !reading.packets.is_empty();
+        let heard = self.packets(reading);
         let answered = self.connection.uncork();
         heard?;
         let read = read?;
         answered?;
         if says {
-            self.tell_owed(shared, now())?;
+            self.tell_owed(reading.shared, reading.at)?;
         }
         Ok(read)
     }
 
-    fn packets(
-        &mut self,
-        packets: Vec<(Packet, Micros)>,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
+    fn packets(&mut self, reading: &mut Reading<'_>) -> Result<(), Broken> {
         let mut answers = Answers::default();
-        for (packet, began) in packets {
-            let at = now();
+        let mut packets = std::mem::take(reading.packets);
+        let heard = packets.drain(..).try_for_each(|(packet, began)| {
             if let Some(session) = &mut self.session {
-                let since = self.unread_since.unwrap_or(at);
-                session.handle_packet(packet, Arrival { began, since }, at);
-                self.events(at, shared, fresh)?;
+                let since = self.unread_since.unwrap_or(reading.at);
+                session.handle_packet(packet, Arrival { began, since }, reading.at);
+                self.events(reading)
             } else if self.closing.is_none() {
-                self.without_session(packet, began, shared, fresh, &mut answers)?;
+                self.without_session(packet, began, reading, &mut answers)
+            } else {
+                Ok(())
             }
-        }
+        });
+        *reading.packets = packets;
+        heard?;
         if answers.pong {
             self.connection.send_text(r#"{"type":"pong"}"#)?;
         }
         if let Some(text) = answers.detection {
             self.connection.send_text(text)?;
         }
-        self.transmit()
+        self.transmit(reading.at)
     }
 
     /// What somebody says who did not say hello.
@@ -88,19 +85,18 @@ impl Peer {
         &mut self,
         packet: Packet,
         began: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
+        reading: &mut Reading<'_>,
         answers: &mut Answers,
     ) -> Result<(), Broken> {
         if let (Packet::Text(_), Some(beat)) = (&packet, &mut self.beat) {
-            beat.spoke(now());
+            beat.spoke(reading.at);
         }
         if self.bare {
-            self.progress = now();
+            self.progress = reading.at;
         }
         match packet {
-            packet if self.is_member() => self.member_said(packet, began, shared, fresh, &mut answers.pong),
-            Packet::Bare(data) if self.bare => self.bare_picture(data, began, shared, fresh),
+            packet if self.is_member() => self.member_said(packet, began, reading, &mut answers.pong),
+            Packet::Bare(data) if self.bare => self.bare_picture(data, began, reading),
             Packet::Text(text) => {
                 answers.detection = detection::answer(&text).or(answers.detection);
                 Ok(())
@@ -118,27 +114,17 @@ impl Peer {
         }
     }
 
-    fn events(
-        &mut self,
-        at: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
+    fn events(&mut self, reading: &mut Reading<'_>) -> Result<(), Broken> {
         while let Some(event) = self.session.as_mut().and_then(Server::poll_event) {
-            self.event(event, at, shared, fresh)?;
+            self.event(event, reading)?;
         }
         Ok(())
     }
 
-    fn event(
-        &mut self,
-        event: Event,
-        at: Micros,
-        shared: &Arc<Shared>,
-        fresh: &mut Vec<(Arc<Stream>, usize)>,
-    ) -> Result<(), Broken> {
+    fn event(&mut self, event: Event, reading: &mut Reading<'_>) -> Result<(), Broken> {
+        let (shared, at) = (reading.shared, reading.at);
         match event {
-            Event::Picture(picture) => self.picture(picture, at, shared, fresh)?,
+            Event::Picture(picture) => self.picture(picture, reading)?,
             Event::UnknownCodec { codec } => {
                 self.leave_out(format!("codec {codec} is unknown to this hub"), at, shared)?;
             }
@@ -188,7 +174,7 @@ impl Peer {
             End::Silent => Err(Broken::Stuck),
             End::Violation(error) => Err(error.into()),
             End::Refused(_) => {
-                self.transmit()?;
+                self.transmit(now())?;
                 self.linger();
                 self.connection.send_close()
             }
@@ -196,8 +182,8 @@ impl Peer {
     }
 
     /// Sends what the session has to say.
-    pub(super) fn transmit(&mut self) -> Result<(), Broken> {
-        transmit(&mut self.session, &mut self.connection, &mut self.pacer, now())
+    pub(super) fn transmit(&mut self, now: Micros) -> Result<(), Broken> {
+        transmit(&mut self.session, &mut self.connection, &mut self.pacer, now)
     }
 
     /// Tells what had to wait.
@@ -208,7 +194,7 @@ impl Peer {
         {
             session.tell(Control::Streams { streams: shared.list(&self.room) }, clear, now);
         }
-        self.transmit()
+        self.transmit(now)
     }
 
     /// Sends a control message; to who does not speak the native protocol nothing can be said but why it ends. What a newer one
@@ -217,7 +203,7 @@ impl Peer {
         let at = now();
         if let Some(session) = &mut self.session {
             session.tell(control.clone(), self.connection.nothing_waits(), at);
-            return self.transmit();
+            return self.transmit(at);
         }
         if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
             stand_in.told(state, at);
@@ -253,7 +239,7 @@ impl Peer {
                 said.and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
             }
             // A goodbye of the session may be left. Whoever reads nothing will not read that either.
-            _ => self.transmit().and(Err(Broken::Closed)),
+            _ => self.transmit(now()).and(Err(Broken::Closed)),
         };
         let lingers = said.is_ok();
         if lingers {
@@ -266,7 +252,7 @@ impl Peer {
         match &mut self.session {
             Some(session) => {
                 session.handle_violation(error.clone());
-                self.transmit()?;
+                self.transmit(now())?;
             }
             None if self.bare && self.connection.speaks() => {
                 let bye = Control::Bye { cause: Cause::Protocol, reason: error.to_string() };

@@ -65,7 +65,7 @@ impl Peer {
             if let Some(Event::Ended(end)) = session.poll_event() {
                 return self.ended(end);
             }
-            self.transmit()?;
+            self.transmit(now)?;
         }
         self.tell_clock()?;
         self.keep_company(now)?;
