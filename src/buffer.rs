@@ -13,14 +13,42 @@ const LEAST: usize = 4096;
 /// A source of [`Buffer`]s. Cloning gives another handle on the same pool.
 #[derive(Clone, Default)]
 pub struct Pool {
-    idle: Arc<Mutex<Vec<Vec<u8>>>>,
+    idle: Arc<Mutex<Idle>>,
+}
+
+/// Buffers that wait for their next use.
+struct Idle {
+    buffers: Vec<Vec<u8>>,
+    /// Bytes of all of them together.
+    held: usize,
+    most: usize,
+}
+
+impl Default for Idle {
+    fn default() -> Self {
+        Self { buffers: Vec::new(), held: 0, most: usize::MAX }
+    }
 }
 
 impl Pool {
+    /// A pool that keeps so many bytes at most in buffers that nobody uses.
+    #[must_use]
+    pub fn of(most: usize) -> Self {
+        Self { idle: Arc::new(Mutex::new(Idle { most, ..Idle::default() })) }
+    }
+
+    /// Bytes in buffers that nobody uses.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        lock(&self.idle).held
+    }
+
     /// An empty buffer, with the capacity it had in its last use.
     #[must_use]
     pub fn take(&self) -> Buffer {
-        let mut bytes = lock(&self.idle).pop().unwrap_or_default();
+        let mut idle = lock(&self.idle);
+        let mut bytes = idle.buffers.pop().unwrap_or_default();
+        idle.held -= bytes.capacity();
         bytes.clear();
         Buffer { bytes, home: Arc::downgrade(&self.idle) }
     }
@@ -30,7 +58,7 @@ impl Pool {
 #[derive(Default)]
 pub struct Buffer {
     bytes: Vec<u8>,
-    home: Weak<Mutex<Vec<Vec<u8>>>>,
+    home: Weak<Mutex<Idle>>,
 }
 
 impl Drop for Buffer {
@@ -39,8 +67,11 @@ impl Drop for Buffer {
             let mut idle = lock(&home);
             // What was large once is not kept for what is small.
             let fits = self.bytes.capacity() <= (4 * self.bytes.len()).max(64 * 1024);
-            if fits && idle.len() < KEPT {
-                idle.push(std::mem::take(&mut self.bytes));
+            let room = self.bytes.capacity() <= idle.most.saturating_sub(idle.held);
+            if fits && room && idle.buffers.len() < KEPT {
+                let bytes = std::mem::take(&mut self.bytes);
+                idle.held += bytes.capacity();
+                idle.buffers.push(bytes);
             }
         }
     }
@@ -83,6 +114,6 @@ pub fn append(bytes: &mut Vec<u8>, piece: &[u8], lacks: usize) {
     bytes.extend_from_slice(piece);
 }
 
-fn lock(idle: &Mutex<Vec<Vec<u8>>>) -> std::sync::MutexGuard<'_, Vec<Vec<u8>>> {
+fn lock(idle: &Mutex<Idle>) -> std::sync::MutexGuard<'_, Idle> {
     idle.lock().unwrap_or_else(PoisonError::into_inner)
 }

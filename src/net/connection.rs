@@ -92,6 +92,9 @@ pub struct Connection {
     unread: Vec<u8>,
     /// What comes is of no interest any more.
     ignores: bool,
+    /// A close frame came; one was sent.
+    hangs_up: bool,
+    said_close: bool,
     /// The newest WebSocket ping without an answer. It answers those before it as well (RFC 6455, section 5.5.3).
     pinged: Option<Vec<u8>>,
     /// When bytes were read last, and when the first of the message under way were.
@@ -119,6 +122,8 @@ impl Connection {
             outgoing: None,
             unread: Vec::new(),
             ignores: false,
+            hangs_up: false,
+            said_close: false,
             pinged: None,
             fed: Micros(0),
             began: Micros(0),
@@ -296,7 +301,6 @@ impl Connection {
                 }
                 Framing::WebSocket(reader, _) | Framing::Edge(reader, _) => {
                     let (used, message) = reader.decode(rest)?;
-                    let end = reader.end();
                     budget.message();
                     self.between = reader.is_between();
                     self.length += used;
@@ -310,7 +314,7 @@ impl Connection {
                         Some(Message::Packet(packet)) => take(packet, began)?,
                         Some(Message::Ping(content)) => self.pinged = Some(content),
                         Some(Message::Close(_)) => {
-                            let _ = self.enqueue(&websocket::close(end, 1000, ""));
+                            self.hangs_up = true;
                             return Err(Broken::Closed);
                         }
                         Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text), began)?,

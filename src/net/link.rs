@@ -469,7 +469,8 @@ impl<U: LinkUser> Runner<U> {
         let told = if done.is_ok() { open.tell(user, &mut answers, at) } else { Ok(()) };
         let sent = open.transmit(connection, at);
         let answered = answers.iter().try_for_each(|answer| connection.send_control(answer));
-        connection.uncork().and(sent).and(answered).and(told)?;
+        let closed = connection.answer_close();
+        connection.uncork().and(sent).and(answered).and(told).and(closed)?;
         done
     }
 }

@@ -25,6 +25,8 @@ pub const HEADER: usize = 32;
 pub const MAX_METADATA: usize = 64 * 1024;
 /// The longest picture a hub takes unless it is told otherwise: 8 MiB, a 4K picture of the best quality.
 pub const MAX_PICTURE: usize = 8 << 20;
+/// Bytes of memory that are kept for the pictures to come, at most, beside that of the next one: several usual ones.
+const IDLE: usize = 1 << 20;
 
 const MAGIC: [u8; 2] = *b"SF";
 const KIND_PICTURE: u8 = 1;
@@ -110,6 +112,8 @@ pub struct Assembler {
     /// A later version knows what it is: it is counted here, and not kept.
     skipped: Option<usize>,
     pool: Pool,
+    /// Buffers of the pool may have come back.
+    lent: bool,
     max_picture: usize,
     max_control: usize,
 }
@@ -118,7 +122,7 @@ impl Assembler {
     /// For packets whose pictures have `max_picture` bytes at most.
     #[must_use]
     pub fn new(max_picture: usize) -> Self {
-        let pool = Pool::default();
+        let pool = Pool::of(IDLE);
         let data = pool.take();
         Self {
             head: [0; HEADER],
@@ -129,6 +133,7 @@ impl Assembler {
             data,
             skipped: None,
             pool,
+            lent: false,
             max_picture,
             max_control: MAX_CONTROL,
         }
@@ -145,16 +150,18 @@ impl Assembler {
         HEADER + (self.max_picture + MAX_METADATA).max(self.max_control)
     }
 
-    /// How much memory the packet that is under way takes.
+    /// How much memory it takes: for the packet that is under way, and for those to come.
     #[must_use]
     pub fn held(&self) -> usize {
-        if self.have == 0 { 0 } else { self.data.capacity() + self.metadata.capacity() }
+        let idle = if self.lent { self.pool.held() } else { 0 };
+        self.data.capacity() + self.metadata.capacity() + idle
     }
 
     /// Gives back what is kept for the packets to come. Only between two packets.
     pub fn rest(&mut self) {
         if self.have == 0 {
-            self.pool = Pool::default();
+            self.pool = Pool::of(IDLE);
+            self.lent = false;
             self.data = self.pool.take();
             self.metadata = Vec::new();
         }
@@ -217,9 +224,9 @@ impl Assembler {
         (self.have, self.bare, self.metadata_len, self.skipped) = (0, false, 0, None);
         self.metadata.clear();
         match packet? {
-            Read::Bare => Ok(Packet::Bare(std::mem::replace(&mut self.data, self.pool.take()))),
+            Read::Bare => Ok(Packet::Bare(self.lend())),
             Read::Picture(mut picture) => {
-                picture.data = std::mem::replace(&mut self.data, self.pool.take());
+                picture.data = self.lend();
                 Ok(Packet::Picture(picture))
             }
             Read::Other(packet) => {
@@ -227,6 +234,11 @@ impl Assembler {
                 Ok(packet)
             }
         }
+    }
+
+    fn lend(&mut self) -> Buffer {
+        self.lent = true;
+        std::mem::replace(&mut self.data, self.pool.take())
     }
 
     fn check_head(&mut self) -> Result<(), WireError> {

@@ -148,3 +148,24 @@ fn viewers_that_keep_a_large_picture_each_and_do_not_read_it_give_way() {
         while honest.number() != 41 {}
     });
 }
+
+#[test]
+fn buffers_that_are_kept_for_pictures_to_come_count_too() {
+    limited(|| {
+        let hub = hub_with(|config| {
+            config.max_memory = 8 << 20;
+            // Each picture is left out, and what it was read into is there for the next one.
+            config.max_pixels = 100;
+        });
+        let mut hoard: Vec<Peer> =
+            (0..12).map(|n| Peer::join(hub.address(), publishes(&format!("hoard-{n}")))).collect();
+        hoard.iter_mut().for_each(|publisher| publisher.publish(1, 1_000_000));
+        let ping = control_packet(&Control::Ping { time: 0 });
+        let ping = [&prefix(ping.len())[..], &ping].concat();
+        until("some had to give", || {
+            // Who rests gives it back anyway.
+            hoard.iter_mut().for_each(|publisher| drop(publisher.socket.write_all(&ping)));
+            hub.counts().0 < 12
+        });
+    });
+}

@@ -178,3 +178,35 @@ fn a_stream_in_a_request_that_breaks_off_is_answered_with_its_status() {
         assert!(why.contains("100000"), "{why}");
     });
 }
+
+#[test]
+fn a_close_frame_is_the_last_frame_and_comes_once() {
+    use std::io::Write;
+    limited(|| {
+        let hub = hub();
+        // A ping, a text that is answered, and a close frame, at once; all masked with zeros.
+        let said =
+            [&[0x89, 0x80, 0, 0, 0, 0][..], b"\x81\x8f\0\0\0\0{\"type\":\"ping\"}", &[0x88, 0x82, 0, 0, 0, 0, 3, 0xe8]];
+        let mut socket = upgraded(hub.address(), "/ws/hall/ann");
+        socket.write_all(&said.concat()).unwrap();
+        let mut answers = Vec::new();
+        socket.read_to_end(&mut answers).unwrap();
+        let text = String::from_utf8_lossy(&answers);
+        assert!(text.contains("pong"), "{text}");
+        let (close, rest) = (&answers[answers.len() - 4..], &answers[..answers.len() - 4]);
+        assert_eq!(close, [0x88, 2, 3, 0xe8], "{answers:x?}");
+        assert!(!rest.windows(4).any(|w| w == close), "{answers:x?}");
+        // The same of a native viewer whose last wish is refused.
+        let mut socket = upgraded(hub.address(), "/ws");
+        let hello = control_packet(&Control::Hello(views("door")));
+        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), want: Want::default() };
+        let messages = [&hello[..], &control_packet(&elsewhere)]
+            .map(|packet| websocket::binary(websocket::End::Client, &[packet]));
+        socket.write_all(&[&messages.concat()[..], said[2]].concat()).unwrap();
+        let mut answers = Vec::new();
+        socket.read_to_end(&mut answers).unwrap();
+        assert!(String::from_utf8_lossy(&answers).contains("refused"));
+        assert_eq!(answers[answers.len() - 4..], [0x88, 2, 3, 0xe8], "{answers:x?}");
+        assert_eq!(answers.windows(2).filter(|w| *w == [0x88, 2]).count(), 1, "{answers:x?}");
+    });
+}

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::reading::ReadBuffers;
 use super::turns::Turns;
 use super::{Command, Loop};
 use crate::net::connection::Broken;
@@ -52,6 +53,8 @@ impl Loop {
         self.tokens.clear();
         self.fresh.clear();
         self.turns = Turns::default();
+        // What is left in them was heard of another connection.
+        self.buffers = ReadBuffers::default();
         self.paced.clear();
     }
 

@@ -11,12 +11,30 @@ impl Connection {
     /// Why the connection is over already.
     pub fn send_close(&mut self) -> Result<(), Broken> {
         match &self.framing {
-            Framing::WebSocket(_, end) => {
-                let message = websocket::close(*end, 1000, "");
-                self.enqueue(&message)
+            Framing::WebSocket(_, end) => self.close_frame(*end, 1000, ""),
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers a close frame, if one came, after all that is said because of what came before it.
+    ///
+    /// # Errors
+    /// Why the connection is over already.
+    pub fn answer_close(&mut self) -> Result<(), Broken> {
+        match &self.framing {
+            Framing::WebSocket(reader, _) | Framing::Edge(reader, _) if self.hangs_up => {
+                self.close_frame(reader.end(), 1000, "")
             }
             _ => Ok(()),
         }
+    }
+
+    /// The last frame, and none after it (RFC 6455, section 5.5.1).
+    fn close_frame(&mut self, end: End, code: u16, reason: &str) -> Result<(), Broken> {
+        if std::mem::replace(&mut self.said_close, true) {
+            return Ok(());
+        }
+        self.enqueue(&websocket::close(end, code, reason))
     }
 
     /// Says what the other side did against the rules, where the framing has words for that: a close frame, or the answer to
@@ -31,7 +49,7 @@ impl Connection {
             Framing::Body(_) => return self.enqueue(&http::short_answer(status_of(error), &error.to_string())),
             Framing::Native(_) | Framing::Plain | Framing::Multipart(_) => return Ok(()),
         };
-        self.enqueue(&websocket::close(end, close_code_of(error), &error.to_string()))
+        self.close_frame(end, close_code_of(error), &error.to_string())
     }
 
     /// From now on what comes is read and thrown away, and what had come is given back. It goes on being read because closing

@@ -239,7 +239,10 @@ impl Peer {
                 said.and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
             }
             // A goodbye of the session may be left. Whoever reads nothing will not read that either.
-            _ => self.transmit(now()).and(Err(Broken::Closed)),
+            _ => {
+                let _ = self.transmit(now());
+                self.connection.answer_close().and(Err(Broken::Closed))
+            }
         };
         let lingers = said.is_ok();
         if lingers {
