@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 use crate::hub::{Hub, HubConfig};
 use crate::net::address::HubAddress;
-use crate::net::{open_files, system};
+use crate::net::open_files;
+use crate::system;
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]

@@ -42,6 +42,8 @@ pub mod jpeg;
 pub mod mailbox;
 pub mod net;
 pub mod source;
+pub mod system;
+pub mod transport;
 
 // Assemblies: threads and wiring.
 pub mod home;

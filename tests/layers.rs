@@ -12,7 +12,7 @@ const ROWS: [(&str, &[&str]); 6] = [
     ("nouns", &["frame", "time", "error", "buffer", "text"]),
     ("rules", &["wire", "session", "room", "stats", "credit", "adapt", "pacing"]),
     ("hand-offs", &["mailbox"]),
-    ("edges", &["source", "jpeg", "display", "net"]),
+    ("edges", &["source", "jpeg", "display", "net", "transport", "system"]),
     ("assemblies", &["hub", "home", "publisher", "viewer"]),
     ("programs", &["cli", "bin"]),
 ];

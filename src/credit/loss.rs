@@ -25,7 +25,7 @@ const WARY: Duration = Duration::from_secs(30);
 /// Between two fresh starts of BBR: well under its 10 s, and enough for it to see the link some times.
 const AFRESH: Duration = Duration::from_secs(2);
 
-/// What to do about a connection's congestion control; see [`crate::net::sockopt::control`].
+/// What to do about a connection's congestion control; see [`crate::transport::sockopt::control`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Start BBR, or start it afresh.

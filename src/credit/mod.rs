@@ -60,7 +60,7 @@ const ALWAYS_EMPTY: u32 = 32;
 /// of two seconds come near it.
 const MOST: usize = 512;
 
-/// What the kernel says of a connection; see [`crate::net::sockopt::measure`].
+/// What the kernel says of a connection; see [`crate::transport::sockopt::measure`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
     /// Bytes written that the other machine does not have: unsent, in flight or lost. What arrived behind a gap
@@ -287,7 +287,7 @@ impl Credit {
     }
 
     /// Whether the congestion control of this connection should be changed now; do it with
-    /// [`crate::net::sockopt::control`]. Worth asking after [`Self::measured`].
+    /// [`crate::transport::sockopt::control`]. Worth asking after [`Self::measured`].
     pub fn control(&mut self, now: Micros) -> Option<Control> {
         self.loss.control(now)
     }

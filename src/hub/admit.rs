@@ -20,8 +20,8 @@ use super::greet::{self, Guest};
 use super::placeholder::StandIn;
 use crate::error::{Error, Result};
 use crate::net::connection::Framing;
-use crate::net::sockopt;
 use crate::room::StreamKey;
+use crate::transport::sockopt;
 
 const MAIN: Token = Token(0);
 const PLAIN: Token = Token(1);

@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mio::event::Event;
-use mio::{Events, Interest, Poll, Token};
+use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use self::audience::Audience;
@@ -236,8 +236,7 @@ impl Loop {
         let (mut peer, wish, mut early) = Peer::new(newcomer, self.shared.config.edge_times, now());
         let place = self.peers.vacant_entry();
         let token = place.key();
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut peer.connection.socket, Token(token), interest) {
+        if let Err(error) = peer.connection.transport.register(self.poll.registry(), Token(token)) {
             log::warn!("{}: {error}", peer.address);
             self.handle().connections.fetch_sub(1, Ordering::Relaxed);
             return;
@@ -445,8 +444,7 @@ impl Loop {
         // Its token goes to the next one who comes.
         self.paced.retain(|t| *t != token);
         self.turns.forget(token);
-        // The socket closes in any case; a failure to deregister changes nothing.
-        let _ = self.poll.registry().deregister(&mut peer.connection.socket);
+        peer.connection.transport.deregister(self.poll.registry());
         self.handle().connections.fetch_sub(1, Ordering::Relaxed);
         self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
     }
@@ -460,7 +458,7 @@ impl Loop {
         let bye = Control::Bye { cause: Cause::Stopping, reason: "the hub stops".into() };
         for (_, peer) in &mut self.peers {
             if peer.say_bye(&bye).is_ok() {
-                let _ = peer.connection.socket.shutdown(std::net::Shutdown::Write);
+                peer.connection.transport.finish();
             }
             peer.end(&self.shared, &Broken::Closed, now());
         }

@@ -6,23 +6,20 @@
 mod budget;
 mod close;
 mod framing;
-mod write;
 
-use std::io::{self, ErrorKind, Read};
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::Duration;
-
-use mio::net::TcpStream;
 
 pub use self::budget::Drained;
 use self::budget::{ReadBudget, read_size};
 pub use self::framing::Framing;
-use self::write::write;
 use super::http;
-use super::layout::{self, Dialect, Head, Pieces};
-use super::pages::SharedPages;
+use super::layout::{Dialect, Head};
 use crate::frame::Picture;
 use crate::time::{Micros, now};
+use crate::transport::pages::SharedPages;
+use crate::transport::{Layout, Sent, Transport};
 use crate::wire::WireError;
 use crate::wire::control::Control;
 use crate::wire::framing::{PREFIX, prefix};
@@ -58,36 +55,15 @@ pub enum Broken {
     Slow(Duration),
 }
 
-/// How far a message got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// The kernel has all of it.
-    Whole,
-    /// The rest goes when the socket can be written again: call [`Connection::flush`] then.
-    Partly,
-}
-
-enum Body {
-    Bytes,
-    Picture(Arc<Picture>),
-}
-
-struct Outgoing {
-    head: Vec<u8>,
-    body: Body,
-    written: usize,
-}
-
 /// A connection.
 pub struct Connection {
-    /// The socket, for registering it with a poll.
-    pub socket: TcpStream,
+    /// What carries it, for a poll and a pacer.
+    pub transport: Transport,
     framing: Framing,
     /// Control messages, to be written in one go.
     waiting: Vec<u8>,
     /// They wait for more of them.
     corked: bool,
-    outgoing: Option<Outgoing>,
     /// What was read and is for the next turn.
     unread: Vec<u8>,
     /// What comes is of no interest any more.
@@ -104,22 +80,19 @@ pub struct Connection {
     between: bool,
     /// Bytes so far of the one that is.
     length: usize,
-    /// Bytes read and written so far.
+    /// Bytes read so far.
     pub bytes_in: u64,
-    /// Bytes written so far.
-    pub bytes_out: u64,
 }
 
 impl Connection {
-    /// A connection that is open, on a socket that does not block.
+    /// A connection that is open.
     #[must_use]
-    pub fn new(socket: TcpStream, framing: Framing) -> Self {
+    pub fn new(transport: Transport, framing: Framing) -> Self {
         Self {
-            socket,
+            transport,
             framing,
             waiting: Vec::new(),
             corked: false,
-            outgoing: None,
             unread: Vec::new(),
             ignores: false,
             hangs_up: false,
@@ -130,20 +103,19 @@ impl Connection {
             between: true,
             length: 0,
             bytes_in: 0,
-            bytes_out: 0,
         }
     }
 
     /// Whether everything that was to be sent is with the kernel, so that a picture may be offered.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.outgoing.is_none() && self.waiting.is_empty()
+        self.transport.is_idle() && self.waiting.is_empty()
     }
 
     /// Whether a picture is partly sent.
     #[must_use]
     pub fn sends_picture(&self) -> bool {
-        self.outgoing.as_ref().is_some_and(|outgoing| matches!(outgoing.body, Body::Picture(_)))
+        self.transport.sends_picture()
     }
 
     /// Whether no control message waits to be written, behind a picture perhaps.
@@ -168,17 +140,13 @@ impl Connection {
     /// A picture under way does not count, see [`picture_held`](Self::picture_held).
     #[must_use]
     pub fn held(&self) -> usize {
-        let under_way = self.outgoing.as_ref().map_or(0, |outgoing| outgoing.head.capacity());
-        self.framing.held() + self.unread.capacity() + self.waiting.capacity() + under_way
+        self.framing.held() + self.unread.capacity() + self.waiting.capacity() + self.transport.held()
     }
 
     /// Its part of the picture that is under way: the newest one, and one that many are given, costs each of them little.
     #[must_use]
     pub fn picture_held(&self) -> usize {
-        match self.outgoing.as_ref().map(|outgoing| &outgoing.body) {
-            Some(Body::Picture(picture)) => picture.held() / Arc::strong_count(picture).max(1),
-            Some(Body::Bytes) | None => 0,
-        }
+        self.transport.picture_held()
     }
 
     /// When bytes were read last.
@@ -220,7 +188,7 @@ impl Connection {
                 break if budget.is_flooded() { Drained::Flooded } else { Drained::Partly };
             }
             let size = read_size(self.framing.missing(), scratch.len());
-            match self.socket.read(&mut scratch[..size]) {
+            match self.transport.read(&mut scratch[..size]) {
                 // It says nothing more, and may still read.
                 Ok(0) if self.ignores && !self.is_idle() => break Drained::Yes,
                 Ok(0) => return Err(Broken::Closed),
@@ -400,7 +368,7 @@ impl Connection {
     /// How many bytes a picture is on this wire, to within the few of a mask.
     #[must_use]
     pub fn length_of(&self, picture: &Picture) -> usize {
-        self.framing.pieces(picture).iter().map(|p| p.len()).sum::<usize>() + PREFIX + HEADER
+        self.framing.layout().length(picture) + PREFIX + HEADER
     }
 
     /// Begins to send a picture, by way of `pages` that others share where that pays. Only for a connection that
@@ -417,24 +385,13 @@ impl Connection {
         debug_assert!(self.is_idle(), "a picture is offered only when nothing waits");
         if let Framing::WebSocket(_, End::Client) = &self.framing {
             // What a client sends is masked, so it must be copied (RFC 6455, section 5.3).
-            let [metadata, data, ..] = layout::native(picture);
-            let head = websocket::binary(End::Client, &[&picture_header(picture, hub), metadata, data]);
-            self.outgoing = Some(Outgoing { head, body: Body::Bytes, written: 0 });
-            return self.flush();
+            let [metadata, data, ..] = Layout::Native.pieces(picture);
+            let message = websocket::binary(End::Client, &[&picture_header(picture, hub), metadata, data]);
+            return Ok(self.transport.send(message)?);
         }
         let mut head = Head::new();
         self.framing.finish_head(&mut head, picture, hub);
-        let pieces = self.framing.pieces(picture);
-        let whole = pieces.iter().any(|piece| std::ptr::eq(*piece, &raw const picture.data[..]));
-        let shared = pages.filter(|_| whole).and_then(|pages| pages.of(picture));
-        let mut written = shared.map_or(0, |pages| pages.begin(&self.socket, &head, pieces, picture));
-        let sent = write(&mut self.socket, &head, pieces, &mut written);
-        self.bytes_out += written as u64;
-        let sent = sent?;
-        if sent == Sent::Partly {
-            self.outgoing = Some(Outgoing { head: head.to_vec(), body: Body::Picture(picture.clone()), written });
-        }
-        Ok(sent)
+        Ok(self.transport.offer(&head, picture, self.framing.layout(), pages)?)
     }
 
     /// Takes no pictures: what a viewer sends of one is refused at its first byte, and nothing is kept.
@@ -448,25 +405,21 @@ impl Connection {
     /// Why the connection is over.
     pub fn flush(&mut self) -> Result<Sent, Broken> {
         loop {
-            if let Some(outgoing) = &mut self.outgoing {
-                let pieces = match &outgoing.body {
-                    Body::Bytes => Pieces::default(),
-                    Body::Picture(picture) => self.framing.pieces(picture),
-                };
-                let before = outgoing.written;
-                let sent = write(&mut self.socket, &outgoing.head, pieces, &mut outgoing.written);
-                self.bytes_out += (outgoing.written - before) as u64;
-                if sent? == Sent::Partly {
-                    return Ok(Sent::Partly);
-                }
-                self.outgoing = None;
+            if self.transport.flush()? == Sent::Partly {
+                return Ok(Sent::Partly);
             }
             if self.waiting.is_empty() || self.corked {
                 return Ok(Sent::Whole);
             }
-            let head = std::mem::take(&mut self.waiting);
-            self.outgoing = Some(Outgoing { head, body: Body::Bytes, written: 0 });
+            let message = std::mem::take(&mut self.waiting);
+            self.transport.send(message)?;
         }
+    }
+
+    /// Bytes sent so far.
+    #[must_use]
+    pub fn bytes_out(&self) -> u64 {
+        self.transport.bytes_out()
     }
 
     fn enqueue(&mut self, message: &[u8]) -> Result<(), Broken> {

@@ -1,5 +1,5 @@
-//! How a picture looks on the wire to each kind of client: a small head made for this one viewer, and pieces that all
-//! viewers share. Nothing of a picture is copied for a viewer.
+//! The head of a picture's message, made for one client as it understands it. What comes behind it, a [`Layout`] of the
+//! picture itself, all clients share: nothing of a picture is copied for a viewer.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -9,14 +9,10 @@ use arrayvec::ArrayVec;
 
 use crate::frame::Picture;
 use crate::time::{millis, now};
+use crate::transport::Layout;
 use crate::wire::framing;
 use crate::wire::packet::{HEADER, picture_header};
 use crate::wire::websocket;
-
-/// What separates the parts of a multipart stream.
-pub const BOUNDARY: &str = "streamflow-next-picture";
-/// Ends a part. It follows its picture at once: browsers show a part only when they have seen where it ends.
-pub(super) const PART_END: &[u8] = b"\r\n--streamflow-next-picture\r\n";
 
 /// What a WebSocket that does not speak the native protocol gets.
 #[derive(Debug)]
@@ -38,9 +34,6 @@ pub enum Dialect {
     },
 }
 
-/// The pieces of a message that are the same for all viewers of one kind, in order.
-pub(super) type Pieces<'a> = [&'a [u8]; 4];
-
 /// A head under construction, of 2048 bytes at most.
 pub(super) type Head = ArrayVec<u8, 2048>;
 
@@ -49,54 +42,27 @@ pub(super) fn put(head: &mut Head, bytes: &[u8]) {
     let _ = head.write_all(bytes);
 }
 
-fn metadata(picture: &Picture) -> &[u8] {
-    picture.metadata.as_ref().map_or(&[], |text| text.as_bytes())
-}
-
-fn total(pieces: Pieces<'_>) -> usize {
-    pieces.iter().map(|p| p.len()).sum()
-}
-
-/// The pieces of a native packet behind its header.
-pub(super) fn native(picture: &Picture) -> Pieces<'_> {
-    [metadata(picture), &picture.data, &[], &[]]
-}
-
-/// The picture alone.
-pub(super) fn bare(picture: &Picture) -> Pieces<'_> {
-    [&picture.data, &[], &[], &[]]
-}
-
-/// A part of a multipart stream, behind its head.
-pub(super) fn part(picture: &Picture) -> Pieces<'_> {
-    [&picture.data, PART_END, &[], &[]]
-}
-
-/// A message of a dialect, behind its head.
-pub(super) fn dialect<'a>(dialect: &Dialect, picture: &'a Picture) -> Pieces<'a> {
-    match dialect {
-        Dialect::Jpeg => bare(picture),
-        Dialect::Detection { .. } => {
-            let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
-            [metadata, br#","frame":"data:image/jpeg;base64,"#, picture.base64(), br#""}"#]
+impl Dialect {
+    /// How its pictures lie behind the head.
+    pub(super) fn layout(&self) -> Layout {
+        match self {
+            Self::Jpeg => Layout::Bare,
+            Self::Detection { .. } => Layout::Detection,
+            Self::Room { binary: true, .. } => Layout::RoomBinary,
+            Self::Room { binary: false, .. } => Layout::RoomText,
         }
-        Dialect::Room { binary: true, .. } => {
-            let metadata = if picture.metadata.is_some() { metadata(picture) } else { b"{}" };
-            [metadata, b"}", &picture.data, &[]]
-        }
-        Dialect::Room { binary: false, .. } => [picture.base64(), br#""}"#, &[], &[]],
     }
 }
 
 /// The head of a native packet on plain TCP.
 pub(super) fn native_head(head: &mut Head, picture: &Picture, hub: Duration) {
-    put(head, &framing::prefix(HEADER + total(native(picture))));
+    put(head, &framing::prefix(HEADER + Layout::Native.length(picture)));
     put(head, &picture_header(picture, hub));
 }
 
 /// The head of a native packet in a server's WebSocket message.
 pub(super) fn websocket_head(head: &mut Head, picture: &Picture, hub: Duration) {
-    let (bytes, n) = websocket::server_header(HEADER + total(native(picture)), false);
+    let (bytes, n) = websocket::server_header(HEADER + Layout::Native.length(picture), false);
     put(head, &bytes[..n]);
     put(head, &picture_header(picture, hub));
 }
@@ -120,7 +86,7 @@ pub(super) fn part_head(head: &mut Head, picture: &Picture) {
 
 /// The head of a message of a dialect.
 pub(super) fn dialect_head(head: &mut Head, dialect: &Dialect, picture: &Picture, hub: Duration) {
-    let pieces = total(self::dialect(dialect, picture));
+    let pieces = dialect.layout().length(picture);
     match dialect {
         Dialect::Jpeg => {
             let (bytes, n) = websocket::server_header(pieces, false);

@@ -14,7 +14,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::net::TcpStream;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Poll, Token, Waker};
 
 use self::dial::no_hub;
 use self::network::NetworkWatch;
@@ -305,9 +305,8 @@ impl<U: LinkUser> Runner<U> {
             Ok(both) => both,
             Err(end) => return end,
         };
-        let mut connection = Connection::new(socket, framing);
-        let interest = Interest::READABLE | Interest::WRITABLE;
-        if let Err(error) = self.poll.registry().register(&mut connection.socket, SOCKET, interest) {
+        let mut connection = Connection::new(socket.into(), framing);
+        if let Err(error) = connection.transport.register(self.poll.registry(), SOCKET) {
             return Outcome::Again(error.to_string());
         }
         let mut open = Open::new(self.user.hello(), now());
@@ -319,8 +318,7 @@ impl<U: LinkUser> Runner<U> {
                 Outcome::Stopped
             }
         };
-        // The socket is closed in any case.
-        let _ = self.poll.registry().deregister(&mut connection.socket);
+        connection.transport.deregister(self.poll.registry());
         match end {
             Outcome::Again(why) if !open.welcomed && !open.stood_still => Outcome::Again(no_hub(hub, &why)),
             end => end,
@@ -429,7 +427,7 @@ impl<U: LinkUser> Runner<U> {
         let interval = self.user.interval();
         while self.user.has_picture() {
             let at = now();
-            let later = open.pacer.ask(at, interval, &mut connection.socket);
+            let later = open.pacer.ask(at, interval, &mut connection.transport);
             self.user.carries(open.pacer.fits());
             if later.is_some() {
                 return Ok(later);

@@ -6,6 +6,3 @@ pub mod http;
 pub mod layout;
 pub mod link;
 pub mod open_files;
-pub mod pages;
-pub mod sockopt;
-pub mod system;

@@ -115,7 +115,7 @@ pub(super) struct Peer {
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, times: EdgeTimes, now: Micros) -> (Self, Wish, Vec<u8>) {
-        let mut connection = Connection::new(newcomer.socket, newcomer.framing);
+        let mut connection = Connection::new(newcomer.socket.into(), newcomer.framing);
         if let Wish::Watch(_) = newcomer.wish {
             connection.refuse_pictures();
         }
@@ -241,14 +241,14 @@ impl Peer {
 
     /// May a picture be given to the connection now? `None`: yes; otherwise when to ask again.
     pub(super) fn ask_pacer(&mut self, now: Micros, interval: Duration) -> Option<Micros> {
-        self.pacer.ask(now, interval, &mut self.connection.socket)
+        self.pacer.ask(now, interval, &mut self.connection.transport)
     }
 
     /// Goes on with what was partly written.
     pub(super) fn flush(&mut self, now: Micros) -> Result<(), Broken> {
-        let before = self.connection.bytes_out;
+        let before = self.connection.bytes_out();
         self.connection.flush()?;
-        if self.connection.bytes_out > before || self.connection.is_idle() {
+        if self.connection.bytes_out() > before || self.connection.is_idle() {
             self.progress = now;
         }
         Ok(())
@@ -287,7 +287,7 @@ impl Peer {
     /// Adds what came since the last time to the hub's sums.
     pub(super) fn sum_up(&mut self, totals: &Totals) {
         let given = if self.gives { 0 } else { self.metrics.pictures };
-        let sums = [given, self.connection.bytes_out, self.metrics.skipped, self.metrics.errors];
+        let sums = [given, self.connection.bytes_out(), self.metrics.skipped, self.metrics.errors];
         let all = [&totals.pictures, &totals.bytes, &totals.skipped, &totals.errors];
         for ((sum, before), total) in sums.iter().zip(&mut self.summed).zip(all) {
             total.fetch_add(sum.saturating_sub(*before), Ordering::Relaxed);
@@ -315,7 +315,7 @@ impl Peer {
             self.what,
             self.address,
             self.metrics.pictures,
-            self.connection.bytes_in.max(self.connection.bytes_out) as f64 / 1e6,
+            self.connection.bytes_in.max(self.connection.bytes_out()) as f64 / 1e6,
             self.metrics.skipped,
             self.metrics.errors,
             in_words(open),

@@ -6,8 +6,8 @@ use super::{Exchange, Guest, Served, stream_key};
 use crate::adapt::Resolution;
 use crate::hub::deliver::Wish;
 use crate::net::connection::Framing;
-use crate::net::layout::BOUNDARY;
 use crate::room::StreamKey;
+use crate::transport::message::BOUNDARY;
 use crate::wire::control::{Hello, Want};
 
 /// Hands the viewer of a stream on, or of the first there is in room `main`.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::frame::Picture;
-use crate::net::layout::{self, Dialect, Head, Pieces};
+use crate::net::layout::{self, Dialect, Head};
+use crate::transport::Layout;
 use crate::wire::body::{Length, PictureBody};
 use crate::wire::framing::{self, Deframer};
 use crate::wire::websocket::{self, End};
@@ -49,13 +50,13 @@ impl Framing {
         }
     }
 
-    /// The rest of a picture's message.
-    pub(super) fn pieces<'a>(&self, picture: &'a Picture) -> Pieces<'a> {
+    /// How a picture lies behind the head.
+    pub(super) fn layout(&self) -> Layout {
         match self {
-            Self::Native(_) | Self::WebSocket(..) => layout::native(picture),
-            Self::Plain | Self::Body(_) => layout::bare(picture),
-            Self::Multipart(_) => layout::part(picture),
-            Self::Edge(_, dialect) => layout::dialect(dialect, picture),
+            Self::Native(_) | Self::WebSocket(..) => Layout::Native,
+            Self::Plain | Self::Body(_) => Layout::Bare,
+            Self::Multipart(_) => Layout::Part,
+            Self::Edge(_, dialect) => dialect.layout(),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Turns of reading: messages, bytes and answers.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use super::*;
 use crate::wire::control::Control;
@@ -12,7 +12,7 @@ fn pair(framing: Framing) -> (Connection, std::net::TcpStream) {
     let far = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let near = listener.accept().unwrap().0;
     near.set_nonblocking(true).unwrap();
-    (Connection::new(TcpStream::from_std(near), framing), far)
+    (Connection::new(mio::net::TcpStream::from_std(near).into(), framing), far)
 }
 
 fn websocket() -> Framing {

@@ -11,9 +11,9 @@ use mio::{Events, Interest};
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::{HubAddress, PORT};
 use crate::net::connection::Framing;
-use crate::net::sockopt;
 use crate::session::in_words;
 use crate::time::{Micros, now};
+use crate::transport::sockopt;
 use crate::wire::framing::Deframer;
 use crate::wire::websocket::{self, End};
 

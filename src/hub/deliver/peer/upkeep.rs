@@ -39,7 +39,7 @@ impl Peer {
             if self.connection.is_idle() {
                 // The other side sees the end after the goodbye, and closes; what it still sends is read and ignored,
                 // since closing over unread bytes would destroy the goodbye on its way.
-                let _ = self.connection.socket.shutdown(std::net::Shutdown::Write);
+                self.connection.transport.finish();
             } else {
                 // No command reaches it any more, and it may keep a picture.
                 self.account.may_stay().map_err(|full| Broken::Full(full.to_string()))?;

@@ -9,9 +9,9 @@ use crate::frame::Picture;
 use crate::hub::numbers::Tally;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
-use crate::net::pages::SharedPages;
 use crate::room::ConnectionId;
 use crate::time::Micros;
+use crate::transport::pages::SharedPages;
 use crate::wire::control::Control;
 
 /// How long a newcomer waits for the first picture of its own kind, beyond the time between two pictures: its demand has
@@ -126,7 +126,7 @@ impl Peer {
                 return Ok(false);
             }
         }
-        viewer.paced = self.pacer.ask(now, newest.interval, &mut self.connection.socket);
+        viewer.paced = self.pacer.ask(now, newest.interval, &mut self.connection.transport);
         let before = std::mem::replace(&mut self.need, self.pacer.need());
         let need_changed = self.need != before;
         let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);

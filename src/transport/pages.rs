@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use mio::net::TcpStream;
 
-use super::layout::Pieces;
+use super::message::Pieces;
 use crate::frame::Picture;
 
 /// The pages of one picture, behind its prefix on plain TCP and before the end of a part of a multipart stream, so that
@@ -72,7 +72,7 @@ mod system {
     use rustix::net::{SendAncillaryBuffer, SendFlags, sendmsg};
 
     use crate::frame::Picture;
-    use crate::net::layout::{PART_END, Pieces};
+    use crate::transport::message::{PART_END, Pieces};
     use crate::wire::framing::{PREFIX, prefix};
 
     const NAME: &core::ffi::CStr = c"streamflow-picture";
@@ -122,7 +122,7 @@ mod system {
     use mio::net::TcpStream;
 
     use crate::frame::Picture;
-    use crate::net::layout::Pieces;
+    use crate::transport::message::Pieces;
 
     #[derive(Debug)]
     pub(super) enum File {}
@@ -145,8 +145,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::net::connection::{Connection, Framing, Sent};
+    use crate::net::connection::{Connection, Framing};
     use crate::net::layout::Dialect;
+    use crate::transport::Sent;
     use crate::wire::framing::Deframer;
     use crate::wire::websocket::{End, Reader};
 
@@ -162,8 +163,8 @@ mod tests {
         let (mut far, _) = listener.accept().unwrap();
         near.set_nonblocking(true).unwrap();
         let near = TcpStream::from_std(near);
-        crate::net::sockopt::prepare(&near).unwrap();
-        let mut connection = Connection::new(near, framing);
+        crate::transport::sockopt::prepare(&near).unwrap();
+        let mut connection = Connection::new(near.into(), framing);
         let mut sent = connection.send_picture(picture, pages, Duration::ZERO).unwrap();
         let reader = std::thread::spawn(move || {
             let mut all = Vec::new();
@@ -174,7 +175,7 @@ mod tests {
             std::thread::yield_now();
             sent = connection.flush().unwrap();
         }
-        let written = connection.bytes_out;
+        let written = connection.bytes_out();
         drop(connection);
         let all = reader.join().unwrap();
         assert_eq!(all.len() as u64, written, "every byte is counted");

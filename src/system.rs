@@ -30,14 +30,14 @@ pub fn give_memory_back() {
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use self::linux::{queue, tcp_info};
+pub(crate) use self::linux::{queue, tcp_info};
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod linux {
     use std::os::fd::{AsFd, AsRawFd};
 
     /// An `ioctl` that answers with one number of bytes.
-    pub(in crate::net) fn queue(socket: &impl AsFd, request: libc::Ioctl) -> Option<u32> {
+    pub(crate) fn queue(socket: &impl AsFd, request: libc::Ioctl) -> Option<u32> {
         let mut bytes: libc::c_int = 0;
         // SAFETY: both requests write one int through the pointer, which is to a live one, and keep nothing; the
         // descriptor is borrowed and so is open.
@@ -46,7 +46,7 @@ mod linux {
     }
 
     /// `TCP_INFO` as the kernel writes it, and how many bytes of it there are.
-    pub(in crate::net) fn tcp_info(socket: &impl AsFd) -> Option<([u8; 256], usize)> {
+    pub(crate) fn tcp_info(socket: &impl AsFd) -> Option<([u8; 256], usize)> {
         let mut answer = [0_u8; 256];
         let mut len = libc::socklen_t::try_from(answer.len()).ok()?;
         // SAFETY: the kernel writes at most `len` bytes, which is what `answer` has, and then the number it wrote to

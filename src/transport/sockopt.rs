@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use super::system;
 use crate::credit::{Control, Kernel};
-use crate::pacing::Feedback;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use crate::system;
 
 /// How many bytes that it has not sent yet the kernel holds before it calls a socket full, `TCP_NOTSENT_LOWAT` of
 /// [`prepare`]. It costs no rate, for the kernel still keeps the window's worth of sent bytes beside it, and it makes a
@@ -41,16 +40,6 @@ pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
         let _ = socket.set_tcp_congestion(USUAL);
     }
     Ok(())
-}
-
-impl Feedback for mio::net::TcpStream {
-    fn measure(&mut self) -> Option<Kernel> {
-        measure(self)
-    }
-
-    fn control(&mut self, change: Control) {
-        control(self, change);
-    }
 }
 
 /// Changes a connection's congestion control as [`crate::credit::Credit::control`] says. Where BBR is missing or not allowed
