@@ -336,7 +336,7 @@ impl Connection {
                 http::short_answer(503, reason)
             }
             (Framing::Body(_), Control::Bye { reason, .. }) => http::short_answer(409, reason),
-            (Framing::Edge(..), Control::Bye { reason, .. }) => websocket::close(End::Server, 1013, reason),
+            (Framing::Edge(..), Control::Bye { reason, .. }) => return self.close_frame(End::Server, 1013, reason),
             _ => return Ok(()),
         };
         self.enqueue(&message)

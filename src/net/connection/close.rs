@@ -30,7 +30,7 @@ impl Connection {
     }
 
     /// The last frame, and none after it (RFC 6455, section 5.5.1).
-    fn close_frame(&mut self, end: End, code: u16, reason: &str) -> Result<(), Broken> {
+    pub(super) fn close_frame(&mut self, end: End, code: u16, reason: &str) -> Result<(), Broken> {
         if std::mem::replace(&mut self.said_close, true) {
             return Ok(());
         }
