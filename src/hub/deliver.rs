@@ -6,7 +6,6 @@
 
 mod audience;
 mod claims;
-
 mod inbox;
 mod member;
 mod newcomer;
@@ -47,8 +46,8 @@ const SLEPT: Duration = Duration::from_micros(100);
 const SCRATCH: usize = 256 * 1024;
 /// Fresh pictures wait so long at most for what others say, however many they are.
 const PICTURES_WAIT: Duration = Duration::from_millis(1);
-/// How long those of whom the poll tells are read before it is asked again. A crowd takes less; a few with megabytes of text
-/// each do not, and publishers have their turn between them.
+/// How long those of whom the poll tells are read before it is asked again: publishers have their turn between a few who send
+/// megabytes of text each.
 const PASS: Duration = Duration::from_millis(5);
 /// How long those who say more than one turn takes are read before the others have another turn.
 const READ_ON: Duration = Duration::from_millis(2);
@@ -439,6 +438,7 @@ impl Loop {
         }
     }
 
+    /// Closes a connection that is to hear nothing more.
     fn close(&mut self, token: usize) {
         let Some(mut peer) = self.peers.try_remove(token) else { return };
         // Its token goes to the next one who comes.

@@ -367,7 +367,7 @@ impl Control {
             waited: u64,
         }
         // The one message that comes for every picture of every viewer. An enum with its tag inside is read by way of a copy of
-        // all its members; this is half the cost.
+        // all its members, and this is not.
         if json.starts_with(br#"{"type":"ack","#)
             && let Ok(Ack { sequence, backlog, waited, .. }) = serde_json::from_slice(json)
         {

@@ -21,7 +21,8 @@ pub(super) struct Reading<'a> {
     pub(super) packets: &'a mut Vec<(Packet, Micros)>,
     /// Streams with a new picture, and for each the loop that is to give it out.
     pub(super) fresh: &'a mut Vec<(Arc<Stream>, usize)>,
-    /// The time: it is read once for all that a turn hears, for a viewer's acknowledgement costs not much more than that.
+    /// The time, read once for all that a turn hears: reading it for each packet and each answer was seen in profiles of a
+    /// hundred viewers that acknowledge every picture.
     pub(super) at: Micros,
 }
 
