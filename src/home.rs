@@ -159,9 +159,9 @@ fn allow_connections(config: &HubConfig) {
     if files.now > files.before {
         log::info!("open files: the limit is raised from {} to {}", files.before, files.now);
     }
-    let wanted = config.max_viewers + config.max_publishers + config.max_pending + open_files::BESIDE;
+    let wanted = config.max_viewers.saturating_add(config.max_publishers).saturating_add(open_files::BESIDE);
     if wanted as u64 > files.now {
-        let room = files.now.saturating_sub((config.max_pending + open_files::BESIDE) as u64);
+        let room = files.now.saturating_sub(open_files::BESIDE as u64);
         log::warn!(
             "the system lets this program open {} files, enough for about {room} viewers and publishers: \
              raise its hard limit (`ulimit -Hn`) to serve more",

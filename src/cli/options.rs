@@ -191,7 +191,7 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_PENDING",
         help_heading = "Hub in this program",
-        default_value_t = 64
+        default_value_t = 1024
     )]
     pub(super) max_pending: usize,
     /// Connections from one address at most, this machine's own excepted

@@ -28,7 +28,7 @@ use slab::Slab;
 use self::audience::Audience;
 use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
-pub(super) use self::newcomer::{Newcomer, Wish};
+pub(super) use self::newcomer::{Admitted, Newcomer, Wish};
 use self::peer::{Peer, Role, Turn};
 use self::reading::ReadBuffers;
 use self::tick::Ticks;

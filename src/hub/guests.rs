@@ -135,7 +135,7 @@ impl Shared {
         picture.sequence = (guest.count & 0xffff_ffff) as u32;
         // Under the lock, so that of two pictures at once the later one is the newer.
         let (loops, wakes) = stream.put(picture, at);
-        loops.for_each(|index| self.loops[index].fresh(stream.clone()));
+        loops.for_each(|index| self.picture_came(index, stream.clone()));
         drop(guests);
         if wakes {
             self.tell_silence(id, &stream, at);

@@ -1,14 +1,12 @@
 //! The hub: takes pictures from publishers and gives each viewer the newest one it can take.
 //!
-//! `admit` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
+//! `admission` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
 //! Who publishes and watches what is decided by the rules in [`crate::room`], under one lock that no picture passes.
 
 mod addresses;
-mod admit;
+mod admission;
 mod deliver;
-mod door;
 mod edges;
-mod greet;
 mod guests;
 mod http;
 mod memory;
@@ -16,6 +14,7 @@ mod newest;
 mod numbers;
 mod placeholder;
 mod pollers;
+mod routes;
 mod silence;
 mod stream;
 
@@ -64,8 +63,8 @@ pub struct HubConfig {
     /// The most pixels of a picture, as its header tells them. Default 64 Mpx.
     pub max_pixels: usize,
     /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, or a
-    /// second while it is being answered; for a moment there may be four times as many, each with a thread of its own, and
-    /// then a tenth of that time must do, a fifth while being answered. Default 64.
+    /// second while it is being answered; for a moment there may be four times as many, and then a tenth of that time must do,
+    /// a fifth while being answered. Default 1024: as many as come back at once when a full hub begins anew.
     pub max_pending: usize,
     /// Connections from one address at most, and streams that its members of rooms see, all together; loopback excepted. A
     /// network of 64 bits of IPv6 is one address. Default 256, for many viewers behind one router.
@@ -104,7 +103,7 @@ impl Default for HubConfig {
             max_posted: 32,
             max_picture: packet::MAX_PICTURE,
             max_pixels: MAX_PIXELS,
-            max_pending: 64,
+            max_pending: 1024,
             max_per_address: 256,
             max_memory: 256 << 20,
             handshake: Duration::from_secs(5),
@@ -121,7 +120,7 @@ impl Default for HubConfig {
 /// A running hub. Dropping it says goodbye to everybody, closes everything and waits for its threads.
 pub struct Hub {
     shared: Arc<Shared>,
-    admission: Option<admit::Admission>,
+    admission: Option<admission::Admission>,
     loops: Vec<JoinHandle<()>>,
 }
 
@@ -146,7 +145,9 @@ impl Hub {
             polls.push(poll);
             handles.push(handle);
         }
+        let (poll, admission) = admission::Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
         let shared = Arc::new(Shared {
+            admission,
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
@@ -166,7 +167,7 @@ impl Hub {
             started: now(),
             config,
         });
-        let admission = admit::Admission::start(shared.clone())?;
+        let admission = admission::Admission::start(shared.clone(), poll)?;
         let mut hub = Self { shared, admission: Some(admission), loops: Vec::new() };
         for (index, poll) in polls.into_iter().enumerate() {
             let shared = hub.shared.clone();
@@ -228,6 +229,7 @@ struct Shared {
     host_names: HostNames,
     registry: Mutex<Registry>,
     loops: Vec<Handle>,
+    admission: admission::Handle,
     serial: AtomicU64,
     stopping: AtomicBool,
     totals: Totals,
@@ -292,6 +294,19 @@ impl Shared {
 
     fn loop_of(&self, id: ConnectionId) -> &Handle {
         &self.loops[self.index_of(id)]
+    }
+
+    /// Admission's number among the loops that are told of pictures: the last.
+    fn admission_index(&self) -> usize {
+        self.loops.len()
+    }
+
+    /// Tells a loop of a stream's new picture.
+    fn picture_came(&self, index: usize, stream: Arc<Stream>) {
+        match self.loops.get(index) {
+            Some(handle) => handle.fresh(stream),
+            None => self.admission.picture_came(),
+        }
     }
 
     /// Lets the rules decide, and passes what follows on to the loops, in one order for all.
@@ -388,7 +403,7 @@ impl Shared {
             return stream.clone();
         }
         let id = self.serial.fetch_add(1, Ordering::Relaxed);
-        let stream = Arc::new(Stream::new(key.clone(), id, self.loops.len()));
+        let stream = Arc::new(Stream::new(key.clone(), id, self.loops.len() + 1));
         registry.streams.insert(key.clone(), stream.clone());
         stream
     }

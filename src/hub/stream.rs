@@ -1,8 +1,8 @@
 //! A stream on the hot path: its newest pictures, one a rung, and which loops have somebody to give them to.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 pub(super) use super::newest::Newest;
 use super::numbers::StreamNumbers;
@@ -46,8 +46,6 @@ pub(super) struct Stream {
     pub(super) numbers: StreamNumbers,
     /// How far off the publisher's clock may be, in microseconds; [`UNKNOWN`].
     clock_error: AtomicU64,
-    /// A picture has come, for those who wait for just one.
-    came: Condvar,
 }
 
 const UNKNOWN: u64 = u64::MAX;
@@ -65,8 +63,6 @@ struct Slot {
     numbering: Numbering,
     /// Ages of pictures when they arrived, in milliseconds.
     ages: Recent,
-    /// Who waits for just one picture.
-    waiting: usize,
     /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
     stills: bool,
     captured: Micros,
@@ -86,7 +82,6 @@ impl Stream {
             lost: AtomicU64::new(0),
             numbers: StreamNumbers::default(),
             clock_error: AtomicU64::new(UNKNOWN),
-            came: Condvar::new(),
         }
     }
 
@@ -140,9 +135,6 @@ impl Stream {
         slot.captured = picture.captured;
         slot.newest.put(picture);
         slot.arrived = now;
-        if slot.waiting > 0 {
-            self.came.notify_all();
-        }
         drop(slot);
         self.pictures.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(lost), Ordering::Relaxed);
@@ -157,21 +149,10 @@ impl Stream {
     }
 
     /// The newest picture of full size, if it was captured after `asked` or is the newest for as long as can be known;
-    /// waits for one `patience` at most. `None`: not yet.
-    pub(super) fn snapshot(&self, asked: Micros, patience: Duration) -> Option<Arc<Picture>> {
-        let until = Instant::now() + patience;
-        let mut slot = self.slot();
-        slot.waiting += 1;
-        let found = loop {
-            let fresh = slot.newest.choose(FULL).filter(|p| p.captured >= asked && slot.newest.meets(FULL));
-            let left = until.saturating_duration_since(Instant::now());
-            if fresh.is_some() || left.is_zero() {
-                break fresh.cloned();
-            }
-            slot = self.came.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner).0;
-        };
-        slot.waiting -= 1;
-        found
+    /// for a loop that is told of the next one otherwise.
+    pub(super) fn snapshot(&self, index: usize, asked: Micros) -> Option<Arc<Picture>> {
+        let newest = self.newest(index);
+        newest.choose(FULL).filter(|p| p.captured >= asked && newest.meets(FULL)).cloned()
     }
 
     /// The best picture that there is, whenever it was captured; and for how long after `asked` a newer one is worth

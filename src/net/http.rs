@@ -1,7 +1,5 @@
 //! The head of an HTTP/1.1 request, by httparse, and short answers. What becomes a stream of pictures leaves here.
 
-use std::io::{self, Read};
-
 /// The longest head of a request, in bytes (RFC 9110 leaves it to the server; browsers stay far below).
 pub const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
@@ -134,23 +132,6 @@ pub fn upgrade(request: &Request) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     tungstenite::handshake::server::write_response(&mut bytes, &response).map_err(|e| e.to_string())?;
     Ok(bytes)
-}
-
-/// Reads until `bytes` holds a whole head.
-///
-/// # Errors
-/// `InvalidData` with a [`BadHead`] inside, `UnexpectedEof`, or what the socket says.
-pub fn read_head(from: &mut impl Read, bytes: &mut Vec<u8>) -> io::Result<(Request, usize)> {
-    loop {
-        if let Some(found) = parse_head(bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))? {
-            return Ok(found);
-        }
-        let mut piece = [0; 2048];
-        match from.read(&mut piece)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => bytes.extend_from_slice(&piece[..n]),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,23 @@
 /// As many as any hub here needs; more would only cost the kernel memory where something leaks.
 const ENOUGH: u64 = 65_536;
 
-/// Open files that a hub needs beside its connections: its sockets and polls, pictures in memory, a camera, the log.
-pub const BESIDE: usize = 64;
+/// Open files that a hub needs beside its viewers and publishers: its sockets and polls, pictures in memory, a camera, the log, and
+/// some connections that have not said yet what they want.
+pub const BESIDE: usize = 128;
+
+/// How many files this process may have open now. `None` where the system has no such limit.
+#[cfg(unix)]
+#[must_use]
+pub fn limit() -> Option<u64> {
+    rustix::process::getrlimit(rustix::process::Resource::Nofile).current
+}
+
+/// As on Unix.
+#[cfg(not(unix))]
+#[must_use]
+pub fn limit() -> Option<u64> {
+    None
+}
 
 /// How many files this process may have open, before and after [`raise`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 
-use mio::net::TcpStream;
-
+use crate::hub::addresses::Place;
 use crate::hub::memory::Account;
 use crate::hub::placeholder::StandIn;
 use crate::net::connection::Framing;
 use crate::room::{ConnectionId, StreamKey};
 use crate::time::Micros;
+use crate::transport::Transport;
 use crate::wire::control::Hello;
 use crate::wire::packet::Packet;
 
@@ -27,23 +27,28 @@ pub(in crate::hub) enum Wish {
     },
 }
 
-/// A connection fresh from admission.
-pub(in crate::hub) struct Newcomer {
-    pub(in crate::hub) id: ConnectionId,
-    pub(in crate::hub) address: SocketAddr,
-    pub(in crate::hub) socket: TcpStream,
+/// What somebody said first: how it speaks, and what for.
+pub(in crate::hub) struct Admitted {
     pub(in crate::hub) framing: Framing,
     pub(in crate::hub) wish: Wish,
     /// The hello, where there was one.
     pub(in crate::hub) hello: Option<Hello>,
-    /// A bare picture that came in the place of a hello.
+    /// A bare picture that came in the place of a hello, and when it began.
     pub(in crate::hub) first: Option<(Packet, Micros)>,
-    /// What was read beyond the hello.
+}
+
+/// A connection fresh from admission.
+pub(in crate::hub) struct Newcomer {
+    pub(in crate::hub) id: ConnectionId,
+    pub(in crate::hub) address: SocketAddr,
+    pub(in crate::hub) transport: Transport,
+    pub(in crate::hub) admitted: Admitted,
+    /// What was read beyond that.
     pub(in crate::hub) early: Vec<u8>,
     /// What shows a viewer who sees nothing but pictures why there is none.
     pub(in crate::hub) stand_in: Option<StandIn>,
     /// Given back when the connection ends: its place among those of its address.
-    pub(in crate::hub) place: Box<dyn Send>,
+    pub(in crate::hub) place: Place,
     /// What it holds.
     pub(in crate::hub) account: Account,
 }

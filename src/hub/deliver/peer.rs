@@ -17,11 +17,12 @@ use self::viewer::Viewer;
 pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
 use super::claims::{Challenge, Claim};
 use super::member::Member;
-use super::newcomer::{Newcomer, Wish};
+use super::newcomer::{Admitted, Newcomer, Wish};
 use super::reading::Reading;
 use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
+use crate::hub::addresses::Place;
 use crate::hub::edges::beat::Beat;
 use crate::hub::memory::{Account, Held};
 use crate::hub::numbers::{Metrics, ViewerNumbers};
@@ -106,7 +107,7 @@ pub(super) struct Peer {
     pub(super) challenge: Option<Box<Challenge>>,
     /// It waits for a name that is taken.
     pub(super) claim: Option<Box<Claim>>,
-    _place: Box<dyn Send>,
+    _place: Place,
     account: Account,
     /// How much had come when it was last seen to be busy, and when.
     busy_at: (Micros, u64),
@@ -115,20 +116,21 @@ pub(super) struct Peer {
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, times: EdgeTimes, now: Micros) -> (Self, Wish, Vec<u8>) {
-        let mut connection = Connection::new(newcomer.socket.into(), newcomer.framing);
-        if let Wish::Watch(_) = newcomer.wish {
+        let Admitted { framing, wish, hello, first } = newcomer.admitted;
+        let mut connection = Connection::new(newcomer.transport, framing);
+        if let Wish::Watch(_) = wish {
             connection.refuse_pictures();
         }
         let framing = connection.framing();
-        let bare = newcomer.first.is_some() || matches!(framing, Framing::Body(_));
+        let bare = first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
-        let rungs = newcomer.hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
-        let publisher = newcomer.hello.as_ref().map_or(0, |hello| hello.publisher);
-        let session = newcomer.hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
-        let want = newcomer.hello.map(|hello| hello.want).unwrap_or_default();
+        let rungs = hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
+        let publisher = hello.as_ref().map_or(0, |hello| hello.publisher);
+        let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
+        let want = hello.map(|hello| hello.want).unwrap_or_default();
         let pacer = Pacer::new(asked(want));
-        let (what, room) = match &newcomer.wish {
+        let (what, room) = match &wish {
             Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
             Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
             Wish::Join { key, .. } => (format!("member {key}"), key.room.clone()),
@@ -161,7 +163,7 @@ impl Peer {
             reads_on: false,
             holds: false,
             unread_since: None,
-            first: newcomer.first,
+            first,
             stand_in: newcomer.stand_in,
             numbers,
             beat,
@@ -172,7 +174,7 @@ impl Peer {
             account: newcomer.account,
             busy_at: (now, 0),
         };
-        (peer, newcomer.wish, newcomer.early)
+        (peer, wish, newcomer.early)
     }
 
     pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), Broken> {

@@ -37,7 +37,7 @@ impl ReadBuffers {
             if of == index {
                 ours.push(stream);
             } else {
-                shared.loops[of].fresh(stream);
+                shared.picture_came(of, stream);
             }
         }
     }

@@ -1,16 +1,17 @@
 //! Detection broadcast: a worker posts annotated pictures with metadata, dashboards get them as JSON over WebSocket.
 //! The streams are those of room `detection`; `docs/edges.md` has the messages.
 
-use std::io;
 use std::sync::Arc;
 
 use serde_json::json;
 
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::deliver::Wish;
+use crate::hub::deliver::{Admitted, Wish};
 use crate::hub::guests::Patience;
-use crate::hub::http::{Exchange, Guest, Served, status_of, stream_key, unix_seconds};
+use crate::hub::http::api::unix_seconds;
+use crate::hub::http::publish::status_of;
+use crate::hub::http::{Answer, Exchange, Reply, WebSocket, stream_key};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::StreamKey;
@@ -23,43 +24,44 @@ use crate::wire::websocket::{self, End};
 const ROOM: &str = "detection";
 
 /// `POST /api/broadcast-detection`.
-pub(in crate::hub) fn broadcast(mut exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Reply {
     if exchange.request.method != "POST" {
-        return exchange.wrong_method("POST");
+        return Answer::wrong_method(exchange, "POST").into();
     }
-    let body = match exchange.body(max_body(exchange.shared.config.max_picture))? {
-        Ok(body) => body,
-        Err((status, why)) => return wrong(exchange, status, &why),
-    };
-    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(&body) {
+    Reply::Body(max_body(exchange.shared.config.max_picture), Box::new(|exchange, body| posted(exchange, &body)))
+}
+
+fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
+    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(body) {
         Ok(broadcast) => broadcast,
-        Err((status, why)) => return wrong(exchange, status, &why),
+        Err((status, why)) => return wrong(status, &why),
     };
-    if let Err(why) = exchange.shared.check_picture(&picture) {
-        return wrong(exchange, 413, &why);
+    let shared = exchange.shared;
+    if let Err(why) = shared.check_picture(&picture) {
+        return wrong(413, &why);
     }
     let picture =
-        Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began(), now(), picture.into()) };
-    let times = &exchange.shared.config.edge_times;
+        Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began, now(), picture.into()) };
+    let times = &shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
-    match exchange.shared.publish_one(exchange.address(), &own_key(&camera), &camera, patience, picture) {
+    match shared.publish_one(exchange.ip(), &own_key(&camera), &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
                 "timestamp": timestamp,
             });
-            exchange.json(200, answer)
+            Answer::json(200, &answer)
         }
-        Err(refusal) => wrong(exchange, status_of(&refusal), &refusal.to_string()),
+        Err(refusal) => wrong(status_of(&refusal), &refusal.to_string()),
     }
 }
 
 /// `GET /api/broadcast-status`.
-pub(in crate::hub) fn status(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
-    let shared = exchange.shared.clone();
+    let shared = exchange.shared;
     let mut guests = shared.guests_in(ROOM);
     guests.sort_by(|a, b| a.called.cmp(&b.called));
     let broadcasters: Vec<_> = guests
@@ -75,31 +77,20 @@ pub(in crate::hub) fn status(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
     let answer = json!({
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });
-    exchange.json(200, answer)
+    Answer::json(200, &answer).into()
 }
 
 /// WebSocket `/ws/viewer/detection?camera_id=CAM1`.
-pub(in crate::hub) fn viewer(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
-    let camera = exchange.parameter("camera_id");
-    let (shared, mut patient, early) = match exchange.upgrade()? {
-        Ok(opened) => opened,
-        Err(served) => return Ok(served),
+pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Reply {
+    let Some(camera) = detection::camera(exchange.parameter("camera_id")) else {
+        return Reply::open(exchange, WebSocket::Close(websocket::close(End::Server, 1008, NO_CAMERA)));
     };
-    let Some(camera) = detection::camera(camera) else {
-        let close = websocket::close(End::Server, 1008, NO_CAMERA);
-        io::Write::write_all(&mut patient, &close)?;
-        return Ok(Served::Over);
-    };
-    let key = key_to_watch(&shared, &camera);
+    let shared = exchange.shared;
     let opening = format!(r#"{{"type":"frame","camera_id":{}"#, json!(camera));
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
-    let guest = Guest {
-        framing: Framing::Edge(Box::new(reader), Dialect::Detection { opening: opening.into() }),
-        wish: Wish::Watch(key),
-        hello: None,
-        early,
-    };
-    Ok(Served::Guest(Box::new(guest)))
+    let framing = Framing::Edge(Box::new(reader), Dialect::Detection { opening: opening.into() });
+    let wish = Wish::Watch(key_to_watch(shared, &camera));
+    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
 }
 
 /// The stream of a camera that a worker posts: of this room, whatever the camera is called.
@@ -117,6 +108,6 @@ fn key_to_watch(shared: &Shared, camera: &str) -> StreamKey {
     }
 }
 
-fn wrong<'a>(exchange: Exchange<'a>, status: u16, why: &str) -> io::Result<Served<'a>> {
-    exchange.json(status, json!({ "success": false, "error": why }))
+fn wrong(status: u16, why: &str) -> Answer {
+    Answer::json(status, &json!({ "success": false, "error": why }))
 }

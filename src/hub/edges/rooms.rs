@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::io;
 use std::net::IpAddr;
 use std::sync::{Arc, MutexGuard, PoisonError};
 
@@ -11,8 +10,8 @@ use serde_json::json;
 
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
-use crate::hub::deliver::{Command, Wish};
-use crate::hub::http::{Exchange, Guest, Served};
+use crate::hub::deliver::{Admitted, Command, Wish};
+use crate::hub::http::{Exchange, Reply, WebSocket};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
 use crate::room::{ConnectionId, StreamKey};
@@ -42,26 +41,16 @@ struct Member {
 }
 
 /// WebSocket `/ws/{room_id}/{user_name}`.
-pub(in crate::hub) fn member<'a>(exchange: Exchange<'a>, room: &str, called: &str) -> io::Result<Served<'a>> {
-    let (room, called) = (room.to_string(), called.to_string());
-    let (shared, mut patient, early) = match exchange.upgrade()? {
-        Ok(opened) => opened,
-        Err(served) => return Ok(served),
-    };
+pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) -> Reply {
     if room.len().max(called.len()) > MAX_NAME || called.trim().is_empty() {
         let close = websocket::close(End::Server, 1008, "a room and a user have names of 200 bytes at most");
-        io::Write::write_all(&mut patient, &close)?;
-        return Ok(Served::Over);
+        return Reply::open(exchange, WebSocket::Close(close));
     }
-    let text = shared.config.max_picture / 3 * 4 + 4096;
-    let reader = websocket::Reader::new(End::Server, shared.config.max_picture, text);
-    let guest = Guest {
-        framing: Framing::Edge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false }),
-        wish: Wish::Join { key: StreamKey::new(fitting(&room), fitting(&called)), called },
-        hello: None,
-        early,
-    };
-    Ok(Served::Guest(Box::new(guest)))
+    let max_picture = exchange.shared.config.max_picture;
+    let reader = websocket::Reader::new(End::Server, max_picture, max_picture / 3 * 4 + 4096);
+    let framing = Framing::Edge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false });
+    let wish = Wish::Join { key: StreamKey::new(fitting(room), fitting(called)), called: called.into() };
+    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
 }
 
 impl Shared {

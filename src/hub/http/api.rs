@@ -1,13 +1,12 @@
 //! `/api/streams`: what is live and how it is doing, as JSON; `/health`.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::{Exchange, Served, stream_key};
+use super::{Answer, Exchange, Reply, stream_key};
 use crate::adapt::limit;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
@@ -16,38 +15,39 @@ use crate::time::{Micros, now};
 use crate::wire::control::{Control, StreamInfo};
 use crate::wire::jpeg;
 
-pub(super) fn health(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
-    if exchange.is("GET") { exchange.refuse(200, "ok") } else { exchange.wrong_method("GET, HEAD") }
+pub(in crate::hub) fn health(exchange: &Exchange<'_>) -> Reply {
+    let ok = exchange.is("GET");
+    if ok { Answer::text(200, "ok") } else { Answer::wrong_method(exchange, "GET, HEAD") }.into()
 }
 
-pub(super) fn all(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
-    let shared = exchange.shared.clone();
+    let shared = exchange.shared;
     let room = exchange.parameter("room");
     let streams: Vec<Value> =
-        known(&shared, room.as_deref()).iter().map(|(info, stream)| summary(&shared, info, stream.as_ref())).collect();
+        known(shared, room.as_deref()).iter().map(|(info, stream)| summary(shared, info, stream.as_ref())).collect();
     let (publishers, viewers) = shared.counts();
     let seconds = now().since(shared.started).as_secs();
     let value = json!({
         "program": PROGRAM, "uptime_s": seconds, "publishers": publishers, "viewers": viewers, "streams": streams,
     });
-    exchange.json(200, value)
+    Answer::json(200, &value).into()
 }
 
-pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
+pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
     let key = match stream_key(room, name) {
         Ok(key) => key,
-        Err(why) => return exchange.refuse(404, &why),
+        Err(why) => return Answer::text(404, &why).into(),
     };
-    let shared = exchange.shared.clone();
-    let found = known(&shared, Some(room)).into_iter().find(|(info, _)| info.name == name);
-    let Some((info, stream)) = found else { return exchange.refuse(404, &format!("no stream {key}")) };
-    let mut value = summary(&shared, &info, stream.as_ref());
+    let shared = exchange.shared;
+    let found = known(shared, Some(room)).into_iter().find(|(info, _)| info.name == name);
+    let Some((info, stream)) = found else { return Answer::text(404, &format!("no stream {key}")).into() };
+    let mut value = summary(shared, &info, stream.as_ref());
     let at = now();
     let viewers = stream.iter().flat_map(|s| s.numbers.viewers());
     value["per_viewer"] = viewers
@@ -62,7 +62,7 @@ pub(super) fn one<'a>(exchange: Exchange<'a>, room: &str, name: &str) -> io::Res
             })
         })
         .collect();
-    exchange.json(200, value)
+    Answer::json(200, &value).into()
 }
 
 /// All streams with a name, and what is shared about each.

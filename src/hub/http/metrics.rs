@@ -2,25 +2,23 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use std::fmt::Write;
-use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::api::known;
-use super::{Exchange, Served};
+use super::{Answer, Body, Exchange, Reply};
+use crate::hub::Shared;
 use crate::hub::numbers::AGE_BUCKETS;
 use crate::time::now;
 
-pub(super) fn serve(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
-    let text = text(&exchange)?;
-    exchange.answer(200, "text/plain; version=0.0.4; charset=utf-8", "", text.into_bytes())
+    Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::from(text(exchange.shared))).into()
 }
 
-/// It is long where there are many streams of long names, so what it takes counts from the beginning.
-fn text(exchange: &Exchange<'_>) -> io::Result<String> {
-    let shared = &exchange.shared;
+fn text(shared: &Arc<Shared>) -> String {
     let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
     let mut out = String::new();
     let (publishers, viewers) = shared.counts();
@@ -38,27 +36,22 @@ fn text(exchange: &Exchange<'_>) -> io::Result<String> {
         for i in 0..streams.len() {
             let _ = writeln!(out, "streamflow_{name}{{{}}} {}", label(i), value(i));
         }
-        exchange.hold(out.capacity())
     };
     let at = now();
-    family("stream_live", "gauge", "1 while pictures come.", &|i| f64::from(u8::from(streams[i].0.live)))?;
-    family("stream_viewers", "gauge", "Viewers of the stream.", &|i| f64::from(streams[i].0.viewers))?;
-    family("stream_fps", "gauge", "Pictures a second from the publisher.", &|i| streams[i].1.incoming(at).1)?;
-    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| {
-        get(&streams[i].1.pictures) as f64
-    })?;
+    family("stream_live", "gauge", "1 while pictures come.", &|i| f64::from(u8::from(streams[i].0.live)));
+    family("stream_viewers", "gauge", "Viewers of the stream.", &|i| f64::from(streams[i].0.viewers));
+    family("stream_fps", "gauge", "Pictures a second from the publisher.", &|i| streams[i].1.incoming(at).1);
+    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| get(&streams[i].1.pictures) as f64);
     family("stream_lost_total", "counter", "Pictures that the publisher left out.", &|i| {
         get(&streams[i].1.lost) as f64
-    })?;
-    family("sent_pictures_total", "counter", "Pictures given to viewers.", &|i| {
-        get(&streams[i].1.numbers.sent) as f64
-    })?;
+    });
+    family("sent_pictures_total", "counter", "Pictures given to viewers.", &|i| get(&streams[i].1.numbers.sent) as f64);
     family("sent_bytes_total", "counter", "Bytes of pictures given to viewers.", &|i| {
         get(&streams[i].1.numbers.bytes) as f64
-    })?;
+    });
     family("skipped_pictures_total", "counter", "Pictures left out for viewers that were busy.", &|i| {
         get(&streams[i].1.numbers.skipped) as f64
-    })?;
+    });
     let name = "streamflow_picture_age_seconds";
     let _ = writeln!(out, "# HELP {name} Age of pictures when they were given to a viewer.\n# TYPE {name} histogram");
     for (i, (_, stream)) in streams.iter().enumerate() {
@@ -71,9 +64,8 @@ fn text(exchange: &Exchange<'_>) -> io::Result<String> {
         }
         let sum = get(&numbers.age_sum) as f64 / 1e6;
         let _ = writeln!(out, "{name}_sum{{{label}}} {sum}\n{name}_count{{{label}}} {count}");
-        exchange.hold(out.capacity())?;
     }
-    Ok(out)
+    out
 }
 
 fn one(out: &mut String, name: &str, kind: &str, help: &str, value: u64) {

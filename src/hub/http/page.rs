@@ -1,8 +1,6 @@
 //! The web page, out of the program itself: nothing of it comes from anywhere else.
 
-use std::io;
-
-use super::{Exchange, Served};
+use super::{Answer, Body, Exchange, Reply};
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
@@ -33,24 +31,25 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
      frame-ancestors *\r\nReferrer-Policy: no-referrer\r\n";
 
-pub(super) fn index(exchange: Exchange<'_>) -> io::Result<Served<'_>> {
-    if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
-    }
-    exchange.answer(200, "text/html; charset=utf-8", POLICY, INDEX.as_bytes())
+pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Reply {
+    serve(exchange, "text/html; charset=utf-8", INDEX)
 }
 
 /// Whether there is such a file.
-pub(super) fn has(name: &str) -> bool {
+pub(in crate::hub) fn has(name: &str) -> bool {
     FILES.iter().any(|(n, ..)| *n == name)
 }
 
-pub(super) fn file<'a>(exchange: Exchange<'a>, name: &str) -> io::Result<Served<'a>> {
-    if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
-    }
+pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Reply {
     match FILES.iter().find(|(n, ..)| *n == name) {
-        Some((_, kind, text)) => exchange.answer(200, kind, POLICY, text.as_bytes()),
-        None => exchange.refuse(404, "no such file"),
+        Some((_, kind, text)) => serve(exchange, kind, text),
+        None => Answer::text(404, "no such file").into(),
     }
+}
+
+fn serve(exchange: &Exchange<'_>, kind: &'static str, text: &'static str) -> Reply {
+    if !exchange.is("GET") {
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
+    }
+    Answer::new(200, kind, Body::Bytes(text.as_bytes().into())).with(POLICY).into()
 }

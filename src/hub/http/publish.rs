@@ -1,68 +1,75 @@
 //! `POST /api/publish/ROOM/NAME`: one JPEG in the body, or an endless multipart body.
 
-use std::io;
-
-use super::{Exchange, Guest, Served, stream_key};
+use super::{Answer, Exchange, Reply, stream_key};
 use crate::frame::Picture;
-use crate::hub::deliver::Wish;
+use crate::hub::deliver::{Admitted, Wish};
 use crate::hub::guests::Patience;
-
 use crate::net::connection::Framing;
-use crate::room::Refusal;
+use crate::room::{Refusal, StreamKey};
 use crate::time::now;
-use crate::wire::body::PictureBody;
+use crate::wire::body::{Length, PictureBody};
 use crate::wire::jpeg;
 use crate::wire::multipart::boundary_of;
 
-pub(super) fn serve<'a>(mut exchange: Exchange<'a>, room: &str, name: &str) -> io::Result<Served<'a>> {
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> Reply {
     if exchange.request.method != "POST" && exchange.request.method != "PUT" {
-        return exchange.wrong_method("POST, PUT");
+        return Answer::wrong_method(exchange, "POST, PUT").into();
     }
     let key = match stream_key(room, name) {
         Ok(key) => key,
-        Err(why) => return exchange.refuse(400, &why),
+        Err(why) => return Answer::text(400, &why).into(),
     };
-    let kind = exchange.request.field("content-type").unwrap_or_default().to_string();
-    let mut boundary = boundary_of(&kind);
-    if boundary.is_none() && !kind.starts_with("image/") && exchange.looks_multipart()? {
-        boundary = Some(String::new());
+    let kind = exchange.request.field("content-type").unwrap_or_default();
+    let mut boundary = boundary_of(kind);
+    if boundary.is_none() && !kind.starts_with("image/") {
+        let Some(multipart) = exchange.length().map_or(Some(false), |length| length.begins_multipart(exchange.body))
+        else {
+            return Reply::More;
+        };
+        boundary = multipart.then(String::new);
     }
-    if let Some(boundary) = boundary {
-        let shared = &exchange.shared;
-        if !shared.is_free(&key) && !shared.guest_gives_way(now(), Some(&key)) {
-            // Whoever has it may be dead: then it is free when it is asked for again.
-            let refusal = Refusal::Taken(key);
-            shared.challenge(&refusal, None);
-            return exchange.refuse(status_of(&refusal), &refusal.to_string());
+    match boundary {
+        Some(boundary) => many(exchange, key, &boundary),
+        None => {
+            let called = name.to_string();
+            let limit = exchange.shared.config.max_picture;
+            Reply::Body(limit, Box::new(move |exchange, body| one(exchange, &key, &called, &body)))
         }
-        let limit = exchange.shared.config.max_picture;
-        let (length, early) = exchange.into_body()?;
-        let framing = Framing::Body(Box::new(PictureBody::new(length, &boundary, limit)));
-        let wish = Wish::Publish { key, replace: false, instance: 0 };
-        return Ok(Served::Guest(Box::new(Guest { framing, wish, hello: None, early })));
     }
-    let limit = exchange.shared.config.max_picture;
-    let body = match exchange.body(limit)? {
-        Ok(body) => body,
-        Err((status, why)) => return exchange.refuse(status, &why),
-    };
+}
+
+/// A body that does not end becomes a publisher.
+fn many(exchange: &Exchange<'_>, key: StreamKey, boundary: &str) -> Reply {
+    let shared = exchange.shared;
+    if !shared.is_free(&key) && !shared.guest_gives_way(now(), Some(&key)) {
+        // Whoever has it may be dead: then it is free when it is asked for again.
+        let refusal = Refusal::Taken(key);
+        shared.challenge(&refusal, None);
+        return Answer::text(status_of(&refusal), &refusal.to_string()).into();
+    }
+    let length = exchange.length().unwrap_or(Length::Open);
+    let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
+    let wish = Wish::Publish { key, replace: false, instance: 0 };
+    Reply::Admit(Box::new(Admitted { framing, wish, hello: None, first: None }))
+}
+
+/// A body that is one picture.
+fn one(exchange: &Exchange<'_>, key: &StreamKey, called: &str, body: &[u8]) -> Answer {
     let mut data = Vec::with_capacity(body.len());
-    if let Err(why) = jpeg::tidy(&body, &mut data) {
-        return exchange.refuse(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
+    if let Err(why) = jpeg::tidy(body, &mut data) {
+        return Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
     }
-    if let Err(why) = exchange.shared.check_picture(&data) {
-        return exchange.refuse(413, &why);
+    let shared = exchange.shared;
+    if let Err(why) = shared.check_picture(&data) {
+        return Answer::text(413, &why);
     }
-    let picture = Picture::arrived(exchange.began(), now(), data.into());
-    let times = &exchange.shared.config.edge_times;
+    let picture = Picture::arrived(exchange.began, now(), data.into());
+    let times = &shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
-    match exchange.shared.publish_one(exchange.address(), &key, name, patience, picture) {
-        Ok(viewers) => exchange.json(200, serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
-        Err(refusal) => {
-            // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
-            exchange.be_last();
-            exchange.refuse(status_of(&refusal), &refusal.to_string())
-        }
+    match shared.publish_one(exchange.ip(), key, called, patience, picture) {
+        Ok(viewers) => Answer::json(200, &serde_json::json!({ "stream": key.to_string(), "viewers": viewers })),
+        // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
+        Err(refusal) => Answer::text(status_of(&refusal), &refusal.to_string()).and_close(),
     }
 }
 

@@ -1,37 +1,85 @@
 //! `/snapshot`: a picture of the full size, captured after it was asked for where the source gives one in time. Who asks
 //! watches for a while, so that a publisher that sleeps wakes up, and one that polls finds it awake.
 
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use super::{Exchange, Served, stream_key};
+use super::{Answer, Body, Exchange, Reply, stream_key};
 use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::hub::stream::Stream;
 use crate::room::StreamKey;
-use crate::time::{millis, now};
+use crate::time::{Micros, millis, now};
 use crate::wire::control::Control;
 
-/// How often it is looked whether the hub stops meanwhile, or the connection is wanted for others.
-const SLICE: Duration = Duration::from_millis(100);
-
-/// Answers with a picture of a stream, or of the first there is in room `main`.
-pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> io::Result<Served<'a>> {
+/// A picture of a stream, or of the first there is in room `main`.
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
     let key = match which.map(|(room, name)| stream_key(room, name)).transpose() {
         Ok(key) => key,
-        Err(why) => return exchange.refuse(404, &why),
+        Err(why) => return Answer::text(404, &why).into(),
     };
     let Some(key) = key.or_else(|| exchange.shared.registry().rooms.first("main")) else {
-        return exchange.unavailable("nobody publishes in room main");
+        return Answer::unavailable("nobody publishes in room main").into();
     };
-    let picture = match picture(&exchange, &key) {
-        Ok(picture) => picture,
-        Err(why) => return exchange.unavailable(&why),
-    };
-    let age = now().since(picture.captured);
+    match Snapshot::begin(exchange.shared, key, now()) {
+        Ok(snapshot) => Reply::Snapshot(snapshot),
+        Err(why) => Answer::unavailable(&why).into(),
+    }
+}
+
+/// A picture that is waited for. While it is, the stream tells admission of each new one.
+pub(in crate::hub) struct Snapshot {
+    shared: Arc<Shared>,
+    key: StreamKey,
+    stream: Arc<Stream>,
+    asked: Micros,
+    until: Micros,
+}
+
+impl Snapshot {
+    /// Asks for a picture of this stream, or says why there is none.
+    fn begin(shared: &Arc<Shared>, key: StreamKey, asked: Micros) -> Result<Self, String> {
+        let state = shared.registry().rooms.state(&key, asked);
+        match state {
+            // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
+            Some(Control::State(state)) if state.live || state.published && shared.stream(&key).was_silent() => {}
+            Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
+            _ => return Err(format!("{key}: nobody publishes this")),
+        }
+        let stream = shared.stream(&key);
+        let until = asked + stream.still(asked).1;
+        stream.add_viewer(shared.admission_index());
+        Ok(Self { shared: shared.clone(), key, stream, asked, until })
+    }
+
+    /// The answer, if it is known by now. To be asked when a picture has come, and now and then while none does.
+    pub(in crate::hub) fn look(&self, now: Micros) -> Option<Answer> {
+        if now < self.until {
+            // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
+            if let Err(refusal) = self.shared.poll(&self.key) {
+                return Some(Answer::unavailable(&refusal.to_string()));
+            }
+            return self.stream.snapshot(self.shared.admission_index(), self.asked).map(|picture| answer(picture, now));
+        }
+        // None came; there may be one from before, which says how old it is.
+        let none = || {
+            let seconds = self.until.since(self.asked).as_secs();
+            Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.key))
+        };
+        Some(self.stream.still(self.asked).0.map_or_else(none, |picture| answer(picture, now)))
+    }
+}
+
+impl Drop for Snapshot {
+    fn drop(&mut self) {
+        self.stream.remove_viewer(self.shared.admission_index());
+    }
+}
+
+fn answer(picture: Arc<Picture>, now: Micros) -> Answer {
+    let age = now.since(picture.captured);
     let taken = crate::net::layout::unix_time().saturating_sub(age);
     let fields = format!(
         "X-Timestamp: {}.{:06}\r\nX-Age-Ms: {:.3}\r\nX-Sequence: {}\r\n",
@@ -40,34 +88,5 @@ pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> 
         millis(age),
         picture.sequence
     );
-    exchange.answer(200, "image/jpeg", &fields, &picture.data[..])
-}
-
-/// The newest picture, or why there is none.
-fn picture(exchange: &Exchange<'_>, key: &StreamKey) -> Result<Arc<Picture>, String> {
-    let shared = &exchange.shared;
-    let state = shared.registry().rooms.state(key, now());
-    match state {
-        // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
-        Some(Control::State(state)) if state.live || state.published && shared.stream(key).was_silent() => {}
-        Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
-        _ => return Err(format!("{key}: nobody publishes this")),
-    }
-    let stream = shared.stream(key);
-    let asked = now();
-    let (_, patience) = stream.still(asked);
-    let until = asked + patience;
-    // In slices, so that a hub that stops need not wait for it.
-    while now() < until && !shared.stopping.load(Ordering::Acquire) {
-        if !exchange.is_wanted() {
-            return Err("the connection had to give way to others".into());
-        }
-        // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
-        shared.poll(key).map_err(|refusal| refusal.to_string())?;
-        if let Some(picture) = stream.snapshot(asked, SLICE.min(until.since(now()))) {
-            return Ok(picture);
-        }
-    }
-    // None came; there may be one from before, which says how old it is.
-    stream.still(asked).0.ok_or_else(|| format!("{key}: no picture came within {} s", patience.as_secs()))
+    Answer::new(200, "image/jpeg", Body::Picture(picture)).with(fields)
 }

@@ -1,45 +1,39 @@
 //! `/stream`: an endless `multipart/x-mixed-replace` answer, for browsers, players and panels.
 
-use std::io;
-
-use super::{Exchange, Guest, Served, stream_key};
+use super::{Answer, Body, Exchange, Reply, stream_key};
 use crate::adapt::Resolution;
-use crate::hub::deliver::Wish;
+use crate::hub::deliver::{Admitted, Wish};
 use crate::net::connection::Framing;
 use crate::room::StreamKey;
 use crate::transport::message::BOUNDARY;
 use crate::wire::control::{Hello, Want};
 
 /// Hands the viewer of a stream on, or of the first there is in room `main`.
-pub(super) fn serve<'a>(exchange: Exchange<'a>, which: Option<(&str, &str)>) -> io::Result<Served<'a>> {
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Reply {
     if !exchange.is("GET") {
-        return exchange.wrong_method("GET, HEAD");
+        return Answer::wrong_method(exchange, "GET, HEAD").into();
     }
     let key = match which.map(|(room, name)| stream_key(room, name)).transpose() {
         Ok(key) => key.unwrap_or_else(|| StreamKey::new("main", "")),
-        Err(why) => return exchange.refuse(404, &why),
+        Err(why) => return Answer::text(404, &why).into(),
     };
-    let want = match want(&exchange) {
+    let want = match want(exchange) {
         Ok(want) => want,
-        Err(why) => return exchange.refuse(400, &why),
+        Err(why) => return Answer::text(400, &why).into(),
     };
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     // Proxies such as nginx hold an answer back until they are told not to.
     let fields = "X-Accel-Buffering: no\r\nPragma: no-cache\r\n";
     if exchange.request.method == "HEAD" {
-        return exchange.answer(200, &kind, fields, &b""[..]);
+        return Answer::new(200, kind, Body::Bytes(b"".into())).with(fields).into();
     }
     let opening = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{}{fields}Connection: close\r\n\r\n--{BOUNDARY}\r\n",
         exchange.common_fields()
     );
-    let guest = Guest {
-        framing: Framing::Multipart(opening.into_bytes()),
-        hello: Some(Hello::to_view(&key.room, &key.name, "multipart", want)),
-        wish: Wish::Watch(key),
-        early: exchange.into_rest(),
-    };
-    Ok(Served::Guest(Box::new(guest)))
+    let hello = Hello::to_view(&key.room, &key.name, "multipart", want);
+    let framing = Framing::Multipart(opening.into_bytes());
+    Reply::Admit(Box::new(Admitted { framing, hello: Some(hello), wish: Wish::Watch(key), first: None }))
 }
 
 /// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.

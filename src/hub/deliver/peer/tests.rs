@@ -2,6 +2,7 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::*;
+use crate::hub::addresses::Addresses;
 use crate::hub::memory::Memory;
 
 /// A client of `/stream`, and the hub's end of it.
@@ -13,14 +14,16 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
     let newcomer = Newcomer {
         id: 1,
         address,
-        socket: mio::net::TcpStream::from_std(socket),
-        framing: Framing::Multipart(Vec::new()),
-        wish: Wish::Watch(StreamKey::new("main", "door")),
-        hello: None,
-        first: None,
+        transport: mio::net::TcpStream::from_std(socket).into(),
+        admitted: Admitted {
+            framing: Framing::Multipart(Vec::new()),
+            wish: Wish::Watch(StreamKey::new("main", "door")),
+            hello: None,
+            first: None,
+        },
         early: Vec::new(),
         stand_in: None,
-        place: Box::new(()),
+        place: Arc::new(Addresses::new(1)).place(address.ip()).unwrap(),
         account: Arc::new(Memory::new(1 << 30)).open(address.ip(), || {}),
     };
     (Peer::new(newcomer, EdgeTimes::default(), at).0, client)

@@ -1,0 +1,133 @@
+//! Admission: one thread accepts and hears what newcomers want. Whoever has said it belongs to a delivery loop from then on. Short
+//! requests are answered here, so a request that is long to answer delays other newcomers a little, and pictures not at all.
+
+mod greeting;
+mod hello;
+mod patience;
+mod pending;
+mod reactor;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use mio::net::TcpListener;
+use mio::{Interest, Poll, Token, Waker};
+
+use self::reactor::Reactor;
+use super::Shared;
+use super::addresses::Place;
+use super::deliver::{self, Admitted, Newcomer};
+use super::placeholder::StandIn;
+use crate::error::{Error, Result};
+use crate::net::connection::Framing;
+use crate::transport::Transport;
+
+const WAKER: Token = Token(usize::MAX);
+const MAIN: Token = Token(usize::MAX - 1);
+const PLAIN: Token = Token(usize::MAX - 2);
+
+/// What other threads ask admission to do.
+enum Command {
+    /// A stream has a new picture that somebody waits for.
+    PictureCame,
+    /// The memory of the connection at this place with this serial number is needed for others.
+    Evict(usize, u64),
+}
+
+/// How other threads reach admission.
+pub(super) struct Handle {
+    waker: Waker,
+    commands: Mutex<Vec<Command>>,
+}
+
+impl Handle {
+    pub(super) fn new() -> io::Result<(Poll, Self)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        Ok((poll, Self { waker, commands: Mutex::default() }))
+    }
+
+    fn commands(&self) -> MutexGuard<'_, Vec<Command>> {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Vec<Command> {
+        std::mem::take(&mut *self.commands())
+    }
+
+    fn command(&self, command: Command) {
+        self.commands().push(command);
+        self.wake();
+    }
+
+    /// A stream has a new picture that somebody waits for.
+    pub(super) fn picture_came(&self) {
+        self.command(Command::PictureCame);
+    }
+
+    fn wake(&self) {
+        // It fails only when the poll is gone, and then nobody waits for it.
+        let _ = self.waker.wake();
+    }
+}
+
+/// The listening sockets and their thread. Dropping it closes them; the hub must be stopping by then.
+pub(super) struct Admission {
+    pub(super) address: SocketAddr,
+    pub(super) plain_address: Option<SocketAddr>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Admission {
+    pub(super) fn start(shared: Arc<Shared>, poll: Poll) -> Result<Self> {
+        let listen = |address, token| -> Result<(TcpListener, SocketAddr)> {
+            let bound = TcpListener::bind(address).and_then(|mut listener| {
+                poll.registry().register(&mut listener, token, Interest::READABLE)?;
+                let address = listener.local_addr()?;
+                Ok((listener, address))
+            });
+            bound.map_err(|e| Error::io(format!("cannot listen on {address}"), e))
+        };
+        let (main, address) = listen(shared.config.listen, MAIN)?;
+        let plain = shared.config.plain.map(|address| listen(address, PLAIN)).transpose()?;
+        let (plain, plain_address) = plain.unzip();
+        let reactor = Reactor::new(shared.clone(), poll, main, plain);
+        let thread = std::thread::Builder::new()
+            .name("admission".into())
+            .spawn(move || reactor.run_for_good())
+            .map_err(|e| Error::io("cannot start a thread", e))?;
+        Ok(Self { address, plain_address, shared, thread: Some(thread) })
+    }
+}
+
+impl Drop for Admission {
+    fn drop(&mut self) {
+        self.shared.admission.wake();
+        if let Some(thread) = self.thread.take() {
+            // A panic has been reported by then.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Gives somebody who has said what they want to a delivery loop.
+fn hand_over(
+    shared: &Arc<Shared>,
+    transport: Transport,
+    address: SocketAddr,
+    place: Place,
+    admitted: Admitted,
+    early: Vec<u8>,
+) {
+    let id = shared.new_id();
+    let stand_in = matches!(admitted.framing, Framing::Multipart(_)).then(|| StandIn::new(shared.placeholders.clone()));
+    let beside = shared.clone();
+    let account = shared.memory.open(address.ip(), move || beside.loop_of(id).command(deliver::Command::Evict(id)));
+    let newcomer = Newcomer { id, address, transport, admitted, early, stand_in, place, account };
+    shared.loop_of(id).command(deliver::Command::Adopt(Box::new(newcomer)));
+}

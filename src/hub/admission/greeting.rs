@@ -1,0 +1,339 @@
+//! What a newcomer says first, and so what it wants, without its socket: bytes in, and what follows out. Everything that it may
+//! say has a limit. That is where wrong and hostile peers end; [`super::pending`] has the deadlines.
+//!
+//! Call [`Greeting::poll`] until it [`Reads`](Step::Reads) or [`Waits`](Step::Waits), then give it more bytes, or tell it that
+//! there are none.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::hello::admitted;
+use crate::frame::Picture;
+use crate::hub::Shared;
+use crate::hub::deliver::Admitted;
+use crate::hub::http::snapshot::Snapshot;
+use crate::hub::http::{Answer, Encoded, Exchange, Reply, WebSocket, WithBody};
+use crate::hub::memory::{Account, Full, Held};
+use crate::hub::routes::route;
+use crate::net::connection::Framing;
+use crate::net::http::{BadHead, Request, looks_like_http, parse_head, short_answer};
+use crate::time::Micros;
+use crate::wire::body::{Length, WholeBody, length_of};
+use crate::wire::control::{Cause, Control};
+use crate::wire::framing::{Deframer, prefix};
+use crate::wire::packet::{Packet, control_packet};
+use crate::wire::websocket::{self, End, Message};
+
+/// Text messages are not part of the native protocol over WebSocket, so they are kept short.
+const MAX_TEXT: usize = 4096;
+/// So many bytes tell what somebody speaks.
+const ENOUGH: usize = 8;
+
+/// Who says it.
+pub(super) struct Asker<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) address: SocketAddr,
+    pub(super) account: &'a Account,
+}
+
+/// What follows.
+pub(super) enum Step {
+    /// More is to be read.
+    Reads,
+    /// It waits for a picture.
+    Waits,
+    /// This is to be sent: bytes, and a picture behind them.
+    Sends(Vec<u8>, Option<Arc<Picture>>, Then),
+    /// It has said what it wants. These bytes are to be sent first; and those were read beyond it.
+    Admits { admitted: Box<Admitted>, before: Vec<u8>, early: Vec<u8> },
+    /// The connection ends; why it was refused, if it was.
+    Ends(Option<String>),
+}
+
+/// What comes when something has been sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Whatever would come without it.
+    GoOn,
+    /// The next request.
+    Next,
+    /// The end, when the other side has had the time to read it; why it was refused, if it was.
+    Close(Option<String>),
+}
+
+/// A request whose head is here.
+struct Asked {
+    request: Request,
+    began: Micros,
+}
+
+impl Asked {
+    fn exchange<'a>(&'a self, asker: &Asker<'a>, body: &'a [u8]) -> Exchange<'a> {
+        let Asker { shared, address, .. } = *asker;
+        Exchange { request: &self.request, shared, address, began: self.began, body }
+    }
+
+    /// Sends an answer. `drained`: nothing of the request's body is still to come.
+    fn answer(&self, asker: &Asker<'_>, answer: Answer, drained: bool) -> Next {
+        let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
+        let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };
+        (stage, Some(Step::Sends(head, picture, then)))
+    }
+
+    /// How long its body is; `None`: it has none, or one that is not taken.
+    fn length(&self) -> Option<Length> {
+        length_of(&self.request.fields).ok().flatten()
+    }
+
+    /// Whether more may come behind the head.
+    fn has_body(&self) -> bool {
+        !matches!(length_of(&self.request.fields), Ok(None))
+    }
+}
+
+enum Stage {
+    /// Too little came to tell what it speaks.
+    Sniffing,
+    Native(Box<Deframer>),
+    WebSocket(Box<websocket::Reader>),
+    Head,
+    /// More of its body must be here to tell what it is.
+    More(Asked),
+    Body(Asked, WholeBody, WithBody),
+    Snapshot(Asked, Snapshot),
+    /// What it says is of no interest any more.
+    Over,
+}
+
+/// Where it is then, and what follows; `None`: look again.
+type Next = (Stage, Option<Step>);
+
+/// A newcomer.
+pub(super) struct Greeting {
+    stage: Stage,
+    /// What was read and is not used.
+    input: Vec<u8>,
+    /// When the first byte of a hello was here, or whether none was yet.
+    began: Option<Micros>,
+    requests: u64,
+}
+
+impl Greeting {
+    pub(super) fn new() -> Self {
+        Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0 }
+    }
+
+    /// How many requests it has made.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests
+    }
+
+    /// Whether it is a WebSocket that has said no hello.
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self.stage, Stage::WebSocket(_))
+    }
+
+    /// Whether it waits for a picture.
+    pub(super) fn waits(&self) -> bool {
+        matches!(self.stage, Stage::Snapshot(..))
+    }
+
+    /// How much memory it takes for what is not whole.
+    pub(super) fn held(&self) -> usize {
+        let stage = match &self.stage {
+            Stage::Native(deframer) => deframer.held(),
+            Stage::WebSocket(reader) => reader.held(),
+            Stage::Body(_, body, _) => body.held(),
+            Stage::Sniffing | Stage::Head | Stage::More(_) | Stage::Snapshot(..) | Stage::Over => 0,
+        };
+        self.input.capacity() + stage
+    }
+
+    /// Bytes that came.
+    pub(super) fn handle_bytes(&mut self, bytes: &[u8], now: Micros) {
+        self.began.get_or_insert(now);
+        self.input.extend_from_slice(bytes);
+    }
+
+    /// It has had its time.
+    pub(super) fn handle_timeout(&mut self) -> Step {
+        let why = "took too long";
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Head if self.input.is_empty() => Step::Ends(None),
+            Stage::Head | Stage::More(_) | Stage::Body(..) => {
+                closes_with(short_answer(408, &format!("the request {why}")), why.into())
+            }
+            _ => Step::Ends(Some(why.into())),
+        }
+    }
+
+    /// The memory that it takes is needed for others.
+    pub(super) fn handle_full(&mut self) -> Step {
+        let why = Full.to_string();
+        match std::mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
+            Stage::WebSocket(_) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
+            Stage::Sniffing | Stage::Over => Step::Ends(Some(why)),
+            _ => closes_with(short_answer(503, &why), why),
+        }
+    }
+
+    /// What follows from what came.
+    pub(super) fn poll(&mut self, asker: &Asker<'_>, now: Micros) -> Step {
+        loop {
+            let (stage, step) = match std::mem::replace(&mut self.stage, Stage::Over) {
+                Stage::Sniffing => sniff(&self.input, asker),
+                Stage::Native(deframer) => self.native(asker, deframer),
+                Stage::WebSocket(reader) => self.websocket(asker, reader),
+                Stage::Head => self.head(asker, now),
+                Stage::More(asked) => self.ask(asker, asked, true),
+                Stage::Body(asked, body, then) => self.body(asker, asked, body, then),
+                Stage::Snapshot(asked, snapshot) => match snapshot.look(now) {
+                    Some(answer) => asked.answer(asker, answer, !asked.has_body()),
+                    None => (Stage::Snapshot(asked, snapshot), Some(Step::Waits)),
+                },
+                Stage::Over => (Stage::Over, Some(Step::Ends(None))),
+            };
+            self.stage = stage;
+            if let Some(step) = step {
+                return step;
+            }
+        }
+    }
+
+    fn native(&mut self, asker: &Asker<'_>, mut deframer: Box<Deframer>) -> Next {
+        let ends = |cause, why: String| (Stage::Over, Some(closes_with(native_bye(cause, &why), why)));
+        match deframer.decode(&self.input) {
+            Ok((_, None)) => {
+                self.input = Vec::new();
+                (Stage::Native(deframer), Some(Step::Reads))
+            }
+            Ok((used, Some(packet))) => match self.admit(asker, packet, Framing::Native(deframer), used) {
+                Ok(step) => (Stage::Over, Some(step)),
+                Err(why) => ends(Cause::Refused, why),
+            },
+            Err(error) => ends(Cause::Protocol, error.to_string()),
+        }
+    }
+
+    fn websocket(&mut self, asker: &Asker<'_>, mut reader: Box<websocket::Reader>) -> Next {
+        let ends = |cause, code, why: String| (Stage::Over, Some(closes_with(websocket_bye(cause, code, &why), why)));
+        // The codes of RFC 6455, section 7.4.1: 1002 a broken rule, 1008 one of our own.
+        match reader.decode(&mut self.input) {
+            Ok((_, None)) => {
+                self.input = Vec::new();
+                (Stage::WebSocket(reader), Some(Step::Reads))
+            }
+            Ok((used, Some(Message::Packet(packet)))) => {
+                match self.admit(asker, packet, Framing::WebSocket(reader, End::Server), used) {
+                    Ok(step) => (Stage::Over, Some(step)),
+                    Err(why) => ends(Cause::Refused, 1008, why),
+                }
+            }
+            Ok((_, Some(_))) => ends(Cause::Protocol, 1002, "no hello over the WebSocket".into()),
+            Err(error) => ends(Cause::Protocol, 1002, error.to_string()),
+        }
+    }
+
+    fn admit(&mut self, asker: &Asker<'_>, packet: Packet, framing: Framing, used: usize) -> Result<Step, String> {
+        let began = self.began.unwrap_or_default();
+        let admitted = Box::new(admitted(packet, began, framing, asker.address.ip(), asker.shared)?);
+        Ok(Step::Admits { admitted, before: Vec::new(), early: self.input.split_off(used) })
+    }
+
+    fn head(&mut self, asker: &Asker<'_>, now: Micros) -> Next {
+        match parse_head(&self.input) {
+            Ok(None) => (Stage::Head, Some(Step::Reads)),
+            Ok(Some((request, length))) => {
+                self.input = self.input.split_off(length);
+                self.requests += 1;
+                self.ask(asker, Asked { request, began: now }, false)
+            }
+            Err(bad) => {
+                let status = if bad == BadHead::TooLong { 431 } else { 400 };
+                (Stage::Over, Some(closes_with(short_answer(status, &bad.to_string()), bad.to_string())))
+            }
+        }
+    }
+
+    /// What a request leads to, for the first time or `again`, with more of its body.
+    fn ask(&mut self, asker: &Asker<'_>, asked: Asked, again: bool) -> Next {
+        let exchange = asked.exchange(asker, &self.input);
+        let reply = route(&exchange);
+        // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
+        let waits = asked.request.field_has("expect", "100-continue") && self.input.is_empty() && !again;
+        let go_on = if waits && asked.has_body() { b"HTTP/1.1 100 Continue\r\n\r\n".to_vec() } else { Vec::new() };
+        let goes_on = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Step::Sends(bytes, None, Then::GoOn));
+        match reply {
+            Reply::Answer(answer) => asked.answer(asker, answer, !asked.has_body()),
+            Reply::More if again || go_on.is_empty() => (Stage::More(asked), Some(Step::Reads)),
+            Reply::More => (Stage::More(asked), goes_on(go_on)),
+            Reply::Body(limit, then) => match WholeBody::new(asked.length().unwrap_or(Length::Open), limit) {
+                Ok(body) => (Stage::Body(asked, body, then), goes_on(go_on)),
+                Err((status, why)) => asked.answer(asker, Answer::text(status, &why), false),
+            },
+            Reply::Snapshot(snapshot) => (Stage::Snapshot(asked, snapshot), None),
+            Reply::Admit(admitted) => self.becomes(admitted, go_on),
+            Reply::WebSocket(before, WebSocket::Admit(admitted)) => self.becomes(admitted, before),
+            Reply::WebSocket(bytes, WebSocket::Native) => {
+                let reader = websocket::Reader::new(End::Server, asker.shared.config.max_picture, MAX_TEXT);
+                self.began = (!self.input.is_empty()).then_some(asked.began);
+                (Stage::WebSocket(Box::new(reader)), goes_on(bytes))
+            }
+            Reply::WebSocket(bytes, WebSocket::Close(frame)) => {
+                (Stage::Over, Some(Step::Sends([bytes, frame].concat(), None, Then::Close(None))))
+            }
+        }
+    }
+
+    /// It is no matter of HTTP any more.
+    fn becomes(&mut self, admitted: Box<Admitted>, before: Vec<u8>) -> Next {
+        (Stage::Over, Some(Step::Admits { admitted, before, early: std::mem::take(&mut self.input) }))
+    }
+
+    fn body(&mut self, asker: &Asker<'_>, asked: Asked, mut body: WholeBody, then: WithBody) -> Next {
+        let used = match body.feed(&self.input) {
+            Ok(None) => {
+                self.input = Vec::new();
+                return (Stage::Body(asked, body, then), Some(Step::Reads));
+            }
+            Ok(Some(used)) => used,
+            Err((status, why)) => return asked.answer(asker, Answer::text(status, &why), false),
+        };
+        self.input = self.input.split_off(used);
+        // What is made of it takes about as much again, twice over.
+        if let Err(full) = asker.account.hold(Held::coming(3 * body.held())) {
+            return asked.answer(asker, Answer::text(503, &full.to_string()), false);
+        }
+        let answer = then(&asked.exchange(asker, &[]), body.into_bytes());
+        // What came behind the last chunk is lost, so nothing may follow there.
+        let ends = !matches!(asked.length(), Some(Length::Chunked(_)));
+        asked.answer(asker, answer, ends)
+    }
+}
+
+/// What it speaks, by its first bytes.
+fn sniff(input: &[u8], asker: &Asker<'_>) -> Next {
+    match input {
+        _ if input.len() < ENOUGH => (Stage::Sniffing, Some(Step::Reads)),
+        // The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
+        [22, 3, ..] => (Stage::Over, Some(Step::Ends(Some("TLS is not served here".into())))),
+        _ if looks_like_http(&input[..ENOUGH]) => (Stage::Head, None),
+        _ => (Stage::Native(Box::new(Deframer::to_hub(asker.shared.config.max_picture))), None),
+    }
+}
+
+/// Last words, and why they are.
+fn closes_with(words: Vec<u8>, why: String) -> Step {
+    Step::Sends(words, None, Then::Close(Some(why)))
+}
+
+fn native_bye(cause: Cause, why: &str) -> Vec<u8> {
+    let packet = control_packet(&Control::Bye { cause, reason: why.into() });
+    [&prefix(packet.len())[..], &packet].concat()
+}
+
+fn websocket_bye(cause: Cause, code: u16, why: &str) -> Vec<u8> {
+    let packet = control_packet(&Control::Bye { cause, reason: why.into() });
+    [websocket::binary(End::Server, &[&packet]), websocket::close(End::Server, code, why)].concat()
+}

@@ -1,0 +1,270 @@
+//! A connection that has not said yet what it wants: its socket, its time, and what it holds.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::greeting::{Asker, Greeting, Step, Then};
+use super::patience::{BE_ANSWERED, SAY, SAY_MORE, Stay};
+use crate::hub::Shared;
+use crate::hub::addresses::Place;
+use crate::hub::deliver::Admitted;
+use crate::hub::memory::{Account, Held};
+use crate::time::Micros;
+use crate::transport::{Layout, Sent, Transport};
+
+/// How long a body of one request may take to come, and an answer to go.
+const BODY: Duration = Duration::from_secs(30);
+/// How long, and how much, is read on before a connection is closed: closing over unread bytes would destroy the last words on
+/// their way.
+const LINGER: Duration = Duration::from_millis(500);
+const LINGER_BYTES: usize = 1 << 20;
+/// How long the words may take to go that end a connection which has had its time.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// Before so many requests of one connection it rests, so that it does not take a processor from those who show pictures: 6400
+/// requests a second are more than anybody needs.
+const REQUESTS: u64 = 64;
+const REST: Duration = Duration::from_millis(10);
+/// Who holds more than a little counts at once: there may be thousands.
+const A_LITTLE: usize = 4096;
+const COUNTS_AS: usize = 64 * 1024;
+
+/// What comes of a turn.
+pub(super) enum Turn {
+    /// The socket, a picture or the clock will say when to go on.
+    Waits,
+    /// There is more to do.
+    GoesOn,
+    /// It goes on then.
+    Rests(Micros),
+    /// It has said what it wants; these bytes were read beyond that.
+    Admitted(Box<Admitted>, Vec<u8>),
+    /// It ends.
+    Over,
+}
+
+/// A connection at the door.
+pub(super) struct Pending {
+    /// Tells it from others that had its place before.
+    pub(super) serial: u64,
+    pub(super) address: SocketAddr,
+    pub(super) transport: Transport,
+    pub(super) stay: Stay,
+    /// When it is over with what it does now.
+    pub(super) until: Micros,
+    /// How much of the thread's time it has had, by a clock that runs on while it has nothing to do.
+    pub(super) had: Duration,
+    /// It is to have no turn for a moment.
+    pub(super) rests: bool,
+    place: Place,
+    account: Account,
+    greeting: Greeting,
+    /// Something is being sent; what comes then.
+    sending: Option<Then>,
+    /// The last words have been sent; how much more is read.
+    lingers: Option<usize>,
+    requests: u64,
+    /// Why it was refused, if it was.
+    pub(super) refused: Option<String>,
+}
+
+impl Pending {
+    pub(super) fn new(
+        serial: u64,
+        address: SocketAddr,
+        transport: Transport,
+        place: Place,
+        account: Account,
+        until: Micros,
+        now: Micros,
+    ) -> Self {
+        Self {
+            serial,
+            address,
+            transport,
+            stay: Stay::new(now, SAY),
+            until,
+            had: Duration::ZERO,
+            rests: false,
+            place,
+            account,
+            greeting: Greeting::new(),
+            sending: None,
+            lingers: None,
+            requests: 0,
+            refused: None,
+        }
+    }
+
+    /// Whether it waits for a picture.
+    pub(super) fn waits(&self) -> bool {
+        self.greeting.waits() && self.sending.is_none()
+    }
+
+    /// What it leaves to where it goes.
+    pub(super) fn into_parts(self) -> (SocketAddr, Transport, Place) {
+        (self.address, self.transport, self.place)
+    }
+
+    /// Goes on for a moment: one read, one request, or as much of an answer as the socket takes.
+    pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Turn {
+        let turn = self.go_on(shared, scratch, now);
+        turn.unwrap_or_else(|error| self.broke(&error))
+    }
+
+    /// It has had its time.
+    pub(super) fn timed_out(&mut self, now: Micros) -> Turn {
+        if self.lingers.is_some() || self.sending.is_some() {
+            return Turn::Over;
+        }
+        let step = self.greeting.handle_timeout();
+        self.say(step, now)
+    }
+
+    /// Its memory is needed for others.
+    pub(super) fn evicted(&mut self, now: Micros) -> Turn {
+        // Whoever does not read its answer reads no other either.
+        if self.lingers.is_some() || self.sending.is_some() {
+            return Turn::Over;
+        }
+        let step = self.greeting.handle_full();
+        self.say(step, now)
+    }
+
+    fn go_on(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> io::Result<Turn> {
+        if self.transport.flush()? == Sent::Partly {
+            return Ok(Turn::Waits);
+        }
+        if let Some(then) = self.sending.take()
+            && let Some(turn) = self.sent(then, shared.config.handshake, now)
+        {
+            return Ok(turn);
+        }
+        if self.lingers.is_some() {
+            return self.linger(scratch);
+        }
+        let step = self.greeting.poll(&Asker { shared, address: self.address, account: &self.account }, now);
+        if self.greeting.requests() > self.requests {
+            self.requests = self.greeting.requests();
+            self.stay = Stay::new(now, BE_ANSWERED);
+            // Whoever opened a WebSocket has as long for its hello as others.
+            if !self.greeting.is_websocket() {
+                self.until = now + BODY;
+            }
+        }
+        if matches!(step, Step::Reads) { self.read(scratch, now) } else { self.follow(step, now) }
+    }
+
+    fn follow(&mut self, step: Step, now: Micros) -> io::Result<Turn> {
+        match step {
+            Step::Reads => Ok(Turn::GoesOn),
+            Step::Waits => Ok(Turn::Waits),
+            Step::Sends(head, picture, then) => {
+                let takes = head.len() + picture.as_ref().map_or(0, |picture| picture.data.len());
+                if then != Then::GoOn {
+                    self.until = now + BODY;
+                    if self.hold(takes, now).is_err() {
+                        return Ok(Turn::Over);
+                    }
+                }
+                match picture {
+                    Some(picture) => self.transport.offer(&head, &picture, Layout::Bare, None)?,
+                    None => self.transport.send(head)?,
+                };
+                if let Then::Close(why) = &then {
+                    self.refused.clone_from(why);
+                }
+                self.sending = Some(then);
+                Ok(Turn::GoesOn)
+            }
+            Step::Admits { admitted, before, early } => {
+                if !before.is_empty() {
+                    self.transport.send(before)?;
+                }
+                Ok(Turn::Admitted(admitted, early))
+            }
+            Step::Ends(why) => {
+                self.refused = why;
+                Ok(Turn::Over)
+            }
+        }
+    }
+
+    /// Says the last words, if there are any: in a moment, or not at all.
+    fn say(&mut self, step: Step, now: Micros) -> Turn {
+        match self.follow(step, now) {
+            Ok(Turn::GoesOn) => {
+                self.until = now + LAST_WORDS;
+                Turn::GoesOn
+            }
+            Ok(turn) => turn,
+            Err(error) => self.broke(&error),
+        }
+    }
+
+    fn read(&mut self, scratch: &mut [u8], now: Micros) -> io::Result<Turn> {
+        match self.transport.read(scratch) {
+            // Who looks whether somebody is here, as our own programs do, and goes without a word, was not refused.
+            Ok(0) => Ok(Turn::Over),
+            Ok(n) => {
+                self.greeting.handle_bytes(&scratch[..n], now);
+                Ok(match self.hold(self.greeting.held(), now) {
+                    Ok(()) => Turn::GoesOn,
+                    Err(()) => self.evicted(now),
+                })
+            }
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Turn::Waits),
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Turn::GoesOn),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// It holds so much now.
+    fn hold(&self, bytes: usize, now: Micros) -> Result<(), ()> {
+        let bytes = if bytes > A_LITTLE { bytes.max(COUNTS_AS) } else { 0 };
+        self.account.hold(Held { bytes, picture: 0, progress: now }).map_err(drop)
+    }
+
+    /// All was sent. What the turn comes to, if it is over.
+    fn sent(&mut self, then: Then, handshake: Duration, now: Micros) -> Option<Turn> {
+        // What it held for the answer is free again.
+        let free = self.hold(0, now);
+        match then {
+            Then::GoOn => None,
+            Then::Next => {
+                self.until = now + handshake;
+                self.stay = Stay::new(now, SAY_MORE);
+                let next = self.requests + 1;
+                next.is_multiple_of(REQUESTS).then_some(Turn::Rests(now + REST))
+            }
+            Then::Close(_) if free.is_err() => Some(Turn::Over),
+            Then::Close(_) => {
+                self.transport.finish();
+                self.until = now + LINGER;
+                self.stay = Stay::new(now, SAY_MORE);
+                self.lingers = Some(LINGER_BYTES);
+                None
+            }
+        }
+    }
+
+    /// The connection is broken. Whoever goes without a word was not refused.
+    fn broke(&mut self, error: &io::Error) -> Turn {
+        if !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
+            self.refused = Some(error.to_string());
+        }
+        Turn::Over
+    }
+
+    fn linger(&mut self, scratch: &mut [u8]) -> io::Result<Turn> {
+        match self.transport.read(scratch) {
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Turn::Waits),
+            Err(e) => Err(e),
+            Ok(n) => {
+                self.lingers = self.lingers.and_then(|left| left.checked_sub(n)).filter(|_| n > 0);
+                Ok(if self.lingers.is_some() { Turn::GoesOn } else { Turn::Over })
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! The thread of admission: it accepts, and serves all who have not said yet what they want, each for a moment at a time.
+
+use std::collections::BTreeSet;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Poll, Token};
+use slab::Slab;
+
+use super::patience::{Room, give_way};
+use super::pending::{Pending, Turn};
+use super::{Command, MAIN, PLAIN, WAKER, hand_over};
+use crate::hub::Shared;
+use crate::hub::addresses::Place;
+use crate::hub::deliver::{Admitted, Wish};
+use crate::net::connection::Framing;
+use crate::net::open_files;
+use crate::room::StreamKey;
+use crate::time::{Micros, now};
+use crate::transport::{Transport, sockopt};
+
+/// How soon it is looked again whether somebody has to give way to those who wait there.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// How long nobody is accepted when the system has no more file descriptors.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(100);
+/// So many are accepted before those who are here have a turn.
+const ACCEPTS: usize = 256;
+/// So long those who are here have turns before it is looked who else has come.
+const PASS: Duration = Duration::from_millis(2);
+/// The most that is read in a turn.
+const SCRATCH: usize = 16 * 1024;
+
+/// A listening socket.
+struct Door {
+    listener: TcpListener,
+    /// Somebody may be there: the poll tells of newcomers once.
+    knocks: bool,
+    /// When the next one is accepted at the earliest.
+    again: Micros,
+}
+
+impl Door {
+    fn new(listener: TcpListener) -> Self {
+        Self { listener, knocks: true, again: Micros(0) }
+    }
+
+    /// When there may be somebody to accept.
+    fn opens(&self) -> Option<Micros> {
+        self.knocks.then_some(self.again)
+    }
+}
+
+/// What the thread owns.
+pub(super) struct Reactor {
+    shared: Arc<Shared>,
+    poll: Poll,
+    main: Door,
+    plain: Option<Door>,
+    pending: Slab<Pending>,
+    room: Room,
+    /// Who has something to do, by how much of this thread's time it has had: whoever has just come has its turn before those who
+    /// ask without end, and before those whose requests are long to answer.
+    ready: BTreeSet<(Duration, usize)>,
+    /// What whoever has a turn has had: who comes begins there, and so does who had nothing to do for long, so that newcomers
+    /// without end keep nobody waiting.
+    had: Duration,
+    resting: Vec<(Micros, usize)>,
+    next_tick: Micros,
+    serial: u64,
+    scratch: Vec<u8>,
+}
+
+impl Reactor {
+    pub(super) fn new(shared: Arc<Shared>, poll: Poll, main: TcpListener, plain: Option<TcpListener>) -> Self {
+        let config = &shared.config;
+        let files = open_files::limit().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
+        let for_others = config.max_viewers.saturating_add(config.max_publishers).saturating_add(open_files::BESIDE);
+        Self {
+            room: Room::new(config.max_pending, files.saturating_sub(for_others)),
+            shared,
+            poll,
+            main: Door::new(main),
+            plain: plain.map(Door::new),
+            pending: Slab::new(),
+            ready: BTreeSet::new(),
+            had: Duration::ZERO,
+            resting: Vec::new(),
+            next_tick: Micros(0),
+            serial: 0,
+            scratch: vec![0; SCRATCH],
+        }
+    }
+
+    /// Serves until the hub stops, whatever goes wrong.
+    pub(super) fn run_for_good(mut self) {
+        while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            log::error!("a fault of this hub stopped admission; it goes on");
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    fn run(&mut self) {
+        let mut events = Events::with_capacity(1024);
+        // After a fault somebody may wait untold.
+        self.doors().for_each(|door| door.knocks = true);
+        while !self.stopping() {
+            if let Err(error) = self.poll.poll(&mut events, self.wait())
+                && error.kind() != ErrorKind::Interrupted
+            {
+                log::error!("admission: {error}");
+                return;
+            }
+            for event in &events {
+                match event.token() {
+                    MAIN => self.main.knocks = true,
+                    PLAIN => self.plain.iter_mut().for_each(|door| door.knocks = true),
+                    WAKER => self.take_commands(),
+                    Token(key) => self.is_ready(key),
+                }
+            }
+            let at = now();
+            self.accept_plain(at);
+            self.accept_main(at);
+            self.tick(at);
+            self.serve(at);
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        self.shared.stopping.load(Ordering::Acquire)
+    }
+
+    fn doors(&mut self) -> impl Iterator<Item = &mut Door> {
+        std::iter::once(&mut self.main).chain(&mut self.plain)
+    }
+
+    /// How long there is nothing to do.
+    fn wait(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let doors = [self.main.opens(), self.plain.as_ref().and_then(Door::opens)];
+        let ticks = (!self.pending.is_empty()).then_some(self.next_tick);
+        let rested = self.resting.iter().map(|(until, _)| *until).min();
+        let first = doors.into_iter().chain([ticks, rested]).flatten().min()?;
+        Some(first.since(now()))
+    }
+
+    fn is_ready(&mut self, key: usize) {
+        if let Some(pending) = self.pending.get_mut(key).filter(|pending| !pending.rests) {
+            // It is not changed where it waits for its turn already: then it is no less.
+            pending.had = pending.had.max(self.had);
+            self.ready.insert((pending.had, key));
+        }
+    }
+
+    fn take_commands(&mut self) {
+        let at = now();
+        for command in self.shared.admission.take() {
+            match command {
+                Command::PictureCame => self.look_for_pictures(),
+                Command::Evict(key, serial) => {
+                    if let Some(pending) = self.pending.get_mut(key).filter(|pending| pending.serial == serial) {
+                        let turn = pending.evicted(at);
+                        self.follow(key, turn);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets newcomers to the main door, as long as there is room for them.
+    fn accept_main(&mut self, at: Micros) {
+        let Room { usual, crowded } = self.room;
+        for _ in 0..ACCEPTS {
+            if self.main.opens().is_none_or(|opens| opens > at) {
+                break;
+            }
+            if self.pending.len() >= crowded {
+                self.give_way(usual, true, at);
+                if self.pending.len() >= crowded {
+                    self.main.again = at + LOOK_AGAIN;
+                    break;
+                }
+            }
+            match self.main.listener.accept() {
+                Ok((socket, address)) => self.accepted(socket, address, Self::greet),
+                Err(error) => self.main.knocks = self.goes_on_accepting(&error, at),
+            }
+        }
+        self.give_way(usual, false, at);
+    }
+
+    /// Lets newcomers in by the plain door, where nothing is asked.
+    fn accept_plain(&mut self, at: Micros) {
+        for _ in 0..ACCEPTS {
+            let open = |door: &&mut Door| door.opens().is_some_and(|opens| opens <= at);
+            let Some(door) = self.plain.as_mut().filter(open) else { return };
+            match door.listener.accept() {
+                Ok((socket, address)) => self.accepted(socket, address, Self::let_in),
+                Err(error) => {
+                    let knocks = self.goes_on_accepting(&error, at);
+                    self.plain.iter_mut().for_each(|door| door.knocks = knocks);
+                }
+            }
+        }
+    }
+
+    /// Whether there may be more to accept, if only in a while.
+    fn goes_on_accepting(&mut self, error: &io::Error, at: Micros) -> bool {
+        match error.kind() {
+            ErrorKind::WouldBlock => return false,
+            ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+            _ => {
+                log::warn!("cannot accept: {error}");
+                // The descriptors of those who have had their time are for others.
+                self.give_way(0, true, at);
+                self.doors().for_each(|door| door.again = at + PAUSE);
+            }
+        }
+        true
+    }
+
+    fn accepted(
+        &mut self,
+        socket: TcpStream,
+        address: SocketAddr,
+        take: fn(&mut Self, Transport, SocketAddr, Place) -> io::Result<()>,
+    ) {
+        let Some(place) = self.shared.addresses.place(address.ip()) else {
+            let most = self.shared.config.max_per_address;
+            log::warn!("{address}: refused: {most} connections from this address already");
+            return;
+        };
+        if let Err(error) = sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)) {
+            log::warn!("{address}: {error}");
+        }
+    }
+
+    fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
+        let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
+        let admitted = Admitted { framing: Framing::Plain, wish: Wish::Watch(key), hello: None, first: None };
+        hand_over(&self.shared, transport, address, place, admitted, Vec::new());
+        Ok(())
+    }
+
+    fn greet(&mut self, mut transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
+        let entry = self.pending.vacant_entry();
+        let key = entry.key();
+        transport.register(self.poll.registry(), Token(key))?;
+        self.serial += 1;
+        let (serial, shared) = (self.serial, self.shared.clone());
+        let evict = move || shared.admission.command(Command::Evict(key, serial));
+        let account = self.shared.memory.open(address.ip(), evict);
+        let at = now();
+        let until = at + self.shared.config.handshake;
+        let pending = Pending::new(serial, address, transport, place, account, until, at);
+        entry.insert(pending);
+        self.is_ready(key);
+        Ok(())
+    }
+
+    fn give_way(&mut self, most: usize, crowded: bool, at: Micros) {
+        if self.pending.len() <= most {
+            return;
+        }
+        let all = self.pending.iter().map(|(key, pending)| (key, pending.stay));
+        for key in give_way(all, most, crowded, at) {
+            self.remove(key);
+        }
+    }
+
+    /// Looks at deadlines, and whether the pictures that are waited for can still come.
+    fn tick(&mut self, at: Micros) {
+        for (_, key) in self.resting.extract_if(.., |(until, _)| *until <= at).collect::<Vec<_>>() {
+            self.pending.get_mut(key).into_iter().for_each(|pending| pending.rests = false);
+            self.is_ready(key);
+        }
+        if at < self.next_tick {
+            return;
+        }
+        self.next_tick = at + TICK;
+        let late: Vec<_> = self.pending.iter().filter(|(_, p)| p.until <= at).map(|(key, _)| key).collect();
+        for key in late {
+            let Some(pending) = self.pending.get_mut(key) else { continue };
+            let turn = pending.timed_out(at);
+            self.follow(key, turn);
+        }
+        self.look_for_pictures();
+    }
+
+    /// Whoever waits for a picture looks whether there is one.
+    fn look_for_pictures(&mut self) {
+        let waiting: Vec<_> = self.pending.iter().filter(|(_, p)| p.waits()).map(|(key, _)| key).collect();
+        waiting.into_iter().for_each(|key| self.is_ready(key));
+    }
+
+    /// Gives turns for a while.
+    fn serve(&mut self, began: Micros) {
+        let mut at = began;
+        while let Some((had, key)) = self.ready.pop_first() {
+            self.had = had;
+            let Some(pending) = self.pending.get_mut(key) else { continue };
+            let (shared, scratch) = (&self.shared, &mut self.scratch);
+            // Whatever goes wrong with one costs the others nothing.
+            let turn = catch_unwind(AssertUnwindSafe(|| pending.turn(shared, scratch, at))).unwrap_or_else(|_| {
+                log::error!("a fault of this hub ended a connection that was not admitted yet");
+                Turn::Over
+            });
+            let after = now();
+            pending.had += after.since(at);
+            at = after;
+            self.follow(key, turn);
+            if at.since(began) >= PASS || self.stopping() {
+                return;
+            }
+        }
+    }
+
+    fn follow(&mut self, key: usize, turn: Turn) {
+        match turn {
+            Turn::Waits => {}
+            Turn::GoesOn => self.is_ready(key),
+            Turn::Rests(until) => {
+                self.pending.get_mut(key).into_iter().for_each(|pending| pending.rests = true);
+                self.resting.push((until, key));
+            }
+            Turn::Admitted(admitted, early) => {
+                if let Some(pending) = self.remove(key) {
+                    let (address, transport, place) = pending.into_parts();
+                    hand_over(&self.shared, transport, address, place, *admitted, early);
+                }
+            }
+            Turn::Over => {
+                let Some(pending) = self.remove(key) else { return };
+                if let Some(why) = pending.refused {
+                    self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+                    log::debug!("{}: not admitted: {why}", pending.address);
+                }
+            }
+        }
+    }
+
+    fn remove(&mut self, key: usize) -> Option<Pending> {
+        let mut pending = self.pending.try_remove(key)?;
+        // Its place goes to the next one who comes.
+        self.ready.remove(&(pending.had, key));
+        self.resting.retain(|(_, rests)| *rests != key);
+        pending.transport.deregister(self.poll.registry());
+        Some(pending)
+    }
+}

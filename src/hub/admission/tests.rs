@@ -1,0 +1,233 @@
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::greeting::{Asker, Greeting, Step, Then};
+use crate::hub::deliver::Wish;
+use crate::hub::{Hub, HubConfig};
+use crate::time::Micros;
+use crate::wire::control::Control;
+use crate::wire::framing::prefix;
+use crate::wire::packet::control_packet;
+use crate::wire::websocket::{self, End};
+
+const AT: Micros = Micros(1_000_000);
+const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const POST: &[u8] = b"POST /api/broadcast-detection HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n";
+
+fn hub() -> Hub {
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    Hub::start(HubConfig { listen, threads: 1, ..HubConfig::default() }).unwrap()
+}
+
+/// A newcomer without a socket, and all that it was told.
+struct Newcomer<'a> {
+    hub: &'a Hub,
+    greeting: Greeting,
+    heard: Vec<u8>,
+    end: Option<String>,
+}
+
+impl<'a> Newcomer<'a> {
+    fn new(hub: &'a Hub) -> Self {
+        Self { hub, greeting: Greeting::new(), heard: Vec::new(), end: None }
+    }
+
+    /// Says this, and goes on as the socket would until there is nothing to do.
+    fn says(&mut self, bytes: &[u8]) {
+        self.greeting.handle_bytes(bytes, AT);
+        let shared = &self.hub.shared;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
+        let account = shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
+        let asker = Asker { shared, address, account: &account };
+        while self.end.is_none() {
+            let step = self.greeting.poll(&asker, AT);
+            if matches!(step, Step::Reads | Step::Waits) {
+                return;
+            }
+            self.takes(step);
+        }
+    }
+
+    fn takes(&mut self, step: Step) {
+        match step {
+            Step::Reads | Step::Waits => {}
+            Step::Sends(bytes, picture, then) => {
+                self.heard.extend(bytes);
+                self.heard.extend(picture.iter().flat_map(|picture| picture.data.iter().copied()));
+                if let Then::Close(why) = then {
+                    self.end = Some(format!("closed: {}", why.unwrap_or_default()));
+                }
+            }
+            Step::Admits { admitted, before, early } => {
+                self.heard.extend(before);
+                let wish = match &admitted.wish {
+                    Wish::Publish { key, .. } => format!("publish {key}"),
+                    Wish::Watch(key) => format!("watch {key}"),
+                    Wish::Join { key, called } => format!("join {key} as {called}"),
+                };
+                self.end = Some(format!("{} {wish}, {} more", admitted.framing.name(), early.len()));
+            }
+            Step::Ends(why) => self.end = Some(format!("ends: {}", why.unwrap_or_default())),
+        }
+    }
+
+    fn heard(&self) -> String {
+        String::from_utf8_lossy(&self.heard).into_owned()
+    }
+}
+
+fn hello() -> Vec<u8> {
+    control_packet(&Control::Hello(serde_json::from_str(r#"{"role":"publish","name":"door"}"#).unwrap()))
+}
+
+fn native() -> Vec<u8> {
+    let hello = hello();
+    [&prefix(hello.len())[..], &hello].concat()
+}
+
+/// Openings of every kind, and how each ends.
+fn openings() -> Vec<(Vec<u8>, &'static str)> {
+    let websocket = websocket::binary(End::Client, &[&hello()]);
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes();
+    let upgrade = |path: &str| String::from_utf8_lossy(UPGRADE).replace("/ws", path).into_bytes();
+    vec![
+        ([&native()[..], b"more"].concat(), "native publish main/door, 4 more"),
+        ([HEALTH, UPGRADE, &websocket, b"more"].concat(), "websocket publish main/door, 4 more"),
+        (get("/stream/main/door"), "multipart watch main/door, 0 more"),
+        (upgrade("/websocket/50"), "quality watch main/, 0 more"),
+        (upgrade("/ws/lab/Ann"), "room join lab/Ann as Ann, 0 more"),
+        (upgrade("/websocket/5"), "closed: "),
+        (get("/health").repeat(2), ""),
+        (get("/nothing"), ""),
+        ([POST, b"{}}"].concat(), ""),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), "ends: TLS is not served here"),
+        (b"GET / HTTP/1.1\0\r\n\r\n".to_vec(), "closed: not an HTTP request: invalid new line"),
+    ]
+}
+
+#[test]
+fn an_opening_means_the_same_at_any_split() {
+    let hub = hub();
+    for (opening, end) in openings() {
+        let mut whole = Newcomer::new(&hub);
+        whole.says(&opening);
+        let ends = whole.end.clone().unwrap_or_default();
+        assert!(ends.starts_with(end) && end.is_empty() == ends.is_empty(), "{ends:?} is not {end:?}");
+        for cut in 1..opening.len() {
+            let mut cut_in_two = Newcomer::new(&hub);
+            cut_in_two.says(&opening[..cut]);
+            let early = cut_in_two.end.is_some();
+            cut_in_two.says(&opening[cut..]);
+            assert_eq!(cut_in_two.heard(), whole.heard(), "cut at {cut}");
+            // What comes behind an end is read by whoever goes on.
+            assert!(early || cut_in_two.end == whole.end, "cut at {cut}: {:?}, not {:?}", cut_in_two.end, whole.end);
+        }
+    }
+}
+
+#[test]
+fn requests_of_one_connection_are_answered_in_their_order() {
+    let hub = hub();
+    let mut newcomer = Newcomer::new(&hub);
+    newcomer.says(&[HEALTH, b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", POST, b"{}}", HEALTH].concat());
+    let statuses: Vec<_> = newcomer.heard().match_indices("HTTP/1.1 ").map(|(at, m)| at + m.len()).collect();
+    let heard = newcomer.heard();
+    assert_eq!(statuses.iter().map(|at| &heard[*at..at + 3]).collect::<Vec<_>>(), ["200", "404", "400", "200"]);
+    assert_eq!((newcomer.end, newcomer.greeting.requests()), (None, 4));
+}
+
+#[test]
+fn a_client_that_waits_for_it_is_told_once_that_its_body_may_come() {
+    let hub = hub();
+    let expects = |path: &str, length: &str| {
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n{length}\r\n\r\n");
+        let mut newcomer = Newcomer::new(&hub);
+        newcomer.says(head.as_bytes());
+        assert_eq!(newcomer.heard(), "HTTP/1.1 100 Continue\r\n\r\n", "{path}");
+        newcomer
+    };
+    let mut whole = expects("/api/broadcast-detection", "Content-Length: 3");
+    whole.says(b"{}}");
+    assert!(whole.heard().contains("HTTP/1.1 400 "), "{}", whole.heard());
+    // What it is shows in the body, which comes byte by byte.
+    let mut unknown = expects("/api/publish/main/door", "Transfer-Encoding: chunked");
+    b"8\r\n\r\n--frame".iter().for_each(|byte| unknown.says(&[*byte]));
+    assert_eq!(unknown.heard().matches("100 Continue").count(), 1);
+    let end = unknown.end.as_deref();
+    assert_eq!(end, Some("post publish main/door, 7 more"), "four bytes of it tell");
+}
+
+#[test]
+fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words() {
+    let hub = hub();
+    let last_words = |said: &[u8], full: bool| {
+        let mut newcomer = Newcomer::new(&hub);
+        newcomer.says(said);
+        newcomer.heard.clear();
+        let step = if full { newcomer.greeting.handle_full() } else { newcomer.greeting.handle_timeout() };
+        newcomer.takes(step);
+        (newcomer.heard(), newcomer.end.unwrap())
+    };
+    let late = |said: &[u8]| last_words(said, false);
+    assert_eq!(
+        [late(b""), late(&native()[..20]), late(UPGRADE)],
+        [(); 3].map(|()| ("".into(), "ends: took too long".into()))
+    );
+    assert_eq!(late(HEALTH), ("".into(), "ends: ".into()), "it has been answered, and asks for no more");
+    for said in [&HEALTH[..20], POST] {
+        assert!(late(said).0.starts_with("HTTP/1.1 408 "), "{:?}", late(said));
+    }
+    let full = |said: &[u8], words: &str| {
+        let (heard, end) = last_words(said, true);
+        assert!(heard.contains(words) && heard.contains("--max-memory") && end.contains("--max-memory"), "{heard}");
+    };
+    full(&native()[..20], "bye");
+    full(UPGRADE, "bye");
+    full(POST, "HTTP/1.1 503 ");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_bytes_in_the_place_of_others_do_harm(
+        kind in 0_usize..11,
+        changes in prop::collection::vec((0_usize..400, any::<u8>()), 0..6),
+        cut in 1_usize..200,
+    ) {
+        thread_local! { static HUB: Hub = hub(); }
+        HUB.with(|hub| {
+            let mut opening = openings().swap_remove(kind).0;
+            let length = opening.len();
+            changes.iter().for_each(|(at, byte)| opening[at % length] = *byte);
+            let mut newcomer = Newcomer::new(hub);
+            opening.chunks(cut).for_each(|piece| newcomer.says(piece));
+            prop_assert!(newcomer.greeting.held() < 1 << 20);
+            Ok(())
+        })?;
+    }
+}
+
+#[test]
+fn a_fault_in_one_request_costs_the_others_nothing() {
+    use std::io::{Read, Write};
+    let hub = hub();
+    let ask = |path: &str| {
+        let mut socket = std::net::TcpStream::connect(hub.address()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        write!(socket, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        socket
+    };
+    let mut other = ask("/health");
+    let mut heard = String::new();
+    // The connection ends without an answer.
+    assert!(ask("/panics").read_to_string(&mut heard).is_err() || heard.is_empty(), "{heard}");
+    let mut piece = [0; 1024];
+    assert!(other.read(&mut piece).unwrap() > 0);
+    other.write_all(HEALTH).unwrap();
+    assert!(other.read(&mut piece).unwrap() > 0);
+}

@@ -1,0 +1,171 @@
+//! What a request leads to: an answer, or more than one.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::exchange::Exchange;
+use super::snapshot::Snapshot;
+use crate::frame::Picture;
+use crate::hub::deliver::Admitted;
+use crate::net::http::{reason, upgrade};
+use crate::wire::body::Refused;
+
+/// What becomes of a body that has come.
+pub(in crate::hub) type WithBody = Box<dyn FnOnce(&Exchange<'_>, Vec<u8>) -> Answer + Send>;
+
+/// What a request leads to.
+pub(in crate::hub) enum Reply {
+    Answer(Answer),
+    /// More of its body must be here to tell; the request is to be asked again then.
+    More,
+    /// The whole body is needed, so many bytes at most.
+    Body(usize, WithBody),
+    /// A picture that is waited for.
+    Snapshot(Snapshot),
+    /// It becomes a viewer or a publisher, and is no matter of HTTP any more.
+    Admit(Box<Admitted>),
+    /// It becomes a WebSocket, when these bytes have been sent.
+    WebSocket(Vec<u8>, WebSocket),
+}
+
+/// What an open WebSocket is for.
+pub(in crate::hub) enum WebSocket {
+    /// It speaks the native protocol, and says a hello next.
+    Native,
+    Admit(Box<Admitted>),
+    /// It is closed by this frame.
+    Close(Vec<u8>),
+}
+
+impl From<Answer> for Reply {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl From<Refused> for Reply {
+    fn from((status, why): Refused) -> Self {
+        Answer::text(status, &why).into()
+    }
+}
+
+impl Reply {
+    /// Opens the WebSocket that is asked for.
+    pub(in crate::hub) fn open(exchange: &Exchange<'_>, becomes: WebSocket) -> Self {
+        if !exchange.is("GET") {
+            return Answer::wrong_method(exchange, "GET").into();
+        }
+        match upgrade(exchange.request) {
+            Ok(bytes) => Self::WebSocket(bytes, becomes),
+            Err(why) => Answer::text(400, &format!("this is a WebSocket: {why}")).into(),
+        }
+    }
+}
+
+/// An answer.
+pub(in crate::hub) struct Answer {
+    status: u16,
+    kind: Cow<'static, str>,
+    /// Fields beside those that all have, each with its end of line.
+    fields: Cow<'static, str>,
+    body: Body,
+    /// The connection closes behind it.
+    closes: bool,
+}
+
+/// The body of an answer.
+pub(in crate::hub) enum Body {
+    Bytes(Cow<'static, [u8]>),
+    Picture(Arc<Picture>),
+}
+
+/// An answer as it is sent.
+pub(in crate::hub) struct Encoded {
+    pub(in crate::hub) head: Vec<u8>,
+    /// What comes behind, where it is a picture.
+    pub(in crate::hub) picture: Option<Arc<Picture>>,
+    /// The connection is kept for the next request.
+    pub(in crate::hub) keep: bool,
+}
+
+impl Answer {
+    pub(in crate::hub) fn new(status: u16, kind: impl Into<Cow<'static, str>>, body: Body) -> Self {
+        Self { status, kind: kind.into(), fields: "".into(), body, closes: false }
+    }
+
+    /// In words.
+    pub(in crate::hub) fn text(status: u16, text: &str) -> Self {
+        Self::new(status, "text/plain; charset=utf-8", Body::from(format!("{text}\n")))
+    }
+
+    /// There is nothing now, and trying again may help.
+    pub(in crate::hub) fn unavailable(text: &str) -> Self {
+        Self::text(503, text).with("Retry-After: 1\r\n")
+    }
+
+    /// The method is not served here.
+    pub(in crate::hub) fn wrong_method(exchange: &Exchange<'_>, allowed: &str) -> Self {
+        let text = format!("{} is not served here, only {allowed}", exchange.request.method);
+        Self::text(405, &text).with(format!("Allow: {allowed}, OPTIONS\r\n"))
+    }
+
+    /// What pages from elsewhere may do, as a browser asks.
+    pub(in crate::hub) fn preflight() -> Self {
+        Self::new(204, "", Body::Bytes(b"".into())).with("Allow: GET, HEAD, POST, OPTIONS\r\n")
+    }
+
+    pub(in crate::hub) fn json(status: u16, value: &serde_json::Value) -> Self {
+        Self::new(status, "application/json", Body::from(format!("{value}\n")))
+    }
+
+    /// With these fields as well, each with its end of line.
+    pub(in crate::hub) fn with(mut self, fields: impl Into<Cow<'static, str>>) -> Self {
+        self.fields = fields.into();
+        self
+    }
+
+    /// The connection closes behind it.
+    pub(in crate::hub) fn and_close(mut self) -> Self {
+        self.closes = true;
+        self
+    }
+
+    /// As it is sent to who asked. `drained`: nothing of the request's body is still to come, so that the connection may be
+    /// used again.
+    pub(in crate::hub) fn encode(self, exchange: &Exchange<'_>, drained: bool) -> Encoded {
+        let Self { status, kind, fields, body, closes } = self;
+        let request = exchange.request;
+        let asked_to_keep = if request.http11 {
+            !request.field_has("connection", "close")
+        } else {
+            request.field_has("connection", "keep-alive")
+        };
+        let keep = drained && asked_to_keep && !closes;
+        let (bytes, picture) = match body {
+            Body::Bytes(bytes) => (bytes, None),
+            Body::Picture(picture) => (Cow::Borrowed(&[][..]), Some(picture)),
+        };
+        let length = picture.as_ref().map_or(bytes.len(), |picture| picture.data.len());
+        let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
+        if !kind.is_empty() {
+            head += &format!("Content-Type: {kind}\r\n");
+        }
+        if status != 204 {
+            head += &format!("Content-Length: {length}\r\n");
+        }
+        let connection = if keep { "keep-alive" } else { "close" };
+        head += &format!("{}{fields}Connection: {connection}\r\n\r\n", exchange.common_fields());
+        let mut head = head.into_bytes();
+        let is_head = request.method == "HEAD";
+        if !is_head {
+            head.extend_from_slice(&bytes);
+        }
+        Encoded { head, picture: picture.filter(|_| !is_head), keep }
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Self {
+        Self::Bytes(text.into_bytes().into())
+    }
+}

@@ -1,0 +1,53 @@
+//! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
+
+use super::edges::{detection, quality, rooms};
+use super::http::{Answer, Exchange, Reply, api, metrics, page, publish, snapshot, sockets, stream};
+use crate::wire::names;
+
+/// What a request leads to.
+pub(super) fn route(exchange: &Exchange<'_>) -> Reply {
+    if let Err(refused) = exchange.check() {
+        return refused.into();
+    }
+    let path = &exchange.request.path;
+    let Some(segments) = names::segments(path) else {
+        return Answer::text(400, "the path is not UTF-8").into();
+    };
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    if exchange.request.method == "OPTIONS" {
+        return Answer::preflight().into();
+    }
+    let action = exchange.parameter("action");
+    match (segments.as_slice(), action.as_deref()) {
+        ([], Some("stream")) => stream::serve(exchange, None),
+        ([], Some("snapshot")) => snapshot::serve(exchange, None),
+        ([] | ["index.html"], _) => page::index(exchange),
+        (["stream" | "stream.mjpg"], _) => stream::serve(exchange, None),
+        (["stream", room, name], _) => stream::serve(exchange, Some((room, name))),
+        (["rooms", room, "video_feed", name], _) => {
+            // Rooms and people may be called anything.
+            let (room, name) = (names::fitting(room), names::fitting(name));
+            stream::serve(exchange, Some((&room, &name)))
+        }
+        (["snapshot" | "snapshot.jpg"], _) => snapshot::serve(exchange, None),
+        (["snapshot", room, name], _) => snapshot::serve(exchange, Some((room, name))),
+        (["api", "streams"], _) => api::all(exchange),
+        (["api", "streams", room, name], _) => api::one(exchange, room, name),
+        (["api", "publish", room, name], _) => publish::serve(exchange, room, name),
+        (["api", "broadcast-detection"], _) => detection::broadcast(exchange),
+        (["api", "broadcast-status"], _) => detection::status(exchange),
+        (["health"], _) => api::health(exchange),
+        (["metrics"], _) => metrics::serve(exchange),
+        (["ws"], _) => sockets::native(exchange),
+        (["ws", "viewer", "detection"], _) => detection::viewer(exchange),
+        (["ws", room, user], _) => rooms::member(exchange, room, user),
+        (["websocket", quality], _) => quality::viewer(exchange, quality),
+        #[cfg(test)]
+        (["panics"], _) => panic!("a test wants it"),
+        ([file], _) if page::has(file) => page::file(exchange, file),
+        _ => {
+            let text = format!("nothing at {path}; see / for what is live, /api/streams for programs");
+            Answer::text(404, &text).into()
+        }
+    }
+}
