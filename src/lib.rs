@@ -24,10 +24,12 @@
 pub mod buffer;
 pub mod error;
 pub mod frame;
+pub mod names;
 pub mod text;
 pub mod time;
 
 // Rules: no sockets, no threads, no clock.
+pub mod access;
 pub mod adapt;
 pub mod credit;
 pub mod pacing;

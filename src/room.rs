@@ -11,35 +11,14 @@ use std::time::Duration;
 pub use self::numbering::Numbering;
 pub use self::stream::Silent;
 use self::stream::Stream;
+use crate::access::{Denied, Grant, Join, List, Publish, Watch};
 use crate::adapt::Rung;
+use crate::names::StreamKey;
 use crate::time::Micros;
 use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
 
 /// Names one connection of a hub, for as long as the hub lives.
 pub type ConnectionId = u64;
-
-/// A stream's address: the room, and the name in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StreamKey {
-    /// The room; `main` unless somebody said otherwise.
-    pub room: String,
-    /// The name in the room.
-    pub name: String,
-}
-
-impl StreamKey {
-    /// `room/name`.
-    #[must_use]
-    pub fn new(room: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { room: room.into(), name: name.into() }
-    }
-}
-
-impl std::fmt::Display for StreamKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.room, self.name)
-    }
-}
 
 /// What is to be done because of what happened.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +58,9 @@ pub enum Refusal {
     /// The limit on viewers is reached.
     #[error("this hub takes {0} viewers and has them all")]
     Viewers(usize),
+    /// The access rule says no.
+    #[error(transparent)]
+    Denied(#[from] Denied),
 }
 
 /// All rooms of a hub.
@@ -121,11 +103,12 @@ impl Rooms {
     pub fn publish(
         &mut self,
         id: ConnectionId,
-        key: &StreamKey,
+        grant: &Grant<Publish>,
         replace: bool,
         instance: u64,
         now: Micros,
     ) -> Result<Vec<Effect>, Refusal> {
+        let key = &grant.0;
         let stream = self.streams.get(key);
         let holder = stream.and_then(|s| s.publisher);
         let own = instance != 0 && stream.is_some_and(|s| s.instance == instance);
@@ -158,7 +141,8 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn watch(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Result<Vec<Effect>, Refusal> {
+    pub fn watch(&mut self, id: ConnectionId, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+        let key = &grant.0;
         if !self.places.contains_key(&id) {
             self.one_more_viewer()?;
         }
@@ -176,7 +160,7 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn join(&mut self, id: ConnectionId) -> Result<(), Refusal> {
+    pub fn join(&mut self, id: ConnectionId, _: &Grant<Join>) -> Result<(), Refusal> {
         self.one_more_viewer()?;
         self.members.insert(id);
         Ok(())
@@ -230,8 +214,8 @@ impl Rooms {
 
     /// The streams of one room, or of all: first those that are published, then those that somebody waits for.
     #[must_use]
-    pub fn list(&self, room: Option<&str>) -> Vec<StreamInfo> {
-        let here = |key: &StreamKey| !key.name.is_empty() && room.is_none_or(|r| r == key.room);
+    pub fn list(&self, grant: &Grant<List>) -> Vec<StreamInfo> {
+        let here = |key: &StreamKey| !key.name.is_empty() && grant.0.as_ref().is_none_or(|room| *room == key.room);
         let mut streams: Vec<_> = self.streams.iter().filter(|(key, _)| here(key)).collect();
         streams.sort_by_key(|(_, stream)| stream.publisher.is_none());
         streams
@@ -344,11 +328,26 @@ impl Rooms {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::{Access, Credentials};
 
     const NOW: Micros = Micros(1_000_000);
 
     fn door() -> StreamKey {
         StreamKey::new("main", "door")
+    }
+
+    const WHO: Credentials = Credentials { address: core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST) };
+
+    fn publishes(key: &StreamKey) -> Grant<Publish> {
+        Access::default().publish(&WHO, key.clone()).unwrap()
+    }
+
+    fn watches(key: &StreamKey) -> Grant<Watch> {
+        Access::default().watch(&WHO, key.clone()).unwrap()
+    }
+
+    fn joins() -> Grant<Join> {
+        Access::default().join(&WHO, door()).unwrap()
     }
 
     fn rooms() -> Rooms {
@@ -374,16 +373,16 @@ mod tests {
     #[test]
     fn a_viewer_may_come_before_its_stream_and_stays_when_the_publisher_goes() {
         let mut rooms = rooms();
-        let came = rooms.watch(1, &door(), NOW).unwrap();
+        let came = rooms.watch(1, &watches(&door()), NOW).unwrap();
         assert_eq!(states(&came, 1), [(false, String::new())]);
-        let published = rooms.publish(2, &door(), false, 0, NOW).unwrap();
+        let published = rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
         assert_eq!(states(&published, 1), [(true, String::new())]);
         assert_eq!(demands(&published, 2), [1]);
         let lost = rooms.report(2, StreamState { reason: "camera unplugged".into(), ..StreamState::default() }, NOW);
         assert_eq!(states(&lost, 1), [(false, "camera unplugged".into())]);
         let gone = rooms.leave(2, "publisher gone", NOW);
         assert_eq!(states(&gone, 1), [(false, "publisher gone".into())]);
-        let back = rooms.publish(3, &door(), false, 0, NOW).unwrap();
+        let back = rooms.publish(3, &publishes(&door()), false, 0, NOW).unwrap();
         assert_eq!(states(&back, 1), [(true, String::new())]);
         assert_eq!(rooms.counts(), (1, 1));
     }
@@ -391,9 +390,9 @@ mod tests {
     #[test]
     fn a_taken_name_is_refused_unless_it_is_taken_over() {
         let mut rooms = rooms();
-        rooms.publish(1, &door(), false, 0, NOW).unwrap();
-        assert_eq!(rooms.publish(2, &door(), false, 0, NOW), Err(Refusal::Taken(door())));
-        let effects = rooms.publish(2, &door(), true, 0, NOW).unwrap();
+        rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
+        assert_eq!(rooms.publish(2, &publishes(&door()), false, 0, NOW), Err(Refusal::Taken(door())));
+        let effects = rooms.publish(2, &publishes(&door()), true, 0, NOW).unwrap();
         assert!(matches!(&effects[0], Effect::Close(1, Control::Bye { cause: Cause::Replaced, .. })));
         // The old publisher's end changes nothing any more.
         assert_eq!(rooms.leave(1, "publisher gone", NOW), []);
@@ -403,21 +402,23 @@ mod tests {
     #[test]
     fn a_publisher_that_comes_back_takes_its_name_from_its_own_dead_connection() {
         let mut rooms = rooms();
-        rooms.publish(1, &door(), false, 77, NOW).unwrap();
-        assert!(rooms.publish(2, &door(), false, 78, NOW).is_err());
-        let effects = rooms.publish(3, &door(), false, 77, NOW).unwrap();
+        rooms.publish(1, &publishes(&door()), false, 77, NOW).unwrap();
+        assert!(rooms.publish(2, &publishes(&door()), false, 78, NOW).is_err());
+        let effects = rooms.publish(3, &publishes(&door()), false, 77, NOW).unwrap();
         assert!(matches!(&effects[0], Effect::Close(1, _)));
     }
 
     #[test]
     fn a_viewer_without_a_name_gets_the_first_stream_now_or_when_it_comes() {
         let mut rooms = rooms();
-        rooms.watch(1, &StreamKey::new("main", ""), NOW).unwrap();
-        assert_eq!(rooms.list(None), []);
-        let effects = rooms.publish(2, &door(), false, 0, NOW).unwrap();
+        rooms.watch(1, &watches(&StreamKey::new("main", "")), NOW).unwrap();
+        assert_eq!(rooms.list(&Grant::of_host(None)), []);
+        let effects = rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
         assert!(effects.contains(&Effect::Watch(1, door())), "{effects:?}");
-        rooms.publish(3, &StreamKey::new("main", "attic"), false, 0, NOW).unwrap();
-        assert!(rooms.watch(4, &StreamKey::new("main", ""), NOW).unwrap().contains(&Effect::Watch(4, door())));
+        rooms.publish(3, &publishes(&StreamKey::new("main", "attic")), false, 0, NOW).unwrap();
+        assert!(
+            rooms.watch(4, &watches(&StreamKey::new("main", "")), NOW).unwrap().contains(&Effect::Watch(4, door()))
+        );
         let other = rooms.first("other");
         assert_eq!(other, None);
     }
@@ -425,10 +426,10 @@ mod tests {
     #[test]
     fn a_publisher_knows_whether_anybody_watches() {
         let mut rooms = rooms();
-        let effects = rooms.publish(1, &door(), false, 0, NOW).unwrap();
+        let effects = rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
         assert_eq!(demands(&effects, 1), [0]);
-        assert_eq!(demands(&rooms.watch(2, &door(), NOW).unwrap(), 1), [1]);
-        assert_eq!(demands(&rooms.watch(3, &door(), NOW).unwrap(), 1), [2]);
+        assert_eq!(demands(&rooms.watch(2, &watches(&door()), NOW).unwrap(), 1), [1]);
+        assert_eq!(demands(&rooms.watch(3, &watches(&door()), NOW).unwrap(), 1), [2]);
         assert_eq!(demands(&rooms.leave(2, "", NOW), 1), [1]);
         let last = rooms.leave(3, "", NOW);
         assert_eq!(demands(&last, 1), [0]);
@@ -438,33 +439,36 @@ mod tests {
     #[test]
     fn limits_hold_and_places_are_free_again() {
         let mut rooms = rooms();
-        rooms.watch(1, &door(), NOW).unwrap();
-        rooms.watch(2, &door(), NOW).unwrap();
-        assert_eq!(rooms.watch(3, &door(), NOW), Err(Refusal::Viewers(2)));
+        rooms.watch(1, &watches(&door()), NOW).unwrap();
+        rooms.watch(2, &watches(&door()), NOW).unwrap();
+        assert_eq!(rooms.watch(3, &watches(&door()), NOW), Err(Refusal::Viewers(2)));
         rooms.leave(1, "", NOW);
-        assert!(rooms.watch(3, &door(), NOW).is_ok());
-        rooms.publish(4, &door(), false, 0, NOW).unwrap();
-        rooms.publish(5, &StreamKey::new("main", "b"), false, 0, NOW).unwrap();
-        assert_eq!(rooms.publish(6, &StreamKey::new("main", "c"), false, 0, NOW), Err(Refusal::Publishers(2)));
+        assert!(rooms.watch(3, &watches(&door()), NOW).is_ok());
+        rooms.publish(4, &publishes(&door()), false, 0, NOW).unwrap();
+        rooms.publish(5, &publishes(&StreamKey::new("main", "b")), false, 0, NOW).unwrap();
+        assert_eq!(
+            rooms.publish(6, &publishes(&StreamKey::new("main", "c")), false, 0, NOW),
+            Err(Refusal::Publishers(2))
+        );
     }
 
     #[test]
     fn who_is_in_a_room_counts_as_a_viewer_and_so_does_each_of_its_views() {
         let mut rooms = rooms();
-        rooms.join(1).unwrap();
-        rooms.watch(2, &door(), NOW).unwrap();
-        assert_eq!(rooms.join(3), Err(Refusal::Viewers(2)));
-        assert_eq!(rooms.watch(4, &door(), NOW), Err(Refusal::Viewers(2)));
+        rooms.join(1, &joins()).unwrap();
+        rooms.watch(2, &watches(&door()), NOW).unwrap();
+        assert_eq!(rooms.join(3, &joins()), Err(Refusal::Viewers(2)));
+        assert_eq!(rooms.watch(4, &watches(&door()), NOW), Err(Refusal::Viewers(2)));
         rooms.leave(1, "", NOW);
-        assert_eq!(rooms.join(3), Ok(()));
+        assert_eq!(rooms.join(3, &joins()), Ok(()));
     }
 
     #[test]
     fn nothing_is_left_of_a_stream_when_all_have_gone() {
         let mut rooms = rooms();
-        rooms.publish(1, &door(), false, 0, NOW).unwrap();
-        rooms.watch(2, &StreamKey::new("x", "y"), NOW).unwrap();
-        rooms.watch(2, &door(), NOW).unwrap();
+        rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
+        rooms.watch(2, &watches(&StreamKey::new("x", "y")), NOW).unwrap();
+        rooms.watch(2, &watches(&door()), NOW).unwrap();
         assert!(rooms.leave(1, "publisher gone", NOW).len() == 1);
         assert!(rooms.leave(2, "", NOW).contains(&Effect::Forget(door())));
         assert!(rooms.streams.is_empty() && rooms.places.is_empty());

@@ -4,15 +4,17 @@
 //! Nothing here may panic, hang, or allocate more than a small multiple of what came in; and where the answer must not
 //! depend on how the bytes were split, it is compared.
 
+use streamflow::names;
+use streamflow::names::check_name;
 use streamflow::time::Micros;
 use streamflow::wire::body::{Length, PictureBody, WholeBody, length_of};
 use streamflow::wire::chunked::Chunked;
-use streamflow::wire::control::{Control, check_name};
+use streamflow::wire::control::Control;
 use streamflow::wire::framing::Deframer;
 use streamflow::wire::jpeg_split::JpegSplitter;
 use streamflow::wire::multipart::{Multipart, boundary_of};
 use streamflow::wire::websocket::{End, Message, Reader};
-use streamflow::wire::{WireError, jpeg as surgery, names};
+use streamflow::wire::{WireError, encoding, jpeg as surgery};
 
 const MAX_PICTURE: usize = 1 << 16;
 
@@ -164,7 +166,7 @@ pub fn http(data: &[u8]) {
         let _ = request.field_has("connection", "upgrade");
         let _ = upgrade(&request);
         let _ = length_of(&request.fields);
-        for part in names::segments(&request.path).unwrap_or_default() {
+        for part in encoding::segments(&request.path).unwrap_or_default() {
             assert_eq!(check_name(&names::fitting(&part)), Ok(()), "{part}");
         }
         assert!(!matches!(parse_head(&data[..length - 1]), Ok(Some((_, n))) if n > length - 1));
@@ -258,7 +260,7 @@ pub fn rooms(data: &[u8]) {
     let passed_on = match read(text) {
         Ok(RoomMessage::VideoFrame(data)) => {
             let mut picture = Vec::new();
-            if names::decode_base64(&data).is_some_and(|jpeg| surgery::tidy(&jpeg, &mut picture).is_ok()) {
+            if encoding::decode_base64(&data).is_some_and(|jpeg| surgery::tidy(&jpeg, &mut picture).is_ok()) {
                 assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
             }
             return;
@@ -377,15 +379,15 @@ pub fn names(data: &[u8]) {
     let name = names::fitting(&text);
     assert_eq!(check_name(&name), Ok(()), "{name}");
     assert_eq!(names::fitting(&name), name);
-    for part in names::segments(&text).unwrap_or_default() {
-        assert!(names::decode(&part).is_none_or(|again| again.len() <= part.len()));
+    for part in encoding::segments(&text).unwrap_or_default() {
+        assert!(encoding::decode(&part).is_none_or(|again| again.len() <= part.len()));
         assert_eq!(check_name(&names::fitting(&part)), Ok(()));
     }
     for most in [usize::from(*data.first().unwrap_or(&0)).max(9), 255] {
         let stem = names::file_stem(&text, most);
         assert!(stem.len() <= most && !stem.contains(['/', '\\', '\0']) && !stem.contains(acts), "{stem}");
     }
-    let _ = names::decode_base64(&text);
+    let _ = encoding::decode_base64(&text);
     let _ = boundary_of(&text);
 }
 

@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::names::in_name;
 use crate::text::Untrusted;
-use crate::wire::control::in_name;
 
 /// Ends a program: the error in words on standard error, and its exit code.
 fn exit(result: anyhow::Result<()>) -> ExitCode {

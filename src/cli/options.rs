@@ -12,9 +12,8 @@ use clap::{Arg, Args, Command, Parser};
 use crate::error::{Error, Result};
 use crate::home::Home;
 use crate::hub::HubConfig;
+use crate::names::StreamKey;
 use crate::net::address::{HubAddress, PORT, listen_address};
-use crate::room::StreamKey;
-use crate::wire::control::check_name;
 
 /// The order of help: examples first, then what the program is, then the options in groups.
 pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -291,10 +290,7 @@ impl HubOptions {
 /// `room/name`, or a name in room `main`.
 pub(super) fn stream_key(text: &str) -> Result<StreamKey> {
     let (room, name) = text.split_once('/').unwrap_or(("main", text));
-    for part in [room, name] {
-        check_name(part).map_err(Error::Usage)?;
-    }
-    Ok(StreamKey::new(room, name))
+    StreamKey::parse(room, name).map_err(Error::Usage)
 }
 
 /// Bits a second: `800k`, `2M`, `1.5M`, `64000`.

@@ -10,8 +10,8 @@ use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, p
 use super::status::Status;
 use super::{Interrupt, exit, identity, logging, machine_name};
 use crate::frame::{PixelFormat, Size};
+use crate::names::StreamKey;
 use crate::publisher::{Publisher, PublisherConfig};
-use crate::room::StreamKey;
 use crate::source::{self, Wish};
 
 const EXAMPLES: &str = "\

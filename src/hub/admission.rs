@@ -22,6 +22,7 @@ use super::Shared;
 use super::addresses::Place;
 use super::deliver::{self, Admitted, Newcomer};
 use super::placeholder::StandIn;
+use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::net::connection::Framing;
 use crate::transport::Transport;
@@ -32,8 +33,8 @@ const PLAIN: Token = Token(usize::MAX - 2);
 
 /// What other threads ask admission to do.
 enum Command {
-    /// A stream has a new picture that somebody waits for.
-    PictureCame,
+    /// The stream of this number has a new picture that somebody waits for.
+    PictureCame(u64),
     /// The memory of the connection at this place with this serial number is needed for others.
     Evict(usize, u64),
 }
@@ -65,8 +66,8 @@ impl Handle {
     }
 
     /// A stream has a new picture that somebody waits for.
-    pub(super) fn picture_came(&self) {
-        self.command(Command::PictureCame);
+    pub(super) fn picture_came(&self, stream: &Stream) {
+        self.command(Command::PictureCame(stream.id));
     }
 
     fn wake(&self) {

@@ -272,31 +272,32 @@ impl Loop {
         let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
         match wish {
-            Wish::Publish { key, replace, instance } => {
-                if let Err(refusal) = shared.publish(id, &key, replace, instance) {
-                    let waits = self.claim(token, key, instance, &refusal);
+            Wish::Publish { grant, replace, instance } => {
+                if let Err(refusal) = shared.publish(id, &grant, replace, instance) {
+                    let waits = self.claim(token, grant, instance, &refusal);
                     return if waits { Ok(()) } else { Err(refusal) };
                 }
-                let stream = shared.stream(&key);
+                let key = &grant.0;
+                let stream = shared.stream(key);
                 log::info!("{}: publishes {key}", peer.address);
                 peer.publish(stream);
-                shared.demanded_already(&key);
-                let _ = peer.welcome(&key, &shared.config);
-                shared.crowd_sees(&key);
+                shared.demanded_already(key);
+                let _ = peer.welcome(key, &shared.config);
+                shared.crowd_sees(key);
             }
-            Wish::Join { key, called } => {
-                log::debug!("{}: is in room {key}", peer.address);
-                peer.join(&key, &called, shared.config.edge_times);
-                if let Err(reason) = shared.crowd_join(id, &key, &called, peer.address.ip()) {
+            Wish::Join { grant, called } => {
+                log::debug!("{}: is in room {}", peer.address, grant.0);
+                peer.join(&grant, &called, shared.config.edge_times);
+                if let Err(reason) = shared.crowd_join(id, &grant, &called, peer.address.ip()) {
                     let bye = Control::Bye { cause: Cause::Refused, reason };
                     let _ = peer.say_bye(&bye);
                 }
             }
-            Wish::Watch(key) => {
+            Wish::Watch(grant) => {
                 // What follows from the decision comes through this loop's own inbox, so after the welcome.
-                shared.decide(|rooms| rooms.watch(id, &key, now()))?;
-                let _ = peer.welcome(&key, &shared.config);
-                log::debug!("{}: watches {key}", peer.address);
+                shared.decide(|rooms| rooms.watch(id, &grant, now()))?;
+                let _ = peer.welcome(&grant.0, &shared.config);
+                log::debug!("{}: watches {}", peer.address, grant.0);
             }
         }
         Ok(())
@@ -434,7 +435,7 @@ impl Loop {
             self.shared.crowd_misses(&key);
         }
         if let Role::Member(member) = &role {
-            self.shared.crowd_leave(id, &member.key.room);
+            self.shared.crowd_leave(id, &member.grant.0.room);
         }
     }
 

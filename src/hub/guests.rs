@@ -10,8 +10,10 @@ use super::Shared;
 use super::addresses::address_of;
 use super::silence::Gives;
 use super::stream::Stream;
+use crate::access::{Credentials, Grant, Publish};
 use crate::frame::Picture;
-use crate::room::{ConnectionId, Refusal, StreamKey};
+use crate::names::StreamKey;
+use crate::room::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 
 /// Who publishes so.
@@ -59,11 +61,12 @@ impl Shared {
     pub(super) fn publish(
         &self,
         id: ConnectionId,
-        key: &StreamKey,
+        grant: &Grant<Publish>,
         replace: bool,
         instance: u64,
     ) -> Result<(), Refusal> {
-        let ask = || self.decide(|rooms| rooms.publish(id, key, replace, instance, now()));
+        let key = &grant.0;
+        let ask = || self.decide(|rooms| rooms.publish(id, grant, replace, instance, now()));
         match ask() {
             Err(Refusal::Taken(_)) if self.guest_gives_way(now(), Some(key)) => ask(),
             Err(Refusal::Publishers(_)) if self.guest_gives_way(now(), None) => ask(),
@@ -91,14 +94,14 @@ impl Shared {
     /// address, for it may use a connection for each picture; it keeps the name while it posts. Returns how many watch.
     pub(super) fn publish_one(
         &self,
-        from: IpAddr,
-        key: &StreamKey,
+        who: &Credentials,
+        grant: &Grant<Publish>,
         called: &str,
         patience: Patience,
         mut picture: Picture,
     ) -> Result<usize, Refusal> {
         let at = now();
-        let of = address_of(from);
+        let (of, key) = (address_of(who.address), &grant.0);
         self.sweep_guests(at);
         let elsewhere = |guests: &Guests| guests.0.get(key).is_some_and(|guest| guest.of != of);
         let taken = elsewhere(&self.guests());
@@ -117,7 +120,7 @@ impl Shared {
             if !of.is_loopback() && guests.0.values().filter(|guest| guest.of == of).count() >= most {
                 return Err(Refusal::Posted(most));
             }
-            self.decide(|rooms| rooms.publish(id, key, false, 0, at))
+            self.decide(|rooms| rooms.publish(id, grant, false, 0, at))
                 .inspect_err(|refusal| self.challenge(refusal, None))?;
             let stream = self.stream(key);
             stream.begin(Gives::Always, at);
@@ -192,6 +195,7 @@ mod tests {
     use std::sync::atomic::Ordering;
 
     use super::*;
+    use crate::access::Access;
     use crate::hub::{Hub, HubConfig};
 
     const PATIENT: Patience = Patience { lost: Duration::from_secs(3600), forgotten: Duration::from_secs(3600) };
@@ -202,9 +206,15 @@ mod tests {
         Hub::start(config).unwrap()
     }
 
+    fn granted(name: &str) -> Grant<Publish> {
+        let who = Credentials { address: [127, 0, 0, 1].into() };
+        Access::default().publish(&who, StreamKey::new("main", name)).unwrap()
+    }
+
     fn post(hub: &Hub, from: &str, name: &str, patience: Patience) -> Result<usize, Refusal> {
         let picture = Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() };
-        hub.shared.publish_one(from.parse().unwrap(), &StreamKey::new("main", name), name, patience, picture)
+        let who = Credentials { address: from.parse().unwrap() };
+        hub.shared.publish_one(&who, &granted(name), name, patience, picture)
     }
 
     #[test]
@@ -250,7 +260,7 @@ mod tests {
         std::thread::sleep(Duration::from_millis(2));
         post(&hub, "192.0.2.1", "a", PATIENT).unwrap();
         let key = |name| StreamKey::new("main", name);
-        let publish = |name| hub.shared.publish(hub.shared.new_id(), &key(name), false, 0);
+        let publish = |name| hub.shared.publish(hub.shared.new_id(), &granted(name), false, 0);
         publish("door").unwrap();
         assert!(hub.shared.is_free(&key("b")) && !hub.shared.is_free(&key("a")), "the one silent longest went");
         assert_eq!(hub.counts().0, 2);
@@ -261,7 +271,7 @@ mod tests {
     #[test]
     fn a_posted_stream_keeps_its_name_only_while_pictures_come() {
         let hub = hub(|_| {});
-        let publish = |name| hub.shared.publish(hub.shared.new_id(), &StreamKey::new("main", name), false, 0);
+        let publish = |name| hub.shared.publish(hub.shared.new_id(), &granted(name), false, 0);
         post(&hub, "192.0.2.1", "door", PATIENT).unwrap();
         assert_eq!(publish("door"), Err(Refusal::Taken(StreamKey::new("main", "door"))));
         post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();

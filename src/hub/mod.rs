@@ -25,10 +25,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::access::{Access, Grant, List};
 use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
 use crate::frame::MAX_PIXELS;
-use crate::room::{ConnectionId, Effect, Rooms, StreamKey};
+use crate::names::StreamKey;
+use crate::room::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
 use crate::wire::host::HostNames;
@@ -130,6 +132,11 @@ impl Hub {
     /// # Errors
     /// [`Error::Io`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
     pub fn start(config: HubConfig) -> Result<Self> {
+        Self::start_with(config, Access::default())
+    }
+
+    /// The same, where this says who may do what.
+    fn start_with(config: HubConfig, access: Access) -> Result<Self> {
         if config.max_picture < 1024 || config.max_picture > 1 << 30 {
             return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
         }
@@ -148,6 +155,7 @@ impl Hub {
         let (poll, admission) = admission::Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
         let shared = Arc::new(Shared {
             admission,
+            access,
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
@@ -195,7 +203,7 @@ impl Hub {
     /// The streams of one room, or of all.
     #[must_use]
     pub fn streams(&self, room: Option<&str>) -> Vec<StreamInfo> {
-        self.shared.registry().rooms.list(room)
+        self.shared.registry().rooms.list(&Grant::of_host(room))
     }
 
     /// How many publish and how many watch.
@@ -230,6 +238,8 @@ struct Shared {
     registry: Mutex<Registry>,
     loops: Vec<Handle>,
     admission: admission::Handle,
+    /// Who may do what.
+    access: Access,
     serial: AtomicU64,
     stopping: AtomicBool,
     totals: Totals,
@@ -305,7 +315,7 @@ impl Shared {
     fn picture_came(&self, index: usize, stream: Arc<Stream>) {
         match self.loops.get(index) {
             Some(handle) => handle.fresh(stream),
-            None => self.admission.picture_came(),
+            None => self.admission.picture_came(&stream),
         }
     }
 
@@ -369,9 +379,9 @@ impl Shared {
 
     /// The streams of a room as one control packet holds them. Whoever waits for a stream that nobody publishes may call
     /// it anything, so it is those that are left out when there are too many.
-    fn list(&self, room: &str) -> Vec<StreamInfo> {
+    fn list(&self, grant: &Grant<List>) -> Vec<StreamInfo> {
         let mut left = MAX_CONTROL - 256;
-        let mut streams = self.registry().rooms.list(Some(room));
+        let mut streams = self.registry().rooms.list(grant);
         let fits = streams.iter().position(|s| {
             // Two names and at most 64 bytes of JSON around them.
             let length = s.room.len() + s.name.len() + 64;

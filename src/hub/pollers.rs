@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::Shared;
 use super::stream::FULL;
-use crate::room::{ConnectionId, Refusal, StreamKey};
+use crate::access::{Grant, Watch};
+use crate::names::StreamKey;
+use crate::room::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 
 /// How long after its last request a poller counts as a viewer: the encoder goes on between two requests. A camera stays
@@ -29,7 +31,8 @@ impl Shared {
     }
 
     /// Somebody asks for a picture of a stream: the full rendition is demanded from now on, and somebody watches.
-    pub(super) fn poll(&self, key: &StreamKey) -> Result<(), Refusal> {
+    pub(super) fn poll(&self, grant: &Grant<Watch>) -> Result<(), Refusal> {
+        let key = &grant.0;
         let at = now();
         let mut pollers = self.pollers();
         if let Some(poller) = pollers.0.get_mut(key) {
@@ -38,7 +41,7 @@ impl Shared {
         }
         // A viewer without a connection: what is told to it falls on the floor.
         let id = self.new_id();
-        self.decide(|rooms| rooms.watch(id, key, at))?;
+        self.decide(|rooms| rooms.watch(id, grant, at))?;
         pollers.0.insert(key.clone(), Poller { id, last: at });
         self.need(&self.stream(key), self.loops.len(), vec![FULL]);
         // It looks after those who stop.

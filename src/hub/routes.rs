@@ -1,21 +1,22 @@
 //! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
 
 use super::edges::{detection, quality, rooms};
-use super::http::{Answer, Exchange, Reply, api, metrics, page, publish, snapshot, sockets, stream};
-use crate::wire::names;
+use super::http::{Answer, Exchange, Outcome, Reply, api, metrics, page, publish, snapshot, sockets, stream};
+use crate::names;
+use crate::wire::encoding;
 
 /// What a request leads to.
 pub(super) fn route(exchange: &Exchange<'_>) -> Reply {
-    if let Err(refused) = exchange.check() {
-        return refused.into();
-    }
+    find(exchange).unwrap_or_else(Reply::Answer)
+}
+
+fn find(exchange: &Exchange<'_>) -> Outcome {
+    exchange.check()?;
     let path = &exchange.request.path;
-    let Some(segments) = names::segments(path) else {
-        return Answer::text(400, "the path is not UTF-8").into();
-    };
+    let segments = encoding::segments(path).ok_or_else(|| Answer::text(400, "the path is not UTF-8"))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     if exchange.request.method == "OPTIONS" {
-        return Answer::preflight().into();
+        return Ok(Answer::preflight().into());
     }
     let action = exchange.parameter("action");
     match (segments.as_slice(), action.as_deref()) {
@@ -47,7 +48,7 @@ pub(super) fn route(exchange: &Exchange<'_>) -> Reply {
         ([file], _) if page::has(file) => page::file(exchange, file),
         _ => {
             let text = format!("nothing at {path}; see / for what is live, /api/streams for programs");
-            Answer::text(404, &text).into()
+            Err(Answer::text(404, &text))
         }
     }
 }

@@ -50,6 +50,22 @@ pub fn raise() -> Option<OpenFiles> {
     None
 }
 
+/// Whether this error says that no more files can be open.
+#[cfg(unix)]
+#[must_use]
+pub fn ran_out(error: &std::io::Error) -> bool {
+    use rustix::io::Errno;
+    let all = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|errno| all.contains(&errno))
+}
+
+/// As on Unix.
+#[cfg(not(unix))]
+#[must_use]
+pub fn ran_out(_: &std::io::Error) -> bool {
+    false
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

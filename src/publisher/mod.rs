@@ -20,8 +20,8 @@ use crate::error::{Error, Result};
 use crate::frame::{Frame, MAX_PIXELS, Size};
 use crate::home::{Hearth, Home};
 use crate::mailbox::mailbox;
+use crate::names::StreamKey;
 use crate::net::link::{Link, LinkConfig};
-use crate::room::StreamKey;
 use crate::source::{Opened, Source, Wish};
 use crate::stats::{PublishReport, Recent, round};
 use crate::time::{Micros, millis, now};
@@ -103,7 +103,7 @@ impl Publisher {
     pub fn start(config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
         let names = [&config.stream.room, &config.stream.name];
         for name in names {
-            crate::wire::control::check_name(name).map_err(Error::Usage)?;
+            crate::names::check_name(name).map_err(Error::Usage)?;
         }
         if !(0.1..=240.0).contains(&config.wish.fps) {
             return Err(Error::Usage("the rate is 0.1 to 240 pictures a second".into()));

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{ConnectionId, Effect, StreamKey};
+use super::{ConnectionId, Effect};
 use crate::adapt::{Load, Rung};
+use crate::names::StreamKey;
 use crate::time::{Micros, micros};
 use crate::wire::control::{AskedPicture, Control, StreamState};
 

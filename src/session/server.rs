@@ -7,10 +7,11 @@ use super::latest::{Latest, Rate};
 use super::{ClockOffset, DEAD_AFTER, Due, Session};
 use crate::adapt::Rung;
 use crate::frame::Picture;
+use crate::names::StreamKey;
 use crate::text::Untrusted;
 use crate::time::{Micros, micros};
 use crate::wire::WireError;
-use crate::wire::control::{AskedPicture, Cause, Control, Role, StreamState, Want, answer, check_name};
+use crate::wire::control::{AskedPicture, Cause, Control, Role, StreamState, Want, answer};
 use crate::wire::packet::Packet;
 
 /// Requests that others have to hear of: so many at once, then one each so often. A person who clicks through streams makes
@@ -44,13 +45,10 @@ pub enum Event {
     },
     /// A ping was answered after so long; [`Server::clock`] may know more.
     RoundTrip(Duration),
-    /// A viewer asks for another stream, or for another picture of it. The names are checked; an empty one is the first
-    /// stream there is.
+    /// A viewer asks for another stream, or for another picture of it.
     Subscribe {
-        /// The room.
-        room: String,
-        /// The stream's name.
-        name: String,
+        /// The stream; without a name, the first of its room.
+        key: StreamKey,
         /// What is wanted of it.
         want: Want,
     },
@@ -226,13 +224,10 @@ impl Server {
                 Event::Acknowledged { sequence, backlog, since: arrival.since }
             }
             (Control::Pong { time, .. }, _) if time <= now.0 => Event::RoundTrip(now.since(Micros(time))),
-            (Control::Subscribe { room, name, want }, Role::View) => {
-                let nameless = name.is_empty();
-                match check_name(&room).and_then(|()| if nameless { Ok(()) } else { check_name(&name) }) {
-                    Ok(()) => Event::Subscribe { room, name, want },
-                    Err(reason) => return self.end(End::Refused(reason)),
-                }
-            }
+            (Control::Subscribe { room, name, want }, Role::View) => match StreamKey::parse_to_watch(&room, &name) {
+                Ok(key) => Event::Subscribe { key, want },
+                Err(reason) => return self.end(End::Refused(reason)),
+            },
             (Control::List, _) => {
                 self.list_owed = true;
                 return;

@@ -18,10 +18,11 @@ use crate::frame::{MAX_PIXELS, Picture, Size};
 use crate::home::{Hearth, Home};
 use crate::jpeg::Bitmap;
 use crate::mailbox::{Receiver, Taken, mailbox};
+use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
 use crate::stats::{ViewReport, ViewTimes};
 use crate::time::{Micros, now};
-use crate::wire::control::{Want, check_name};
+use crate::wire::control::Want;
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
 #[derive(Clone, Debug)]

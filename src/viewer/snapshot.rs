@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::error::{Error, Result};
+use crate::names::file_stem;
 use crate::time::calendar;
-use crate::wire::names::file_stem;
 
 /// Bytes of a file's name that tell the stream. File systems take 255 in all; the rest is the time and a number.
 const MOST_OF_STREAM: usize = 200;

@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use crate::adapt::{Load, Resolution, Rung};
-use crate::text::{Untrusted, acts};
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -397,36 +396,6 @@ const KNOWN: [&str; 15] = [
     "state",
     "bye",
 ];
-
-/// Whether a name may have the character: letters and digits of any script that can be seen, and `-_.@`. Fillers are letters
-/// to Unicode, and a name of them would look like none, or like another.
-#[must_use]
-pub fn in_name(c: char) -> bool {
-    // Egyptian blanks are letters too, and not among what is ignored.
-    let blank = acts(c) || matches!(c, '\u{13441}' | '\u{13442}');
-    c.is_alphanumeric() && !blank || "-_.@".contains(c)
-}
-
-/// Checks a room's or a stream's name: 1 to 64 letters, digits and `-_.@`, so that it fits a path, a log line and a
-/// title everywhere.
-///
-/// # Errors
-/// What is wrong with it, in words.
-pub fn check_name(name: &str) -> Result<(), String> {
-    match name.chars().count() {
-        0 => Err("a name must not be empty".into()),
-        65.. => Err("a name has 64 characters at most".into()),
-        _ if name.starts_with('.') => Err(format!("the name '{name}' must not begin with a dot")),
-        _ => match name.chars().find(|c| !in_name(*c)) {
-            Some(bad) => Err(format!(
-                "'{}' is not allowed in the name '{}'; use letters, digits and -_.@",
-                Untrusted(bad),
-                Untrusted(name)
-            )),
-            None => Ok(()),
-        },
-    }
-}
 
 /// Adds an answer to those of one turn. Of several pings only the newest is answered: it tells as much as all together.
 pub fn answer(answers: &mut VecDeque<Control>, control: Option<Control>) {

@@ -4,10 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::body::Refused;
+use super::encoding::decode_base64;
 use super::jpeg;
 use super::json::{MAX_DEPTH, may_pass};
-use super::names::{MAX_NAME, decode_base64};
 use super::packet::MAX_METADATA;
+use crate::names::MAX_NAME;
 
 /// A picture that a worker posted.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use streamflow::home::Home;
+use streamflow::names::StreamKey;
 use streamflow::net::address::HubAddress;
-use streamflow::room::StreamKey;
 use streamflow::stats::State;
 use streamflow::wire::framing::prefix;
 use streamflow::wire::packet::Packet;

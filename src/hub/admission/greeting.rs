@@ -12,7 +12,7 @@ use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::deliver::Admitted;
 use crate::hub::http::snapshot::Snapshot;
-use crate::hub::http::{Answer, Encoded, Exchange, Reply, WebSocket, WithBody};
+use crate::hub::http::{Answer, BodyWanted, Encoded, Exchange, Reply, WebSocket};
 use crate::hub::memory::{Account, Full, Held};
 use crate::hub::routes::route;
 use crate::net::connection::Framing;
@@ -80,6 +80,11 @@ impl Asked {
         (stage, Some(Step::Sends(head, picture, then)))
     }
 
+    /// Sends an answer as the last thing, and says why.
+    fn ends_with(&self, asker: &Asker<'_>, answer: Answer, why: String) -> Step {
+        closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
+    }
+
     /// How long its body is; `None`: it has none, or one that is not taken.
     fn length(&self) -> Option<Length> {
         length_of(&self.request.fields).ok().flatten()
@@ -99,7 +104,7 @@ enum Stage {
     Head,
     /// More of its body must be here to tell what it is.
     More(Asked),
-    Body(Asked, WholeBody, WithBody),
+    Body(Asked, WholeBody, BodyWanted),
     Snapshot(Asked, Snapshot),
     /// What it says is of no interest any more.
     Over,
@@ -133,9 +138,9 @@ impl Greeting {
         matches!(self.stage, Stage::WebSocket(_))
     }
 
-    /// Whether it waits for a picture.
-    pub(super) fn waits(&self) -> bool {
-        matches!(self.stage, Stage::Snapshot(..))
+    /// The number of the stream that it waits for a picture of.
+    pub(super) fn awaited(&self) -> Option<u64> {
+        if let Stage::Snapshot(_, snapshot) = &self.stage { Some(snapshot.stream()) } else { None }
     }
 
     /// How much memory it takes for what is not whole.
@@ -156,24 +161,25 @@ impl Greeting {
     }
 
     /// It has had its time.
-    pub(super) fn handle_timeout(&mut self) -> Step {
+    pub(super) fn handle_timeout(&mut self, asker: &Asker<'_>) -> Step {
         let why = "took too long";
+        let late = format!("the request {why}");
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Head if self.input.is_empty() => Step::Ends(None),
-            Stage::Head | Stage::More(_) | Stage::Body(..) => {
-                closes_with(short_answer(408, &format!("the request {why}")), why.into())
-            }
+            Stage::Body(asked, _, wanted) => asked.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
+            Stage::Head | Stage::More(_) => closes_with(short_answer(408, &late), why.into()),
             _ => Step::Ends(Some(why.into())),
         }
     }
 
     /// The memory that it takes is needed for others.
-    pub(super) fn handle_full(&mut self) -> Step {
+    pub(super) fn handle_full(&mut self, asker: &Asker<'_>) -> Step {
         let why = Full.to_string();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
             Stage::WebSocket(_) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
             Stage::Sniffing | Stage::Over => Step::Ends(Some(why)),
+            Stage::Body(asked, _, wanted) => asked.ends_with(asker, (wanted.refuse)(503, &why), why),
             _ => closes_with(short_answer(503, &why), why),
         }
     }
@@ -187,7 +193,7 @@ impl Greeting {
                 Stage::WebSocket(reader) => self.websocket(asker, reader),
                 Stage::Head => self.head(asker, now),
                 Stage::More(asked) => self.ask(asker, asked, true),
-                Stage::Body(asked, body, then) => self.body(asker, asked, body, then),
+                Stage::Body(asked, body, wanted) => self.body(asker, asked, body, wanted),
                 Stage::Snapshot(asked, snapshot) => match snapshot.look(now) {
                     Some(answer) => asked.answer(asker, answer, !asked.has_body()),
                     None => (Stage::Snapshot(asked, snapshot), Some(Step::Waits)),
@@ -268,9 +274,9 @@ impl Greeting {
             Reply::Answer(answer) => asked.answer(asker, answer, !asked.has_body()),
             Reply::More if again || go_on.is_empty() => (Stage::More(asked), Some(Step::Reads)),
             Reply::More => (Stage::More(asked), goes_on(go_on)),
-            Reply::Body(limit, then) => match WholeBody::new(asked.length().unwrap_or(Length::Open), limit) {
-                Ok(body) => (Stage::Body(asked, body, then), goes_on(go_on)),
-                Err((status, why)) => asked.answer(asker, Answer::text(status, &why), false),
+            Reply::Body(wanted) => match WholeBody::new(asked.length().unwrap_or(Length::Open), wanted.limit) {
+                Ok(body) => (Stage::Body(asked, body, wanted), goes_on(go_on)),
+                Err((status, why)) => asked.answer(asker, (wanted.refuse)(status, &why), false),
             },
             Reply::Snapshot(snapshot) => (Stage::Snapshot(asked, snapshot), None),
             Reply::Admit(admitted) => self.becomes(admitted, go_on),
@@ -291,21 +297,21 @@ impl Greeting {
         (Stage::Over, Some(Step::Admits { admitted, before, early: std::mem::take(&mut self.input) }))
     }
 
-    fn body(&mut self, asker: &Asker<'_>, asked: Asked, mut body: WholeBody, then: WithBody) -> Next {
+    fn body(&mut self, asker: &Asker<'_>, asked: Asked, mut body: WholeBody, wanted: BodyWanted) -> Next {
         let used = match body.feed(&self.input) {
             Ok(None) => {
                 self.input = Vec::new();
-                return (Stage::Body(asked, body, then), Some(Step::Reads));
+                return (Stage::Body(asked, body, wanted), Some(Step::Reads));
             }
             Ok(Some(used)) => used,
-            Err((status, why)) => return asked.answer(asker, Answer::text(status, &why), false),
+            Err((status, why)) => return asked.answer(asker, (wanted.refuse)(status, &why), false),
         };
         self.input = self.input.split_off(used);
         // What is made of it takes about as much again, twice over.
         if let Err(full) = asker.account.hold(Held::coming(3 * body.held())) {
-            return asked.answer(asker, Answer::text(503, &full.to_string()), false);
+            return asked.answer(asker, (wanted.refuse)(503, &full.to_string()), false);
         }
-        let answer = then(&asked.exchange(asker, &[]), body.into_bytes());
+        let answer = (wanted.then)(&asked.exchange(asker, &[]), body.into_bytes());
         // What came behind the last chunk is lost, so nothing may follow there.
         let ends = !matches!(asked.length(), Some(Length::Chunked(_)));
         asked.answer(asker, answer, ends)

@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Wish};
+use crate::names::StreamKey;
 use crate::net::connection::Framing;
-use crate::room::StreamKey;
 use crate::time::Micros;
-use crate::wire::control::{Control, Role, check_name};
+use crate::wire::control::{Control, Role};
 use crate::wire::packet::Packet;
 
 /// What somebody wants whose first packet is here.
@@ -21,25 +22,29 @@ pub(super) fn admitted(
     ip: IpAddr,
     shared: &Shared,
 ) -> Result<Admitted, String> {
-    match packet {
+    let who = Credentials { address: ip };
+    let (hello, wish, first) = match packet {
         Packet::Control(Control::Hello(hello)) => {
-            check_name(&hello.room)?;
-            if hello.role == Role::Publish || !hello.name.is_empty() {
-                check_name(&hello.name)?;
-            }
-            let key = StreamKey::new(&hello.room, &hello.name);
             let wish = match hello.role {
-                Role::Publish => Wish::Publish { key, replace: hello.replace, instance: hello.instance },
-                Role::View => Wish::Watch(key),
+                Role::Publish => {
+                    let grant = shared.access.publish(&who, StreamKey::parse(&hello.room, &hello.name)?);
+                    let (replace, instance) = (hello.replace, hello.instance);
+                    grant.map(|grant| Wish::Publish { grant, replace, instance })
+                }
+                Role::View => {
+                    shared.access.watch(&who, StreamKey::parse_to_watch(&hello.room, &hello.name)?).map(Wish::Watch)
+                }
             };
-            Ok(Admitted { framing, wish, hello: Some(hello), first: None })
+            (Some(hello), wish, None)
         }
         Packet::Bare(_) => {
-            let wish = Wish::Publish { key: bare_key(ip, shared), replace: false, instance: 0 };
-            Ok(Admitted { framing, wish, hello: None, first: Some((packet, began)) })
+            let grant = shared.access.publish(&who, bare_key(ip, shared));
+            let wish = grant.map(|grant| Wish::Publish { grant, replace: false, instance: 0 });
+            (None, wish, Some((packet, began)))
         }
-        _ => Err("the first packet must be a hello or a bare JPEG".into()),
-    }
+        _ => return Err("the first packet must be a hello or a bare JPEG".into()),
+    };
+    Ok(Admitted { framing, wish: wish.map_err(|denied| denied.to_string())?, hello, first })
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

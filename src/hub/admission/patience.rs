@@ -64,13 +64,15 @@ impl Stay {
 }
 
 /// Which of all give way, where `most` may stay: those who are too many and have had their time, who has had it longest first.
+/// Who has no time yet was not heard so far, which is not its fault.
 pub(super) fn give_way<K: Ord + Copy>(
-    all: impl Iterator<Item = (K, Stay)>,
+    all: impl Iterator<Item = (K, Option<Stay>)>,
     most: usize,
     crowded: bool,
     now: Micros,
 ) -> Vec<K> {
-    let mut all: Vec<_> = all.map(|(key, stay)| (stay.until(crowded), key)).collect();
+    let until = |stay: Option<Stay>| stay.map_or(Micros(u64::MAX), |stay| stay.until(crowded));
+    let mut all: Vec<_> = all.map(|(key, stay)| (until(stay), key)).collect();
     let too_many = all.len().saturating_sub(most);
     all.retain(|(until, _)| *until <= now);
     all.sort_unstable();
@@ -85,8 +87,8 @@ mod tests {
         Micros(1_000_000 + ms * 1000)
     }
 
-    fn all(stays: &[(u64, Patience)]) -> impl Iterator<Item = (usize, Stay)> {
-        stays.iter().map(|(ms, patience)| Stay::new(at(*ms), *patience)).enumerate()
+    fn all(stays: &[(u64, Patience)]) -> impl Iterator<Item = (usize, Option<Stay>)> {
+        stays.iter().map(|(ms, patience)| Some(Stay::new(at(*ms), *patience))).enumerate()
     }
 
     #[test]
@@ -115,6 +117,12 @@ mod tests {
         assert_eq!([gone(true, 14), gone(true, 15), gone(true, 20)], [vec![], vec![2], vec![2, 0]]);
         assert_eq!(gone(true, 200), [2, 0, 1]);
         assert_eq!([gone(false, 199), gone(false, 200), gone(false, 999)], [vec![], vec![0], vec![0, 2]]);
+    }
+
+    #[test]
+    fn whoever_was_not_heard_yet_does_not_give_way() {
+        let both = || [(0, None), (1, Some(Stay::new(at(0), SAY)))].into_iter();
+        assert_eq!(give_way(both(), 0, true, at(100_000)), [1]);
     }
 
     #[test]

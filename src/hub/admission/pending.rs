@@ -10,7 +10,7 @@ use super::patience::{BE_ANSWERED, SAY, SAY_MORE, Stay};
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
 use crate::hub::deliver::Admitted;
-use crate::hub::memory::{Account, Held};
+use crate::hub::memory::{Account, Full, Held};
 use crate::time::Micros;
 use crate::transport::{Layout, Sent, Transport};
 
@@ -50,7 +50,8 @@ pub(super) struct Pending {
     pub(super) serial: u64,
     pub(super) address: SocketAddr,
     pub(super) transport: Transport,
-    pub(super) stay: Stay,
+    /// `None`: it was not heard yet.
+    pub(super) stay: Option<Stay>,
     /// When it is over with what it does now.
     pub(super) until: Micros,
     /// How much of the thread's time it has had, by a clock that runs on while it has nothing to do.
@@ -77,13 +78,12 @@ impl Pending {
         place: Place,
         account: Account,
         until: Micros,
-        now: Micros,
     ) -> Self {
         Self {
             serial,
             address,
             transport,
-            stay: Stay::new(now, SAY),
+            stay: None,
             until,
             had: Duration::ZERO,
             rests: false,
@@ -97,9 +97,9 @@ impl Pending {
         }
     }
 
-    /// Whether it waits for a picture.
-    pub(super) fn waits(&self) -> bool {
-        self.greeting.waits() && self.sending.is_none()
+    /// The number of the stream that it waits for a picture of.
+    pub(super) fn awaited(&self) -> Option<u64> {
+        self.greeting.awaited()
     }
 
     /// What it leaves to where it goes.
@@ -109,26 +109,27 @@ impl Pending {
 
     /// Goes on for a moment: one read, one request, or as much of an answer as the socket takes.
     pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Turn {
+        self.stay.get_or_insert(Stay::new(now, SAY));
         let turn = self.go_on(shared, scratch, now);
         turn.unwrap_or_else(|error| self.broke(&error))
     }
 
     /// It has had its time.
-    pub(super) fn timed_out(&mut self, now: Micros) -> Turn {
+    pub(super) fn timed_out(&mut self, shared: &Arc<Shared>, now: Micros) -> Turn {
         if self.lingers.is_some() || self.sending.is_some() {
             return Turn::Over;
         }
-        let step = self.greeting.handle_timeout();
+        let step = self.greeting.handle_timeout(&Asker { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
     /// Its memory is needed for others.
-    pub(super) fn evicted(&mut self, now: Micros) -> Turn {
+    pub(super) fn evicted(&mut self, shared: &Arc<Shared>, now: Micros) -> Turn {
         // Whoever does not read its answer reads no other either.
         if self.lingers.is_some() || self.sending.is_some() {
             return Turn::Over;
         }
-        let step = self.greeting.handle_full();
+        let step = self.greeting.handle_full(&Asker { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
@@ -144,16 +145,41 @@ impl Pending {
         if self.lingers.is_some() {
             return self.linger(scratch);
         }
+        // What is read has its turn at once, and only once.
+        for has_read in [false, true] {
+            let step = self.poll(shared, now);
+            if !matches!(step, Step::Reads) {
+                return self.follow(step, now);
+            }
+            if self.hold(self.greeting.held(), now).is_err() {
+                return Ok(self.evicted(shared, now));
+            }
+            if has_read {
+                break;
+            }
+            match self.transport.read(scratch) {
+                // Who looks whether somebody is here, as our own programs do, and goes without a word, was not refused.
+                Ok(0) => return Ok(Turn::Over),
+                Ok(n) => self.greeting.handle_bytes(&scratch[..n], now),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Turn::Waits),
+                Err(e) if e.kind() == ErrorKind::Interrupted => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(Turn::GoesOn)
+    }
+
+    fn poll(&mut self, shared: &Arc<Shared>, now: Micros) -> Step {
         let step = self.greeting.poll(&Asker { shared, address: self.address, account: &self.account }, now);
         if self.greeting.requests() > self.requests {
             self.requests = self.greeting.requests();
-            self.stay = Stay::new(now, BE_ANSWERED);
+            self.stay = Some(Stay::new(now, BE_ANSWERED));
             // Whoever opened a WebSocket has as long for its hello as others.
             if !self.greeting.is_websocket() {
                 self.until = now + BODY;
             }
         }
-        if matches!(step, Step::Reads) { self.read(scratch, now) } else { self.follow(step, now) }
+        step
     }
 
     fn follow(&mut self, step: Step, now: Micros) -> io::Result<Turn> {
@@ -165,6 +191,7 @@ impl Pending {
                 if then != Then::GoOn {
                     self.until = now + BODY;
                     if self.hold(takes, now).is_err() {
+                        self.refused = Some(Full.to_string());
                         return Ok(Turn::Over);
                     }
                 }
@@ -203,23 +230,6 @@ impl Pending {
         }
     }
 
-    fn read(&mut self, scratch: &mut [u8], now: Micros) -> io::Result<Turn> {
-        match self.transport.read(scratch) {
-            // Who looks whether somebody is here, as our own programs do, and goes without a word, was not refused.
-            Ok(0) => Ok(Turn::Over),
-            Ok(n) => {
-                self.greeting.handle_bytes(&scratch[..n], now);
-                Ok(match self.hold(self.greeting.held(), now) {
-                    Ok(()) => Turn::GoesOn,
-                    Err(()) => self.evicted(now),
-                })
-            }
-            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Turn::Waits),
-            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Turn::GoesOn),
-            Err(e) => Err(e),
-        }
-    }
-
     /// It holds so much now.
     fn hold(&self, bytes: usize, now: Micros) -> Result<(), ()> {
         let bytes = if bytes > A_LITTLE { bytes.max(COUNTS_AS) } else { 0 };
@@ -228,21 +238,20 @@ impl Pending {
 
     /// All was sent. What the turn comes to, if it is over.
     fn sent(&mut self, then: Then, handshake: Duration, now: Micros) -> Option<Turn> {
-        // What it held for the answer is free again.
-        let free = self.hold(0, now);
+        // What it held for the answer is free again, and nothing is always held.
+        let _ = self.hold(0, now);
         match then {
             Then::GoOn => None,
             Then::Next => {
                 self.until = now + handshake;
-                self.stay = Stay::new(now, SAY_MORE);
+                self.stay = Some(Stay::new(now, SAY_MORE));
                 let next = self.requests + 1;
                 next.is_multiple_of(REQUESTS).then_some(Turn::Rests(now + REST))
             }
-            Then::Close(_) if free.is_err() => Some(Turn::Over),
             Then::Close(_) => {
                 self.transport.finish();
                 self.until = now + LINGER;
-                self.stay = Stay::new(now, SAY_MORE);
+                self.stay = Some(Stay::new(now, SAY_MORE));
                 self.lingers = Some(LINGER_BYTES);
                 None
             }
@@ -260,6 +269,7 @@ impl Pending {
     fn linger(&mut self, scratch: &mut [u8]) -> io::Result<Turn> {
         match self.transport.read(scratch) {
             Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Turn::Waits),
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Turn::GoesOn),
             Err(e) => Err(e),
             Ok(n) => {
                 self.lingers = self.lingers.and_then(|left| left.checked_sub(n)).filter(|_| n > 0);

@@ -15,12 +15,13 @@ use slab::Slab;
 use super::patience::{Room, give_way};
 use super::pending::{Pending, Turn};
 use super::{Command, MAIN, PLAIN, WAKER, hand_over};
+use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
 use crate::hub::deliver::{Admitted, Wish};
+use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::net::open_files;
-use crate::room::StreamKey;
 use crate::time::{Micros, now};
 use crate::transport::{Transport, sockopt};
 
@@ -30,8 +31,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const PAUSE: Duration = Duration::from_millis(50);
 /// How often deadlines are looked at.
 const TICK: Duration = Duration::from_millis(100);
-/// So many are accepted before those who are here have a turn.
+/// So many are accepted at most, and for so long, before those who are here have a turn.
 const ACCEPTS: usize = 256;
+const ACCEPTING: Duration = Duration::from_millis(1);
+/// So many give way at most where the system has no more file descriptors.
+const GIVE: usize = 16;
+/// Whoever comes has its turn behind those who have had less of the thread's time than this beyond what all have had: otherwise
+/// newcomers without end would keep everybody waiting who needs a second turn.
+const HEAD_START: Duration = Duration::from_micros(100);
+/// And so far behind the others somebody is at most whose requests are long to answer.
+const MOST_BEHIND: Duration = Duration::from_millis(20);
 /// So long those who are here have turns before it is looked who else has come.
 const PASS: Duration = Duration::from_millis(2);
 /// The most that is read in a turn.
@@ -68,8 +77,7 @@ pub(super) struct Reactor {
     /// Who has something to do, by how much of this thread's time it has had: whoever has just come has its turn before those who
     /// ask without end, and before those whose requests are long to answer.
     ready: BTreeSet<(Duration, usize)>,
-    /// What whoever has a turn has had: who comes begins there, and so does who had nothing to do for long, so that newcomers
-    /// without end keep nobody waiting.
+    /// What whoever has a turn has had, which all others have had as well. Who had nothing to do for long goes on there.
     had: Duration,
     resting: Vec<(Micros, usize)>,
     next_tick: Micros,
@@ -108,8 +116,10 @@ impl Reactor {
 
     fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
-        // After a fault somebody may wait untold.
+        // After a fault somebody may wait untold, here and at the doors.
         self.doors().for_each(|door| door.knocks = true);
+        let all: Vec<_> = self.pending.iter().map(|(key, _)| key).collect();
+        all.into_iter().for_each(|key| self.is_ready(key));
         while !self.stopping() {
             if let Err(error) = self.poll.poll(&mut events, self.wait())
                 && error.kind() != ErrorKind::Interrupted
@@ -129,7 +139,7 @@ impl Reactor {
             self.accept_plain(at);
             self.accept_main(at);
             self.tick(at);
-            self.serve(at);
+            self.serve();
         }
     }
 
@@ -156,30 +166,35 @@ impl Reactor {
     fn is_ready(&mut self, key: usize) {
         if let Some(pending) = self.pending.get_mut(key).filter(|pending| !pending.rests) {
             // It is not changed where it waits for its turn already: then it is no less.
-            pending.had = pending.had.max(self.had);
+            pending.had = pending.had.clamp(self.had, self.had + MOST_BEHIND);
             self.ready.insert((pending.had, key));
         }
     }
 
     fn take_commands(&mut self) {
         let at = now();
+        let mut streams = BTreeSet::new();
         for command in self.shared.admission.take() {
             match command {
-                Command::PictureCame => self.look_for_pictures(),
+                Command::PictureCame(stream) => drop(streams.insert(stream)),
                 Command::Evict(key, serial) => {
                     if let Some(pending) = self.pending.get_mut(key).filter(|pending| pending.serial == serial) {
-                        let turn = pending.evicted(at);
+                        let turn = pending.evicted(&self.shared, at);
                         self.follow(key, turn);
                     }
                 }
             }
         }
+        self.look_for_pictures(|stream| streams.contains(&stream));
     }
 
     /// Lets newcomers to the main door, as long as there is room for them.
     fn accept_main(&mut self, at: Micros) {
         let Room { usual, crowded } = self.room;
-        for _ in 0..ACCEPTS {
+        for n in 1..=ACCEPTS {
+            if n.is_multiple_of(16) && now().since(at) >= ACCEPTING {
+                break;
+            }
             if self.main.opens().is_none_or(|opens| opens > at) {
                 break;
             }
@@ -220,8 +235,10 @@ impl Reactor {
             ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
             _ => {
                 log::warn!("cannot accept: {error}");
-                // The descriptors of those who have had their time are for others.
-                self.give_way(0, true, at);
+                if open_files::ran_out(error) {
+                    // The descriptors of those who have had their time are for others.
+                    self.give_way(self.pending.len().saturating_sub(GIVE), true, at);
+                }
                 self.doors().for_each(|door| door.again = at + PAUSE);
             }
         }
@@ -246,7 +263,8 @@ impl Reactor {
 
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
         let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
-        let admitted = Admitted { framing: Framing::Plain, wish: Wish::Watch(key), hello: None, first: None };
+        let grant = self.shared.access.watch(&Credentials { address: address.ip() }, key).map_err(io::Error::other)?;
+        let admitted = Admitted { framing: Framing::Plain, wish: Wish::Watch(grant), hello: None, first: None };
         hand_over(&self.shared, transport, address, place, admitted, Vec::new());
         Ok(())
     }
@@ -259,9 +277,9 @@ impl Reactor {
         let (serial, shared) = (self.serial, self.shared.clone());
         let evict = move || shared.admission.command(Command::Evict(key, serial));
         let account = self.shared.memory.open(address.ip(), evict);
-        let at = now();
-        let until = at + self.shared.config.handshake;
-        let pending = Pending::new(serial, address, transport, place, account, until, at);
+        let until = now() + self.shared.config.handshake;
+        let mut pending = Pending::new(serial, address, transport, place, account, until);
+        pending.had = self.had + HEAD_START;
         entry.insert(pending);
         self.is_ready(key);
         Ok(())
@@ -287,23 +305,27 @@ impl Reactor {
             return;
         }
         self.next_tick = at + TICK;
-        let late: Vec<_> = self.pending.iter().filter(|(_, p)| p.until <= at).map(|(key, _)| key).collect();
+        // Whoever waits for its turn may have said what it wants.
+        let is_late = |(key, p): &(usize, &Pending)| p.until <= at && !self.ready.contains(&(p.had, *key));
+        let late: Vec<_> = self.pending.iter().filter(is_late).map(|(key, _)| key).collect();
         for key in late {
             let Some(pending) = self.pending.get_mut(key) else { continue };
-            let turn = pending.timed_out(at);
+            let turn = pending.timed_out(&self.shared, at);
             self.follow(key, turn);
         }
-        self.look_for_pictures();
+        self.look_for_pictures(|_| true);
     }
 
-    /// Whoever waits for a picture looks whether there is one.
-    fn look_for_pictures(&mut self) {
-        let waiting: Vec<_> = self.pending.iter().filter(|(_, p)| p.waits()).map(|(key, _)| key).collect();
+    /// Whoever waits for a picture of one of these streams looks whether there is one.
+    fn look_for_pictures(&mut self, of: impl Fn(u64) -> bool) {
+        let waiting: Vec<_> =
+            self.pending.iter().filter(|(_, p)| p.awaited().is_some_and(&of)).map(|(key, _)| key).collect();
         waiting.into_iter().for_each(|key| self.is_ready(key));
     }
 
     /// Gives turns for a while.
-    fn serve(&mut self, began: Micros) {
+    fn serve(&mut self) {
+        let began = now();
         let mut at = began;
         while let Some((had, key)) = self.ready.pop_first() {
             self.had = had;
@@ -349,6 +371,10 @@ impl Reactor {
     }
 
     fn remove(&mut self, key: usize) -> Option<Pending> {
+        if self.pending.len() >= self.room.crowded {
+            // Somebody waits for this place.
+            self.main.again = Micros(0);
+        }
         let mut pending = self.pending.try_remove(key)?;
         // Its place goes to the next one who comes.
         self.ready.remove(&(pending.had, key));

@@ -1,13 +1,17 @@
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::greeting::{Asker, Greeting, Step, Then};
+use crate::access::{Access, Right, Rule};
+use crate::frame::{Frame, PixelFormat, Size};
 use crate::hub::deliver::Wish;
 use crate::hub::{Hub, HubConfig};
+use crate::jpeg::Encoder;
 use crate::time::Micros;
-use crate::wire::control::Control;
+use crate::wire::control::{Control, Want};
 use crate::wire::framing::prefix;
 use crate::wire::packet::control_packet;
 use crate::wire::websocket::{self, End};
@@ -19,8 +23,14 @@ const UPGRADE: &[u8] = b"GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgr
 const POST: &[u8] = b"POST /api/broadcast-detection HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\n";
 
 fn hub() -> Hub {
+    hub_by(|_, _| true)
+}
+
+/// A hub at which this says who may do what.
+fn hub_by(rule: Rule) -> Hub {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
-    Hub::start(HubConfig { listen, threads: 1, ..HubConfig::default() }).unwrap()
+    let plain = Some(listen);
+    Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule)).unwrap()
 }
 
 /// A newcomer without a socket, and all that it was told.
@@ -65,9 +75,9 @@ impl<'a> Newcomer<'a> {
             Step::Admits { admitted, before, early } => {
                 self.heard.extend(before);
                 let wish = match &admitted.wish {
-                    Wish::Publish { key, .. } => format!("publish {key}"),
-                    Wish::Watch(key) => format!("watch {key}"),
-                    Wish::Join { key, called } => format!("join {key} as {called}"),
+                    Wish::Publish { grant, .. } => format!("publish {}", grant.0),
+                    Wish::Watch(grant) => format!("watch {}", grant.0),
+                    Wish::Join { grant, called } => format!("join {} as {called}", grant.0),
                 };
                 self.end = Some(format!("{} {wish}, {} more", admitted.framing.name(), early.len()));
             }
@@ -168,7 +178,10 @@ fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words
         let mut newcomer = Newcomer::new(&hub);
         newcomer.says(said);
         newcomer.heard.clear();
-        let step = if full { newcomer.greeting.handle_full() } else { newcomer.greeting.handle_timeout() };
+        let account = hub.shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
+        let asker = Asker { shared: &hub.shared, address: ([127, 0, 0, 1], 4000).into(), account: &account };
+        let greeting = &mut newcomer.greeting;
+        let step = if full { greeting.handle_full(&asker) } else { greeting.handle_timeout(&asker) };
         newcomer.takes(step);
         (newcomer.heard(), newcomer.end.unwrap())
     };
@@ -188,6 +201,8 @@ fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words
     full(&native()[..20], "bye");
     full(UPGRADE, "bye");
     full(POST, "HTTP/1.1 503 ");
+    // Who is used to JSON gets it whatever the answer.
+    full(POST, r#""success":false"#);
 }
 
 proptest! {
@@ -213,8 +228,90 @@ proptest! {
 }
 
 #[test]
+fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
+    let hub = hub_by(|_, _| false);
+    let says = |bytes: &[u8]| {
+        let mut newcomer = Newcomer::new(&hub);
+        newcomer.says(bytes);
+        newcomer.heard()
+    };
+    let view = control_packet(&Control::Hello(serde_json::from_str(r#"{"role":"view"}"#).unwrap()));
+    let view = [&prefix(view.len())[..], &view].concat();
+    let bare = [&prefix(4)[..], b"\xff\xd8\xff\xd9"].concat();
+    for (bytes, may_not) in [(native(), "publish main/door"), (view, "watch main/"), (bare, "publish main/127.0.0.1")] {
+        let heard = says(&bytes);
+        assert!(heard.contains(&format!("you may not {may_not}")) && heard.contains("refused"), "{heard}");
+    }
+    let upgrade = |path: &str| String::from_utf8_lossy(UPGRADE).replace("/ws", path);
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let post = |path: &str, body: &str| {
+        format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let frame =
+        Frame { data: vec![0; 64].into(), format: PixelFormat::Gray, size: Size::new(8, 8), ..Frame::default() };
+    let mut jpeg = Vec::new();
+    Encoder::with_threads(1).unwrap().encode(&frame, frame.size, 50, &mut jpeg).unwrap();
+    let detection = format!(r#"{{"camera_id":"CAM1","frame_base64":"{}"}}"#, data_encoding::BASE64.encode(&jpeg));
+    for (request, may_not) in [
+        (get("/stream"), "watch main/"),
+        (get("/?action=stream"), "watch main/"),
+        (get("/rooms/lab/video_feed/Ann"), "watch lab/Ann"),
+        (get("/snapshot/main/door"), "watch main/door"),
+        (get("/api/streams"), "list the streams of this hub"),
+        (get("/api/streams?room=lab"), "list the streams of room lab"),
+        (get("/api/streams/main/door"), "list the streams of room main"),
+        (get("/api/broadcast-status"), "list the streams of room detection"),
+        (get("/metrics"), "read the numbers of this hub"),
+        (post("/api/publish/main/door", "x"), "publish main/door"),
+        (post("/api/broadcast-detection", &detection), "publish detection/CAM1"),
+        (upgrade("/ws/viewer/detection?camera_id=CAM1"), "watch detection/CAM1"),
+        (upgrade("/ws/lab/Ann"), "be in room lab"),
+        (upgrade("/websocket/50"), "watch main/"),
+    ] {
+        let heard = says(request.as_bytes());
+        let told = heard.starts_with("HTTP/1.1 403 ") && heard.contains(&format!("you may not {may_not}"));
+        assert!(told, "{request}: {heard}");
+    }
+    // What everybody may.
+    for path in ["/", "/style.css", "/health"] {
+        assert!(says(get(path).as_bytes()).starts_with("HTTP/1.1 200 "), "{path}");
+    }
+    let mut plain = std::net::TcpStream::connect(hub.plain_address().unwrap()).unwrap();
+    plain.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    assert!(!matches!(plain.read(&mut [0; 8]), Ok(1..)), "it has no words, and gets none");
+    assert_eq!(hub.counts(), (0, 0));
+}
+
+#[test]
+fn whoever_is_inside_asks_again_for_each_stream_and_for_the_list() {
+    let hub = hub_by(|_, right| match right {
+        Right::Publish(_) => true,
+        Right::Watch(key) => key.name == "door",
+        Right::Join(_) | Right::List(_) | Right::Metrics => false,
+    });
+    let peer = std::net::TcpStream::connect(hub.address()).unwrap();
+    peer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let say = |control: &Control| {
+        let packet = control_packet(control);
+        (&peer).write_all(&[&prefix(packet.len())[..], &packet].concat()).unwrap();
+    };
+    say(&Control::Hello(serde_json::from_str(r#"{"role":"view","name":"door"}"#).unwrap()));
+    say(&Control::List);
+    let mut heard = String::new();
+    while !heard.contains(r#""streams":"#) {
+        let mut piece = [0; 1024];
+        let n = (&peer).read(&mut piece).unwrap();
+        heard += &String::from_utf8_lossy(&piece[..n]);
+    }
+    assert!(heard.contains(r#""streams":[]"#), "{heard}");
+    say(&Control::Subscribe { room: "main".into(), name: "attic".into(), want: Want::default() });
+    let mut heard = Vec::new();
+    (&peer).read_to_end(&mut heard).unwrap();
+    assert!(String::from_utf8_lossy(&heard).contains("you may not watch main/attic"), "{heard:?}");
+}
+
+#[test]
 fn a_fault_in_one_request_costs_the_others_nothing() {
-    use std::io::{Read, Write};
     let hub = hub();
     let ask = |path: &str| {
         let mut socket = std::net::TcpStream::connect(hub.address()).unwrap();
@@ -230,4 +327,19 @@ fn a_fault_in_one_request_costs_the_others_nothing() {
     assert!(other.read(&mut piece).unwrap() > 0);
     other.write_all(HEALTH).unwrap();
     assert!(other.read(&mut piece).unwrap() > 0);
+}
+
+#[test]
+fn whoever_stops_in_the_middle_holds_what_its_buffer_takes() {
+    let listen = (Ipv4Addr::LOCALHOST, 0).into();
+    let hub = Hub::start(HubConfig { listen, threads: 1, max_memory: 400 << 10, ..HubConfig::default() }).unwrap();
+    let mut socket = std::net::TcpStream::connect(hub.address()).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let head = "POST /api/publish/main/door HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    // It has just doubled, and nothing comes any more.
+    socket.write_all(&vec![0; (256 << 10) + 1]).unwrap();
+    let mut answer = [0; 12];
+    socket.read_exact(&mut answer).expect("it is told at once, and not when it goes on");
+    assert_eq!(&answer, b"HTTP/1.1 503");
 }

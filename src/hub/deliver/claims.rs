@@ -10,9 +10,10 @@ use std::time::Duration;
 use super::newcomer::Wish;
 use super::peer::Peer;
 use super::{Command, Loop};
+use crate::access::{Grant, Publish};
 use crate::hub::Shared;
 use crate::net::connection::Broken;
-use crate::room::{ConnectionId, Refusal, StreamKey};
+use crate::room::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
@@ -50,7 +51,7 @@ pub(super) struct Challenge {
 /// A publisher that waits for a name.
 #[derive(Debug)]
 pub(super) struct Claim {
-    key: StreamKey,
+    grant: Grant<Publish>,
     instance: u64,
     until: Micros,
     /// It was answered; once must do.
@@ -78,7 +79,7 @@ impl Shared {
 
 impl Loop {
     /// Lets a publisher wait for a name that is taken. False: it is refused at once.
-    pub(super) fn claim(&mut self, token: usize, key: StreamKey, instance: u64, refusal: &Refusal) -> bool {
+    pub(super) fn claim(&mut self, token: usize, grant: Grant<Publish>, instance: u64, refusal: &Refusal) -> bool {
         let waiting = self.peers.iter().filter(|(_, peer)| peer.is_claiming()).count();
         let Some(peer) = self.peers.get_mut(token) else { return false };
         if !matches!(refusal, Refusal::Taken(_)) || peer.claim.is_some() || !peer.can_wait() || waiting >= MOST_OF_LOOP
@@ -87,7 +88,7 @@ impl Loop {
         }
         // However long the loop takes that is to answer.
         let until = now() + 2 * self.shared.config.answers_within;
-        peer.claim = Some(Box::new(Claim { key, instance, until, over: false }));
+        peer.claim = Some(Box::new(Claim { grant, instance, until, over: false }));
         let asker = Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publisher };
         self.shared.challenge(refusal, Some(asker));
         true
@@ -141,11 +142,11 @@ impl Loop {
         if std::mem::replace(&mut claim.over, true) {
             return;
         }
-        let (key, instance) = (claim.key.clone(), claim.instance);
+        let (grant, instance) = (claim.grant.clone(), claim.instance);
         let decided = if gone {
-            self.begin(token, Wish::Publish { key, replace: false, instance })
+            self.begin(token, Wish::Publish { grant, replace: false, instance })
         } else {
-            Err(Refusal::Taken(key))
+            Err(Refusal::Taken(grant.0.clone()))
         };
         if let Err(refusal) = decided {
             self.refuse(token, &refusal);

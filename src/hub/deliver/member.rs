@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use super::peer::{Peer, Role, Turn, in_hub, is_news, skipped};
 use super::reading::Reading;
+use crate::access::{Grant, Join};
 use crate::frame::Picture;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::silence::Gives;
 use crate::hub::stream::{Newest, Stream};
 use crate::net::connection::Broken;
 use crate::net::layout::{Dialect, unix_time};
-use crate::room::{ConnectionId, StreamKey};
+use crate::room::ConnectionId;
 use crate::time::{Micros, now};
+use crate::wire::encoding::decode_base64;
 use crate::wire::jpeg;
-use crate::wire::names::decode_base64;
 use crate::wire::packet::Packet;
 use crate::wire::rooms::{self, RoomMessage};
 
@@ -24,7 +25,7 @@ const MOST_SAID: u32 = 30;
 
 /// What makes a member.
 pub(super) struct Member {
-    pub(super) key: StreamKey,
+    pub(super) grant: Grant<Join>,
     called: String,
     binary: bool,
     publishes: Option<Arc<Stream>>,
@@ -52,9 +53,9 @@ struct View {
 }
 
 impl Member {
-    pub(super) fn new(key: StreamKey, called: String, ping_every: Duration, now: Micros) -> Self {
+    pub(super) fn new(grant: Grant<Join>, called: String, ping_every: Duration, now: Micros) -> Self {
         Self {
-            key,
+            grant,
             called,
             binary: false,
             publishes: None,
@@ -197,12 +198,12 @@ impl Peer {
                     member.messages += 1;
                     let message = id << 16 | member.messages & 0xffff;
                     let said = rooms::chat(&member.called, message, &text, &color, unix_time());
-                    shared.crowd_say(&member.key.room, None, &said);
+                    shared.crowd_say(&member.grant.0.room, None, &said);
                     return Ok(());
                 }
                 Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
                     let said = rooms::relay(kind, &member.called, object);
-                    shared.crowd_say(&member.key.room, Some(id), &said);
+                    shared.crowd_say(&member.grant.0.room, Some(id), &said);
                     return Ok(());
                 }
                 Ok(RoomMessage::Hello { binary }) => {
@@ -228,15 +229,15 @@ impl Peer {
         }
         let Role::Member(member) = &mut self.role else { return Ok(()) };
         if member.publishes.is_none() {
-            let key = member.key.clone();
-            if let Err(refusal) = shared.publish(id, &key, false, 0) {
+            let grant = member.grant.publish();
+            if let Err(refusal) = shared.publish(id, &grant, false, 0) {
                 shared.challenge(&refusal, None);
                 return self.complain(&refusal.to_string());
             }
-            let stream = shared.stream(&key);
+            let stream = shared.stream(&grant.0);
             stream.begin(Gives::AtWill, at);
             member.publishes = Some(stream);
-            shared.crowd_sees(&key);
+            shared.crowd_sees(&grant.0);
         }
         let Some(stream) = &member.publishes else { return Ok(()) };
         member.sequence = member.sequence.wrapping_add(1);

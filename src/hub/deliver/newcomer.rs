@@ -2,11 +2,12 @@
 
 use std::net::SocketAddr;
 
+use crate::access::{Grant, Join, Publish, Watch};
 use crate::hub::addresses::Place;
 use crate::hub::memory::Account;
 use crate::hub::placeholder::StandIn;
 use crate::net::connection::Framing;
-use crate::room::{ConnectionId, StreamKey};
+use crate::room::ConnectionId;
 use crate::time::Micros;
 use crate::transport::Transport;
 use crate::wire::control::Hello;
@@ -15,14 +16,14 @@ use crate::wire::packet::Packet;
 /// What a connection was admitted for.
 pub(in crate::hub) enum Wish {
     Publish {
-        key: StreamKey,
+        grant: Grant<Publish>,
         replace: bool,
         instance: u64,
     },
-    Watch(StreamKey),
+    Watch(Grant<Watch>),
     /// Into a room, under a name of ours that was made of how somebody is called.
     Join {
-        key: StreamKey,
+        grant: Grant<Join>,
         called: String,
     },
 }

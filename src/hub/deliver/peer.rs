@@ -19,6 +19,7 @@ use super::claims::{Challenge, Claim};
 use super::member::Member;
 use super::newcomer::{Admitted, Newcomer, Wish};
 use super::reading::Reading;
+use crate::access::{Credentials, Grant, Join};
 use crate::adapt::Need;
 use crate::frame::Picture;
 use crate::hub::EdgeTimes;
@@ -30,9 +31,10 @@ use crate::hub::placeholder::StandIn;
 use crate::hub::silence::Gives;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
+use crate::names::StreamKey;
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::pacing::Pacer;
-use crate::room::{ConnectionId, StreamKey};
+use crate::room::ConnectionId;
 use crate::session::in_words;
 use crate::session::server::Server;
 use crate::time::{Micros, now};
@@ -131,9 +133,9 @@ impl Peer {
         let want = hello.map(|hello| hello.want).unwrap_or_default();
         let pacer = Pacer::new(asked(want));
         let (what, room) = match &wish {
-            Wish::Publish { key, .. } => (format!("publisher of {key}"), key.room.clone()),
-            Wish::Watch(key) => (format!("viewer of {key}"), key.room.clone()),
-            Wish::Join { key, .. } => (format!("member {key}"), key.room.clone()),
+            Wish::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
+            Wish::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),
+            Wish::Join { grant, .. } => (format!("member {}", grant.0), grant.0.room.clone()),
         };
         let peer = Self {
             id: newcomer.id,
@@ -195,13 +197,18 @@ impl Peer {
     }
 
     /// Is in a room from now on.
-    pub(super) fn join(&mut self, key: &StreamKey, called: &str, times: EdgeTimes) {
-        let member = Member::new(key.clone(), called.into(), times.room_ping_every, now());
+    pub(super) fn join(&mut self, grant: &Grant<Join>, called: &str, times: EdgeTimes) {
+        let member = Member::new(grant.clone(), called.into(), times.room_ping_every, now());
         self.role = Role::Member(Box::new(member));
     }
 
     pub(super) fn is_member(&self) -> bool {
         matches!(self.role, Role::Member(_))
+    }
+
+    /// Who it is.
+    fn credentials(&self) -> Credentials {
+        Credentials { address: self.address.ip() }
     }
 
     /// What it publishes.

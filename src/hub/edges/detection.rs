@@ -10,25 +10,24 @@ use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Wish};
 use crate::hub::guests::Patience;
 use crate::hub::http::api::unix_seconds;
-use crate::hub::http::publish::status_of;
-use crate::hub::http::{Answer, Exchange, Reply, WebSocket, stream_key};
+use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket};
+use crate::names::StreamKey;
+use crate::names::fitting;
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
-use crate::room::StreamKey;
 use crate::time::now;
 use crate::wire::detection::{self, Broadcast, NO_CAMERA, max_body};
-use crate::wire::names::fitting;
 use crate::wire::websocket::{self, End};
 
 /// The room of these streams.
 const ROOM: &str = "detection";
 
 /// `POST /api/broadcast-detection`.
-pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Reply {
-    if exchange.request.method != "POST" {
-        return Answer::wrong_method(exchange, "POST").into();
-    }
-    Reply::Body(max_body(exchange.shared.config.max_picture), Box::new(|exchange, body| posted(exchange, &body)))
+pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("POST")?;
+    let limit = max_body(exchange.shared.config.max_picture);
+    let then = Box::new(|exchange: &Exchange<'_>, body: Vec<u8>| posted(exchange, &body));
+    Ok(Reply::Body(BodyWanted { limit, refuse: wrong, then }))
 }
 
 fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
@@ -44,7 +43,12 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
         Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began, now(), picture.into()) };
     let times = &shared.config.edge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
-    match shared.publish_one(exchange.ip(), &own_key(&camera), &camera, patience, picture) {
+    let who = exchange.credentials();
+    let grant = match shared.access.publish(&who, own_key(&camera)) {
+        Ok(grant) => grant,
+        Err(denied) => return wrong(403, &denied.to_string()),
+    };
+    match shared.publish_one(&who, &grant, &camera, patience, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,
@@ -52,16 +56,18 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
             });
             Answer::json(200, &answer)
         }
-        Err(refusal) => wrong(status_of(&refusal), &refusal.to_string()),
+        Err(refusal) => {
+            let why = refusal.to_string();
+            wrong(Answer::from(refusal).status(), &why)
+        }
     }
 }
 
 /// `GET /api/broadcast-status`.
-pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
+pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
     let shared = exchange.shared;
+    let grant = shared.access.list(&exchange.credentials(), Some(ROOM.into()))?;
     let mut guests = shared.guests_in(ROOM);
     guests.sort_by(|a, b| a.called.cmp(&b.called));
     let broadcasters: Vec<_> = guests
@@ -73,15 +79,15 @@ pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Reply {
             })
         })
         .collect();
-    let total: u32 = shared.registry().rooms.list(Some(ROOM)).iter().map(|s| s.viewers).sum();
+    let total: u32 = shared.registry().rooms.list(&grant).iter().map(|s| s.viewers).sum();
     let answer = json!({
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });
-    Answer::json(200, &answer).into()
+    Ok(Answer::json(200, &answer).into())
 }
 
 /// WebSocket `/ws/viewer/detection?camera_id=CAM1`.
-pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Reply {
+pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Outcome {
     let Some(camera) = detection::camera(exchange.parameter("camera_id")) else {
         return Reply::open(exchange, WebSocket::Close(websocket::close(End::Server, 1008, NO_CAMERA)));
     };
@@ -89,7 +95,7 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Reply {
     let opening = format!(r#"{{"type":"frame","camera_id":{}"#, json!(camera));
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
     let framing = Framing::Edge(Box::new(reader), Dialect::Detection { opening: opening.into() });
-    let wish = Wish::Watch(key_to_watch(shared, &camera));
+    let wish = Wish::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
     Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
 }
 
@@ -102,7 +108,7 @@ fn own_key(camera: &str) -> StreamKey {
 /// worker's camera that is called so comes first.
 fn key_to_watch(shared: &Shared, camera: &str) -> StreamKey {
     let own = own_key(camera);
-    match camera.split_once('/').map(|(room, name)| stream_key(room, name)) {
+    match camera.split_once('/').map(|(room, name)| StreamKey::parse(room, name)) {
         Some(Ok(other)) if shared.is_free(&own) => other,
         _ => own,
     }

@@ -8,15 +8,17 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde_json::json;
 
+use crate::access::{Grant, Join};
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
 use crate::hub::deliver::{Admitted, Command, Wish};
-use crate::hub::http::{Exchange, Reply, WebSocket};
+use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
+use crate::names::StreamKey;
+use crate::names::{MAX_NAME, fitting};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
-use crate::room::{ConnectionId, StreamKey};
+use crate::room::ConnectionId;
 use crate::time::now;
-use crate::wire::names::{MAX_NAME, fitting};
 use crate::wire::rooms::{user, user_list};
 use crate::wire::websocket::{self, End};
 
@@ -32,6 +34,7 @@ struct Member {
     called: String,
     /// The name of the stream that it publishes, if it does.
     name: String,
+    grant: Grant<Join>,
     ip: IpAddr,
     /// What it sees: the stream's name, the view's own identity, and its place among those of the address: one picture for
     /// one view costs what it costs for one viewer.
@@ -41,7 +44,7 @@ struct Member {
 }
 
 /// WebSocket `/ws/{room_id}/{user_name}`.
-pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) -> Reply {
+pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) -> Outcome {
     if room.len().max(called.len()) > MAX_NAME || called.trim().is_empty() {
         let close = websocket::close(End::Server, 1008, "a room and a user have names of 200 bytes at most");
         return Reply::open(exchange, WebSocket::Close(close));
@@ -49,7 +52,8 @@ pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) 
     let max_picture = exchange.shared.config.max_picture;
     let reader = websocket::Reader::new(End::Server, max_picture, max_picture / 3 * 4 + 4096);
     let framing = Framing::Edge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false });
-    let wish = Wish::Join { key: StreamKey::new(fitting(room), fitting(called)), called: called.into() };
+    let key = StreamKey::new(fitting(room), fitting(called));
+    let wish = Wish::Join { grant: exchange.shared.access.join(&exchange.credentials(), key)?, called: called.into() };
     Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
 }
 
@@ -62,10 +66,11 @@ impl Shared {
     pub(in crate::hub) fn crowd_join(
         &self,
         id: ConnectionId,
-        key: &StreamKey,
+        grant: &Grant<Join>,
         called: &str,
         ip: IpAddr,
     ) -> Result<(), String> {
+        let key = &grant.0;
         let mut crowd = self.crowd();
         let members = crowd.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
@@ -78,7 +83,7 @@ impl Shared {
             tell(self, members, None, &user("user_left", old.id, &old.called));
         }
         // Only now: in a hub that is full its own place has just become free.
-        if let Err(refusal) = self.registry().rooms.join(id) {
+        if let Err(refusal) = self.registry().rooms.join(id, grant) {
             if members.is_empty() {
                 crowd.0.remove(&key.room);
             }
@@ -91,6 +96,7 @@ impl Shared {
             id,
             called: called.into(),
             name: key.name.clone(),
+            grant: grant.clone(),
             ip,
             views: HashMap::new(),
             unseen: BTreeSet::new(),
@@ -99,7 +105,7 @@ impl Shared {
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
         tell(self, members, Some(id), &user("user_joined", id, called));
-        let listed = self.registry().rooms.list(Some(&key.room));
+        let listed = self.registry().rooms.list(&grant.list());
         for stream in listed.into_iter().map(|s| StreamKey::new(s.room, s.name)) {
             if !self.is_free(&stream) {
                 self.show(members, &stream);
@@ -183,7 +189,7 @@ impl Shared {
         let seen = self.addresses.place(member.ip).and_then(|place| {
             let view = self.id_beside(member.id);
             self.loop_of(member.id).command(Command::View(member.id, view, opening.clone()));
-            if self.decide(|rooms| rooms.watch(view, key, now())).is_ok() {
+            if self.decide(|rooms| rooms.watch(view, &member.grant.watch(&key.name), now())).is_ok() {
                 return Some((view, place));
             }
             self.loop_of(member.id).command(Command::Unview(member.id, view));

@@ -6,47 +6,42 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Exchange, Reply, stream_key};
+use super::{Answer, Exchange, Outcome};
+use crate::access::{Grant, List};
 use crate::adapt::limit;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
-use crate::room::StreamKey;
+use crate::names::StreamKey;
 use crate::time::{Micros, now};
 use crate::wire::control::{Control, StreamInfo};
 use crate::wire::jpeg;
 
-pub(in crate::hub) fn health(exchange: &Exchange<'_>) -> Reply {
-    let ok = exchange.is("GET");
-    if ok { Answer::text(200, "ok") } else { Answer::wrong_method(exchange, "GET, HEAD") }.into()
+pub(in crate::hub) fn health(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    Ok(Answer::text(200, "ok").into())
 }
 
-pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
+pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
     let shared = exchange.shared;
-    let room = exchange.parameter("room");
+    let grant = shared.access.list(&exchange.credentials(), exchange.parameter("room"))?;
     let streams: Vec<Value> =
-        known(shared, room.as_deref()).iter().map(|(info, stream)| summary(shared, info, stream.as_ref())).collect();
+        known(shared, &grant).iter().map(|(info, stream)| summary(shared, info, stream.as_ref())).collect();
     let (publishers, viewers) = shared.counts();
     let seconds = now().since(shared.started).as_secs();
     let value = json!({
         "program": PROGRAM, "uptime_s": seconds, "publishers": publishers, "viewers": viewers, "streams": streams,
     });
-    Answer::json(200, &value).into()
+    Ok(Answer::json(200, &value).into())
 }
 
-pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
-    let key = match stream_key(room, name) {
-        Ok(key) => key,
-        Err(why) => return Answer::text(404, &why).into(),
-    };
+pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let key = StreamKey::parse(room, name).map_err(|why| Answer::text(404, &why))?;
     let shared = exchange.shared;
-    let found = known(shared, Some(room)).into_iter().find(|(info, _)| info.name == name);
-    let Some((info, stream)) = found else { return Answer::text(404, &format!("no stream {key}")).into() };
+    let grant = shared.access.list(&exchange.credentials(), Some(room.into()))?;
+    let found = known(shared, &grant).into_iter().find(|(info, _)| info.name == name);
+    let (info, stream) = found.ok_or_else(|| Answer::text(404, &format!("no stream {key}")))?;
     let mut value = summary(shared, &info, stream.as_ref());
     let at = now();
     let viewers = stream.iter().flat_map(|s| s.numbers.viewers());
@@ -62,13 +57,13 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Re
             })
         })
         .collect();
-    Answer::json(200, &value).into()
+    Ok(Answer::json(200, &value).into())
 }
 
 /// All streams with a name, and what is shared about each.
-pub(super) fn known(shared: &Arc<Shared>, room: Option<&str>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
+pub(super) fn known(shared: &Arc<Shared>, grant: &Grant<List>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
     let registry = shared.registry();
-    let infos = registry.rooms.list(room);
+    let infos = registry.rooms.list(grant);
     infos
         .into_iter()
         .map(|info| {

@@ -1,14 +1,16 @@
 //! One request: who asks, for what, and whether it may be asked.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::reply::Answer;
+use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::net::http::Request;
 use crate::time::Micros;
 use crate::wire::body::{Length, Refused, length_of};
+use crate::wire::encoding;
 use crate::wire::host::Host;
-use crate::wire::names;
 
 /// A request whose head is here.
 #[derive(Clone, Copy)]
@@ -23,9 +25,9 @@ pub(in crate::hub) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// The address of who asks.
-    pub(in crate::hub) fn ip(&self) -> IpAddr {
-        self.address.ip()
+    /// Who asks.
+    pub(in crate::hub) fn credentials(&self) -> Credentials {
+        Credentials { address: self.address.ip() }
     }
 
     /// What is wrong with any request, whatever its path.
@@ -82,12 +84,17 @@ impl Exchange<'_> {
     pub(in crate::hub) fn parameter(&self, name: &str) -> Option<String> {
         let pairs = self.request.query.split('&').filter_map(|p| p.split_once('='));
         let (_, value) = pairs.into_iter().find(|(n, _)| *n == name)?;
-        names::decode(&value.replace('+', " "))
+        encoding::decode(&value.replace('+', " "))
     }
 
-    /// Whether the method is this one; `GET` brings `HEAD` along.
-    pub(in crate::hub) fn is(&self, method: &str) -> bool {
-        self.request.method == method || method == "GET" && self.request.method == "HEAD"
+    /// Refuses all methods but these, as `GET, HEAD`.
+    pub(in crate::hub) fn takes(&self, methods: &'static str) -> Result<(), Answer> {
+        let method = &self.request.method;
+        if methods.split(", ").any(|one| one == method) {
+            return Ok(());
+        }
+        let refused = Answer::text(405, &format!("{method} is not served here, only {methods}"));
+        Err(refused.with(format!("Allow: {methods}, OPTIONS\r\n")))
     }
 
     /// How long the body is; `None`: there is none. What makes no sense was refused by [`check`](Self::check).

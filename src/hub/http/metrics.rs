@@ -6,19 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::api::known;
-use super::{Answer, Body, Exchange, Reply};
+use super::{Answer, Body, Exchange, Outcome};
+use crate::access::{self, Grant};
 use crate::hub::Shared;
 use crate::hub::numbers::AGE_BUCKETS;
 use crate::time::now;
 
-pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
-    Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::from(text(exchange.shared))).into()
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let grant = exchange.shared.access.metrics(&exchange.credentials())?;
+    let text = text(exchange.shared, &grant);
+    Ok(Answer::new(200, "text/plain; version=0.0.4; charset=utf-8", Body::from(text)).into())
 }
 
-fn text(shared: &Arc<Shared>) -> String {
+fn text(shared: &Arc<Shared>, grant: &Grant<access::Metrics>) -> String {
     let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
     let mut out = String::new();
     let (publishers, viewers) = shared.counts();
@@ -28,7 +29,7 @@ fn text(shared: &Arc<Shared>) -> String {
     one(&mut out, "viewers", "gauge", "Viewers of all streams.", viewers as u64);
     one(&mut out, "refused_total", "counter", "Connections that were not let in.", get(&totals.refused));
     one(&mut out, "errors_total", "counter", "Connections and pictures that were wrong.", get(&totals.errors));
-    let streams: Vec<_> = known(shared, None).into_iter().filter_map(|(info, s)| Some((info, s?))).collect();
+    let streams: Vec<_> = known(shared, &grant.list()).into_iter().filter_map(|(info, s)| Some((info, s?))).collect();
     // Names hold none of the characters that would have to be escaped here.
     let label = |i: usize| format!("room=\"{}\",stream=\"{}\"", streams[i].0.room, streams[i].0.name);
     let mut family = |name: &str, kind: &str, help: &str, value: &dyn Fn(usize) -> f64| {

@@ -14,11 +14,4 @@ pub(super) mod stream;
 
 pub(super) use self::exchange::Exchange;
 pub(super) use self::machine::host_names;
-pub(super) use self::reply::{Answer, Body, Encoded, Reply, WebSocket, WithBody};
-use crate::room::StreamKey;
-use crate::wire::control::check_name;
-
-/// A stream's address from the two parts of a path.
-pub(super) fn stream_key(room: &str, name: &str) -> Result<StreamKey, String> {
-    check_name(room).and_then(|()| check_name(name)).map(|()| StreamKey::new(room, name))
-}
+pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, WebSocket};

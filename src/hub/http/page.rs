@@ -1,6 +1,6 @@
 //! The web page, out of the program itself: nothing of it comes from anywhere else.
 
-use super::{Answer, Body, Exchange, Reply};
+use super::{Answer, Body, Exchange, Outcome};
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
@@ -31,7 +31,7 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
      frame-ancestors *\r\nReferrer-Policy: no-referrer\r\n";
 
-pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Reply {
+pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
     serve(exchange, "text/html; charset=utf-8", INDEX)
 }
 
@@ -40,16 +40,14 @@ pub(in crate::hub) fn has(name: &str) -> bool {
     FILES.iter().any(|(n, ..)| *n == name)
 }
 
-pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Reply {
+pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Outcome {
     match FILES.iter().find(|(n, ..)| *n == name) {
         Some((_, kind, text)) => serve(exchange, kind, text),
-        None => Answer::text(404, "no such file").into(),
+        None => Err(Answer::text(404, "no such file")),
     }
 }
 
-fn serve(exchange: &Exchange<'_>, kind: &'static str, text: &'static str) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
-    Answer::new(200, kind, Body::Bytes(text.as_bytes().into())).with(POLICY).into()
+fn serve(exchange: &Exchange<'_>, kind: &'static str, text: &'static str) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    Ok(Answer::new(200, kind, Body::Bytes(text.as_bytes().into())).with(POLICY).into())
 }

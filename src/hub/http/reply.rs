@@ -5,21 +5,34 @@ use std::sync::Arc;
 
 use super::exchange::Exchange;
 use super::snapshot::Snapshot;
+use crate::access::Denied;
 use crate::frame::Picture;
 use crate::hub::deliver::Admitted;
 use crate::net::http::{reason, upgrade};
+use crate::room::Refusal;
 use crate::wire::body::Refused;
 
 /// What becomes of a body that has come.
-pub(in crate::hub) type WithBody = Box<dyn FnOnce(&Exchange<'_>, Vec<u8>) -> Answer + Send>;
+type WithBody = Box<dyn FnOnce(&Exchange<'_>, Vec<u8>) -> Answer + Send>;
+
+/// A body that is needed as a whole.
+pub(in crate::hub) struct BodyWanted {
+    /// So many bytes at most.
+    pub(in crate::hub) limit: usize,
+    /// How it is said that it is not taken: the status, and words.
+    pub(in crate::hub) refuse: fn(u16, &str) -> Answer,
+    pub(in crate::hub) then: WithBody,
+}
+
+/// What a request leads to, or the answer that says why it leads nowhere.
+pub(in crate::hub) type Outcome = Result<Reply, Answer>;
 
 /// What a request leads to.
 pub(in crate::hub) enum Reply {
     Answer(Answer),
     /// More of its body must be here to tell; the request is to be asked again then.
     More,
-    /// The whole body is needed, so many bytes at most.
-    Body(usize, WithBody),
+    Body(BodyWanted),
     /// A picture that is waited for.
     Snapshot(Snapshot),
     /// It becomes a viewer or a publisher, and is no matter of HTTP any more.
@@ -43,21 +56,37 @@ impl From<Answer> for Reply {
     }
 }
 
-impl From<Refused> for Reply {
+impl From<Refused> for Answer {
     fn from((status, why): Refused) -> Self {
-        Answer::text(status, &why).into()
+        Self::text(status, &why)
+    }
+}
+
+impl From<Denied> for Answer {
+    fn from(denied: Denied) -> Self {
+        Self::text(403, &denied.to_string())
+    }
+}
+
+impl From<Refusal> for Answer {
+    /// Another name would do, or fewer streams.
+    fn from(refusal: Refusal) -> Self {
+        let status = match refusal {
+            Refusal::Posted(_) => 429,
+            Refusal::Denied(_) => 403,
+            _ => 409,
+        };
+        Self::text(status, &refusal.to_string())
     }
 }
 
 impl Reply {
     /// Opens the WebSocket that is asked for.
-    pub(in crate::hub) fn open(exchange: &Exchange<'_>, becomes: WebSocket) -> Self {
-        if !exchange.is("GET") {
-            return Answer::wrong_method(exchange, "GET").into();
-        }
+    pub(in crate::hub) fn open(exchange: &Exchange<'_>, becomes: WebSocket) -> Outcome {
+        exchange.takes("GET")?;
         match upgrade(exchange.request) {
-            Ok(bytes) => Self::WebSocket(bytes, becomes),
-            Err(why) => Answer::text(400, &format!("this is a WebSocket: {why}")).into(),
+            Ok(bytes) => Ok(Self::WebSocket(bytes, becomes)),
+            Err(why) => Err(Answer::text(400, &format!("this is a WebSocket: {why}"))),
         }
     }
 }
@@ -103,12 +132,6 @@ impl Answer {
         Self::text(503, text).with("Retry-After: 1\r\n")
     }
 
-    /// The method is not served here.
-    pub(in crate::hub) fn wrong_method(exchange: &Exchange<'_>, allowed: &str) -> Self {
-        let text = format!("{} is not served here, only {allowed}", exchange.request.method);
-        Self::text(405, &text).with(format!("Allow: {allowed}, OPTIONS\r\n"))
-    }
-
     /// What pages from elsewhere may do, as a browser asks.
     pub(in crate::hub) fn preflight() -> Self {
         Self::new(204, "", Body::Bytes(b"".into())).with("Allow: GET, HEAD, POST, OPTIONS\r\n")
@@ -116,6 +139,10 @@ impl Answer {
 
     pub(in crate::hub) fn json(status: u16, value: &serde_json::Value) -> Self {
         Self::new(status, "application/json", Body::from(format!("{value}\n")))
+    }
+
+    pub(in crate::hub) fn status(&self) -> u16 {
+        self.status
     }
 
     /// With these fields as well, each with its end of line.

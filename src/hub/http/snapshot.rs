@@ -3,36 +3,30 @@
 
 use std::sync::Arc;
 
-use super::{Answer, Body, Exchange, Reply, stream_key};
+use super::{Answer, Body, Exchange, Outcome, Reply};
+use crate::access::{Grant, Watch};
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::stream::Stream;
-use crate::room::StreamKey;
+use crate::names::StreamKey;
 use crate::time::{Micros, millis, now};
 use crate::wire::control::Control;
 
 /// A picture of a stream, or of the first there is in room `main`.
-pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
-    let key = match which.map(|(room, name)| stream_key(room, name)).transpose() {
-        Ok(key) => key,
-        Err(why) => return Answer::text(404, &why).into(),
-    };
-    let Some(key) = key.or_else(|| exchange.shared.registry().rooms.first("main")) else {
-        return Answer::unavailable("nobody publishes in room main").into();
-    };
-    match Snapshot::begin(exchange.shared, key, now()) {
-        Ok(snapshot) => Reply::Snapshot(snapshot),
-        Err(why) => Answer::unavailable(&why).into(),
-    }
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let shared = exchange.shared;
+    let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
+    let key = key.map_err(|why| Answer::text(404, &why))?.or_else(|| shared.registry().rooms.first("main"));
+    let key = key.ok_or_else(|| Answer::unavailable("nobody publishes in room main"))?;
+    let grant = shared.access.watch(&exchange.credentials(), key)?;
+    Snapshot::begin(shared, grant, now()).map(Reply::Snapshot).map_err(|why| Answer::unavailable(&why))
 }
 
 /// A picture that is waited for. While it is, the stream tells admission of each new one.
 pub(in crate::hub) struct Snapshot {
     shared: Arc<Shared>,
-    key: StreamKey,
+    grant: Grant<Watch>,
     stream: Arc<Stream>,
     asked: Micros,
     until: Micros,
@@ -40,25 +34,31 @@ pub(in crate::hub) struct Snapshot {
 
 impl Snapshot {
     /// Asks for a picture of this stream, or says why there is none.
-    fn begin(shared: &Arc<Shared>, key: StreamKey, asked: Micros) -> Result<Self, String> {
-        let state = shared.registry().rooms.state(&key, asked);
+    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, asked: Micros) -> Result<Self, String> {
+        let key = &grant.0;
+        let state = shared.registry().rooms.state(key, asked);
         match state {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
-            Some(Control::State(state)) if state.live || state.published && shared.stream(&key).was_silent() => {}
+            Some(Control::State(state)) if state.live || state.published && shared.stream(key).was_silent() => {}
             Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
             _ => return Err(format!("{key}: nobody publishes this")),
         }
-        let stream = shared.stream(&key);
+        let stream = shared.stream(key);
         let until = asked + stream.still(asked).1;
         stream.add_viewer(shared.admission_index());
-        Ok(Self { shared: shared.clone(), key, stream, asked, until })
+        Ok(Self { shared: shared.clone(), grant, stream, asked, until })
+    }
+
+    /// The number of the stream that it is of.
+    pub(in crate::hub) fn stream(&self) -> u64 {
+        self.stream.id
     }
 
     /// The answer, if it is known by now. To be asked when a picture has come, and now and then while none does.
     pub(in crate::hub) fn look(&self, now: Micros) -> Option<Answer> {
         if now < self.until {
             // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
-            if let Err(refusal) = self.shared.poll(&self.key) {
+            if let Err(refusal) = self.shared.poll(&self.grant) {
                 return Some(Answer::unavailable(&refusal.to_string()));
             }
             return self.stream.snapshot(self.shared.admission_index(), self.asked).map(|picture| answer(picture, now));
@@ -66,7 +66,7 @@ impl Snapshot {
         // None came; there may be one from before, which says how old it is.
         let none = || {
             let seconds = self.until.since(self.asked).as_secs();
-            Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.key))
+            Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.grant.0))
         };
         Some(self.stream.still(self.asked).0.map_or_else(none, |picture| answer(picture, now)))
     }

@@ -1,7 +1,7 @@
 //! `/ws`: the native protocol over WebSocket.
 
-use super::{Exchange, Reply, WebSocket};
+use super::{Exchange, Outcome, Reply, WebSocket};
 
-pub(in crate::hub) fn native(exchange: &Exchange<'_>) -> Reply {
+pub(in crate::hub) fn native(exchange: &Exchange<'_>) -> Outcome {
     Reply::open(exchange, WebSocket::Native)
 }

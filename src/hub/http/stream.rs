@@ -1,39 +1,33 @@
 //! `/stream`: an endless `multipart/x-mixed-replace` answer, for browsers, players and panels.
 
-use super::{Answer, Body, Exchange, Reply, stream_key};
+use super::{Answer, Body, Exchange, Outcome, Reply};
 use crate::adapt::Resolution;
 use crate::hub::deliver::{Admitted, Wish};
+use crate::names::StreamKey;
 use crate::net::connection::Framing;
-use crate::room::StreamKey;
 use crate::transport::message::BOUNDARY;
 use crate::wire::control::{Hello, Want};
 
 /// Hands the viewer of a stream on, or of the first there is in room `main`.
-pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Reply {
-    if !exchange.is("GET") {
-        return Answer::wrong_method(exchange, "GET, HEAD").into();
-    }
-    let key = match which.map(|(room, name)| stream_key(room, name)).transpose() {
-        Ok(key) => key.unwrap_or_else(|| StreamKey::new("main", "")),
-        Err(why) => return Answer::text(404, &why).into(),
-    };
-    let want = match want(exchange) {
-        Ok(want) => want,
-        Err(why) => return Answer::text(400, &why).into(),
-    };
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
+    let key = key.map_err(|why| Answer::text(404, &why))?.unwrap_or_else(|| StreamKey::new("main", ""));
+    let want = want(exchange).map_err(|why| Answer::text(400, &why))?;
+    let grant = exchange.shared.access.watch(&exchange.credentials(), key)?;
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     // Proxies such as nginx hold an answer back until they are told not to.
     let fields = "X-Accel-Buffering: no\r\nPragma: no-cache\r\n";
     if exchange.request.method == "HEAD" {
-        return Answer::new(200, kind, Body::Bytes(b"".into())).with(fields).into();
+        return Ok(Answer::new(200, kind, Body::Bytes(b"".into())).with(fields).into());
     }
     let opening = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{}{fields}Connection: close\r\n\r\n--{BOUNDARY}\r\n",
         exchange.common_fields()
     );
-    let hello = Hello::to_view(&key.room, &key.name, "multipart", want);
+    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", want);
     let framing = Framing::Multipart(opening.into_bytes());
-    Reply::Admit(Box::new(Admitted { framing, hello: Some(hello), wish: Wish::Watch(key), first: None }))
+    Ok(Reply::Admit(Box::new(Admitted { framing, hello: Some(hello), wish: Wish::Watch(grant), first: None })))
 }
 
 /// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.

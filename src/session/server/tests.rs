@@ -127,7 +127,7 @@ fn names_are_checked_before_anybody_else_hears_them() {
     let mut viewer = accepted(Role::View);
     for name in ["door", ""] {
         say(&mut viewer, subscribe(name), after(1));
-        assert!(matches!(viewer.poll_event(), Some(Event::Subscribe { name: n, .. }) if n == name));
+        assert!(matches!(viewer.poll_event(), Some(Event::Subscribe { key, .. }) if key.name == name));
     }
     say(&mut viewer, subscribe("../door"), after(1));
     assert!(matches!(ended(&mut viewer), End::Refused(_)));

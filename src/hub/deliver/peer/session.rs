@@ -3,12 +3,13 @@
 use std::convert::Infallible;
 
 use super::{LINGER, Peer, Role};
+use crate::access::Credentials;
 use crate::adapt::Asked;
 use crate::hub::Shared;
 use crate::hub::deliver::reading::Reading;
 use crate::net::connection::{Broken, Connection};
 use crate::pacing::Pacer;
-use crate::room::{Rooms, StreamKey};
+use crate::room::{Refusal, Rooms};
 use crate::session::server::{Arrival, End, Event, Server};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
@@ -138,11 +139,13 @@ impl Peer {
                     stream.knows_clock(session.clock().error());
                 }
             }
-            Event::Subscribe { room, name, want } => {
-                let key = StreamKey::new(&room, &name);
-                match shared.decide(|rooms| rooms.watch(self.id, &key, at)) {
-                    Ok(()) => {
-                        self.room = room;
+            Event::Subscribe { key, want } => {
+                let granted = shared.access.watch(&self.credentials(), key).map_err(Refusal::from);
+                let watches =
+                    granted.and_then(|grant| shared.decide(|rooms| rooms.watch(self.id, &grant, at)).map(|()| grant));
+                match watches {
+                    Ok(grant) => {
+                        self.room.clone_from(&grant.0.room);
                         self.pacer.set_asked(asked(want));
                     }
                     Err(refusal) => {
@@ -192,7 +195,11 @@ impl Peer {
         if let Some(session) = &mut self.session
             && session.poll_list(clear, now)
         {
-            session.tell(Control::Streams { streams: shared.list(&self.room) }, clear, now);
+            let who = Credentials { address: self.address.ip() };
+            // Who may not know what there is, is told of nothing.
+            let granted = shared.access.list(&who, Some(self.room.clone()));
+            let streams = granted.map(|grant| shared.list(&grant)).unwrap_or_default();
+            session.tell(Control::Streams { streams }, clear, now);
         }
         self.transmit(now)
     }

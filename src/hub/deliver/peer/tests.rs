@@ -2,6 +2,7 @@ use std::io::Read;
 use std::net::{Ipv4Addr, TcpListener};
 
 use super::*;
+use crate::access::Access;
 use crate::hub::addresses::Addresses;
 use crate::hub::memory::Memory;
 
@@ -11,13 +12,15 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
     let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (socket, address) = listener.accept().unwrap();
     socket.set_nonblocking(true).unwrap();
+    let who = Credentials { address: address.ip() };
+    let grant = Access::default().watch(&who, StreamKey::new("main", "door")).unwrap();
     let newcomer = Newcomer {
         id: 1,
         address,
         transport: mio::net::TcpStream::from_std(socket).into(),
         admitted: Admitted {
             framing: Framing::Multipart(Vec::new()),
-            wish: Wish::Watch(StreamKey::new("main", "door")),
+            wish: Wish::Watch(grant),
             hello: None,
             first: None,
         },
