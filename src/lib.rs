@@ -33,7 +33,7 @@ pub mod access;
 pub mod adapt;
 pub mod credit;
 pub mod pacing;
-pub mod room;
+pub mod relay;
 pub mod session;
 pub mod stats;
 pub mod wire;

@@ -37,7 +37,7 @@ use super::Shared;
 use super::memory::Full;
 use super::stream::Stream;
 use crate::net::connection::{Broken, Drained};
-use crate::room::ConnectionId;
+use crate::relay::ConnectionId;
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
@@ -214,8 +214,8 @@ impl Loop {
                 Command::Challenge(owner, asker) => self.challenge(owner, asker),
                 Command::Verdict(id, free) => self.verdict(id, free),
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
-                Command::View(member, view, opening) => self.view(member, view, opening),
-                Command::Unview(member, view) => self.unview(member, view),
+                Command::See(member, stream, opening) => self.see(member, &stream, opening),
+                Command::SeeNoMore(member, key) => self.see_no_more(member, &key),
                 #[cfg(test)]
                 Command::Panic => panic!("a test wants it"),
             }
@@ -259,7 +259,7 @@ impl Loop {
         }
     }
 
-    fn refuse(&mut self, token: usize, refusal: &crate::room::Refusal) {
+    fn refuse(&mut self, token: usize, refusal: &crate::relay::Refusal) {
         let Some(peer) = self.peers.get(token) else { return };
         log::info!("{}: refused: {refusal}", peer.address);
         let id = peer.id;
@@ -268,7 +268,7 @@ impl Loop {
         self.with(id, |peer| peer.say_bye(&bye));
     }
 
-    fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::room::Refusal> {
+    fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::relay::Refusal> {
         let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
         match wish {
@@ -311,16 +311,18 @@ impl Loop {
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
             let (before, from) = audience.tokens.split_at(audience.first);
-            let (mut failed, mut turn) = (Vec::new(), Turn::default());
+            let (mut failed, mut changed, mut turn) = (Vec::new(), Vec::new(), Turn::default());
             for &token in from.iter().chain(before) {
                 let Some(peer) = self.peers.get_mut(token) else { continue };
                 match peer.offer(stream.id, &newest, &mut turn, now()) {
-                    Ok(need_changed) => audience.needs_changed |= need_changed,
+                    Ok(false) => {}
+                    Ok(true) => changed.push(token),
                     Err(why) => failed.push((token, why)),
                 }
                 list_paced(&mut self.paced, peer, token);
             }
             stream.numbers.add(&turn.tally);
+            changed.into_iter().for_each(|token| self.need_changed(token));
             for (token, why) in failed {
                 self.remove(token, &why);
             }
@@ -354,21 +356,20 @@ impl Loop {
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize, at: Micros) {
         let Some(peer) = self.peers.get_mut(token) else { return };
+        let mut need_changed = false;
         for stream in peer.watched() {
             let mut turn = Turn::default();
             let offered = peer.offer(stream.id, &stream.newest(self.index), &mut turn, at);
             stream.numbers.add(&turn.tally);
             match offered {
-                Ok(false) => {}
-                Ok(true) => {
-                    if let Some(audience) = self.audiences.get_mut(&stream.id) {
-                        audience.needs_changed = true;
-                    }
-                }
+                Ok(changed) => need_changed |= changed,
                 Err(why) => return self.remove(token, &why),
             }
         }
         list_paced(&mut self.paced, peer, token);
+        if need_changed {
+            self.need_changed(token);
+        }
     }
 
     fn read(&mut self, token: usize, at: Micros) {
@@ -408,8 +409,7 @@ impl Loop {
 
     /// Ends what somebody does here, and the connection: at once, or when it has read why.
     fn remove(&mut self, token: usize, why: &Broken) {
-        self.unwatch(token);
-        self.unview_all(token);
+        self.unsubscribe(token);
         let Some(peer) = self.peers.get_mut(token) else { return };
         let id = peer.id;
         // From here on nothing reaches it. Whoever is not to be found any more has only been reading why.

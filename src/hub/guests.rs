@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use super::Shared;
 use super::addresses::address_of;
-use super::silence::Gives;
 use super::stream::Stream;
 use crate::access::{Credentials, Grant, Publish};
 use crate::frame::Picture;
 use crate::names::StreamKey;
-use crate::room::{ConnectionId, Refusal};
+use crate::relay::silence::Gives;
+use crate::relay::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 
 /// Who publishes so.
@@ -239,7 +239,7 @@ mod tests {
         }
         assert_eq!(post(&hub, "192.0.2.2", "door", PATIENT), taken("door"));
         assert_eq!(post(&hub, "192.0.2.1", "door", PATIENT), Ok(0), "and goes on as if nobody had asked");
-        assert_eq!(hub.shared.stream(&StreamKey::new("main", "door")).pictures.load(Ordering::Relaxed), 4);
+        assert_eq!(hub.shared.stream(&StreamKey::new("main", "door")).published.load(Ordering::Relaxed), 4);
         // It stopped: the name is the other's, and not its own any more.
         post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();
         assert_eq!(post(&hub, "192.0.2.2", "gate", PATIENT), Ok(0));

@@ -10,12 +10,10 @@ mod edges;
 mod guests;
 mod http;
 mod memory;
-mod newest;
 mod numbers;
 mod placeholder;
 mod pollers;
 mod routes;
-mod silence;
 mod stream;
 
 use std::collections::HashMap;
@@ -30,7 +28,7 @@ use crate::adapt::{Need, rungs_for};
 use crate::error::{Error, Result};
 use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
-use crate::room::{ConnectionId, Effect, Rooms};
+use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
 use crate::wire::host::HostNames;
@@ -293,11 +291,6 @@ impl Shared {
         serial << 8 | fewest.map_or(0, |(index, _)| index) as u64
     }
 
-    /// A name for something of a connection, on the same loop.
-    fn id_beside(&self, id: ConnectionId) -> ConnectionId {
-        self.serial.fetch_add(1, Ordering::Relaxed) << 8 | id & 0xff
-    }
-
     fn index_of(&self, id: ConnectionId) -> usize {
         usize::try_from(id & 0xff).unwrap_or(0) % self.loops.len()
     }
@@ -333,7 +326,7 @@ impl Shared {
                     let stream = self.stream_in(&mut registry, &key);
                     self.loop_of(id).command(Command::Watch(id, stream));
                 }
-                Effect::Watched(key, watched) => self.stream_in(&mut registry, &key).watched(watched, now()),
+                Effect::Watched(key, watched) => self.stream_in(&mut registry, &key).pictures().watched(watched, now()),
                 Effect::Forget(key) => {
                     if let Some(stream) = registry.streams.remove(&key) {
                         registry.needs.remove(&stream.id);
@@ -356,7 +349,7 @@ impl Shared {
         loops[index] = needs;
         let all: Vec<Need> = loops.iter().flatten().copied().collect();
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
-        stream.demanded(&rungs, now());
+        stream.pictures().demanded(&rungs, now());
         for effect in registry.rooms.need(&stream.key, rungs) {
             if let Effect::Tell(id, control) = effect {
                 self.loop_of(id).command(Command::Tell(id, control));
@@ -368,7 +361,7 @@ impl Shared {
     fn demanded_already(&self, key: &StreamKey) {
         let registry = self.registry();
         if let Some(stream) = registry.streams.get(key) {
-            stream.demanded(registry.rooms.rungs(key), now());
+            stream.pictures().demanded(registry.rooms.rungs(key), now());
         }
     }
 
@@ -400,7 +393,7 @@ impl Shared {
     fn forget_pictures(&self, now: Micros) {
         let registry = self.registry();
         let free = |key: &StreamKey| !registry.rooms.is_published(key);
-        registry.streams.iter().filter(|(key, _)| free(key)).for_each(|(_, stream)| stream.gone(now));
+        registry.streams.iter().filter(|(key, _)| free(key)).for_each(|(_, stream)| stream.pictures().gone(now));
     }
 
     /// Whether a name is free to be published under.

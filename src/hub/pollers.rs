@@ -6,10 +6,10 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
-use super::stream::FULL;
 use crate::access::{Grant, Watch};
 use crate::names::StreamKey;
-use crate::room::{ConnectionId, Refusal};
+use crate::relay::Refusal;
+use crate::relay::pictures::FULL;
 use crate::time::{Micros, now};
 
 /// How long after its last request a poller counts as a viewer: the encoder goes on between two requests. A camera stays
@@ -21,7 +21,6 @@ const STAYS: Duration = Duration::from_secs(3);
 pub(super) struct Pollers(HashMap<StreamKey, Poller>);
 
 struct Poller {
-    id: ConnectionId,
     last: Micros,
 }
 
@@ -39,10 +38,8 @@ impl Shared {
             poller.last = at;
             return Ok(());
         }
-        // A viewer without a connection: what is told to it falls on the floor.
-        let id = self.new_id();
-        self.decide(|rooms| rooms.watch(id, grant, at))?;
-        pollers.0.insert(key.clone(), Poller { id, last: at });
+        self.decide(|rooms| rooms.poll(grant, at))?;
+        pollers.0.insert(key.clone(), Poller { last: at });
         self.need(&self.stream(key), self.loops.len(), vec![FULL]);
         // It looks after those who stop.
         self.loops[0].wake();
@@ -58,9 +55,9 @@ impl Shared {
     pub(super) fn sweep_pollers(&self, at: Micros) {
         let mut pollers = self.pollers();
         let gone = |_: &StreamKey, poller: &mut Poller| at.since(poller.last) >= STAYS;
-        for (key, poller) in pollers.0.extract_if(gone) {
+        for (key, _) in pollers.0.extract_if(gone) {
             self.need(&self.stream(&key), self.loops.len(), Vec::new());
-            let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(poller.id, "", at)));
+            let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.poll_no_more(&key)));
         }
     }
 }

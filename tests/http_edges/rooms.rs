@@ -1,20 +1,30 @@
 //! Rooms.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+use streamflow::frame::{Frame, PixelFormat};
+use streamflow::publisher::Publisher;
+use streamflow::source::{Next, SourceError, from_fn};
+use streamflow::wire::jpeg;
 use tungstenite::Message;
 
 use crate::support::http::{Http, get};
-use crate::support::{Peer, at, fine_source, hub, hub_with, limited, next_picture, publisher, until, viewer, views};
-use crate::{jpeg, next, open, picture_of, say, viewer_of, wait};
+use crate::support::{
+    LONG, Peer, SIZE, at, fine_source, hub, hub_with, limited, next_picture, publisher, publisher_config, until,
+    viewer, views,
+};
+use crate::{jpeg as picture, next, open, picture_of, say, viewer_of, wait};
 
 #[test]
 fn people_in_a_room_see_and_hear_each_other_and_nobody_else() {
     limited(|| {
         let hub = hub();
-        let picture = jpeg(&hub);
+        let picture = picture(&hub);
         let data = format!("data:image/jpeg;base64,{}", BASE64.encode(&picture));
         let frame = json!({ "type": "video_frame", "data": data, "timestamp": 1 });
         let mut ann = open(hub.address(), "/ws/lab/Ann%20Lee");
@@ -96,7 +106,7 @@ fn native_streams_are_seen_in_their_room_and_whoever_comes_back_takes_their_plac
 fn who_watches_in_a_room_is_counted_like_every_viewer() {
     limited(|| {
         let hub = hub();
-        let picture = jpeg(&hub);
+        let picture = picture(&hub);
         let data = format!("data:image/jpeg;base64,{}", BASE64.encode(&picture));
         let mut ann = open(hub.address(), "/ws/lab/ann");
         let mut bob = open(hub.address(), "/ws/lab/bob");
@@ -132,5 +142,60 @@ fn a_stream_that_there_was_no_place_for_is_shown_when_a_place_is_free() {
         until("the hub is full", || hub.counts() == (1, 2));
         drop(viewer);
         assert_eq!(wait(&mut bob, "video_frame")["user_name"], "door");
+    });
+}
+
+/// A link that carries some 30 kB a second.
+struct Slow(TcpStream);
+
+impl Read for Slow {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(16));
+        let most = into.len().min(512);
+        self.0.read(&mut into[..most])
+    }
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// A picture that takes many bytes.
+fn noise(frame: &mut Frame) -> Result<Next, SourceError> {
+    (frame.size, frame.format) = (SIZE, PixelFormat::Gray);
+    frame.data.resize(SIZE.area(), 0);
+    fastrand::fill(&mut frame.data);
+    Ok(Next::Frame)
+}
+
+#[test]
+fn somebody_in_a_room_gets_pictures_that_its_link_carries_and_the_others_whole_ones() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = Publisher::start(publisher_config(at(&hub), "door"), Box::new(from_fn(noise))).unwrap();
+        let bob = viewer(at(&hub), "door");
+        assert_eq!(jpeg::size(&next_picture(&bob).data), Some(SIZE));
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
+        socket.connect(&hub.address().into()).unwrap();
+        let socket: TcpStream = socket.into();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        let (mut ann, _) = tungstenite::client(format!("ws://{}/ws/main/ann", hub.address()), Slow(socket)).unwrap();
+        loop {
+            let Message::Text(text) = ann.read().unwrap() else { continue };
+            let Ok(frame) = serde_json::from_str::<Value>(&text) else { continue };
+            if frame["type"] == "video_frame" && jpeg::size(&picture_of(&frame["data"])) != Some(SIZE) {
+                break;
+            }
+        }
+        for _ in 0..10 {
+            assert_eq!(jpeg::size(&next_picture(&bob).data), Some(SIZE));
+        }
     });
 }

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::Loop;
-use super::peer::{Peer, Role};
+use super::peer::Role;
 use crate::hub::stream::Stream;
-use crate::room::ConnectionId;
+use crate::names::StreamKey;
+use crate::relay::ConnectionId;
 use crate::time::now;
 
 /// The viewers of one stream on this loop.
@@ -19,14 +20,46 @@ pub(super) struct Audience {
 }
 
 impl Loop {
+    /// A viewer watches this stream now, and no other.
     pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        if !self.peers.get(token).is_some_and(Peer::is_member) {
-            self.unwatch(token);
-        }
+        self.unwatch(token);
         let Some(peer) = self.peers.get_mut(token) else { return };
+        peer.watch(stream);
+        self.join_audience(stream, token);
+    }
+
+    /// Somebody in a room sees one more stream.
+    pub(super) fn see(&mut self, id: ConnectionId, stream: &Arc<Stream>, opening: Arc<str>) {
+        let Some(&token) = self.tokens.get(&id) else { return };
+        let Some(peer) = self.peers.get_mut(token) else { return };
+        let address = peer.address;
+        if let Role::Member(member) = &mut peer.role {
+            member.see(stream, opening, address, now());
+            self.join_audience(stream, token);
+        }
+    }
+
+    /// And not any more.
+    pub(super) fn see_no_more(&mut self, id: ConnectionId, key: &StreamKey) {
+        let Some(&token) = self.tokens.get(&id) else { return };
+        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
+        if let Some(stream) = member.see_no_more(key) {
+            self.leave_audience(stream, token);
+        }
+    }
+
+    /// Takes a connection out of all audiences.
+    pub(super) fn unsubscribe(&mut self, token: usize) {
+        self.unwatch(token);
+        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
+        for stream in member.sees_nothing() {
+            self.leave_audience(stream, token);
+        }
+    }
+
+    fn join_audience(&mut self, stream: &Arc<Stream>, token: usize) {
         stream.add_viewer(self.index);
-        peer.watch(id, stream);
         let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
             stream: stream.clone(),
             tokens: Vec::new(),
@@ -39,44 +72,23 @@ impl Loop {
         self.fresh.push(stream.clone());
     }
 
-    pub(super) fn view(&mut self, member: ConnectionId, view: ConnectionId, opening: Arc<str>) {
-        let Some(&token) = self.tokens.get(&member) else { return };
+    /// What somebody needs of all that it watches has changed.
+    pub(super) fn need_changed(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(token) else { return };
-        let address = peer.address;
-        if let Role::Member(member) = &mut peer.role {
-            member.add_view(view, opening, address, now());
-            self.tokens.insert(view, token);
-        }
-    }
-
-    pub(super) fn unview(&mut self, member: ConnectionId, view: ConnectionId) {
-        let Some(&token) = self.tokens.get(&member) else { return };
-        self.tokens.remove(&view);
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
-        if let Some(stream) = member.remove_view(view) {
-            self.leave_audience(stream.id, token);
-        }
-    }
-
-    /// All that a member saw.
-    pub(super) fn unview_all(&mut self, token: usize) {
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
-        let streams: Vec<_> = member.view_ids().into_iter().map(|id| (id, member.remove_view(id))).collect();
-        for (id, stream) in streams {
-            self.tokens.remove(&id);
-            if let Some(stream) = stream {
-                self.leave_audience(stream.id, token);
+        for stream in peer.watched() {
+            if let Some(audience) = self.audiences.get_mut(&stream.id) {
+                audience.needs_changed = true;
             }
         }
     }
 
-    pub(super) fn unwatch(&mut self, token: usize) {
+    fn unwatch(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let Some(id) = peer.unwatch() else { return };
         self.leave_audience(id, token);
     }
 
-    pub(super) fn leave_audience(&mut self, id: u64, token: usize) {
+    fn leave_audience(&mut self, id: u64, token: usize) {
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);

@@ -13,7 +13,7 @@ use super::{Command, Loop};
 use crate::access::{Grant, Publish};
 use crate::hub::Shared;
 use crate::net::connection::Broken;
-use crate::room::{ConnectionId, Refusal};
+use crate::relay::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 

@@ -9,7 +9,8 @@ use mio::{Poll, Token, Waker};
 use super::claims::Asker;
 use super::newcomer::Newcomer;
 use crate::hub::stream::Stream;
-use crate::room::ConnectionId;
+use crate::names::StreamKey;
+use crate::relay::ConnectionId;
 use crate::wire::control::Control;
 
 /// The poll's event that says only that there is something in the inbox.
@@ -30,10 +31,10 @@ pub(in crate::hub) enum Command {
     Verdict(ConnectionId, bool),
     /// A text for somebody in a room.
     Text(ConnectionId, Arc<str>),
-    /// Somebody in a room is to see one more stream: the member, the view, and whose stream it is, as JSON.
-    View(ConnectionId, ConnectionId, Arc<str>),
+    /// Somebody in a room is to see one more stream, and whose it is, as JSON.
+    See(ConnectionId, Arc<Stream>, Arc<str>),
     /// And not any more.
-    Unview(ConnectionId, ConnectionId),
+    SeeNoMore(ConnectionId, StreamKey),
     /// A fault, to see what becomes of it.
     #[cfg(test)]
     Panic,

@@ -4,22 +4,25 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Peer, Role, Turn, in_hub, is_news, skipped};
+use super::peer::{Peer, Role, Subscription};
 use super::reading::Reading;
 use crate::access::{Grant, Join};
 use crate::frame::Picture;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
-use crate::hub::silence::Gives;
-use crate::hub::stream::{Newest, Stream};
+use crate::hub::stream::Stream;
+use crate::names::StreamKey;
 use crate::net::connection::Broken;
-use crate::net::layout::{Dialect, unix_time};
-use crate::room::ConnectionId;
+use crate::net::layout::unix_time;
+use crate::relay::policy::{Every, Newest};
+use crate::relay::silence::Gives;
 use crate::time::{Micros, now};
 use crate::wire::encoding::decode_base64;
 use crate::wire::jpeg;
 use crate::wire::packet::Packet;
 use crate::wire::rooms::{self, RoomMessage};
 
+/// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
+const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
 /// Messages to others in a second at most; more are dropped.
 const MOST_SAID: u32 = 30;
 
@@ -29,27 +32,34 @@ pub(super) struct Member {
     called: String,
     binary: bool,
     publishes: Option<Arc<Stream>>,
-    views: Vec<View>,
-    /// Which view is served first, so that none is always last.
+    sees: Vec<Sees>,
+    /// Which of them is served first, so that none is always last.
     turn: usize,
     sequence: u32,
     said: (Micros, u32),
     messages: u64,
+    /// What others say to it.
+    texts: Every,
     /// How often the client is asked in its own words whether it is there.
     ping_every: Duration,
     next_ping: Micros,
-    /// Until when its credit says no.
-    pub(super) paced: Option<Micros>,
 }
 
-struct View {
-    id: ConnectionId,
+/// A stream that it sees.
+struct Sees {
+    subscription: Subscription,
     /// Whose it is, as JSON.
     opening: Arc<str>,
-    stream: Option<Arc<Stream>>,
-    given: Option<u32>,
     metrics: Metrics,
     numbers: Arc<ViewerNumbers>,
+}
+
+/// What giving a picture of a stream takes, beside its policy.
+pub(super) struct Seen<'a> {
+    pub(super) opening: &'a Arc<str>,
+    /// The client takes pictures as they are, and not as base64.
+    pub(super) binary: bool,
+    pub(super) metrics: &'a mut Metrics,
 }
 
 impl Member {
@@ -59,14 +69,14 @@ impl Member {
             called,
             binary: false,
             publishes: None,
-            views: Vec::new(),
+            sees: Vec::new(),
             turn: 0,
             sequence: 0,
             said: (now, 0),
             messages: 0,
+            texts: Every::new(MOST_SAID_BY_OTHERS),
             ping_every,
             next_ping: now + ping_every,
-            paced: None,
         }
     }
 
@@ -75,44 +85,52 @@ impl Member {
         self.publishes.as_ref()
     }
 
-    pub(super) fn add_view(&mut self, id: ConnectionId, opening: Arc<str>, address: SocketAddr, now: Micros) {
+    /// It sees one more stream.
+    pub(super) fn see(&mut self, stream: &Arc<Stream>, opening: Arc<str>, address: SocketAddr, now: Micros) {
         let numbers = Arc::new(ViewerNumbers::new(address, "room", now));
-        self.views.push(View { id, opening, stream: None, given: None, metrics: Metrics::default(), numbers });
+        stream.numbers.join(numbers.clone());
+        let subscription = Subscription::new(stream.clone());
+        self.sees.push(Sees { subscription, opening, metrics: Metrics::default(), numbers });
     }
 
-    /// Ends a view, and says which stream it was of.
-    pub(super) fn remove_view(&mut self, id: ConnectionId) -> Option<Arc<Stream>> {
-        let at = self.views.iter().position(|v| v.id == id)?;
-        let view = self.views.remove(at);
-        view.stream.inspect(|stream| stream.numbers.leave(&view.numbers))
+    /// It sees a stream no more; its number.
+    pub(super) fn see_no_more(&mut self, key: &StreamKey) -> Option<u64> {
+        let at = self.sees.iter().position(|sees| sees.subscription.stream.key == *key)?;
+        Some(self.sees.swap_remove(at).ends())
     }
 
-    /// A view shows this stream now.
-    pub(super) fn watch(&mut self, id: ConnectionId, stream: &Arc<Stream>) {
-        if let Some(view) = self.views.iter_mut().find(|v| v.id == id) {
-            if let Some(before) = &view.stream {
-                before.numbers.leave(&view.numbers);
-            }
-            stream.numbers.join(view.numbers.clone());
-            view.stream = Some(stream.clone());
-        }
+    /// It sees nothing any more; the numbers of the streams that it saw.
+    pub(super) fn sees_nothing(&mut self) -> Vec<u64> {
+        self.sees.drain(..).map(|sees| sees.ends()).collect()
     }
 
     /// All that it sees, beginning with whose turn it is.
     pub(super) fn seen(&mut self) -> Vec<Arc<Stream>> {
-        self.turn = (self.turn + 1) % self.views.len().max(1);
-        let (before, from) = self.views.split_at(self.turn.min(self.views.len()));
-        from.iter().chain(before).filter_map(|v| v.stream.clone()).collect()
+        self.turn = (self.turn + 1) % self.sees.len().max(1);
+        let (before, from) = self.sees.split_at(self.turn.min(self.sees.len()));
+        from.iter().chain(before).map(|sees| sees.subscription.stream.clone()).collect()
     }
 
-    /// The views' identities.
-    pub(super) fn view_ids(&self) -> Vec<ConnectionId> {
-        self.views.iter().map(|v| v.id).collect()
+    /// How many streams share its link.
+    pub(super) fn among(&self) -> u32 {
+        u32::try_from(self.sees.len()).unwrap_or(u32::MAX).max(1)
+    }
+
+    /// How it is given pictures of this stream, if it sees it.
+    pub(super) fn find(&mut self, stream: u64) -> Option<(&mut Newest, Seen<'_>)> {
+        let sees = self.sees.iter_mut().find(|sees| sees.subscription.stream.id == stream)?;
+        let seen = Seen { opening: &sees.opening, binary: self.binary, metrics: &mut sees.metrics };
+        Some((&mut sees.subscription.policy, seen))
+    }
+
+    /// Whether a text of somebody else is kept for it behind so many bytes that wait already.
+    pub(super) fn keeps_text(&mut self, waiting: usize) -> bool {
+        self.texts.keeps(waiting)
     }
 
     /// Works out what is counted by the second.
     pub(super) fn tick(&self, now: Micros) {
-        self.views.iter().for_each(|view| view.numbers.tick(&view.metrics, now));
+        self.sees.iter().for_each(|sees| sees.numbers.tick(&sees.metrics, now));
     }
 
     /// What is to be said in the client's own words.
@@ -134,43 +152,15 @@ impl Member {
     }
 }
 
-impl Peer {
-    /// Gives a member the newest picture of one of the streams that it sees, if it can take one now.
-    pub(super) fn offer_view(
-        &mut self,
-        stream: u64,
-        newest: &Newest,
-        turn: &mut Turn,
-        now: Micros,
-    ) -> Result<(), Broken> {
-        let wants = self.wants_picture();
-        let need = self.need;
-        let Role::Member(member) = &self.role else { return Ok(()) };
-        let mine = |v: &View| v.stream.as_ref().is_some_and(|s| s.id == stream);
-        let (Some(at), Some(picture)) = (member.views.iter().position(mine), newest.choose(need)) else {
-            return Ok(());
-        };
-        if !wants || !is_news(member.views[at].given, picture) {
-            return Ok(());
-        }
-        let paced = self.ask_pacer(now, newest.interval);
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
-        member.paced = paced;
-        if member.paced.is_some() {
-            return Ok(());
-        }
-        let view = &mut member.views[at];
-        let skipped = view.given.map_or(0, |given| skipped(given, picture));
-        view.given = Some(picture.sequence);
-        turn.tally.sent(&mut view.metrics, picture, skipped, now);
-        self.connection.speak(Dialect::Room { opening: view.opening.clone(), binary: member.binary });
-        let bytes = self.connection.length_of(picture);
-        self.pacer.given(picture.sequence, bytes, now);
-        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
-        self.note_sent(picture, now);
-        Ok(())
+impl Sees {
+    fn ends(self) -> u64 {
+        let stream = self.subscription.stream;
+        stream.numbers.leave(&self.numbers);
+        stream.id
     }
+}
 
+impl Peer {
     /// What a member said.
     pub(super) fn member_said(
         &mut self,

@@ -7,7 +7,7 @@ use crate::hub::addresses::Place;
 use crate::hub::memory::Account;
 use crate::hub::placeholder::StandIn;
 use crate::net::connection::Framing;
-use crate::room::ConnectionId;
+use crate::relay::ConnectionId;
 use crate::time::Micros;
 use crate::transport::Transport;
 use crate::wire::control::Hello;

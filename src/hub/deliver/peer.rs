@@ -2,10 +2,10 @@
 
 mod publisher;
 mod session;
+mod subscription;
 #[cfg(test)]
 mod tests;
 mod upkeep;
-mod viewer;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,28 +13,26 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use self::session::{asked, transmit};
-use self::viewer::Viewer;
-pub(super) use self::viewer::{Turn, in_hub, is_news, skipped};
+pub(super) use self::subscription::{Subscription, Turn};
 use super::claims::{Challenge, Claim};
 use super::member::Member;
 use super::newcomer::{Admitted, Newcomer, Wish};
 use super::reading::Reading;
 use crate::access::{Credentials, Grant, Join};
 use crate::adapt::Need;
-use crate::frame::Picture;
 use crate::hub::EdgeTimes;
 use crate::hub::addresses::Place;
 use crate::hub::edges::beat::Beat;
 use crate::hub::memory::{Account, Held};
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
-use crate::hub::silence::Gives;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
 use crate::names::StreamKey;
 use crate::net::connection::{Broken, Connection, Drained, Framing};
 use crate::pacing::Pacer;
-use crate::room::ConnectionId;
+use crate::relay::ConnectionId;
+use crate::relay::silence::Gives;
 use crate::session::in_words;
 use crate::session::server::Server;
 use crate::time::{Micros, now};
@@ -43,14 +41,12 @@ use crate::wire::packet::Packet;
 
 /// How long a connection that has been told goodbye may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
-/// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
-const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
 
 pub(super) enum Role {
     /// Between adoption and the rules' answer, and after goodbye.
     None,
     Publisher(Arc<Stream>),
-    Viewer(Viewer),
+    Viewer(Subscription),
     Member(Box<Member>),
 }
 
@@ -59,6 +55,8 @@ pub(super) enum Role {
 #[repr(C)]
 pub(super) struct Peer {
     pub(super) role: Role,
+    /// Until when it is given nothing.
+    paced: Option<Micros>,
     /// Goodbye was said: when the connection is closed at the latest.
     closing: Option<Micros>,
     /// What its link and its wishes ask of the stream now.
@@ -143,6 +141,7 @@ impl Peer {
             session: session.map(|role| Server::new(role, now)),
             connection,
             role: Role::None,
+            paced: None,
             what,
             bare,
             rungs,
@@ -230,27 +229,17 @@ impl Peer {
         if self.closing.is_some() {
             return Ok(());
         }
-        if self.connection.waiting() > MOST_SAID_BY_OTHERS {
+        if let Role::Member(member) = &mut self.role
+            && !member.keeps_text(self.connection.waiting())
+        {
             self.metrics.skipped += 1;
             return Ok(());
         }
         self.connection.send_text(text)
     }
 
-    pub(super) fn wants_picture(&self) -> bool {
+    fn wants_picture(&self) -> bool {
         self.connection.is_idle() && self.closing.is_none()
-    }
-
-    /// A picture is on its way to somebody in a room.
-    pub(super) fn note_sent(&mut self, picture: &Picture, now: Micros) {
-        self.metrics.pictures += 1;
-        self.metrics.age_sum += now.since(picture.captured);
-        (self.progress, self.given) = (now, now);
-    }
-
-    /// May a picture be given to the connection now? `None`: yes; otherwise when to ask again.
-    pub(super) fn ask_pacer(&mut self, now: Micros, interval: Duration) -> Option<Micros> {
-        self.pacer.ask(now, interval, &mut self.connection.transport)
     }
 
     /// Goes on with what was partly written.

@@ -10,7 +10,7 @@ use super::reading::ReadBuffers;
 use super::turns::Turns;
 use super::{Command, Loop};
 use crate::net::connection::Broken;
-use crate::room::ConnectionId;
+use crate::relay::ConnectionId;
 use crate::time::now;
 
 /// A loop that panics again and again does so a few times a second at most.

@@ -1,5 +1,5 @@
 //! Rooms: WebSocket `/ws/{room_id}/{user_name}`. Who is in a room hears and sees all others in it, over one connection:
-//! each sees the streams of the room as views of its own, beside the one that it publishes itself.
+//! each sees the streams of the room, beside the one that it publishes itself.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use crate::names::StreamKey;
 use crate::names::{MAX_NAME, fitting};
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
-use crate::room::ConnectionId;
+use crate::relay::ConnectionId;
 use crate::time::now;
 use crate::wire::rooms::{user, user_list};
 use crate::wire::websocket::{self, End};
@@ -36,9 +36,8 @@ struct Member {
     name: String,
     grant: Grant<Join>,
     ip: IpAddr,
-    /// What it sees: the stream's name, the view's own identity, and its place among those of the address: one picture for
-    /// one view costs what it costs for one viewer.
-    views: HashMap<String, (ConnectionId, Place)>,
+    /// What it sees: the stream's name, and its place among those of the address, for it costs what it costs for one viewer.
+    sees: HashMap<String, Place>,
     /// Names of the streams that are published and that it does not see for want of a place.
     unseen: BTreeSet<String>,
 }
@@ -75,7 +74,6 @@ impl Shared {
         let members = crowd.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
             let old = members.remove(old);
-            self.drop_views(&old);
             let reason = "somebody of the same name came in".into();
             let bye = crate::wire::control::Control::Bye { cause: crate::wire::control::Cause::Replaced, reason };
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(old.id, "publisher gone", now())));
@@ -98,7 +96,7 @@ impl Shared {
             name: key.name.clone(),
             grant: grant.clone(),
             ip,
-            views: HashMap::new(),
+            sees: HashMap::new(),
             unseen: BTreeSet::new(),
         };
         members.push(member);
@@ -120,7 +118,6 @@ impl Shared {
         let Some(members) = crowd.0.get_mut(room) else { return };
         if let Some(at) = members.iter().position(|m| m.id == id) {
             let member = members.remove(at);
-            self.drop_views(&member);
             tell(self, members, None, &user("user_left", id, &member.called));
         }
         if members.is_empty() {
@@ -150,8 +147,8 @@ impl Shared {
         }
         for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
             member.unseen.remove(&key.name);
-            if let Some((view, _)) = member.views.remove(&key.name) {
-                self.drop_view(member.id, view);
+            if member.sees.remove(&key.name).is_some() {
+                self.hide_from(member.id, key);
             }
         }
     }
@@ -167,7 +164,7 @@ impl Shared {
                 while let Some(name) = members[at].unseen.first() {
                     let key = StreamKey::new(room, name);
                     let opening = opening(members, &key);
-                    if !self.give_view(&mut members[at], &key, &opening) {
+                    if !self.show_to(&mut members[at], &key, &opening) {
                         break;
                     }
                 }
@@ -175,44 +172,33 @@ impl Shared {
         }
     }
 
-    /// Gives every member a view of a stream that is not its own and that it does not have yet.
+    /// Shows every member a stream that is not its own and that it does not see yet.
     fn show(&self, members: &mut [Member], key: &StreamKey) {
         let opening = opening(members, key);
-        for member in members.iter_mut().filter(|m| m.name != key.name && !m.views.contains_key(&key.name)) {
-            self.give_view(member, key, &opening);
+        for member in members.iter_mut().filter(|m| m.name != key.name && !m.sees.contains_key(&key.name)) {
+            self.show_to(member, key, &opening);
         }
     }
 
-    /// Gives a member a view, or notes that there is no place for it: a hub that is full shows less, and so does one to an
+    /// Shows a member a stream, or notes that there is no place for it: a hub that is full shows less, and so does one to an
     /// address that has its share.
-    fn give_view(&self, member: &mut Member, key: &StreamKey, opening: &Arc<str>) -> bool {
-        let seen = self.addresses.place(member.ip).and_then(|place| {
-            let view = self.id_beside(member.id);
-            self.loop_of(member.id).command(Command::View(member.id, view, opening.clone()));
-            if self.decide(|rooms| rooms.watch(view, &member.grant.watch(&key.name), now())).is_ok() {
-                return Some((view, place));
-            }
-            self.loop_of(member.id).command(Command::Unview(member.id, view));
-            None
-        });
-        let Some(seen) = seen else {
+    fn show_to(&self, member: &mut Member, key: &StreamKey, opening: &Arc<str>) -> bool {
+        let grant = member.grant.watch(&key.name);
+        let place = self.addresses.place(member.ip);
+        let Some(place) = place.filter(|_| self.decide(|rooms| rooms.see(member.id, &grant, now())).is_ok()) else {
             member.unseen.insert(key.name.clone());
             return false;
         };
+        self.loop_of(member.id).command(Command::See(member.id, self.stream(key), opening.clone()));
         member.unseen.remove(&key.name);
-        member.views.insert(key.name.clone(), seen);
+        member.sees.insert(key.name.clone(), place);
         true
     }
 
-    fn drop_views(&self, member: &Member) {
-        for (view, _) in member.views.values() {
-            self.drop_view(member.id, *view);
-        }
-    }
-
-    fn drop_view(&self, member: ConnectionId, view: ConnectionId) {
-        self.loop_of(member).command(Command::Unview(member, view));
-        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(view, "", now())));
+    /// A member sees a stream no more.
+    fn hide_from(&self, member: ConnectionId, key: &StreamKey) {
+        self.loop_of(member).command(Command::SeeNoMore(member, key.clone()));
+        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.see_no_more(member, key)));
     }
 }
 

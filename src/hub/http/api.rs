@@ -89,10 +89,10 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["asked"] = json!(state.asked);
     }
     let Some(stream) = stream else { return value };
-    let (newest, fps, ages) = stream.incoming(at);
+    let (newest, fps, ages) = stream.pictures().incoming(at);
     value["fps_in"] = round(fps);
     value["age_ms"] = json!({ "p50": ages.p50, "p99": ages.p99, "max": ages.max });
-    value["pictures"] = stream.pictures.load(Ordering::Relaxed).into();
+    value["pictures"] = stream.published.load(Ordering::Relaxed).into();
     value["lost"] = stream.lost.load(Ordering::Relaxed).into();
     value["sent"] = stream.numbers.sent.load(Ordering::Relaxed).into();
     value["skipped"] = stream.numbers.skipped.load(Ordering::Relaxed).into();

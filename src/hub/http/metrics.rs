@@ -41,8 +41,10 @@ fn text(shared: &Arc<Shared>, grant: &Grant<access::Metrics>) -> String {
     let at = now();
     family("stream_live", "gauge", "1 while pictures come.", &|i| f64::from(u8::from(streams[i].0.live)));
     family("stream_viewers", "gauge", "Viewers of the stream.", &|i| f64::from(streams[i].0.viewers));
-    family("stream_fps", "gauge", "Pictures a second from the publisher.", &|i| streams[i].1.incoming(at).1);
-    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| get(&streams[i].1.pictures) as f64);
+    family("stream_fps", "gauge", "Pictures a second from the publisher.", &|i| streams[i].1.pictures().incoming(at).1);
+    family("stream_pictures_total", "counter", "Pictures from the publisher.", &|i| {
+        get(&streams[i].1.published) as f64
+    });
     family("stream_lost_total", "counter", "Pictures that the publisher left out.", &|i| {
         get(&streams[i].1.lost) as f64
     });

@@ -7,7 +7,7 @@ use crate::hub::deliver::{Admitted, Wish};
 use crate::hub::guests::Patience;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
-use crate::room::Refusal;
+use crate::relay::Refusal;
 use crate::time::now;
 use crate::wire::body::{Length, PictureBody};
 use crate::wire::jpeg;

@@ -9,7 +9,7 @@ use crate::access::Denied;
 use crate::frame::Picture;
 use crate::hub::deliver::Admitted;
 use crate::net::http::{reason, upgrade};
-use crate::room::Refusal;
+use crate::relay::Refusal;
 use crate::wire::body::Refused;
 
 /// What becomes of a body that has come.

@@ -39,12 +39,13 @@ impl Snapshot {
         let state = shared.registry().rooms.state(key, asked);
         match state {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
-            Some(Control::State(state)) if state.live || state.published && shared.stream(key).was_silent() => {}
+            Some(Control::State(state))
+                if state.live || state.published && shared.stream(key).pictures().was_silent() => {}
             Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
             _ => return Err(format!("{key}: nobody publishes this")),
         }
         let stream = shared.stream(key);
-        let until = asked + stream.still(asked).1;
+        let until = asked + stream.pictures().still(asked).1;
         stream.add_viewer(shared.admission_index());
         Ok(Self { shared: shared.clone(), grant, stream, asked, until })
     }
@@ -61,14 +62,16 @@ impl Snapshot {
             if let Err(refusal) = self.shared.poll(&self.grant) {
                 return Some(Answer::unavailable(&refusal.to_string()));
             }
-            return self.stream.snapshot(self.shared.admission_index(), self.asked).map(|picture| answer(picture, now));
+            self.stream.has_looked(self.shared.admission_index());
+            let found = self.stream.pictures().snapshot(self.asked);
+            return found.map(|picture| answer(picture, now));
         }
         // None came; there may be one from before, which says how old it is.
         let none = || {
             let seconds = self.until.since(self.asked).as_secs();
             Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.grant.0))
         };
-        Some(self.stream.still(self.asked).0.map_or_else(none, |picture| answer(picture, now)))
+        Some(self.stream.pictures().still(self.asked).0.map_or_else(none, |picture| answer(picture, now)))
     }
 }
 

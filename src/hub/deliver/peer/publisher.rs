@@ -51,7 +51,7 @@ impl Peer {
         let Role::Publisher(stream) = &self.role else { return Ok(()) };
         self.metrics.errors += 1;
         self.metrics.dropped += 1;
-        stream.refused(&reason);
+        stream.pictures().silence.refused(&reason);
         shared.judge_silence(self.id, stream, at);
         if self.metrics.dropped > 1 {
             return Ok(());

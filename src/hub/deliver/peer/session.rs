@@ -9,7 +9,7 @@ use crate::hub::Shared;
 use crate::hub::deliver::reading::Reading;
 use crate::net::connection::{Broken, Connection};
 use crate::pacing::Pacer;
-use crate::room::{Refusal, Rooms};
+use crate::relay::{Refusal, Rooms};
 use crate::session::server::{Arrival, End, Event, Server};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
@@ -155,14 +155,14 @@ impl Peer {
             }
             Event::State(state) => {
                 if let Role::Publisher(stream) = &self.role {
-                    stream.told(&state, at);
+                    stream.pictures().told(&state, at);
                     let report = |rooms: &mut Rooms| Ok::<_, Infallible>(rooms.report(self.id, state, at));
                     let Ok(()) = shared.decide(report);
                 }
             }
             Event::Supply(rungs) => {
                 if let Role::Publisher(stream) = &self.role {
-                    stream.supplied(&rungs);
+                    stream.pictures().supplied(&rungs);
                 }
             }
             Event::Ended(end) => return self.ended(end),

@@ -83,7 +83,7 @@ impl Peer {
     /// Tells a viewer how well the capture times of its pictures are known, where that is news.
     fn tell_clock(&mut self) -> Result<(), Broken> {
         let (Role::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
-        let Some(error) = viewer.clock_error() else { return Ok(()) };
+        let Some(error) = viewer.stream.clock_error() else { return Ok(()) };
         if self.clock_told.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
             return Ok(());
         }

@@ -14,8 +14,8 @@ const ABANDONED: u32 = 3;
 const FOLLOWS: Duration = Duration::from_millis(150);
 
 /// The newest pictures of a stream, for choosing from.
-#[derive(Clone)]
-pub(super) struct Newest {
+#[derive(Clone, Debug)]
+pub struct Renditions {
     pictures: [Option<Arc<Picture>>; MOST_RUNGS],
     /// What the picture in each place is encoded for.
     rungs: [Option<Rung>; MOST_RUNGS],
@@ -24,10 +24,10 @@ pub(super) struct Newest {
     /// Pictures from before were encoded for another demand, perhaps.
     since: Micros,
     /// The time between pictures, as they come.
-    pub(super) interval: Duration,
+    pub interval: Duration,
 }
 
-impl Default for Newest {
+impl Default for Renditions {
     fn default() -> Self {
         Self {
             pictures: Default::default(),
@@ -39,9 +39,9 @@ impl Default for Newest {
     }
 }
 
-impl Newest {
+impl Renditions {
     /// Another publisher: no picture of the last one, and what it encodes, if it has but one way to.
-    pub(super) fn begin(&mut self, one_way: bool) {
+    pub fn begin(&mut self, one_way: bool) {
         self.forget();
         self.told = one_way;
         self.rungs = [None; MOST_RUNGS];
@@ -51,12 +51,12 @@ impl Newest {
     }
 
     /// What there is is old.
-    pub(super) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.pictures = Default::default();
     }
 
     /// Puts a picture where it belongs.
-    pub(super) fn put(&mut self, picture: Picture) {
+    pub fn put(&mut self, picture: Picture) {
         let at = self.place_of(&picture);
         self.pictures[at] = Some(Arc::new(picture));
     }
@@ -79,7 +79,7 @@ impl Newest {
     }
 
     /// Other rungs are demanded from now on. What there is goes to where it belongs.
-    pub(super) fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+    pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
         if self.told {
             return;
         }
@@ -100,7 +100,7 @@ impl Newest {
 
     /// The publisher says what its pictures are encoded for from here on. Those of before go to where they belong, or
     /// nowhere: the next come at once.
-    pub(super) fn supplied(&mut self, rungs: &[Option<Rung>]) {
+    pub fn supplied(&mut self, rungs: &[Option<Rung>]) {
         let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied().flatten()));
         self.told = true;
         self.since = Micros(0);
@@ -113,12 +113,12 @@ impl Newest {
     }
 
     /// The newest, and of those the best: the one with most bytes, for a small one may be of the highest quality.
-    pub(super) fn best(&self) -> Option<&Arc<Picture>> {
+    pub fn best(&self) -> Option<&Arc<Picture>> {
         self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.data.len()))
     }
 
     /// The picture for a viewer with this need: the newest of the rung nearest to it.
-    pub(super) fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
+    pub fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
         self.nearest(need).and_then(|at| self.pictures[at].as_ref())
     }
 
@@ -137,13 +137,13 @@ impl Newest {
     }
 
     /// Whether what [`choose`](Self::choose) finds has the size that is needed, for all that the publisher says.
-    pub(super) fn has_size(&self, need: Need) -> bool {
+    pub fn has_size(&self, need: Need) -> bool {
         let rung = self.nearest(need).and_then(|at| self.rungs[at]);
         !self.told || rung.is_some_and(|rung| is_of_size(need.size, rung.size))
     }
 
     /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.
-    pub(super) fn meets(&self, need: Need) -> bool {
+    pub fn meets(&self, need: Need) -> bool {
         let Some(at) = self.nearest(need) else { return false };
         let served = self.rungs[at].is_some_and(|rung| serves(need, rung));
         served && self.pictures[at].as_ref().is_some_and(|p| self.told || p.captured >= self.since)
@@ -163,7 +163,7 @@ mod tests {
         Need { quality, ..WHOLE }
     }
 
-    struct Bench(Newest);
+    struct Bench(Renditions);
 
     impl Bench {
         fn put(&mut self, sequence: u32, rung: u8, quality: u8) {
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn who_insists_on_a_quality_keeps_it_while_the_rungs_change() {
-        let mut bench = Bench(Newest::default());
+        let mut bench = Bench(Renditions::default());
         let (forty, eighty) = (fixed(40), fixed(80));
         bench.demand(&[forty], 0);
         bench.put(1, 0, 40);
@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn a_small_picture_is_not_taken_for_the_whole_one_that_was_just_asked_for() {
         // Of a publisher that says what it encodes.
-        let mut bench = Bench(Newest::default());
+        let mut bench = Bench(Renditions::default());
         bench.demand(&[SMALL], 0);
         bench.0.supplied(&[Some(Rung::from(SMALL))]);
         bench.put(1, 0, 25);
@@ -224,7 +224,7 @@ mod tests {
         assert!(bench.0.meets(WHOLE) && bench.0.meets(RECORDER));
         assert_eq!((bench.gets(WHOLE), bench.gets(SMALL)), (Some((3, 80)), Some((2, 25))));
         // Of one that does not.
-        let mut bench = Bench(Newest::default());
+        let mut bench = Bench(Renditions::default());
         bench.demand(&[SMALL], 0);
         bench.put(1, 0, 25);
         bench.demand(&[WHOLE, SMALL], 40_000);
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn whoever_keeps_its_size_waits_for_it_rather_than_take_a_smaller_one() {
-        let mut bench = Bench(Newest::default());
+        let mut bench = Bench(Renditions::default());
         bench.0.supplied(&[Some(Rung::from(WHOLE)), Some(Rung::FULL)]);
         bench.put(1, 1, 25);
         for sequence in 1..20 {
@@ -257,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_publisher_with_one_way_to_encode_meets_every_need_for_the_whole() {
-        let mut bench = Bench(Newest::default());
+        let mut bench = Bench(Renditions::default());
         bench.0.begin(true);
         bench.demand(&[SMALL], 0);
         bench.put(1, 0, 0);

@@ -1,20 +1,19 @@
 //! One stream as the rules know it: who publishes it, who watches, and how it is doing.
 
-use std::sync::Arc;
-
 use super::{ConnectionId, Effect};
 use crate::adapt::{Load, Rung};
 use crate::names::StreamKey;
+use crate::relay::silence::Silent;
 use crate::time::{Micros, micros};
 use crate::wire::control::{AskedPicture, Control, StreamState};
 
-/// Pictures of a stream are due and do not come, though its publisher gives no reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silent {
-    /// When the last one came, or since when the first is waited for.
-    pub since: Micros,
-    /// What viewers are told; empty where that is no fault.
-    pub reason: Arc<str>,
+/// Who is given the pictures of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subscriber {
+    /// A viewer, or somebody in the room.
+    Connection(ConnectionId),
+    /// All who ask for one picture after the other.
+    Snapshots,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +22,7 @@ pub(super) struct Stream {
     pub(super) order: u64,
     pub(super) publisher: Option<ConnectionId>,
     pub(super) instance: u64,
-    pub(super) viewers: Vec<ConnectionId>,
+    pub(super) subscribers: Vec<Subscriber>,
     /// Why no pictures come, as the publisher says it; empty while they do.
     reason: String,
     silent: Option<Silent>,
@@ -95,14 +94,27 @@ impl Stream {
         })
     }
 
+    /// The subscribers that are connections.
+    pub(super) fn connections(&self) -> impl Iterator<Item = ConnectionId> {
+        self.subscribers.iter().filter_map(|subscriber| match subscriber {
+            Subscriber::Connection(id) => Some(*id),
+            Subscriber::Snapshots => None,
+        })
+    }
+
+    /// How many watch.
+    pub(super) fn viewers(&self) -> u32 {
+        u32::try_from(self.subscribers.len()).unwrap_or(u32::MAX)
+    }
+
     /// Tells all viewers how it is doing.
     pub(super) fn tell(&self, key: &StreamKey, now: Micros) -> Vec<Effect> {
         let state = self.state(key, now);
-        self.viewers.iter().map(|viewer| Effect::Tell(*viewer, state.clone())).collect()
+        self.connections().map(|viewer| Effect::Tell(viewer, state.clone())).collect()
     }
 
     pub(super) fn demand(&self) -> Control {
-        let viewers = u32::try_from(self.viewers.len()).unwrap_or(u32::MAX);
+        let viewers = self.viewers();
         Control::Demand { viewers, rungs: if viewers == 0 { Vec::new() } else { self.rungs.clone() } }
     }
 }

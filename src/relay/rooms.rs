@@ -2,18 +2,16 @@
 //!
 //! A rule, not a registry of sockets: calls say what happened, the [`Effect`]s they return say whom to tell what.
 
-mod numbering;
 mod stream;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-pub use self::numbering::Numbering;
-pub use self::stream::Silent;
-use self::stream::Stream;
+use self::stream::{Stream, Subscriber};
 use crate::access::{Denied, Grant, Join, List, Publish, Watch};
 use crate::adapt::Rung;
 use crate::names::StreamKey;
+use crate::relay::silence::Silent;
 use crate::time::Micros;
 use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
 
@@ -70,8 +68,8 @@ pub struct Rooms {
     /// Where each connection publishes or watches. A viewer of the first stream there is, while there is none, watches
     /// a stream without a name.
     places: HashMap<ConnectionId, StreamKey>,
-    /// Who sees others by views of their own, and counts as a viewer with none as well.
-    members: HashSet<ConnectionId>,
+    /// Who is in a room, and what each sees there; each counts as a viewer, and so does each stream that it sees.
+    members: HashMap<ConnectionId, BTreeSet<StreamKey>>,
     orders: u64,
     publishers: usize,
     viewers: usize,
@@ -86,7 +84,7 @@ impl Rooms {
         Self {
             streams: BTreeMap::new(),
             places: HashMap::new(),
-            members: HashSet::new(),
+            members: HashMap::new(),
             orders: 0,
             publishers: 0,
             viewers: 0,
@@ -130,14 +128,15 @@ impl Rooms {
         self.places.insert(id, key.clone());
         // Whoever waits for the first stream of the room has it now.
         let nameless = StreamKey::new(&key.room, "");
-        for viewer in self.streams.get(&nameless).map(|s| s.viewers.clone()).unwrap_or_default() {
-            effects.extend(self.remove(viewer));
-            effects.extend(self.add_viewer(viewer, key, now));
+        let waiting: Vec<_> = self.streams.get(&nameless).into_iter().flat_map(Stream::connections).collect();
+        for viewer in waiting {
+            effects.extend(self.watch_no_more(viewer));
+            effects.extend(self.begin_to_watch(viewer, key, now));
         }
         Ok(effects)
     }
 
-    /// A viewer wants a stream, which need not exist yet; without a name, the first of the room.
+    /// A viewer wants a stream, which need not exist yet, and no other any more; without a name, the first of the room.
     ///
     /// # Errors
     /// There are too many viewers.
@@ -151,19 +150,52 @@ impl Rooms {
         if self.places.get(&id) == Some(&found) {
             return Ok(Vec::new());
         }
-        let mut effects = self.remove(id);
-        effects.extend(self.add_viewer(id, &found, now));
+        let mut effects = self.watch_no_more(id);
+        effects.extend(self.begin_to_watch(id, &found, now));
         Ok(effects)
     }
 
-    /// Somebody comes who sees nothing yet, and may see many streams by views that [`watch`](Self::watch) counts.
+    /// Somebody comes into a room who sees nothing yet.
     ///
     /// # Errors
     /// There are too many viewers.
     pub fn join(&mut self, id: ConnectionId, _: &Grant<Join>) -> Result<(), Refusal> {
         self.one_more_viewer()?;
-        self.members.insert(id);
+        self.members.insert(id, BTreeSet::new());
         Ok(())
+    }
+
+    /// Somebody in a room is to see one more stream.
+    ///
+    /// # Errors
+    /// There are too many viewers.
+    pub fn see(&mut self, id: ConnectionId, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+        self.one_more_viewer()?;
+        let Some(seen) = self.members.get_mut(&id) else { return Ok(Vec::new()) };
+        if !seen.insert(grant.0.clone()) {
+            return Ok(Vec::new());
+        }
+        Ok(self.subscribe(Subscriber::Connection(id), &grant.0, now))
+    }
+
+    /// Somebody in a room sees a stream no more.
+    pub fn see_no_more(&mut self, id: ConnectionId, key: &StreamKey) -> Vec<Effect> {
+        let sees = self.members.get_mut(&id).is_some_and(|seen| seen.remove(key));
+        if sees { self.unsubscribe(Subscriber::Connection(id), key) } else { Vec::new() }
+    }
+
+    /// Single pictures of a stream are asked for from now on. However many ask, they count as one viewer.
+    ///
+    /// # Errors
+    /// There are too many viewers.
+    pub fn poll(&mut self, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+        self.one_more_viewer()?;
+        Ok(self.subscribe(Subscriber::Snapshots, &grant.0, now))
+    }
+
+    /// Nobody asks for them any more.
+    pub fn poll_no_more(&mut self, key: &StreamKey) -> Vec<Effect> {
+        self.unsubscribe(Subscriber::Snapshots, key)
     }
 
     fn one_more_viewer(&self) -> Result<(), Refusal> {
@@ -202,10 +234,15 @@ impl Rooms {
 
     /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.
     pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
-        self.members.remove(&id);
-        let Some((key, stream)) = self.published_by(id) else { return self.remove(id) };
+        let seen = self.members.remove(&id).unwrap_or_default();
+        let mut effects: Vec<_> =
+            seen.iter().flat_map(|key| self.unsubscribe(Subscriber::Connection(id), key)).collect();
+        let Some((key, stream)) = self.published_by(id) else {
+            effects.extend(self.watch_no_more(id));
+            return effects;
+        };
         stream.end(reason, now);
-        let mut effects = stream.tell(&key, now);
+        effects.extend(stream.tell(&key, now));
         self.places.remove(&id);
         self.publishers -= 1;
         effects.extend(self.forget(&key));
@@ -224,7 +261,7 @@ impl Rooms {
                 room: key.room.clone(),
                 name: key.name.clone(),
                 live: stream.live(),
-                viewers: u32::try_from(stream.viewers.len()).unwrap_or(u32::MAX),
+                viewers: stream.viewers(),
             })
             .collect()
     }
@@ -266,7 +303,7 @@ impl Rooms {
     /// How many watch a stream.
     #[must_use]
     pub fn viewers_of(&self, key: &StreamKey) -> usize {
-        self.streams.get(key).map_or(0, |s| s.viewers.len())
+        self.streams.get(key).map_or(0, |s| s.subscribers.len())
     }
 
     /// How many publish and how many watch.
@@ -288,37 +325,45 @@ impl Rooms {
         Some((key, stream))
     }
 
-    fn add_viewer(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Vec<Effect> {
+    fn begin_to_watch(&mut self, id: ConnectionId, key: &StreamKey, now: Micros) -> Vec<Effect> {
         self.places.insert(id, key.clone());
-        self.viewers += 1;
-        let stream = self.stream(key, now);
-        stream.viewers.push(id);
-        let mut effects = vec![Effect::Watch(id, key.clone()), Effect::Tell(id, stream.state(key, now))];
-        if stream.viewers.len() == 1 {
-            effects.insert(0, Effect::Watched(key.clone(), true));
-        }
-        effects.extend(stream.publisher.map(|p| Effect::Tell(p, stream.demand())));
+        let mut effects = self.subscribe(Subscriber::Connection(id), key, now);
+        effects.push(Effect::Watch(id, key.clone()));
+        effects.push(Effect::Tell(id, self.stream(key, now).state(key, now)));
         effects
     }
 
     /// Takes a viewer out of its stream, if it has one.
-    fn remove(&mut self, id: ConnectionId) -> Vec<Effect> {
-        let Some(key) = self.places.remove(&id) else { return Vec::new() };
-        let Some(stream) = self.streams.get_mut(&key) else { return Vec::new() };
-        let before = stream.viewers.len();
-        stream.viewers.retain(|v| *v != id);
-        self.viewers -= before - stream.viewers.len();
+    fn watch_no_more(&mut self, id: ConnectionId) -> Vec<Effect> {
+        let key = self.places.remove(&id);
+        key.map_or_else(Vec::new, |key| self.unsubscribe(Subscriber::Connection(id), &key))
+    }
+
+    fn subscribe(&mut self, subscriber: Subscriber, key: &StreamKey, now: Micros) -> Vec<Effect> {
+        self.viewers += 1;
+        let stream = self.stream(key, now);
+        stream.subscribers.push(subscriber);
+        let first = stream.subscribers.len() == 1;
+        let watched = first.then(|| Effect::Watched(key.clone(), true));
+        watched.into_iter().chain(stream.publisher.map(|p| Effect::Tell(p, stream.demand()))).collect()
+    }
+
+    fn unsubscribe(&mut self, subscriber: Subscriber, key: &StreamKey) -> Vec<Effect> {
+        let Some(stream) = self.streams.get_mut(key) else { return Vec::new() };
+        let before = stream.subscribers.len();
+        stream.subscribers.retain(|s| *s != subscriber);
+        self.viewers -= before - stream.subscribers.len();
         let mut effects: Vec<_> = stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect();
-        if stream.viewers.is_empty() {
+        if stream.subscribers.is_empty() {
             effects.push(Effect::Watched(key.clone(), false));
         }
-        effects.extend(self.forget(&key));
+        effects.extend(self.forget(key));
         effects
     }
 
     fn forget(&mut self, key: &StreamKey) -> Option<Effect> {
         let stream = self.streams.get(key)?;
-        (stream.publisher.is_none() && stream.viewers.is_empty()).then(|| {
+        (stream.publisher.is_none() && stream.subscribers.is_empty()).then(|| {
             self.streams.remove(key);
             Effect::Forget(key.clone())
         })
@@ -326,152 +371,4 @@ impl Rooms {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::access::{Access, Credentials};
-
-    const NOW: Micros = Micros(1_000_000);
-
-    fn door() -> StreamKey {
-        StreamKey::new("main", "door")
-    }
-
-    const WHO: Credentials = Credentials { address: core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST) };
-
-    fn publishes(key: &StreamKey) -> Grant<Publish> {
-        Access::default().publish(&WHO, key.clone()).unwrap()
-    }
-
-    fn watches(key: &StreamKey) -> Grant<Watch> {
-        Access::default().watch(&WHO, key.clone()).unwrap()
-    }
-
-    fn joins() -> Grant<Join> {
-        Access::default().join(&WHO, door()).unwrap()
-    }
-
-    fn rooms() -> Rooms {
-        Rooms::new(2, 2)
-    }
-
-    fn states(effects: &[Effect], id: ConnectionId) -> Vec<(bool, String)> {
-        let told = effects.iter().filter_map(|e| match e {
-            Effect::Tell(to, Control::State(s)) if *to == id => Some((s.live, s.reason.clone())),
-            _ => None,
-        });
-        told.collect()
-    }
-
-    fn demands(effects: &[Effect], id: ConnectionId) -> Vec<u32> {
-        let told = effects.iter().filter_map(|e| match e {
-            Effect::Tell(to, Control::Demand { viewers, .. }) if *to == id => Some(*viewers),
-            _ => None,
-        });
-        told.collect()
-    }
-
-    #[test]
-    fn a_viewer_may_come_before_its_stream_and_stays_when_the_publisher_goes() {
-        let mut rooms = rooms();
-        let came = rooms.watch(1, &watches(&door()), NOW).unwrap();
-        assert_eq!(states(&came, 1), [(false, String::new())]);
-        let published = rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
-        assert_eq!(states(&published, 1), [(true, String::new())]);
-        assert_eq!(demands(&published, 2), [1]);
-        let lost = rooms.report(2, StreamState { reason: "camera unplugged".into(), ..StreamState::default() }, NOW);
-        assert_eq!(states(&lost, 1), [(false, "camera unplugged".into())]);
-        let gone = rooms.leave(2, "publisher gone", NOW);
-        assert_eq!(states(&gone, 1), [(false, "publisher gone".into())]);
-        let back = rooms.publish(3, &publishes(&door()), false, 0, NOW).unwrap();
-        assert_eq!(states(&back, 1), [(true, String::new())]);
-        assert_eq!(rooms.counts(), (1, 1));
-    }
-
-    #[test]
-    fn a_taken_name_is_refused_unless_it_is_taken_over() {
-        let mut rooms = rooms();
-        rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
-        assert_eq!(rooms.publish(2, &publishes(&door()), false, 0, NOW), Err(Refusal::Taken(door())));
-        let effects = rooms.publish(2, &publishes(&door()), true, 0, NOW).unwrap();
-        assert!(matches!(&effects[0], Effect::Close(1, Control::Bye { cause: Cause::Replaced, .. })));
-        // The old publisher's end changes nothing any more.
-        assert_eq!(rooms.leave(1, "publisher gone", NOW), []);
-        assert_eq!(rooms.counts(), (1, 0));
-    }
-
-    #[test]
-    fn a_publisher_that_comes_back_takes_its_name_from_its_own_dead_connection() {
-        let mut rooms = rooms();
-        rooms.publish(1, &publishes(&door()), false, 77, NOW).unwrap();
-        assert!(rooms.publish(2, &publishes(&door()), false, 78, NOW).is_err());
-        let effects = rooms.publish(3, &publishes(&door()), false, 77, NOW).unwrap();
-        assert!(matches!(&effects[0], Effect::Close(1, _)));
-    }
-
-    #[test]
-    fn a_viewer_without_a_name_gets_the_first_stream_now_or_when_it_comes() {
-        let mut rooms = rooms();
-        rooms.watch(1, &watches(&StreamKey::new("main", "")), NOW).unwrap();
-        assert_eq!(rooms.list(&Grant::of_host(None)), []);
-        let effects = rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
-        assert!(effects.contains(&Effect::Watch(1, door())), "{effects:?}");
-        rooms.publish(3, &publishes(&StreamKey::new("main", "attic")), false, 0, NOW).unwrap();
-        assert!(
-            rooms.watch(4, &watches(&StreamKey::new("main", "")), NOW).unwrap().contains(&Effect::Watch(4, door()))
-        );
-        let other = rooms.first("other");
-        assert_eq!(other, None);
-    }
-
-    #[test]
-    fn a_publisher_knows_whether_anybody_watches() {
-        let mut rooms = rooms();
-        let effects = rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
-        assert_eq!(demands(&effects, 1), [0]);
-        assert_eq!(demands(&rooms.watch(2, &watches(&door()), NOW).unwrap(), 1), [1]);
-        assert_eq!(demands(&rooms.watch(3, &watches(&door()), NOW).unwrap(), 1), [2]);
-        assert_eq!(demands(&rooms.leave(2, "", NOW), 1), [1]);
-        let last = rooms.leave(3, "", NOW);
-        assert_eq!(demands(&last, 1), [0]);
-        assert!(last.contains(&Effect::Watched(door(), false)));
-    }
-
-    #[test]
-    fn limits_hold_and_places_are_free_again() {
-        let mut rooms = rooms();
-        rooms.watch(1, &watches(&door()), NOW).unwrap();
-        rooms.watch(2, &watches(&door()), NOW).unwrap();
-        assert_eq!(rooms.watch(3, &watches(&door()), NOW), Err(Refusal::Viewers(2)));
-        rooms.leave(1, "", NOW);
-        assert!(rooms.watch(3, &watches(&door()), NOW).is_ok());
-        rooms.publish(4, &publishes(&door()), false, 0, NOW).unwrap();
-        rooms.publish(5, &publishes(&StreamKey::new("main", "b")), false, 0, NOW).unwrap();
-        assert_eq!(
-            rooms.publish(6, &publishes(&StreamKey::new("main", "c")), false, 0, NOW),
-            Err(Refusal::Publishers(2))
-        );
-    }
-
-    #[test]
-    fn who_is_in_a_room_counts_as_a_viewer_and_so_does_each_of_its_views() {
-        let mut rooms = rooms();
-        rooms.join(1, &joins()).unwrap();
-        rooms.watch(2, &watches(&door()), NOW).unwrap();
-        assert_eq!(rooms.join(3, &joins()), Err(Refusal::Viewers(2)));
-        assert_eq!(rooms.watch(4, &watches(&door()), NOW), Err(Refusal::Viewers(2)));
-        rooms.leave(1, "", NOW);
-        assert_eq!(rooms.join(3, &joins()), Ok(()));
-    }
-
-    #[test]
-    fn nothing_is_left_of_a_stream_when_all_have_gone() {
-        let mut rooms = rooms();
-        rooms.publish(1, &publishes(&door()), false, 0, NOW).unwrap();
-        rooms.watch(2, &watches(&StreamKey::new("x", "y")), NOW).unwrap();
-        rooms.watch(2, &watches(&door()), NOW).unwrap();
-        assert!(rooms.leave(1, "publisher gone", NOW).len() == 1);
-        assert!(rooms.leave(2, "", NOW).contains(&Effect::Forget(door())));
-        assert!(rooms.streams.is_empty() && rooms.places.is_empty());
-        assert_eq!(rooms.counts(), (0, 0));
-    }
-}
+mod tests;

@@ -1,13 +1,9 @@
 //! Whether the pictures of a stream come when they are due, whatever its publisher says: a program that is stopped, an encoder
 //! that hangs and a cut path say nothing.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Shared;
-use super::stream::Stream;
-use crate::room::{ConnectionId, Silent};
 use crate::stats::Rhythm;
 use crate::time::Micros;
 
@@ -19,9 +15,12 @@ const NONE_COMES: &str = "no picture comes";
 
 /// When a publisher gives pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Gives {
+pub enum Gives {
     /// When somebody watches; with `rungs` it encodes what is demanded.
-    OnDemand { rungs: bool },
+    OnDemand {
+        /// It does.
+        rungs: bool,
+    },
     /// Whether somebody watches or not.
     #[default]
     Always,
@@ -29,9 +28,18 @@ pub(super) enum Gives {
     AtWill,
 }
 
+/// Pictures of a stream are due and do not come, though its publisher gives no reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Silent {
+    /// When the last one came, or since when the first is waited for.
+    pub since: Micros,
+    /// What viewers are told; empty where that is no fault.
+    pub reason: Arc<str>,
+}
+
 /// The rule. Tell it what happens, and ask [`judge`](Self::judge) now and then.
 #[derive(Debug, Default)]
-pub(super) struct Silence {
+pub struct Silence {
     gives: Gives,
     /// When the publisher began, or was last said to have no reason why no pictures come.
     began: Micros,
@@ -53,12 +61,12 @@ pub(super) struct Silence {
 
 impl Silence {
     /// Another publisher.
-    pub(super) fn begin(&mut self, gives: Gives, now: Micros) {
+    pub fn begin(&mut self, gives: Gives, now: Micros) {
         *self = Self { gives, began: now, watched: self.watched, gave: true, ..Self::default() };
     }
 
     /// Somebody watches from now on, or nobody.
-    pub(super) fn watched(&mut self, watched: bool, now: Micros) {
+    pub fn watched(&mut self, watched: bool, now: Micros) {
         if let (Some(since), None) = (self.watched, self.last) {
             self.waited += now.since(since.max(self.began));
         }
@@ -69,7 +77,7 @@ impl Silence {
     }
 
     /// The publisher says how long pictures are apart at most, and whether it has a reason why none come.
-    pub(super) fn told(&mut self, apart: Option<Duration>, excused: bool, now: Micros) {
+    pub fn told(&mut self, apart: Option<Duration>, excused: bool, now: Micros) {
         self.rhythm.announced(apart);
         if excused != std::mem::replace(&mut self.excused, excused) {
             // Who has an excuse again and again, and gives no picture between, has one grace for all.
@@ -81,7 +89,7 @@ impl Silence {
     }
 
     /// A picture came. Says whether the stream was silent until now.
-    pub(super) fn came(&mut self, now: Micros) -> bool {
+    pub fn came(&mut self, now: Micros) -> bool {
         (self.waited, self.gave, self.refused) = (Duration::ZERO, true, None);
         if self.expects().is_some()
             && let Some(last) = self.last.replace(now)
@@ -92,7 +100,7 @@ impl Silence {
     }
 
     /// Says whether the stream has fallen silent, or is not to be judged any more.
-    pub(super) fn judge(&mut self, now: Micros) -> bool {
+    pub fn judge(&mut self, now: Micros) -> bool {
         let since = match &self.silent {
             // It gave none when it was asked last. That nobody asks any more, or somebody anew, does not make it live.
             Some(silent) if self.last.is_none() => Some(silent.since),
@@ -110,15 +118,19 @@ impl Silence {
     }
 
     /// A picture came that the hub does not pass on. What came before it is on the screens until it is late.
-    pub(super) fn refused(&mut self, why: &str) {
+    pub fn refused(&mut self, why: &str) {
         self.refused.get_or_insert_with(|| format!("pictures are left out: {why}").into());
     }
 
-    pub(super) fn is_watched(&self) -> bool {
+    /// Whether somebody watches.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
         self.watched.is_some()
     }
 
-    pub(super) fn silent(&self) -> Option<Silent> {
+    /// Whether pictures are due and do not come.
+    #[must_use]
+    pub fn silent(&self) -> Option<Silent> {
         self.silent.clone()
     }
 
@@ -146,21 +158,6 @@ impl Silence {
                 (since, since + patience.saturating_sub(self.waited))
             }
         })
-    }
-}
-
-impl Shared {
-    /// Tells viewers of a stream whose publisher has fallen silent, with a look at the clock.
-    pub(super) fn judge_silence(&self, publisher: ConnectionId, stream: &Stream, at: Micros) {
-        if stream.judge_silence(at) {
-            self.tell_silence(publisher, stream, at);
-        }
-    }
-
-    /// Tells viewers whether the pictures of a stream come.
-    pub(super) fn tell_silence(&self, publisher: ConnectionId, stream: &Stream, at: Micros) {
-        // Asked under the lock of the rules: of two who tell it at once the later one tells what is true.
-        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.silent(publisher, stream.silent(), at)));
     }
 }
 

@@ -1,0 +1,200 @@
+//! The pictures of a stream, as all loops share them: the newest, how they come, and whether they do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::numbering::Numbering;
+use super::renditions::Renditions;
+use super::silence::{Gives, Silence};
+use crate::adapt::{ANY, Need, Resolution, Rung};
+use crate::frame::Picture;
+use crate::stats::{Quantiles, Recent};
+use crate::time::{Micros, micros, millis};
+use crate::wire::control::{AskedPicture, StreamState};
+
+/// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
+/// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
+const STILL_FRESH: Duration = Duration::from_secs(1);
+
+/// Pictures further apart are those of a still scene; whoever bunches up has them nearer.
+const STILL: Duration = Duration::from_millis(400);
+
+/// What a snapshot is of.
+pub const FULL: Need = Need { bytes: ANY, quality: 0, size: Resolution::Full };
+
+/// The longest that a snapshot waits for a picture.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// How long a publisher may take to encode what is demanded, beside the time between two pictures.
+const DEMANDED: Duration = Duration::from_secs(1);
+
+/// The track of a stream's pictures.
+#[derive(Debug, Default)]
+pub struct Pictures {
+    renditions: Renditions,
+    arrived: Micros,
+    numbering: Numbering,
+    /// Ages of pictures when they arrived, in milliseconds.
+    ages: Recent,
+    /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
+    stills: bool,
+    captured: Micros,
+    /// Between the last two pictures.
+    apart: Duration,
+    /// Whether they come when they are due.
+    pub silence: Silence,
+}
+
+/// What came of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Came {
+    /// How many pictures the publisher left out before it.
+    pub lost: u32,
+    /// The stream was silent until now.
+    pub wakes: bool,
+}
+
+impl Pictures {
+    /// A new publisher begins `now`: its numbers follow on from the last one's, and what the last one left is old.
+    pub fn begin(&mut self, gives: Gives, now: Micros) {
+        self.numbering.new_publisher();
+        self.renditions.begin(gives != Gives::OnDemand { rungs: true });
+        self.stills = !matches!(gives, Gives::OnDemand { .. });
+        self.silence.begin(gives, now);
+    }
+
+    /// Puts a picture in, and numbers it.
+    pub fn put(&mut self, mut picture: Picture, now: Micros) -> Came {
+        let (number, lost) = self.numbering.number(picture.sequence);
+        picture.sequence = number;
+        let mut wakes = false;
+        if self.renditions.best().is_none_or(|best| best.sequence != number) {
+            // The first of several rungs.
+            self.ages.add(now, millis(now.since(picture.captured)));
+            wakes = self.silence.came(now);
+        }
+        let apart = picture.captured.since(self.captured);
+        if (Duration::from_millis(1)..Duration::from_secs(2)).contains(&apart) {
+            // A mean over some eight pictures: cameras jitter, and one that slows down in the dark is followed. Who begins to
+            // move after a still picture, sent once a second, is followed at once.
+            let (mean, apart) = (micros(self.renditions.interval), micros(apart));
+            let moves = mean > micros(STILL) && apart < mean / 2;
+            let mean = if moves { apart.midpoint(mean) } else { (7 * mean + apart) / 8 };
+            self.renditions.interval = Duration::from_micros(mean);
+        }
+        if !apart.is_zero() {
+            self.apart = apart;
+        }
+        self.captured = picture.captured;
+        self.renditions.put(picture);
+        self.arrived = now;
+        Came { lost, wakes }
+    }
+
+    /// The newest of each rendition.
+    #[must_use]
+    pub fn newest(&self) -> &Renditions {
+        &self.renditions
+    }
+
+    /// The newest picture of full size, if it was captured after `asked` or is the newest for as long as can be known.
+    #[must_use]
+    pub fn snapshot(&self, asked: Micros) -> Option<Arc<Picture>> {
+        self.renditions.choose(FULL).filter(|p| p.captured >= asked && self.renditions.meets(FULL)).cloned()
+    }
+
+    /// The best picture that there is, whenever it was captured; and for how long after `asked` a newer one is worth
+    /// waiting for, 5 s at most.
+    #[must_use]
+    pub fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
+        let asleep = asked.since(self.arrived) > STILL_FRESH;
+        let picture = self.renditions.choose(FULL).filter(|_| !asleep || self.stills).cloned();
+        // The mean is that of streams that move. One that gives a picture every few seconds is waited for, and one that gives
+        // a picture every few minutes, or has stopped, is not.
+        let slow = self.apart <= LONGEST && asked.since(self.arrived) <= 2 * self.apart;
+        let interval = if slow { self.renditions.interval.max(self.apart) } else { self.renditions.interval };
+        let patience = match (&picture, self.stills) {
+            // A sleeping camera may take long to open.
+            (None, _) => LONGEST,
+            // It is not told that somebody wants one.
+            (Some(_), true) => 2 * interval,
+            (Some(_), false) => 2 * interval + DEMANDED,
+        };
+        (picture, patience.min(LONGEST))
+    }
+
+    /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
+    pub fn incoming(&mut self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
+        (self.renditions.best().cloned(), self.ages.rate(now), self.ages.quantiles(now))
+    }
+
+    /// The rungs that the publisher is asked for from now on.
+    pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+        self.renditions.demanded(rungs, now);
+    }
+
+    /// The rungs that the publisher encodes from here on.
+    pub fn supplied(&mut self, rungs: &[Option<Rung>]) {
+        self.renditions.supplied(rungs);
+    }
+
+    /// The first viewer comes after nobody watched, so pictures from before are forgotten; or the last one has gone.
+    pub fn watched(&mut self, watched: bool, now: Micros) {
+        if watched && now.since(self.arrived) > STILL_FRESH && !self.stills {
+            self.renditions.forget();
+        }
+        self.silence.watched(watched, now);
+    }
+
+    /// Nobody publishes it: its pictures are kept no longer than somebody may still be given the last one.
+    pub fn gone(&mut self, now: Micros) {
+        if now.since(self.arrived) > STILL_FRESH {
+            self.renditions.forget();
+        }
+    }
+
+    /// The publisher says how it is doing.
+    pub fn told(&mut self, state: &StreamState, now: Micros) {
+        let apart = state.asked.as_ref().and_then(AskedPicture::interval);
+        self.silence.told(apart, !state.reason.is_empty(), now);
+    }
+
+    /// Whether it gave no picture when somebody watched last, and nobody does now.
+    #[must_use]
+    pub fn was_silent(&self) -> bool {
+        self.silence.silent().is_some() && !self.silence.is_watched()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_waits_for_a_picture_every_few_seconds_and_not_for_one_every_few_minutes() {
+        let patience = |seconds: [u64; 2], asked: u64| {
+            let mut pictures = Pictures::default();
+            pictures.begin(Gives::Always, Micros(0));
+            for at in seconds.map(|s| Micros(s * 1_000_000)) {
+                let picture = Picture { captured: at, data: vec![0xff, 0xd8].into(), ..Picture::default() };
+                let _ = pictures.put(picture, at);
+            }
+            pictures.still(Micros(asked * 1_000_000)).1
+        };
+        assert_eq!(patience([100, 102], 103), Duration::from_secs(4));
+        assert_eq!(patience([100, 104], 105), Duration::from_secs(5), "five at most");
+        assert!(patience([100, 300], 301) < Duration::from_secs(1));
+        assert!(patience([100, 102], 160) < Duration::from_secs(1), "it has stopped");
+    }
+
+    #[test]
+    fn pictures_of_a_publisher_that_has_gone_are_given_for_a_second_and_kept_no_longer() {
+        let mut pictures = Pictures::default();
+        pictures.begin(Gives::Always, Micros(0));
+        let _ = pictures.put(Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() }, Micros(1000));
+        pictures.gone(Micros(900_000));
+        assert!(pictures.newest().best().is_some());
+        pictures.gone(Micros(1_100_000));
+        assert!(pictures.newest().best().is_none());
+    }
+}
