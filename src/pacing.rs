@@ -15,6 +15,12 @@ use crate::time::Micros;
 /// The time between pictures until a stream tells its own.
 const USUAL: Duration = Duration::from_millis(33);
 
+/// The time between pictures of several streams that share one direction, from that of each.
+pub fn together(intervals: impl Iterator<Item = Duration>) -> Duration {
+    let a_second: f64 = intervals.map(|interval| 1.0 / interval.as_secs_f64().max(0.001)).sum();
+    if a_second > 0.0 { Duration::from_secs_f64(1.0 / a_second) } else { USUAL }
+}
+
 /// What is underneath: a socket, or a virtual path.
 pub trait Feedback {
     /// What it holds and has seen; `None` where it cannot tell.
@@ -157,6 +163,12 @@ mod tests {
     use crate::adapt::ANY;
 
     const INTERVAL: Duration = Duration::from_millis(33);
+
+    #[test]
+    fn streams_that_share_a_link_come_as_often_as_all_of_them_together() {
+        let of = |ms: &[u64]| together(ms.iter().map(|ms| Duration::from_millis(*ms))).as_micros();
+        assert_eq!([of(&[40]), of(&[40, 40]), of(&[33, 1000]), of(&[])], [40_000, 20_000, 31_945, 33_000]);
+    }
 
     /// A path that takes so many bytes a second, and holds what was written and has not drained.
     struct Path {

@@ -65,11 +65,11 @@ fn files() -> Vec<File> {
         let inside = path.strip_prefix(&root).unwrap();
         let first = inside.iter().next().unwrap().to_str().unwrap();
         let module = first.strip_suffix(".rs").unwrap_or(first).to_string();
-        if module == "lib" {
+        if module == "lib" || inside.ends_with("tests.rs") || inside.ends_with("both_ends.rs") {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap();
-        let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+        let code = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap();
         let lines = code.lines().enumerate().filter(|(_, l)| !l.trim_start().starts_with("//"));
         let lines = lines.map(|(n, l)| (n + 1, l.to_string())).collect();
         files.push((format!("src/{}", inside.display()), module, lines));
@@ -140,6 +140,129 @@ fn imports_are_read_as_they_are_written() {
     assert_eq!(named("use crate::{Error, hub::Hub};"), ["Error", "hub"]);
     assert_eq!(named("use std::fs;"), Vec::<&str>::new());
     assert!(row_of("hub") > row_of("net") && row_of("net") > row_of("wire") && row_of("nothing").is_none());
+}
+
+/// The modules that a file's `use` lines name, as paths from the root of the crate; `own` is the path of the file's module.
+fn imports(own: &[&str], lines: &[(usize, String)]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut statement: Option<String> = None;
+    for (_, line) in lines {
+        let line = line.trim();
+        let begins =
+            ["use ", "pub use ", "pub(super) use ", "pub(crate) use "].iter().find_map(|b| line.strip_prefix(b));
+        match (&mut statement, begins) {
+            (None, Some(rest)) => statement = Some(rest.into()),
+            (Some(begun), _) => begun.push_str(line),
+            (None, None) => {}
+        }
+        let Some(tree) = statement.take_if(|begun| begun.contains(';')) else { continue };
+        let tree = tree.split(';').next().unwrap();
+        let mut prefixes: Vec<String> = vec![String::new()];
+        let mut word = String::new();
+        for c in tree.chars().chain([',']) {
+            match c {
+                '{' => prefixes.push(format!("{}{}", prefixes.last().unwrap(), std::mem::take(&mut word))),
+                ',' | '}' => {
+                    let path = std::mem::take(&mut word);
+                    if !path.is_empty() {
+                        found.push(format!("{}{path}", prefixes.last().unwrap()));
+                    }
+                    if c == '}' {
+                        prefixes.pop();
+                    }
+                }
+                ' ' => {}
+                c => word.push(c),
+            }
+        }
+    }
+    let absolute = |path: &String| {
+        let mut parts: Vec<&str> = path.split("::").collect();
+        let mut base = own.to_vec();
+        match parts[0] {
+            "crate" => base.clear(),
+            "self" => {}
+            "super" => {
+                base.pop();
+            }
+            _ => return None,
+        }
+        parts.remove(0);
+        while parts.first() == Some(&"super") {
+            parts.remove(0);
+            base.pop();
+        }
+        base.extend(parts);
+        Some(base.join("::"))
+    };
+    found.iter().filter_map(absolute).collect()
+}
+
+/// Which files import which, each as the path of its module. A file and those in its folder are one thing: it says what it is
+/// made of, and they use what it holds.
+fn graph() -> Vec<(String, Vec<String>)> {
+    let files = files();
+    let module = |path: &str| {
+        let path = path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
+        path.replace('/', "::")
+    };
+    let modules: Vec<String> = files.iter().map(|(path, ..)| module(path)).collect();
+    let within = |a: &str, b: &str| b.starts_with(&format!("{a}::"));
+    let nearest = |path: &str| {
+        let mut parts: Vec<&str> = path.split("::").collect();
+        while !parts.is_empty() && !modules.contains(&parts.join("::")) {
+            parts.pop();
+        }
+        parts.join("::")
+    };
+    let of = |own: &str, lines| {
+        let all = imports(&own.split("::").collect::<Vec<_>>(), lines);
+        let all = all.iter().map(|path| nearest(path));
+        all.filter(|to| !to.is_empty() && to != own && !within(to, own) && !within(own, to)).collect()
+    };
+    files.iter().zip(&modules).map(|((_, _, lines), own)| (own.clone(), of(own, lines))).collect()
+}
+
+/// What is left of a graph when whatever leads nowhere is taken out again and again: circles, and what leads to them.
+fn circles(mut graph: Vec<(String, Vec<String>)>) -> Vec<(String, Vec<String>)> {
+    loop {
+        let left: Vec<String> = graph.iter().map(|(from, _)| from.clone()).collect();
+        graph.iter_mut().for_each(|(_, to)| to.retain(|to| left.contains(to)));
+        let before = graph.len();
+        graph.retain(|(_, to)| !to.is_empty());
+        if graph.len() == before {
+            return graph;
+        }
+    }
+}
+
+#[test]
+fn no_files_import_each_other_not_even_by_way_of_others() {
+    let graph = graph();
+    let edges: usize = graph.iter().map(|(_, to)| to.len()).sum();
+    assert!(edges > 300, "the imports are not where they are looked for: {edges}");
+    let circles: Vec<String> = circles(graph).iter().map(|(from, to)| format!("{from} -> {to:?}")).collect();
+    assert!(circles.is_empty(), "\n{}", circles.join("\n"));
+}
+
+#[test]
+fn circles_are_found() {
+    let lines = |text: &str| vec![(1, text.to_string())];
+    let own = ["hub", "http", "page"];
+    let read = |text| imports(&own, &lines(text));
+    assert_eq!(
+        read("use super::{reply::{Answer, Body}, stream};"),
+        ["hub::http::reply::Answer", "hub::http::reply::Body", "hub::http::stream"]
+    );
+    assert_eq!(read("pub use self::a::B;"), ["hub::http::page::a::B"]);
+    assert_eq!(read("use std::fs;"), [""; 0]);
+    let two = [(1, "pub(super) use crate::{".to_string()), (2, "    time::now,".into()), (3, "};".into())];
+    assert_eq!(imports(&own, &two), ["time::now"]);
+    let edge = |from: &str, to: &[&str]| (from.to_string(), to.iter().map(ToString::to_string).collect());
+    let line = [edge("a", &["b", "c"]), edge("b", &["c"]), edge("c", &[])];
+    assert_eq!(circles(line.to_vec()), []);
+    let ring = [edge("a", &["b"]), edge("b", &["c"]), edge("c", &["b"]), edge("d", &[])];
+    assert_eq!(circles(ring.to_vec()).len(), 3);
 }
 
 /// A file that is longer knows more than one thing.

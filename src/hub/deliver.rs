@@ -5,6 +5,7 @@
 //! nothing.
 
 mod audience;
+mod claim;
 mod claims;
 mod inbox;
 mod member;
@@ -12,6 +13,7 @@ mod newcomer;
 mod peer;
 mod reading;
 mod restart;
+mod subscription;
 mod tick;
 mod turns;
 

@@ -1,7 +1,7 @@
 //! The hub: takes pictures from publishers and gives each viewer the newest one it can take.
 //!
 //! `admission` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
-//! Who publishes and watches what is decided by the rules in [`crate::room`], under one lock that no picture passes.
+//! Who publishes and watches what is decided by the rules in [`crate::relay`], under one lock that no picture passes.
 
 mod addresses;
 mod admission;

@@ -86,7 +86,7 @@ pub struct Every {
 }
 
 impl Every {
-    /// Keeps so many bytes at most.
+    /// Keeps what comes while no more than so many bytes wait.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { most, lost: 0 }
@@ -99,10 +99,9 @@ impl Every {
         keeps
     }
 
-    /// How many were lost so far.
-    #[must_use]
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// How many were lost since this was asked last.
+    pub fn take_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.lost)
     }
 }
 
@@ -171,6 +170,6 @@ mod tests {
     fn what_must_be_complete_is_kept_up_to_a_bound_and_losses_are_counted() {
         let mut every = Every::new(1000);
         assert_eq!([0, 1000, 1001, 5000, 900].map(|waiting| every.keeps(waiting)), [true, true, false, false, true]);
-        assert_eq!(every.lost(), 2);
+        assert_eq!([every.take_lost(), every.take_lost()], [2, 0]);
     }
 }

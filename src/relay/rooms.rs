@@ -189,6 +189,9 @@ impl Rooms {
     /// # Errors
     /// There are too many viewers.
     pub fn poll(&mut self, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+        if self.streams.get(&grant.0).is_some_and(|stream| stream.subscribers.contains(&Subscriber::Snapshots)) {
+            return Ok(Vec::new());
+        }
         self.one_more_viewer()?;
         Ok(self.subscribe(Subscriber::Snapshots, &grant.0, now))
     }

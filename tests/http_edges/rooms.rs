@@ -97,6 +97,14 @@ fn native_streams_are_seen_in_their_room_and_whoever_comes_back_takes_their_plac
             closed = ann.read().map_or(true, |m| m.is_close());
         }
         drop(camera);
+        until("nobody publishes", || hub.counts().0 == 0);
+        // Another camera of the same name is seen by whoever has stayed.
+        again.get_mut().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        while again.read().is_ok() {}
+        again.get_mut().set_read_timeout(Some(LONG)).unwrap();
+        let camera = publisher(at(&hub), "door", fine_source());
+        assert_eq!(wait(&mut again, "video_frame")["user_name"], "door");
+        drop(camera);
         until("the stream is gone, although somebody is in its room", || hub.streams(Some("main")).is_empty());
         drop(viewer(at(&hub), "door"));
     });

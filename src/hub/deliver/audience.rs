@@ -74,9 +74,9 @@ impl Loop {
 
     /// What somebody needs of all that it watches has changed.
     pub(super) fn need_changed(&mut self, token: usize) {
-        let Some(peer) = self.peers.get_mut(token) else { return };
-        for stream in peer.watched() {
-            if let Some(audience) = self.audiences.get_mut(&stream.id) {
+        let Some(peer) = self.peers.get(token) else { return };
+        for stream in peer.streams() {
+            if let Some(audience) = self.audiences.get_mut(&stream) {
                 audience.needs_changed = true;
             }
         }

@@ -4,9 +4,9 @@
 //! free; if something is, whoever asked is refused. Meanwhile the asker waits as a connection of its own loop, for its hello
 //! is all that it has said, and no thread waits with it.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
+use super::claim::{Asker, Challenge, Claim};
 use super::newcomer::Wish;
 use super::peer::Peer;
 use super::{Command, Loop};
@@ -27,42 +27,6 @@ const QUIET: Duration = Duration::from_secs(20);
 /// Those who wait for one name, and on one loop, at most; more are refused at once.
 const MOST_OF_NAME: usize = 8;
 const MOST_OF_LOOP: usize = 64;
-
-/// Who asks for a name that is taken.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::hub) struct Asker {
-    pub(in crate::hub) id: ConnectionId,
-    pub(in crate::hub) address: IpAddr,
-    /// The number that its machine keeps; 0: none.
-    pub(in crate::hub) publisher: u64,
-}
-
-/// A publisher that is to answer, or its name goes to another.
-#[derive(Debug)]
-pub(super) struct Challenge {
-    /// Bytes that had been read from it.
-    heard: u64,
-    until: Micros,
-    /// It was over when it was looked at last: what came meanwhile has been read since.
-    overdue: bool,
-    pub(super) askers: Vec<ConnectionId>,
-}
-
-/// A publisher that waits for a name.
-#[derive(Debug)]
-pub(super) struct Claim {
-    grant: Grant<Publish>,
-    instance: u64,
-    until: Micros,
-    /// It was answered; once must do.
-    over: bool,
-}
-
-impl Claim {
-    pub(super) fn waits(&self) -> bool {
-        !self.over
-    }
-}
 
 impl Shared {
     /// Somebody was refused a name that is taken. If who has it does not answer, the name is free soon.

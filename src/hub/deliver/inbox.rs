@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mio::{Poll, Token, Waker};
 
-use super::claims::Asker;
+use super::claim::Asker;
 use super::newcomer::Newcomer;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;

@@ -4,25 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::peer::{Peer, Role, Subscription};
-use super::reading::Reading;
+use super::subscription::Subscription;
 use crate::access::{Grant, Join};
-use crate::frame::Picture;
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
-use crate::net::connection::Broken;
-use crate::net::layout::unix_time;
+use crate::pacing::together;
+use crate::relay::ConnectionId;
 use crate::relay::policy::{Every, Newest};
-use crate::relay::silence::Gives;
-use crate::time::{Micros, now};
-use crate::wire::encoding::decode_base64;
-use crate::wire::jpeg;
-use crate::wire::packet::Packet;
-use crate::wire::rooms::{self, RoomMessage};
+use crate::time::Micros;
 
 /// Bytes of texts of others that wait for one who reads slowly, at most. What the hub itself says still fits in behind them.
 const MOST_SAID_BY_OTHERS: usize = 64 * 1024;
+/// A stream without a new picture for so long gives none now.
+const LATELY: Duration = Duration::from_secs(1);
 /// Messages to others in a second at most; more are dropped.
 const MOST_SAID: u32 = 30;
 
@@ -35,6 +30,9 @@ pub(super) struct Member {
     sees: Vec<Sees>,
     /// Which of them is served first, so that none is always last.
     turn: usize,
+    /// When it was asked last what its link carries, and how many pictures it was given.
+    asked: Micros,
+    given: u32,
     sequence: u32,
     said: (Micros, u32),
     messages: u64,
@@ -52,6 +50,9 @@ struct Sees {
     opening: Arc<str>,
     metrics: Metrics,
     numbers: Arc<ViewerNumbers>,
+    /// The time between its pictures, and when there was a new one last.
+    interval: Duration,
+    came: Micros,
 }
 
 /// What giving a picture of a stream takes, beside its policy.
@@ -71,6 +72,8 @@ impl Member {
             publishes: None,
             sees: Vec::new(),
             turn: 0,
+            asked: now,
+            given: 0,
             sequence: 0,
             said: (now, 0),
             messages: 0,
@@ -78,6 +81,33 @@ impl Member {
             ping_every,
             next_ping: now + ping_every,
         }
+    }
+
+    /// How it is called.
+    pub(super) fn called(&self) -> &str {
+        &self.called
+    }
+
+    /// Its client takes pictures as they are from now on, or as base64.
+    pub(super) fn takes_binary(&mut self, binary: bool) {
+        self.binary = binary;
+    }
+
+    /// A number for what it says to the others, which nothing else has that is said in this hub.
+    pub(super) fn next_message(&mut self, id: ConnectionId) -> u64 {
+        self.messages += 1;
+        id << 16 | self.messages & 0xffff
+    }
+
+    /// It publishes this stream from now on.
+    pub(super) fn publish(&mut self, stream: Arc<Stream>) {
+        self.publishes = Some(stream);
+    }
+
+    /// The number of its next picture.
+    pub(super) fn next_picture(&mut self) -> u32 {
+        self.sequence = self.sequence.wrapping_add(1);
+        self.sequence
     }
 
     /// The stream that it publishes, if it does.
@@ -90,7 +120,8 @@ impl Member {
         let numbers = Arc::new(ViewerNumbers::new(address, "room", now));
         stream.numbers.join(numbers.clone());
         let subscription = Subscription::new(stream.clone());
-        self.sees.push(Sees { subscription, opening, metrics: Metrics::default(), numbers });
+        let (metrics, interval, came) = (Metrics::default(), Duration::ZERO, Micros(0));
+        self.sees.push(Sees { subscription, opening, metrics, numbers, interval, came });
     }
 
     /// It sees a stream no more; its number.
@@ -111,9 +142,34 @@ impl Member {
         from.iter().chain(before).map(|sees| sees.subscription.stream.clone()).collect()
     }
 
-    /// How many streams share its link.
-    pub(super) fn among(&self) -> u32 {
-        u32::try_from(self.sees.len()).unwrap_or(u32::MAX).max(1)
+    /// A stream has a new picture, with so much time between them. Returns the time between the pictures of all streams that
+    /// give some: they share its link.
+    pub(super) fn comes(&mut self, stream: u64, interval: Duration, now: Micros) -> Duration {
+        if let Some(sees) = self.sees.iter_mut().find(|sees| sees.subscription.stream.id == stream) {
+            (sees.interval, sees.came) = (interval, now);
+        }
+        let gives = |sees: &&Sees| now.since(sees.came) <= LATELY.max(2 * sees.interval);
+        together(self.sees.iter().filter(gives).map(|sees| sees.interval))
+    }
+
+    /// Whether it is time to ask again what its link carries.
+    pub(super) fn asks_again(&mut self, interval: Duration, now: Micros) -> bool {
+        let due = now.since(self.asked) >= interval;
+        if due {
+            self.asked = now;
+        }
+        due
+    }
+
+    /// The number of the next picture that it is given, whatever the stream.
+    pub(super) fn next_given(&mut self) -> u32 {
+        self.given = self.given.wrapping_add(1);
+        self.given
+    }
+
+    /// The streams that it sees, by their numbers.
+    pub(super) fn streams(&self) -> impl Iterator<Item = u64> {
+        self.sees.iter().map(|sees| sees.subscription.stream.id)
     }
 
     /// How it is given pictures of this stream, if it sees it.
@@ -126,6 +182,11 @@ impl Member {
     /// Whether a text of somebody else is kept for it behind so many bytes that wait already.
     pub(super) fn keeps_text(&mut self, waiting: usize) -> bool {
         self.texts.keeps(waiting)
+    }
+
+    /// How many were lost since this was asked last.
+    pub(super) fn texts_lost(&mut self) -> u64 {
+        self.texts.take_lost()
     }
 
     /// Works out what is counted by the second.
@@ -143,7 +204,7 @@ impl Member {
     }
 
     /// Whether it may say one more thing to the others now.
-    fn may_speak(&mut self, now: Micros) -> bool {
+    pub(super) fn may_speak(&mut self, now: Micros) -> bool {
         if now.since(self.said.0) >= Duration::from_secs(1) {
             self.said = (now, 0);
         }
@@ -157,97 +218,5 @@ impl Sees {
         let stream = self.subscription.stream;
         stream.numbers.leave(&self.numbers);
         stream.id
-    }
-}
-
-impl Peer {
-    /// What a member said.
-    pub(super) fn member_said(
-        &mut self,
-        packet: Packet,
-        began: Micros,
-        reading: &mut Reading<'_>,
-        pinged: &mut bool,
-    ) -> Result<(), Broken> {
-        let (shared, at) = (reading.shared, reading.at);
-        let id = self.id;
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
-        let mut data = match packet {
-            Packet::Picture(picture) => picture.data,
-            Packet::Bare(data) => data,
-            Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
-            Packet::UnknownCodec { codec, .. } => {
-                return self.complain(&format!("codec {codec} is unknown to this hub"));
-            }
-            Packet::Text(text) => match rooms::read(&text) {
-                Ok(RoomMessage::VideoFrame(data)) => match decode_base64(&data) {
-                    Some(bytes) => bytes.into(),
-                    None => return self.complain("data is not base64"),
-                },
-                Ok(RoomMessage::Chat { text, color }) if member.may_speak(at) => {
-                    member.messages += 1;
-                    let message = id << 16 | member.messages & 0xffff;
-                    let said = rooms::chat(&member.called, message, &text, &color, unix_time());
-                    shared.crowd_say(&member.grant.0.room, None, &said);
-                    return Ok(());
-                }
-                Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
-                    let said = rooms::relay(kind, &member.called, object);
-                    shared.crowd_say(&member.grant.0.room, Some(id), &said);
-                    return Ok(());
-                }
-                Ok(RoomMessage::Hello { binary }) => {
-                    member.binary = binary;
-                    let answer = format!(r#"{{"type":"hello","binary":{binary}}}"#);
-                    return self.connection.send_text(&answer);
-                }
-                Ok(RoomMessage::Ping) => {
-                    *pinged = true;
-                    return Ok(());
-                }
-                Ok(_) => return Ok(()),
-                Err(why) => return self.complain(&why),
-            },
-        };
-        let mut tidy = Vec::with_capacity(data.len());
-        match jpeg::tidy(&data, &mut tidy) {
-            Ok(_) => data = tidy.into(),
-            Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
-        }
-        if let Err(why) = shared.check_picture(&data) {
-            return self.complain(&why);
-        }
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
-        if member.publishes.is_none() {
-            let grant = member.grant.publish();
-            if let Err(refusal) = shared.publish(id, &grant, false, 0) {
-                shared.challenge(&refusal, None);
-                return self.complain(&refusal.to_string());
-            }
-            let stream = shared.stream(&grant.0);
-            stream.begin(Gives::AtWill, at);
-            member.publishes = Some(stream);
-            shared.crowd_sees(&grant.0);
-        }
-        let Some(stream) = &member.publishes else { return Ok(()) };
-        member.sequence = member.sequence.wrapping_add(1);
-        let picture = Picture { sequence: member.sequence, ..Picture::arrived(began, at, data) };
-        let (loops, wakes) = stream.put(picture, at);
-        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
-        if wakes {
-            shared.tell_silence(id, stream, at);
-        }
-        Ok(())
-    }
-
-    /// Says what was wrong, to help whoever writes a client; but not without end.
-    fn complain(&mut self, why: &str) -> Result<(), Broken> {
-        let at = now();
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
-        if !member.may_speak(at) {
-            return Ok(());
-        }
-        let text = serde_json::json!({ "type": "error", "message": why }).to_string();
-        self.connection.send_text(&text)
     }
 }

@@ -1,8 +1,9 @@
 //! One connection of a delivery loop: a publisher or a viewer, what it has been told and given, and its metrics.
 
+mod member;
+mod offer;
 mod publisher;
 mod session;
-mod subscription;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub(super) use self::offer::Turn;
 use self::session::{asked, transmit};
-pub(super) use self::subscription::{Subscription, Turn};
-use super::claims::{Challenge, Claim};
+use super::claim::{Challenge, Claim};
 use super::member::Member;
 use super::newcomer::{Admitted, Newcomer, Wish};
 use super::reading::Reading;
+use super::subscription::Subscription;
 use crate::access::{Credentials, Grant, Join};
 use crate::adapt::Need;
 use crate::hub::EdgeTimes;
@@ -232,7 +234,7 @@ impl Peer {
         if let Role::Member(member) = &mut self.role
             && !member.keeps_text(self.connection.waiting())
         {
-            self.metrics.skipped += 1;
+            self.metrics.skipped += member.texts_lost();
             return Ok(());
         }
         self.connection.send_text(text)

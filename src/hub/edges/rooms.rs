@@ -74,6 +74,9 @@ impl Shared {
         let members = crowd.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
             let old = members.remove(old);
+            for name in old.sees.keys() {
+                self.hide_from(old.id, &StreamKey::new(&key.room, name));
+            }
             let reason = "somebody of the same name came in".into();
             let bye = crate::wire::control::Control::Bye { cause: crate::wire::control::Cause::Replaced, reason };
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(old.id, "publisher gone", now())));
@@ -185,11 +188,15 @@ impl Shared {
     fn show_to(&self, member: &mut Member, key: &StreamKey, opening: &Arc<str>) -> bool {
         let grant = member.grant.watch(&key.name);
         let place = self.addresses.place(member.ip);
-        let Some(place) = place.filter(|_| self.decide(|rooms| rooms.see(member.id, &grant, now())).is_ok()) else {
+        let place = place.filter(|_| self.decide(|rooms| rooms.see(member.id, &grant, now())).is_ok());
+        // It was made when it was published, and is gone if nobody does any more.
+        let stream = self.registry().streams.get(key).cloned();
+        let (Some(place), Some(stream)) = (place, stream) else {
+            let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.see_no_more(member.id, key)));
             member.unseen.insert(key.name.clone());
             return false;
         };
-        self.loop_of(member.id).command(Command::See(member.id, self.stream(key), opening.clone()));
+        self.loop_of(member.id).command(Command::See(member.id, stream, opening.clone()));
         member.unseen.remove(&key.name);
         member.sees.insert(key.name.clone(), place);
         true

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::reply::Answer;
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::net::http::Request;
@@ -85,16 +84,6 @@ impl Exchange<'_> {
         let pairs = self.request.query.split('&').filter_map(|p| p.split_once('='));
         let (_, value) = pairs.into_iter().find(|(n, _)| *n == name)?;
         encoding::decode(&value.replace('+', " "))
-    }
-
-    /// Refuses all methods but these, as `GET, HEAD`.
-    pub(in crate::hub) fn takes(&self, methods: &'static str) -> Result<(), Answer> {
-        let method = &self.request.method;
-        if methods.split(", ").any(|one| one == method) {
-            return Ok(());
-        }
-        let refused = Answer::text(405, &format!("{method} is not served here, only {methods}"));
-        Err(refused.with(format!("Allow: {methods}, OPTIONS\r\n")))
     }
 
     /// How long the body is; `None`: there is none. What makes no sense was refused by [`check`](Self::check).

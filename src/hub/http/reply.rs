@@ -80,6 +80,18 @@ impl From<Refusal> for Answer {
     }
 }
 
+impl Exchange<'_> {
+    /// Refuses all methods but these, as `GET, HEAD`.
+    pub(in crate::hub) fn takes(&self, methods: &'static str) -> Result<(), Answer> {
+        let method = &self.request.method;
+        if methods.split(", ").any(|one| one == method) {
+            return Ok(());
+        }
+        let refused = Answer::text(405, &format!("{method} is not served here, only {methods}"));
+        Err(refused.with(format!("Allow: {methods}, OPTIONS\r\n")))
+    }
+}
+
 impl Reply {
     /// Opens the WebSocket that is asked for.
     pub(in crate::hub) fn open(exchange: &Exchange<'_>, becomes: WebSocket) -> Outcome {

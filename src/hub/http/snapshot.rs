@@ -71,7 +71,8 @@ impl Snapshot {
             let seconds = self.until.since(self.asked).as_secs();
             Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.grant.0))
         };
-        Some(self.stream.pictures().still(self.asked).0.map_or_else(none, |picture| answer(picture, now)))
+        let (picture, _) = self.stream.pictures().still(self.asked);
+        Some(picture.map_or_else(none, |picture| answer(picture, now)))
     }
 }
 

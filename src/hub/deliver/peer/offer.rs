@@ -7,27 +7,16 @@ use std::time::Duration;
 use super::{Peer, Role, transmit};
 use crate::adapt::ANY;
 use crate::frame::Picture;
+use crate::hub::deliver::subscription::Subscription;
 use crate::hub::numbers::Tally;
 use crate::hub::stream::Stream;
 use crate::net::connection::Broken;
 use crate::net::layout::Dialect;
-use crate::relay::policy::{Choice, Newest};
+use crate::relay::policy::Choice;
 use crate::relay::renditions::Renditions;
 use crate::time::Micros;
 use crate::transport::pages::SharedPages;
 use crate::wire::control::Control;
-
-/// A stream that a connection is given.
-pub(in crate::hub::deliver) struct Subscription {
-    pub(in crate::hub::deliver) stream: Arc<Stream>,
-    pub(in crate::hub::deliver) policy: Newest,
-}
-
-impl Subscription {
-    pub(in crate::hub::deliver) fn new(stream: Arc<Stream>) -> Self {
-        Self { stream, policy: Newest::default() }
-    }
-}
 
 /// What a loop makes and counts while it gives out the pictures of one stream.
 #[derive(Default)]
@@ -64,6 +53,15 @@ impl Peer {
         one.into_iter().chain(many)
     }
 
+    /// The streams that it sees, by their numbers.
+    pub(in crate::hub::deliver) fn streams(&self) -> Vec<u64> {
+        match &self.role {
+            Role::Viewer(viewer) => vec![viewer.stream.id],
+            Role::Member(member) => member.streams().collect(),
+            Role::None | Role::Publisher(_) => Vec::new(),
+        }
+    }
+
     /// Until when it is given nothing.
     pub(in crate::hub::deliver) fn paced_until(&self) -> Option<Micros> {
         self.paced
@@ -83,29 +81,46 @@ impl Peer {
         turn: &mut Turn,
         now: Micros,
     ) -> Result<bool, Broken> {
-        // Its link carries the pictures of all that it sees.
-        let (policy, among, mut seen) = match &mut self.role {
-            Role::Viewer(viewer) if viewer.stream.id == stream => (&mut viewer.policy, 1, None),
-            Role::Member(member) => {
-                let among = member.among();
-                let Some((policy, seen)) = member.find(stream) else { return Ok(false) };
-                (policy, among, Some(seen))
-            }
+        if self.closing.is_some() {
+            return Ok(false);
+        }
+        let choice = match &mut self.role {
+            Role::Viewer(viewer) if viewer.stream.id == stream => viewer.policy.choose(pictures, self.need, now),
+            Role::Member(member) => match member.find(stream) {
+                Some((policy, _)) => policy.choose(pictures, self.need, now),
+                None => return Ok(false),
+            },
             _ => return Ok(false),
         };
-        let picture = match policy.choose(pictures, self.need, now) {
+        let picture = match choice {
             Choice::Picture(picture) => picture,
             Choice::Later(until) => {
-                self.paced = Some(until);
+                self.paced = Some(self.paced.map_or(until, |paced| paced.min(until)));
                 return Ok(false);
             }
             Choice::Nothing => return Ok(false),
         };
-        self.paced = self.pacer.ask(now, pictures.interval / among, &mut self.connection.transport);
+        let mut idle = self.connection.is_idle();
+        let interval = match &mut self.role {
+            Role::Member(member) => {
+                let interval = member.comes(stream, pictures.interval, now);
+                // The link is not asked again for each of many streams while it has a picture to carry.
+                if !idle && !member.asks_again(interval, now) {
+                    return Ok(false);
+                }
+                interval
+            }
+            _ => pictures.interval,
+        };
+        let wait = self.pacer.ask(now, interval, &mut self.connection.transport);
+        // What one stream waits for is not forgotten because another need not wait.
+        match (wait, &self.role) {
+            (None, Role::Member(_)) => {}
+            _ => self.paced = wait,
+        }
         let before = std::mem::replace(&mut self.need, self.pacer.need());
         let need_changed = self.need != before;
         let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);
-        let idle = self.connection.is_idle() && self.closing.is_none();
         if carries != self.carries {
             self.carries = carries;
             let link = Control::Link { bytes: carries, busy: self.busy };
@@ -114,24 +129,28 @@ impl Peer {
                 transmit(&mut self.session, &mut self.connection, &mut self.pacer, now)?;
             }
         }
-        if self.paced.is_some() || !idle || !self.connection.is_idle() {
+        idle &= self.connection.is_idle();
+        if wait.is_some() || !idle {
             return Ok(need_changed);
         }
-        if let Some(seen) = &seen {
-            self.connection.speak(Dialect::Room { opening: seen.opening.clone(), binary: seen.binary });
-        }
-        let bytes = self.connection.length_of(picture);
-        self.pacer.given(picture.sequence, bytes, now);
-        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
-        let skipped = policy.gave(picture);
-        match &mut seen {
-            Some(seen) => {
-                turn.tally.sent(seen.metrics, picture, skipped, now);
+        let number = match &mut self.role {
+            Role::Member(member) => {
+                let number = member.next_given();
+                let Some((policy, seen)) = member.find(stream) else { return Ok(need_changed) };
+                self.connection.speak(Dialect::Room { opening: seen.opening.clone(), binary: seen.binary });
+                turn.tally.sent(seen.metrics, picture, policy.gave(picture), now);
                 self.metrics.pictures += 1;
                 self.metrics.age_sum += now.since(picture.captured);
+                number
             }
-            None => turn.tally.sent(&mut self.metrics, picture, skipped, now),
-        }
+            Role::Viewer(viewer) => {
+                turn.tally.sent(&mut self.metrics, picture, viewer.policy.gave(picture), now);
+                picture.sequence
+            }
+            Role::None | Role::Publisher(_) => return Ok(need_changed),
+        };
+        self.pacer.given(number, self.connection.length_of(picture), now);
+        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
         (self.progress, self.given) = (now, now);
         Ok(need_changed)
     }

@@ -1,0 +1,104 @@
+//! What somebody in a room says.
+
+use super::{Peer, Role};
+use crate::frame::Picture;
+use crate::hub::deliver::reading::Reading;
+use crate::net::connection::Broken;
+use crate::net::layout::unix_time;
+use crate::relay::silence::Gives;
+use crate::time::{Micros, now};
+use crate::wire::encoding::decode_base64;
+use crate::wire::jpeg;
+use crate::wire::packet::Packet;
+use crate::wire::rooms::{self, RoomMessage};
+
+impl Peer {
+    /// What a member said.
+    pub(super) fn member_said(
+        &mut self,
+        packet: Packet,
+        began: Micros,
+        reading: &mut Reading<'_>,
+        pinged: &mut bool,
+    ) -> Result<(), Broken> {
+        let (shared, at) = (reading.shared, reading.at);
+        let id = self.id;
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        let mut data = match packet {
+            Packet::Picture(picture) => picture.data,
+            Packet::Bare(data) => data,
+            Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
+            Packet::UnknownCodec { codec, .. } => {
+                return self.complain(&format!("codec {codec} is unknown to this hub"));
+            }
+            Packet::Text(text) => match rooms::read(&text) {
+                Ok(RoomMessage::VideoFrame(data)) => match decode_base64(&data) {
+                    Some(bytes) => bytes.into(),
+                    None => return self.complain("data is not base64"),
+                },
+                Ok(RoomMessage::Chat { text, color }) if member.may_speak(at) => {
+                    let message = member.next_message(id);
+                    let said = rooms::chat(member.called(), message, &text, &color, unix_time());
+                    shared.crowd_say(&member.grant.0.room, None, &said);
+                    return Ok(());
+                }
+                Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
+                    let said = rooms::relay(kind, member.called(), object);
+                    shared.crowd_say(&member.grant.0.room, Some(id), &said);
+                    return Ok(());
+                }
+                Ok(RoomMessage::Hello { binary }) => {
+                    member.takes_binary(binary);
+                    let answer = format!(r#"{{"type":"hello","binary":{binary}}}"#);
+                    return self.connection.send_text(&answer);
+                }
+                Ok(RoomMessage::Ping) => {
+                    *pinged = true;
+                    return Ok(());
+                }
+                Ok(_) => return Ok(()),
+                Err(why) => return self.complain(&why),
+            },
+        };
+        let mut tidy = Vec::with_capacity(data.len());
+        match jpeg::tidy(&data, &mut tidy) {
+            Ok(_) => data = tidy.into(),
+            Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
+        }
+        if let Err(why) = shared.check_picture(&data) {
+            return self.complain(&why);
+        }
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        if member.publishes().is_none() {
+            let grant = member.grant.publish();
+            if let Err(refusal) = shared.publish(id, &grant, false, 0) {
+                shared.challenge(&refusal, None);
+                return self.complain(&refusal.to_string());
+            }
+            let stream = shared.stream(&grant.0);
+            stream.begin(Gives::AtWill, at);
+            member.publish(stream);
+            shared.crowd_sees(&grant.0);
+        }
+        let sequence = member.next_picture();
+        let Some(stream) = member.publishes() else { return Ok(()) };
+        let picture = Picture { sequence, ..Picture::arrived(began, at, data) };
+        let (loops, wakes) = stream.put(picture, at);
+        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
+        if wakes {
+            shared.tell_silence(id, stream, at);
+        }
+        Ok(())
+    }
+
+    /// Says what was wrong, to help whoever writes a client; but not without end.
+    fn complain(&mut self, why: &str) -> Result<(), Broken> {
+        let at = now();
+        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        if !member.may_speak(at) {
+            return Ok(());
+        }
+        let text = serde_json::json!({ "type": "error", "message": why }).to_string();
+        self.connection.send_text(&text)
+    }
+}
