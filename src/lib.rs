@@ -39,10 +39,13 @@ pub mod stats;
 pub mod wire;
 
 // Hand-offs and edges: threads, cameras, codec, window, sockets.
+#[cfg(feature = "view")]
 pub mod display;
+#[cfg(feature = "codec")]
 pub mod jpeg;
 pub mod mailbox;
 pub mod net;
+#[cfg(feature = "send")]
 pub mod source;
 pub mod system;
 pub mod transport;
@@ -50,10 +53,16 @@ pub mod transport;
 // Assemblies: threads and wiring.
 pub mod home;
 pub mod hub;
+#[cfg(feature = "send")]
 pub mod publisher;
+#[cfg(feature = "view")]
 pub mod viewer;
 
 #[doc(hidden)]
+#[cfg_attr(
+    not(all(feature = "hub", feature = "send", feature = "view")),
+    allow(dead_code, unused_imports, reason = "each program needs a part of it")
+)]
 pub mod cli;
 
 // The public interface is:
@@ -61,6 +70,9 @@ pub use error::{Error, Result};
 pub use frame::{Frame, Picture, PixelFormat, Size};
 pub use home::Home;
 pub use hub::{Hub, HubConfig};
+#[cfg(feature = "send")]
 pub use publisher::{Publisher, PublisherConfig};
+#[cfg(feature = "send")]
 pub use source::Source;
+#[cfg(feature = "view")]
 pub use viewer::{Viewer, ViewerConfig};

@@ -1,11 +1,15 @@
 //! The programs' options and what they do with them; thin over the library.
 
+#[cfg(feature = "hub")]
 pub mod hub;
+#[cfg(feature = "send")]
 mod identity;
 mod logging;
 mod options;
+#[cfg(feature = "send")]
 pub mod send;
 mod status;
+#[cfg(feature = "view")]
 pub mod view;
 
 use std::process::ExitCode;

@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster, get_raster_width};
 
-use crate::frame::{Frame, Picture, PixelFormat, Size};
-use crate::jpeg::Encoder;
+use crate::frame::{Picture, Size};
 use crate::time::{Micros, now};
 use crate::wire::control::StreamState;
 
@@ -206,9 +207,11 @@ fn paint(text: &str) -> Option<Vec<u8>> {
             }
         }
     }
-    let frame = Frame { data: pixels.into(), format: PixelFormat::Gray, size: SIZE, ..Frame::default() };
     let mut jpeg = Vec::new();
-    Encoder::with_threads(1).ok()?.encode(&frame, SIZE, QUALITY, &mut jpeg).ok()?;
+    // By image, which is Rust alone: a hub needs no codec for anything else.
+    JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
+        .encode(&pixels, SIZE.width, SIZE.height, ExtendedColorType::L8)
+        .ok()?;
     Some(jpeg)
 }
 

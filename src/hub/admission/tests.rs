@@ -2,14 +2,14 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use image::ExtendedColorType;
+use image::codecs::jpeg::JpegEncoder;
 use proptest::prelude::*;
 
 use super::greeting::{Asker, Greeting, Step, Then};
 use crate::access::{Access, Right, Rule};
-use crate::frame::{Frame, PixelFormat, Size};
 use crate::hub::deliver::Wish;
 use crate::hub::{Hub, HubConfig};
-use crate::jpeg::Encoder;
 use crate::time::Micros;
 use crate::wire::control::{Control, Want};
 use crate::wire::framing::prefix;
@@ -247,10 +247,8 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
     let post = |path: &str, body: &str| {
         format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}", body.len())
     };
-    let frame =
-        Frame { data: vec![0; 64].into(), format: PixelFormat::Gray, size: Size::new(8, 8), ..Frame::default() };
     let mut jpeg = Vec::new();
-    Encoder::with_threads(1).unwrap().encode(&frame, frame.size, 50, &mut jpeg).unwrap();
+    JpegEncoder::new(&mut jpeg).encode(&[0; 64], 8, 8, ExtendedColorType::L8).unwrap();
     let detection = format!(r#"{{"camera_id":"CAM1","frame_base64":"{}"}}"#, data_encoding::BASE64.encode(&jpeg));
     for (request, may_not) in [
         (get("/stream"), "watch main/"),
