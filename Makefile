@@ -36,12 +36,13 @@ run: build ## builds and shows the camera, or the test pattern
 
 test: setup-test check unit examples page fuzz ## everything that proves the project
 
-check: ## formatting and lints, also of each program alone
+check: ## formatting, lints and documentation; each program alone
 	@cargo fmt --all --check
 	cargo clippy --locked --all-targets -- -D warnings
 	for program in hub send view; do
 		cargo clippy --locked --no-default-features --features $$program -- -D warnings
 	done
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps
 	# Nothing that needs more than a Rust compiler and a linker gets into the hub.
 	tree=$$(cargo tree --locked --no-default-features --features hub --edges normal,build)
 	! grep -E '(turbojpeg|nokhwa|minifb|bindgen|cmake)' <<<"$$tree"

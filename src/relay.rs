@@ -1,7 +1,7 @@
 //! What a hub passes on, and to whom: rooms of streams, a stream's pictures, and what each consumer is given of them. Rules only:
 //! what happened goes in, and what follows comes out.
 //!
-//! A stream is a set of tracks, and each consumer of a track has a [policy](policy). Today a stream has one track, its
+//! A stream is a set of tracks, and each consumer of a track has a [`policy`]. Today a stream has one track, its
 //! [pictures](pictures::Pictures).
 
 pub mod numbering;
