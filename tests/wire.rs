@@ -254,7 +254,9 @@ mod vectors {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/vectors");
         let this = include_str!("wire.rs");
         for entry in fs::read_dir(folder).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap().replace(".hex", "");
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            // Those of rules are tried in tests/rules.rs.
+            let Some(name) = name.strip_suffix(".hex") else { continue };
             assert!(this.contains(&format!("\"{name}\"")), "{name} is not tried");
         }
     }

@@ -7,6 +7,8 @@ const MAGIC = 0x4653;
 const VERSION = 1;
 const PICTURE = 1;
 const CONTROL = 2;
+/** The only codec so far. */
+const JPEG = 1;
 /** What one unit of a span is, in milliseconds. */
 const SPAN_UNIT = 0.016;
 
@@ -32,7 +34,7 @@ const SPAN_UNIT = 0.016;
 /**
  * Reads a packet; null if it is none that this page knows.
  * @param {ArrayBuffer} buffer
- * @returns {Picture | {kind: "control", control: Control} | null}
+ * @returns {Picture | {kind: "control", control: Control} | {kind: "skipped", sequence: number} | null}
  */
 export function read(buffer) {
   if (buffer.byteLength < HEADER) return null;
@@ -49,6 +51,9 @@ export function read(buffer) {
       return { kind: "control", control };
     }
     case PICTURE: {
+      // What a later version brings is acknowledged and left out.
+      if (view.getUint8(4) !== JPEG) return { kind: "skipped", sequence: view.getUint32(16, true) };
+      if (start === buffer.byteLength) return null;
       /** @param {number} at */
       const span = (at) => view.getUint16(at, true) * SPAN_UNIT;
       return {

@@ -1,4 +1,5 @@
 // @ts-check
+import { Backoff } from "./backoff.js";
 import { limit, readAsked, readLoad } from "./limit.js";
 import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
@@ -16,10 +17,10 @@ const UNANSWERED = 6800;
 const DEAD_AFTER = 10_000;
 /** More than ten times a second, so that the age of a picture that stands still is never long behind. */
 const REPORT_EVERY = 60;
-/** Waits between tries to connect, in milliseconds. */
-const WAITS = [0, 250, 500, 1000, 2000, 4000];
 /** Percent of its time that a delivery loop works from which on pictures begin to wait for it. */
 const HUB_BUSY = 85;
+/** A connection that held for so long begins the waits between tries anew. */
+const HELD = 1000;
 /** A hub that said no is asked again after this. */
 const REFUSED_WAIT = 5000;
 
@@ -46,7 +47,9 @@ export class Viewer {
   #socket = null;
   #open = false;
   #wanted = false;
-  #tries = 0;
+  #backoff = new Backoff();
+  /** When the hub said welcome; 0: it has not. */
+  #welcomed = 0;
   /** @type {ReturnType<typeof setTimeout>[]} */
   #timers = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -97,7 +100,7 @@ export class Viewer {
   watch(wanted) {
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
-    this.#tries = 0;
+    this.#backoff.succeeded();
     if (wanted) this.#connect();
     else this.#disconnect();
   }
@@ -175,9 +178,13 @@ export class Viewer {
     this.#publisherClock = null;
     this.#link = { bytes: 0, busy: 0 };
     if (!this.#wanted) return;
-    const wait = this.#refused ? REFUSED_WAIT : WAITS[Math.min(this.#tries, WAITS.length - 1)];
-    this.#tries++;
-    this.#after(wait * (1 - Math.random() / 4), () => {
+    const { hostname } = new URL(this.#url);
+    const local = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
+    if (this.#welcomed && now() - this.#welcomed >= HELD) this.#backoff.succeeded();
+    this.#welcomed = 0;
+    const chance = Math.random();
+    const wait = this.#backoff.next(chance, local);
+    this.#after(this.#refused ? REFUSED_WAIT * (1 - chance / 4) : wait, () => {
       this.#refused = "";
       this.#connect();
     });
@@ -231,13 +238,14 @@ export class Viewer {
     const packet = read(buffer);
     if (packet?.kind === "picture") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
-      this.#tries = 0;
       this.#meter.received(packet, at);
       this.#lookAtOwnClock();
       const { ask, ...known } = this.#session.came(packet, at);
       if (ask) this.#ping();
       this.#times.set(packet, { at, known });
       this.#painter.offer(packet);
+    } else if (packet?.kind === "skipped") {
+      this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
     } else if (packet) {
       this.#control(packet.control, at);
     }
@@ -250,6 +258,7 @@ export class Viewer {
   #control(control, at) {
     switch (control.type) {
       case "welcome":
+        this.#welcomed = at;
         if (this.#state === null && this.#onCanvas) this.#meter.reconnects++;
         this.#meter.anew();
         break;
@@ -360,7 +369,7 @@ export class Viewer {
   #inWords(now) {
     const name = plain(`${this.#room}/${this.#name}`);
     if (this.#refused) return ["refused", this.#refused];
-    if (!this.#open) return ["connecting", this.#tries > 1 ? "hub unreachable, trying again" : "connecting"];
+    if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
     if (this.#state.live) return this.#coming(now, name);
     if (!this.#state.reason) return ["waiting", `waiting for ${name}`];

@@ -236,6 +236,42 @@ impl ClockOffset {
 mod tests {
     use super::*;
 
+    /// The page is held to the same ones, in `web/test/vectors.test.js`.
+    #[test]
+    fn the_other_clock_is_known_as_every_program_knows_it() {
+        #[derive(serde::Deserialize)]
+        struct Vectors {
+            cases: Vec<Case>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Case {
+            what: String,
+            answers: Vec<Known>,
+        }
+        #[derive(serde::Deserialize)]
+        struct Known {
+            sent: f64,
+            theirs: f64,
+            received: f64,
+            ahead: f64,
+            error: f64,
+            sure: bool,
+        }
+        let vectors: Vectors = serde_json::from_str(include_str!("../../docs/vectors/clock.json")).unwrap();
+        let micros = |ms: f64| Micros((ms * 1e3) as u64);
+        for Case { what, answers } in vectors.cases {
+            let mut clock = ClockOffset::default();
+            for Known { sent, theirs, received, ahead, error, sure } in answers {
+                clock.answer(micros(sent), micros(theirs), micros(received));
+                let is_ahead = theirs - clock.to_ours(micros(theirs)).unwrap().0 as f64 / 1e3;
+                assert!((is_ahead - ahead).abs() < 0.1, "{what} {is_ahead}");
+                let off = clock.error().unwrap().as_secs_f64() * 1e3;
+                assert!((off - error).abs() < 0.1, "{what} {off}");
+                assert_eq!(clock.is_sure(), sure, "{what}");
+            }
+        }
+    }
+
     const START: Micros = Micros(1_000_000_000);
 
     fn ms(ms: u64) -> Duration {

@@ -13,6 +13,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("viewer.js", SCRIPT, include_str!("../../../web/viewer.js")),
     ("worker.js", SCRIPT, include_str!("../../../web/worker.js")),
     ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
+    ("backoff.js", SCRIPT, include_str!("../../../web/backoff.js")),
     ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
     ("session.js", SCRIPT, include_str!("../../../web/session.js")),
     ("now.js", SCRIPT, include_str!("../../../web/now.js")),
