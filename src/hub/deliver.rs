@@ -30,7 +30,7 @@ use slab::Slab;
 use self::audience::Audience;
 use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
-pub(super) use self::newcomer::{Admitted, Newcomer, Wish};
+pub(super) use self::newcomer::{Admitted, Newcomer, Purpose};
 use self::peer::{Peer, Role, Turn};
 use self::reading::ReadBuffers;
 use self::tick::Ticks;
@@ -158,7 +158,7 @@ impl Loop {
             return Some(Duration::ZERO);
         }
         if self.peers.is_empty() {
-            let absent = || self.shared.has_guests() || self.shared.has_pollers();
+            let absent = || self.shared.has_posted() || self.shared.has_pollers();
             return (self.index == 0 && absent()).then_some(Duration::from_secs(1));
         }
         let at = now();
@@ -234,7 +234,7 @@ impl Loop {
     }
 
     fn adopt(&mut self, newcomer: Newcomer) {
-        let (mut peer, wish, mut early) = Peer::new(newcomer, self.shared.config.edge_times, now());
+        let (mut peer, purpose, mut early) = Peer::new(newcomer, self.shared.config.bridge_times, now());
         let place = self.peers.vacant_entry();
         let token = place.key();
         if let Err(error) = peer.connection.transport.register(self.poll.registry(), Token(token)) {
@@ -246,7 +246,7 @@ impl Loop {
         self.tokens.insert(id, token);
         place.insert(peer);
         self.shared.totals.open.fetch_add(1, Ordering::Relaxed);
-        if let Err(refusal) = self.begin(token, wish) {
+        if let Err(refusal) = self.begin(token, purpose) {
             self.refuse(token, &refusal);
             return;
         }
@@ -270,11 +270,11 @@ impl Loop {
         self.with(id, |peer| peer.say_bye(&bye));
     }
 
-    fn begin(&mut self, token: usize, wish: Wish) -> Result<(), crate::relay::Refusal> {
+    fn begin(&mut self, token: usize, purpose: Purpose) -> Result<(), crate::relay::Refusal> {
         let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
-        match wish {
-            Wish::Publish { grant, replace, instance } => {
+        match purpose {
+            Purpose::Publish { grant, replace, instance } => {
                 if let Err(refusal) = shared.publish(id, &grant, replace, instance) {
                     let waits = self.claim(token, grant, instance, &refusal);
                     return if waits { Ok(()) } else { Err(refusal) };
@@ -285,17 +285,17 @@ impl Loop {
                 peer.publish(stream);
                 shared.demanded_already(key);
                 let _ = peer.welcome(key, &shared.config);
-                shared.crowd_sees(key);
+                shared.show_in_room(key);
             }
-            Wish::Join { grant, called } => {
+            Purpose::Join { grant, called } => {
                 log::debug!("{}: is in room {}", peer.address, grant.0);
-                peer.join(&grant, &called, shared.config.edge_times);
-                if let Err(reason) = shared.crowd_join(id, &grant, &called, peer.address.ip()) {
+                peer.join(&grant, &called, shared.config.bridge_times);
+                if let Err(reason) = shared.join_room(id, &grant, &called, peer.address.ip()) {
                     let bye = Control::Bye { cause: Cause::Refused, reason };
                     let _ = peer.say_bye(&bye);
                 }
             }
-            Wish::Watch(grant) => {
+            Purpose::Watch(grant) => {
                 // What follows from the decision comes through this loop's own inbox, so after the welcome.
                 shared.decide(|rooms| rooms.watch(id, &grant, now()))?;
                 let _ = peer.welcome(&grant.0, &shared.config);
@@ -434,10 +434,10 @@ impl Loop {
         let _ = self.shared.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.leave(id, reason, now())));
         self.answer(askers, true);
         if let Some(key) = published {
-            self.shared.crowd_misses(&key);
+            self.shared.hide_in_room(&key);
         }
         if let Role::Member(member) = &role {
-            self.shared.crowd_leave(id, &member.grant.0.room);
+            self.shared.leave_room(id, &member.grant.0.room);
         }
     }
 

@@ -5,14 +5,14 @@
 
 mod addresses;
 mod admission;
+mod bridges;
 mod deliver;
-mod edges;
-mod guests;
 mod http;
 mod memory;
 mod numbers;
 mod placeholder;
 mod pollers;
+mod posted;
 mod routes;
 mod stream;
 
@@ -34,8 +34,8 @@ use crate::wire::control::{MAX_CONTROL, StreamInfo};
 use crate::wire::host::HostNames;
 use crate::wire::jpeg;
 use crate::wire::packet;
+pub use bridges::BridgeTimes;
 use deliver::{Command, Handle};
-pub use edges::EdgeTimes;
 use stream::Stream;
 
 /// The program and version that a hub says in its welcome.
@@ -87,7 +87,7 @@ pub struct HubConfig {
     /// for these hosts beside those that no stranger can register. Default: none.
     pub public_url: Vec<String>,
     /// How long it waits for clients of other protocols than its own.
-    pub edge_times: EdgeTimes,
+    pub bridge_times: BridgeTimes,
     /// Delivery threads; 0, the default: one a core, four at most.
     pub threads: usize,
 }
@@ -111,7 +111,7 @@ impl Default for HubConfig {
             answers_within: Duration::from_secs(2),
             allow_origin: Vec::new(),
             public_url: Vec::new(),
-            edge_times: EdgeTimes::default(),
+            bridge_times: BridgeTimes::default(),
             threads: 0,
         }
     }
@@ -166,8 +166,8 @@ impl Hub {
             placeholders: Arc::default(),
             addresses: Arc::new(addresses::Addresses::new(config.max_per_address)),
             memory: Arc::new(memory::Memory::new(config.max_memory)),
-            crowd: Mutex::default(),
-            guests: Default::default(),
+            memberships: Mutex::default(),
+            posted: Default::default(),
             pollers: Default::default(),
             host_names,
             started: now(),
@@ -245,9 +245,9 @@ struct Shared {
     addresses: Arc<addresses::Addresses>,
     memory: Arc<memory::Memory>,
     /// Who is in a room, and sees all others in it.
-    crowd: Mutex<edges::rooms::Crowd>,
+    memberships: Mutex<bridges::rooms::Memberships>,
     /// Who publishes without a connection, picture by picture.
-    guests: Mutex<guests::Guests>,
+    posted: Mutex<posted::PostedStreams>,
     /// Who watches without a connection, picture by picture.
     pollers: Mutex<pollers::Pollers>,
     started: Micros,

@@ -1,6 +1,6 @@
 //! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
 
-use super::edges::{detection, quality, rooms};
+use super::bridges::{detection, quality, rooms};
 use super::http::{Answer, Exchange, Outcome, Reply, api, metrics, page, publish, snapshot, sockets, stream};
 use crate::names;
 use crate::wire::encoding;

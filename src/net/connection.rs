@@ -267,7 +267,7 @@ impl Connection {
                     packet.map_or(Ok(()), |packet| take(packet, began))?;
                     used
                 }
-                Framing::WebSocket(reader, _) | Framing::Edge(reader, _) => {
+                Framing::WebSocket(reader, _) | Framing::Bridge(reader, _) => {
                     let (used, message) = reader.decode(rest)?;
                     budget.message();
                     self.between = reader.is_between();
@@ -297,7 +297,7 @@ impl Connection {
 
     fn answer_ping(&mut self) -> Result<(), Broken> {
         match (self.pinged.take(), &self.framing) {
-            (Some(content), Framing::WebSocket(reader, _) | Framing::Edge(reader, _)) => {
+            (Some(content), Framing::WebSocket(reader, _) | Framing::Bridge(reader, _)) => {
                 let pong = websocket::pong(reader.end(), &content);
                 self.enqueue(&pong)
             }
@@ -336,7 +336,7 @@ impl Connection {
                 http::short_answer(503, reason)
             }
             (Framing::Body(_), Control::Bye { reason, .. }) => http::short_answer(409, reason),
-            (Framing::Edge(..), Control::Bye { reason, .. }) => return self.close_frame(End::Server, 1013, reason),
+            (Framing::Bridge(..), Control::Bye { reason, .. }) => return self.close_frame(End::Server, 1013, reason),
             _ => return Ok(()),
         };
         self.enqueue(&message)
@@ -344,7 +344,7 @@ impl Connection {
 
     /// Changes what a WebSocket that does not speak the native protocol gets. Only while it [`is_idle`](Self::is_idle).
     pub fn speak(&mut self, other: Dialect) {
-        if let Framing::Edge(_, dialect) = &mut self.framing {
+        if let Framing::Bridge(_, dialect) = &mut self.framing {
             *dialect = other;
         }
     }

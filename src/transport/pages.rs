@@ -192,9 +192,9 @@ mod tests {
             || Framing::Plain,
             || Framing::Native(Box::new(Deframer::new(0))),
             || Framing::WebSocket(reader(), End::Server),
-            || Framing::Edge(reader(), Dialect::Jpeg),
-            || Framing::Edge(reader(), Dialect::Room { opening: r#""me""#.into(), binary: true }),
-            || Framing::Edge(reader(), Dialect::Detection { opening: "{".into() }),
+            || Framing::Bridge(reader(), Dialect::Jpeg),
+            || Framing::Bridge(reader(), Dialect::Room { opening: r#""me""#.into(), binary: true }),
+            || Framing::Bridge(reader(), Dialect::Detection { opening: "{".into() }),
             || Framing::Multipart(b"HTTP/1.1 200 OK\r\n\r\n".to_vec()),
         ];
         for (length, metadata) in [(1, None), (4088, None), (40_000, Some(r#"{"a":1}"#)), (5_000_000, None)] {
@@ -236,7 +236,7 @@ mod tests {
         let picture = picture(1000, None);
         let mut shared = SharedPages::default();
         for _ in 0..2 * WORTH {
-            let framing = Framing::Edge(reader(), Dialect::Detection { opening: "{".into() });
+            let framing = Framing::Bridge(reader(), Dialect::Detection { opening: "{".into() });
             read_by(framing, &picture, Some(&mut shared));
         }
         assert!(shared.0.is_empty());

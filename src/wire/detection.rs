@@ -1,4 +1,4 @@
-//! The JSON messages of a detection broadcast. `docs/edges.md` has them all.
+//! The JSON messages of a detection broadcast. `docs/bridges.md` has them all.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;

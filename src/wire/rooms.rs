@@ -1,4 +1,4 @@
-//! The JSON messages of a room in a browser: pictures, chat, who is there. `docs/edges.md` has them all.
+//! The JSON messages of a room in a browser: pictures, chat, who is there. `docs/bridges.md` has them all.
 
 use std::borrow::Cow;
 use std::time::Duration;

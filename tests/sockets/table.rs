@@ -342,7 +342,7 @@ fn patient_hub() -> Hub {
     hub_with(|config| {
         config.threads = 1;
         config.answers_within = Duration::from_secs(3600);
-        config.edge_times.dead_after = Duration::from_secs(3600);
+        config.bridge_times.dead_after = Duration::from_secs(3600);
     })
 }
 

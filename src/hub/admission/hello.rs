@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::access::Credentials;
 use crate::hub::Shared;
-use crate::hub::deliver::{Admitted, Wish};
+use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::time::Micros;
@@ -23,28 +23,28 @@ pub(super) fn admitted(
     shared: &Shared,
 ) -> Result<Admitted, String> {
     let who = Credentials { address: ip };
-    let (hello, wish, first) = match packet {
+    let (hello, purpose, first) = match packet {
         Packet::Control(Control::Hello(hello)) => {
-            let wish = match hello.role {
+            let purpose = match hello.role {
                 Role::Publish => {
                     let grant = shared.access.publish(&who, StreamKey::parse(&hello.room, &hello.name)?);
                     let (replace, instance) = (hello.replace, hello.instance);
-                    grant.map(|grant| Wish::Publish { grant, replace, instance })
+                    grant.map(|grant| Purpose::Publish { grant, replace, instance })
                 }
                 Role::View => {
-                    shared.access.watch(&who, StreamKey::parse_to_watch(&hello.room, &hello.name)?).map(Wish::Watch)
+                    shared.access.watch(&who, StreamKey::parse_to_watch(&hello.room, &hello.name)?).map(Purpose::Watch)
                 }
             };
-            (Some(hello), wish, None)
+            (Some(hello), purpose, None)
         }
         Packet::Bare(_) => {
             let grant = shared.access.publish(&who, bare_key(ip, shared));
-            let wish = grant.map(|grant| Wish::Publish { grant, replace: false, instance: 0 });
-            (None, wish, Some((packet, began)))
+            let purpose = grant.map(|grant| Purpose::Publish { grant, replace: false, instance: 0 });
+            (None, purpose, Some((packet, began)))
         }
         _ => return Err("the first packet must be a hello or a bare JPEG".into()),
     };
-    Ok(Admitted { framing, wish: wish.map_err(|denied| denied.to_string())?, hello, first })
+    Ok(Admitted { framing, purpose: purpose.map_err(|denied| denied.to_string())?, hello, first })
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

@@ -18,7 +18,7 @@ use super::{Command, MAIN, PLAIN, WAKER, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
-use crate::hub::deliver::{Admitted, Wish};
+use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::net::open_files;
@@ -264,7 +264,7 @@ impl Reactor {
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
         let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
         let grant = self.shared.access.watch(&Credentials { address: address.ip() }, key).map_err(io::Error::other)?;
-        let admitted = Admitted { framing: Framing::Plain, wish: Wish::Watch(grant), hello: None, first: None };
+        let admitted = Admitted { framing: Framing::Plain, purpose: Purpose::Watch(grant), hello: None, first: None };
         hand_over(&self.shared, transport, address, place, admitted, Vec::new());
         Ok(())
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::greeting::{Asker, Greeting, Step, Then};
 use crate::access::{Access, Right, Rule};
-use crate::hub::deliver::Wish;
+use crate::hub::deliver::Purpose;
 use crate::hub::{Hub, HubConfig};
 use crate::time::Micros;
 use crate::wire::control::{Control, Want};
@@ -74,12 +74,12 @@ impl<'a> Newcomer<'a> {
             }
             Step::Admits { admitted, before, early } => {
                 self.heard.extend(before);
-                let wish = match &admitted.wish {
-                    Wish::Publish { grant, .. } => format!("publish {}", grant.0),
-                    Wish::Watch(grant) => format!("watch {}", grant.0),
-                    Wish::Join { grant, called } => format!("join {} as {called}", grant.0),
+                let purpose = match &admitted.purpose {
+                    Purpose::Publish { grant, .. } => format!("publish {}", grant.0),
+                    Purpose::Watch(grant) => format!("watch {}", grant.0),
+                    Purpose::Join { grant, called } => format!("join {} as {called}", grant.0),
                 };
-                self.end = Some(format!("{} {wish}, {} more", admitted.framing.name(), early.len()));
+                self.end = Some(format!("{} {purpose}, {} more", admitted.framing.name(), early.len()));
             }
             Step::Ends(why) => self.end = Some(format!("ends: {}", why.unwrap_or_default())),
         }

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use super::claim::{Asker, Challenge, Claim};
-use super::newcomer::Wish;
+use super::newcomer::Purpose;
 use super::peer::Peer;
 use super::{Command, Loop};
 use crate::access::{Grant, Publish};
@@ -108,7 +108,7 @@ impl Loop {
         }
         let (grant, instance) = (claim.grant.clone(), claim.instance);
         let decided = if gone {
-            self.begin(token, Wish::Publish { grant, replace: false, instance })
+            self.begin(token, Purpose::Publish { grant, replace: false, instance })
         } else {
             Err(Refusal::Taken(grant.0.clone()))
         };

@@ -14,7 +14,7 @@ use crate::wire::control::Hello;
 use crate::wire::packet::Packet;
 
 /// What a connection was admitted for.
-pub(in crate::hub) enum Wish {
+pub(in crate::hub) enum Purpose {
     Publish {
         grant: Grant<Publish>,
         replace: bool,
@@ -31,7 +31,7 @@ pub(in crate::hub) enum Wish {
 /// What somebody said first: how it speaks, and what for.
 pub(in crate::hub) struct Admitted {
     pub(in crate::hub) framing: Framing,
-    pub(in crate::hub) wish: Wish,
+    pub(in crate::hub) purpose: Purpose,
     /// The hello, where there was one.
     pub(in crate::hub) hello: Option<Hello>,
     /// A bare picture that came in the place of a hello, and when it began.

@@ -17,14 +17,14 @@ pub(super) use self::offer::Turn;
 use self::session::{asked, transmit};
 use super::claim::{Challenge, Claim};
 use super::member::Member;
-use super::newcomer::{Admitted, Newcomer, Wish};
+use super::newcomer::{Admitted, Newcomer, Purpose};
 use super::reading::Reading;
 use super::subscription::Subscription;
 use crate::access::{Credentials, Grant, Join};
 use crate::adapt::Need;
-use crate::hub::EdgeTimes;
+use crate::hub::BridgeTimes;
 use crate::hub::addresses::Place;
-use crate::hub::edges::beat::Beat;
+use crate::hub::bridges::keepalive::Keepalive;
 use crate::hub::memory::{Account, Held};
 use crate::hub::numbers::{Metrics, ViewerNumbers};
 use crate::hub::placeholder::StandIn;
@@ -102,7 +102,7 @@ pub(super) struct Peer {
     first: Option<(Packet, Micros)>,
     stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
-    beat: Option<Beat>,
+    keepalive: Option<Keepalive>,
     /// The number that a publisher's machine keeps; 0: none.
     pub(super) publisher: u64,
     /// Its name is asked for.
@@ -117,25 +117,25 @@ pub(super) struct Peer {
 
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
-    pub(super) fn new(newcomer: Newcomer, times: EdgeTimes, now: Micros) -> (Self, Wish, Vec<u8>) {
-        let Admitted { framing, wish, hello, first } = newcomer.admitted;
+    pub(super) fn new(newcomer: Newcomer, times: BridgeTimes, now: Micros) -> (Self, Purpose, Vec<u8>) {
+        let Admitted { framing, purpose, hello, first } = newcomer.admitted;
         let mut connection = Connection::new(newcomer.transport, framing);
-        if let Wish::Watch(_) = wish {
+        if let Purpose::Watch(_) = purpose {
             connection.refuse_pictures();
         }
         let framing = connection.framing();
         let bare = first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
-        let beat = matches!(framing, Framing::Edge(..)).then(|| Beat::new(times, now));
+        let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let rungs = hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
         let publisher = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let want = hello.map(|hello| hello.want).unwrap_or_default();
         let pacer = Pacer::new(asked(want));
-        let (what, room) = match &wish {
-            Wish::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
-            Wish::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),
-            Wish::Join { grant, .. } => (format!("member {}", grant.0), grant.0.room.clone()),
+        let (what, room) = match &purpose {
+            Purpose::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
+            Purpose::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),
+            Purpose::Join { grant, .. } => (format!("member {}", grant.0), grant.0.room.clone()),
         };
         let peer = Self {
             id: newcomer.id,
@@ -169,7 +169,7 @@ impl Peer {
             first,
             stand_in: newcomer.stand_in,
             numbers,
-            beat,
+            keepalive,
             publisher,
             challenge: None,
             claim: None,
@@ -177,7 +177,7 @@ impl Peer {
             account: newcomer.account,
             busy_at: (now, 0),
         };
-        (peer, wish, newcomer.early)
+        (peer, purpose, newcomer.early)
     }
 
     pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), Broken> {
@@ -198,7 +198,7 @@ impl Peer {
     }
 
     /// Is in a room from now on.
-    pub(super) fn join(&mut self, grant: &Grant<Join>, called: &str, times: EdgeTimes) {
+    pub(super) fn join(&mut self, grant: &Grant<Join>, called: &str, times: BridgeTimes) {
         let member = Member::new(grant.clone(), called.into(), times.room_ping_every, now());
         self.role = Role::Member(Box::new(member));
     }

@@ -65,7 +65,7 @@ impl Loop {
             self.shared.totals.open.fetch_sub(1, Ordering::Relaxed);
         }
         let Ok(()) = self.shared.decide(|rooms| Ok::<_, Infallible>(rooms.leave(id, "publisher gone", now())));
-        self.shared.crowd_leave(id, room);
+        self.shared.leave_room(id, room);
     }
 }
 

@@ -69,14 +69,14 @@ impl Loop {
         self.judge_claims(at);
         if at >= self.next_look {
             self.next_look = at + LOOK_AGAIN;
-            self.shared.crowd_looks_again(self.index);
+            self.shared.show_what_was_left_out(self.index);
             if self.index == 0 {
                 self.shared.forget_pictures(at);
             }
         }
         if self.index == 0 {
-            self.shared.sweep_guests(at);
-            self.shared.judge_guests(at);
+            self.shared.sweep_posted(at);
+            self.shared.judge_posted(at);
             self.shared.sweep_pollers(at);
         }
         if self.index == 0 && at >= self.next_summary {

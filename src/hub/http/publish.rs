@@ -3,8 +3,8 @@
 use super::{Answer, BodyWanted, Exchange, Outcome, Reply};
 use crate::access::{Grant, Publish};
 use crate::frame::Picture;
-use crate::hub::deliver::{Admitted, Wish};
-use crate::hub::guests::Patience;
+use crate::hub::deliver::{Admitted, Purpose};
+use crate::hub::posted::Patience;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::relay::Refusal;
@@ -41,7 +41,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> 
 fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outcome {
     let shared = exchange.shared;
     let key = &grant.0;
-    if !shared.is_free(key) && !shared.guest_gives_way(now(), Some(key)) {
+    if !shared.is_free(key) && !shared.posted_gives_way(now(), Some(key)) {
         // Whoever has it may be dead: then it is free when it is asked for again.
         let refusal = Refusal::Taken(key.clone());
         shared.challenge(&refusal, None);
@@ -49,8 +49,8 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
     }
     let length = exchange.length().unwrap_or(Length::Open);
     let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
-    let wish = Wish::Publish { grant, replace: false, instance: 0 };
-    Ok(Reply::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
+    let purpose = Purpose::Publish { grant, replace: false, instance: 0 };
+    Ok(Reply::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
 }
 
 /// A body that is one picture.
@@ -64,7 +64,7 @@ fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8
         return Answer::text(413, &why);
     }
     let picture = Picture::arrived(exchange.began, now(), data.into());
-    let times = &shared.config.edge_times;
+    let times = &shared.config.bridge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
     match shared.publish_one(&exchange.credentials(), grant, called, patience, picture) {
         Ok(viewers) => Answer::json(200, &serde_json::json!({ "stream": grant.0.to_string(), "viewers": viewers })),

@@ -22,7 +22,7 @@ impl Connection {
     /// Why the connection is over already.
     pub fn answer_close(&mut self) -> Result<(), Broken> {
         match &self.framing {
-            Framing::WebSocket(reader, _) | Framing::Edge(reader, _) if self.hangs_up => {
+            Framing::WebSocket(reader, _) | Framing::Bridge(reader, _) if self.hangs_up => {
                 self.close_frame(reader.end(), 1000, "")
             }
             _ => Ok(()),
@@ -45,7 +45,7 @@ impl Connection {
     pub fn send_violation(&mut self, error: &WireError) -> Result<(), Broken> {
         let end = match &self.framing {
             Framing::WebSocket(_, end) => *end,
-            Framing::Edge(..) => End::Server,
+            Framing::Bridge(..) => End::Server,
             Framing::Body(_) => return self.enqueue(&http::short_answer(status_of(error), &error.to_string())),
             Framing::Native(_) | Framing::Plain | Framing::Multipart(_) => return Ok(()),
         };

@@ -21,7 +21,7 @@ pub enum Framing {
     /// which goes out with the first picture, since until then the answer may still become a refusal.
     Multipart(Vec<u8>),
     /// A WebSocket that speaks something else: what the dialect says goes out, text and pictures come in.
-    Edge(Box<websocket::Reader>, Dialect),
+    Bridge(Box<websocket::Reader>, Dialect),
     /// Inward only: the body of an HTTP request, with pictures in it. Answered when it is over.
     Body(Box<PictureBody>),
 }
@@ -31,7 +31,7 @@ impl Framing {
     pub(super) fn set_max_picture(&mut self, max_picture: usize) {
         match self {
             Self::Native(deframer) => deframer.set_max_picture(max_picture),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.set_max_picture(max_picture),
+            Self::WebSocket(reader, _) | Self::Bridge(reader, _) => reader.set_max_picture(max_picture),
             Self::Plain | Self::Multipart(_) | Self::Body(_) => {}
         }
     }
@@ -46,7 +46,7 @@ impl Framing {
                 layout::put(head, &std::mem::take(opening));
                 layout::part_head(head, picture);
             }
-            Self::Edge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
+            Self::Bridge(_, dialect) => layout::dialect_head(head, dialect, picture, hub),
         }
     }
 
@@ -56,7 +56,7 @@ impl Framing {
             Self::Native(_) | Self::WebSocket(..) => Layout::Native,
             Self::Plain | Self::Body(_) => Layout::Bare,
             Self::Multipart(_) => Layout::Part,
-            Self::Edge(_, dialect) => dialect.layout(),
+            Self::Bridge(_, dialect) => dialect.layout(),
         }
     }
 
@@ -68,9 +68,9 @@ impl Framing {
             Self::WebSocket(..) => "websocket",
             Self::Plain => "plain",
             Self::Multipart(_) => "multipart",
-            Self::Edge(_, Dialect::Jpeg) => "quality",
-            Self::Edge(_, Dialect::Detection { .. }) => "detection",
-            Self::Edge(_, Dialect::Room { .. }) => "room",
+            Self::Bridge(_, Dialect::Jpeg) => "quality",
+            Self::Bridge(_, Dialect::Detection { .. }) => "detection",
+            Self::Bridge(_, Dialect::Room { .. }) => "room",
             Self::Body(_) => "post",
         }
     }
@@ -79,7 +79,7 @@ impl Framing {
     pub(super) fn held(&self) -> usize {
         match self {
             Self::Native(deframer) => deframer.held(),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.held(),
+            Self::WebSocket(reader, _) | Self::Bridge(reader, _) => reader.held(),
             Self::Body(body) => body.held(),
             Self::Plain | Self::Multipart(_) => 0,
         }
@@ -89,7 +89,9 @@ impl Framing {
     pub(super) fn forget(&mut self) {
         match self {
             Self::Native(deframer) => **deframer = Deframer::new(0),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => **reader = websocket::Reader::new(reader.end(), 0, 0),
+            Self::WebSocket(reader, _) | Self::Bridge(reader, _) => {
+                **reader = websocket::Reader::new(reader.end(), 0, 0)
+            }
             Self::Body(body) => **body = PictureBody::new(Length::Open, "", 0),
             Self::Plain | Self::Multipart(_) => {}
         }
@@ -99,7 +101,7 @@ impl Framing {
     pub(super) fn rest(&mut self) {
         match self {
             Self::Native(deframer) => deframer.rest(),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.rest(),
+            Self::WebSocket(reader, _) | Self::Bridge(reader, _) => reader.rest(),
             Self::Body(body) => body.rest(),
             Self::Plain | Self::Multipart(_) => {}
         }
@@ -109,7 +111,7 @@ impl Framing {
     pub(super) fn missing(&self) -> usize {
         match self {
             Self::Native(deframer) => deframer.missing(),
-            Self::WebSocket(reader, _) | Self::Edge(reader, _) => reader.missing(),
+            Self::WebSocket(reader, _) | Self::Bridge(reader, _) => reader.missing(),
             Self::Body(body) => body.missing(),
             Self::Plain | Self::Multipart(_) => 0,
         }

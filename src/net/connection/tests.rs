@@ -93,7 +93,7 @@ fn texts_that_are_work_to_read_take_turns_and_make_their_sender_wait() {
 #[test]
 fn the_longest_text_that_is_read_as_json_is_the_work_of_a_whole_turn() {
     let reader = websocket::Reader::new(End::Server, 1 << 20, 1 << 20);
-    let (mut connection, mut far) = pair(Framing::Edge(Box::new(reader), Dialect::Detection { opening: "".into() }));
+    let (mut connection, mut far) = pair(Framing::Bridge(Box::new(reader), Dialect::Detection { opening: "".into() }));
     // Masked with zeros; with its head it is longer.
     let length = u16::try_from(MAX_JSON).unwrap().to_be_bytes();
     let text = [&[0x81, 0xfe][..], &length, &[0; 4], &[b'1'; MAX_JSON]].concat();

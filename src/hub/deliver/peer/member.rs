@@ -39,12 +39,12 @@ impl Peer {
                 Ok(RoomMessage::Chat { text, color }) if member.may_speak(at) => {
                     let message = member.next_message(id);
                     let said = rooms::chat(member.called(), message, &text, &color, unix_time());
-                    shared.crowd_say(&member.grant.0.room, None, &said);
+                    shared.say_in_room(&member.grant.0.room, None, &said);
                     return Ok(());
                 }
                 Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
                     let said = rooms::relay(kind, member.called(), object);
-                    shared.crowd_say(&member.grant.0.room, Some(id), &said);
+                    shared.say_in_room(&member.grant.0.room, Some(id), &said);
                     return Ok(());
                 }
                 Ok(RoomMessage::Hello { binary }) => {
@@ -78,7 +78,7 @@ impl Peer {
             let stream = shared.stream(&grant.0);
             stream.begin(Gives::AtWill, at);
             member.publish(stream);
-            shared.crowd_sees(&grant.0);
+            shared.show_in_room(&grant.0);
         }
         let sequence = member.next_picture();
         let Some(stream) = member.publishes() else { return Ok(()) };

@@ -89,8 +89,8 @@ impl Peer {
         reading: &mut Reading<'_>,
         answers: &mut Answers,
     ) -> Result<(), Broken> {
-        if let (Packet::Text(_), Some(beat)) = (&packet, &mut self.beat) {
-            beat.spoke(reading.at);
+        if let (Packet::Text(_), Some(keepalive)) = (&packet, &mut self.keepalive) {
+            keepalive.spoke(reading.at);
         }
         if self.bare {
             self.progress = reading.at;

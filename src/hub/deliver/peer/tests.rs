@@ -20,7 +20,7 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
         transport: mio::net::TcpStream::from_std(socket).into(),
         admitted: Admitted {
             framing: Framing::Multipart(Vec::new()),
-            wish: Wish::Watch(grant),
+            purpose: Purpose::Watch(grant),
             hello: None,
             first: None,
         },
@@ -29,7 +29,7 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
         place: Arc::new(Addresses::new(1)).place(address.ip()).unwrap(),
         account: Arc::new(Memory::new(1 << 30)).open(address.ip(), || {}),
     };
-    (Peer::new(newcomer, EdgeTimes::default(), at).0, client)
+    (Peer::new(newcomer, BridgeTimes::default(), at).0, client)
 }
 
 #[test]

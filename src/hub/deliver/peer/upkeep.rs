@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Peer, Role};
-use crate::hub::edges::beat::Stroke;
+use crate::hub::bridges::keepalive::Due;
 use crate::net::connection::{Broken, Framing};
 use crate::net::layout::Dialect;
 use crate::session::server::Event;
@@ -104,16 +104,16 @@ impl Peer {
         {
             self.connection.send_text(r#"{"type":"ping"}"#)?;
         }
-        let Some(beat) = &mut self.beat else { return Ok(()) };
-        beat.heard(self.connection.bytes_in, now);
-        match beat.due(now) {
-            Stroke::None => Ok(()),
-            Stroke::Ping => self.connection.send_ping(),
-            Stroke::KeepAlive if matches!(self.connection.framing(), Framing::Edge(_, Dialect::Detection { .. })) => {
+        let Some(keepalive) = &mut self.keepalive else { return Ok(()) };
+        keepalive.heard(self.connection.bytes_in, now);
+        match keepalive.due(now) {
+            Due::None => Ok(()),
+            Due::Ping => self.connection.send_ping(),
+            Due::KeepAlive if matches!(self.connection.framing(), Framing::Bridge(_, Dialect::Detection { .. })) => {
                 self.connection.send_text("keepalive")
             }
-            Stroke::KeepAlive => Ok(()),
-            Stroke::Dead => Err(Broken::Stuck),
+            Due::KeepAlive => Ok(()),
+            Due::Dead => Err(Broken::Stuck),
         }
     }
 }

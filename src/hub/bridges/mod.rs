@@ -1,9 +1,9 @@
 //! Systems that already exist, spoken to in their own words: each a thin translation over the same rooms and streams.
 
-pub(super) mod beat;
 pub(super) mod detection;
+pub(super) mod keepalive;
 pub(super) mod quality;
 pub(super) mod rooms;
 mod times;
 
-pub use self::times::EdgeTimes;
+pub use self::times::BridgeTimes;

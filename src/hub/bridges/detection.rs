@@ -1,5 +1,5 @@
 //! Detection broadcast: a worker posts annotated pictures with metadata, dashboards get them as JSON over WebSocket.
-//! The streams are those of room `detection`; `docs/edges.md` has the messages.
+//! The streams are those of room `detection`; `docs/bridges.md` has the messages.
 
 use std::sync::Arc;
 
@@ -7,10 +7,10 @@ use serde_json::json;
 
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::deliver::{Admitted, Wish};
-use crate::hub::guests::Patience;
+use crate::hub::deliver::{Admitted, Purpose};
 use crate::hub::http::api::unix_seconds;
 use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket};
+use crate::hub::posted::Patience;
 use crate::names::StreamKey;
 use crate::names::fitting;
 use crate::net::connection::Framing;
@@ -41,7 +41,7 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
     }
     let picture =
         Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began, now(), picture.into()) };
-    let times = &shared.config.edge_times;
+    let times = &shared.config.bridge_times;
     let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
     let who = exchange.credentials();
     let grant = match shared.access.publish(&who, own_key(&camera)) {
@@ -68,14 +68,14 @@ pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Outcome {
     exchange.takes("GET, HEAD")?;
     let shared = exchange.shared;
     let grant = shared.access.list(&exchange.credentials(), Some(ROOM.into()))?;
-    let mut guests = shared.guests_in(ROOM);
-    guests.sort_by(|a, b| a.called.cmp(&b.called));
-    let broadcasters: Vec<_> = guests
+    let mut posted = shared.posted_in(ROOM);
+    posted.sort_by(|a, b| a.called.cmp(&b.called));
+    let broadcasters: Vec<_> = posted
         .iter()
-        .map(|guest| {
+        .map(|posted| {
             json!({
-                "camera_id": guest.called, "viewers": shared.viewers_of(&guest.key), "frame_count": guest.count,
-                "last_update": unix_seconds(now() - guest.age),
+                "camera_id": posted.called, "viewers": shared.viewers_of(&posted.key), "frame_count": posted.count,
+                "last_update": unix_seconds(now() - posted.age),
             })
         })
         .collect();
@@ -94,9 +94,9 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Outcome {
     let shared = exchange.shared;
     let opening = format!(r#"{{"type":"frame","camera_id":{}"#, json!(camera));
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
-    let framing = Framing::Edge(Box::new(reader), Dialect::Detection { opening: opening.into() });
-    let wish = Wish::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
-    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
+    let framing = Framing::Bridge(Box::new(reader), Dialect::Detection { opening: opening.into() });
+    let purpose = Purpose::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
+    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
 }
 
 /// The stream of a camera that a worker posts: of this room, whatever the camera is called.

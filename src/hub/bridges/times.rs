@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-/// How long the hub waits for clients that do not speak the native protocol. `Default` is what `docs/edges.md` says and what
+/// How long the hub waits for clients that do not speak the native protocol. `Default` is what `docs/bridges.md` says and what
 /// the programs do; nothing but a test has a reason for others. They are looked at every 100 ms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EdgeTimes {
+pub struct BridgeTimes {
     /// How often a WebSocket ping asks whether the other side is there. Default 20 s: under the 30 s after which common
     /// proxies close a connection on which nothing moves.
     pub ping_every: Duration,
@@ -25,7 +25,7 @@ pub struct EdgeTimes {
     pub stream_forgotten_after: Duration,
 }
 
-impl Default for EdgeTimes {
+impl Default for BridgeTimes {
     fn default() -> Self {
         Self {
             ping_every: Duration::from_secs(20),

@@ -18,9 +18,9 @@ use crate::time::{Micros, now};
 
 /// Who publishes so.
 #[derive(Default)]
-pub(super) struct Guests(HashMap<StreamKey, Guest>);
+pub(super) struct PostedStreams(HashMap<StreamKey, PostedStream>);
 
-struct Guest {
+struct PostedStream {
     id: ConnectionId,
     /// Whose it is, as addresses are counted.
     of: IpAddr,
@@ -43,7 +43,7 @@ pub(super) struct Patience {
 }
 
 /// A stream as it is listed.
-pub(super) struct GuestInfo {
+pub(super) struct PostedInfo {
     pub(super) key: StreamKey,
     pub(super) called: String,
     pub(super) count: u64,
@@ -52,8 +52,8 @@ pub(super) struct GuestInfo {
 }
 
 impl Shared {
-    fn guests(&self) -> MutexGuard<'_, Guests> {
-        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    fn posted(&self) -> MutexGuard<'_, PostedStreams> {
+        self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Publishes on a connection. Whoever has none gives way: under the same name when no picture of it comes any more, and
@@ -68,25 +68,25 @@ impl Shared {
         let key = &grant.0;
         let ask = || self.decide(|rooms| rooms.publish(id, grant, replace, instance, now()));
         match ask() {
-            Err(Refusal::Taken(_)) if self.guest_gives_way(now(), Some(key)) => ask(),
-            Err(Refusal::Publishers(_)) if self.guest_gives_way(now(), None) => ask(),
+            Err(Refusal::Taken(_)) if self.posted_gives_way(now(), Some(key)) => ask(),
+            Err(Refusal::Publishers(_)) if self.posted_gives_way(now(), None) => ask(),
             decided => decided,
         }
     }
 
     /// Ends the stream of this name if it is posted and silent, or of all that are posted the one silent longest.
-    pub(super) fn guest_gives_way(&self, at: Micros, key: Option<&StreamKey>) -> bool {
-        let mut guests = self.guests();
-        let silent = |guest: &Guest| at.since(guest.last);
+    pub(super) fn posted_gives_way(&self, at: Micros, key: Option<&StreamKey>) -> bool {
+        let mut all = self.posted();
+        let silent = |one: &PostedStream| at.since(one.last);
         let found = match key {
-            Some(key) => guests.0.get(key).filter(|g| silent(g) >= g.patience.lost).map(|_| key.clone()),
-            None => guests.0.iter().max_by_key(|(_, guest)| silent(guest)).map(|(key, _)| key.clone()),
+            Some(key) => all.0.get(key).filter(|g| silent(g) >= g.patience.lost).map(|_| key.clone()),
+            None => all.0.iter().max_by_key(|(_, one)| silent(one)).map(|(key, _)| key.clone()),
         };
-        let Some((key, guest)) = found.and_then(|key| guests.0.remove_entry(&key)) else { return false };
-        drop(guests);
+        let Some((key, one)) = found.and_then(|key| all.0.remove_entry(&key)) else { return false };
+        drop(all);
         log::info!("{key}: published picture by picture, gives way to another publisher");
-        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(guest.id, "no picture comes", at)));
-        self.crowd_misses(&key);
+        let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(one.id, "no picture comes", at)));
+        self.hide_in_room(&key);
         true
     }
 
@@ -102,22 +102,22 @@ impl Shared {
     ) -> Result<usize, Refusal> {
         let at = now();
         let (of, key) = (address_of(who.address), &grant.0);
-        self.sweep_guests(at);
-        let elsewhere = |guests: &Guests| guests.0.get(key).is_some_and(|guest| guest.of != of);
-        let taken = elsewhere(&self.guests());
+        self.sweep_posted(at);
+        let elsewhere = |all: &PostedStreams| all.0.get(key).is_some_and(|one| one.of != of);
+        let taken = elsewhere(&self.posted());
         if taken {
-            self.guest_gives_way(at, Some(key));
+            self.posted_gives_way(at, Some(key));
         }
-        let mut guests = self.guests();
-        if guests.0.get(key).is_some_and(|guest| !self.registry().rooms.is_published_by(key, guest.id)) {
-            guests.0.remove(key);
+        let mut all = self.posted();
+        if all.0.get(key).is_some_and(|one| !self.registry().rooms.is_published_by(key, one.id)) {
+            all.0.remove(key);
         }
-        if elsewhere(&guests) {
+        if elsewhere(&all) {
             return Err(Refusal::PostedElsewhere { key: key.clone(), lost: patience.lost });
         }
-        if !guests.0.contains_key(key) {
+        if !all.0.contains_key(key) {
             let (id, most) = (self.new_id(), self.config.max_posted);
-            if !of.is_loopback() && guests.0.values().filter(|guest| guest.of == of).count() >= most {
+            if !of.is_loopback() && all.0.values().filter(|one| one.of == of).count() >= most {
                 return Err(Refusal::Posted(most));
             }
             self.decide(|rooms| rooms.publish(id, grant, false, 0, at))
@@ -125,21 +125,21 @@ impl Shared {
             let stream = self.stream(key);
             stream.begin(Gives::Always, at);
             log::info!("{key}: published picture by picture");
-            self.crowd_sees(key);
-            let guest = Guest { id, of, stream, called: called.into(), count: 0, last: at, patience };
-            guests.0.insert(key.clone(), guest);
+            self.show_in_room(key);
+            let one = PostedStream { id, of, stream, called: called.into(), count: 0, last: at, patience };
+            all.0.insert(key.clone(), one);
             // It looks after those who stop.
             self.loops[0].wake();
         }
-        let Some(guest) = guests.0.get_mut(key) else { return Ok(0) };
-        guest.count += 1;
-        guest.last = at;
-        let (id, stream) = (guest.id, guest.stream.clone());
-        picture.sequence = (guest.count & 0xffff_ffff) as u32;
+        let Some(one) = all.0.get_mut(key) else { return Ok(0) };
+        one.count += 1;
+        one.last = at;
+        let (id, stream) = (one.id, one.stream.clone());
+        picture.sequence = (one.count & 0xffff_ffff) as u32;
         // Under the lock, so that of two pictures at once the later one is the newer.
         let (loops, wakes) = stream.put(picture, at);
         loops.for_each(|index| self.picture_came(index, stream.clone()));
-        drop(guests);
+        drop(all);
         if wakes {
             self.tell_silence(id, &stream, at);
         }
@@ -147,42 +147,42 @@ impl Shared {
     }
 
     /// Whether somebody publishes so.
-    pub(super) fn has_guests(&self) -> bool {
-        !self.guests().0.is_empty()
+    pub(super) fn has_posted(&self) -> bool {
+        !self.posted().0.is_empty()
     }
 
     /// Those in a room.
-    pub(super) fn guests_in(&self, room: &str) -> Vec<GuestInfo> {
+    pub(super) fn posted_in(&self, room: &str) -> Vec<PostedInfo> {
         let at = now();
-        self.sweep_guests(at);
-        let guests = self.guests();
-        let here = guests.0.iter().filter(|(key, _)| key.room == room);
-        here.map(|(key, guest)| GuestInfo {
+        self.sweep_posted(at);
+        let all = self.posted();
+        let here = all.0.iter().filter(|(key, _)| key.room == room);
+        here.map(|(key, one)| PostedInfo {
             key: key.clone(),
-            called: guest.called.clone(),
-            count: guest.count,
-            age: at.since(guest.last),
+            called: one.called.clone(),
+            count: one.count,
+            age: at.since(one.last),
         })
         .collect()
     }
 
     /// Forgets who stopped long ago; those who were replaced at once.
-    pub(super) fn sweep_guests(&self, at: Micros) {
-        let mut guests = self.guests();
-        guests.0.retain(|key, guest| self.registry().rooms.is_published_by(key, guest.id));
-        let over = |key: &StreamKey, guest: &mut Guest| {
-            at.since(guest.last) >= guest.patience.forgotten && self.viewers_of(key) == 0
+    pub(super) fn sweep_posted(&self, at: Micros) {
+        let mut all = self.posted();
+        all.0.retain(|key, one| self.registry().rooms.is_published_by(key, one.id));
+        let over = |key: &StreamKey, one: &mut PostedStream| {
+            at.since(one.last) >= one.patience.forgotten && self.viewers_of(key) == 0
         };
-        let gone: Vec<_> = guests.0.extract_if(over).map(|(_, guest)| guest.id).collect();
-        drop(guests);
+        let gone: Vec<_> = all.0.extract_if(over).map(|(_, one)| one.id).collect();
+        drop(all);
         for id in gone {
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(id, "no picture comes", at)));
         }
     }
 
     /// Looks whether their pictures come.
-    pub(super) fn judge_guests(&self, at: Micros) {
-        self.guests().0.values().for_each(|guest| self.judge_silence(guest.id, &guest.stream, at));
+    pub(super) fn judge_posted(&self, at: Micros) {
+        self.posted().0.values().for_each(|one| self.judge_silence(one.id, &one.stream, at));
     }
 
     pub(super) fn viewers_of(&self, key: &StreamKey) -> usize {

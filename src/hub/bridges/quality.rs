@@ -1,6 +1,6 @@
 //! `/websocket/{quality}`: the default stream at a quality that the client picked, each message one JPEG.
 
-use crate::hub::deliver::{Admitted, Wish};
+use crate::hub::deliver::{Admitted, Purpose};
 use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
@@ -20,7 +20,7 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>, quality: &str) -> Outcome 
     let grant = exchange.shared.access.watch(&exchange.credentials(), StreamKey::new("main", ""))?;
     let want = Want { quality: Some(quality), ..Want::default() };
     let hello = Hello::to_view(&grant.0.room, &grant.0.name, "websocket/quality", want);
-    let framing = Framing::Edge(Box::new(reader), Dialect::Jpeg);
-    let admitted = Admitted { framing, hello: Some(hello), wish: Wish::Watch(grant), first: None };
+    let framing = Framing::Bridge(Box::new(reader), Dialect::Jpeg);
+    let admitted = Admitted { framing, hello: Some(hello), purpose: Purpose::Watch(grant), first: None };
     Reply::open(exchange, WebSocket::Admit(Box::new(admitted)))
 }

@@ -1,11 +1,11 @@
 //! Signs of life on WebSockets that do not speak the native protocol.
 
-use super::EdgeTimes;
+use super::BridgeTimes;
 use crate::time::Micros;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::hub) enum Stroke {
+pub(in crate::hub) enum Due {
     None,
     /// A WebSocket ping.
     Ping,
@@ -17,16 +17,16 @@ pub(in crate::hub) enum Stroke {
 
 /// A pulse.
 #[derive(Debug)]
-pub(in crate::hub) struct Beat {
-    times: EdgeTimes,
+pub(in crate::hub) struct Keepalive {
+    times: BridgeTimes,
     bytes: u64,
     heard: Micros,
     spoke: Micros,
     next_ping: Micros,
 }
 
-impl Beat {
-    pub(in crate::hub) fn new(times: EdgeTimes, now: Micros) -> Self {
+impl Keepalive {
+    pub(in crate::hub) fn new(times: BridgeTimes, now: Micros) -> Self {
         Self { times, bytes: 0, heard: now, spoke: now, next_ping: now + times.ping_every }
     }
 
@@ -44,17 +44,17 @@ impl Beat {
     }
 
     /// What is to be done now.
-    pub(in crate::hub) fn due(&mut self, now: Micros) -> Stroke {
+    pub(in crate::hub) fn due(&mut self, now: Micros) -> Due {
         if now.since(self.heard) >= self.times.dead_after {
-            Stroke::Dead
+            Due::Dead
         } else if now >= self.next_ping {
             self.next_ping = now + self.times.ping_every;
-            Stroke::Ping
+            Due::Ping
         } else if now.since(self.spoke) >= self.times.keep_alive {
             self.spoke = now;
-            Stroke::KeepAlive
+            Due::KeepAlive
         } else {
-            Stroke::None
+            Due::None
         }
     }
 }
@@ -66,16 +66,16 @@ mod tests {
     #[test]
     fn a_silent_client_is_pinged_then_told_and_then_given_up() {
         let at = |s: u64| Micros(s * 1_000_000);
-        let mut beat = Beat::new(EdgeTimes::default(), at(0));
-        assert_eq!(beat.due(at(19)), Stroke::None);
-        assert_eq!(beat.due(at(20)), Stroke::Ping);
-        assert_eq!(beat.due(at(30)), Stroke::KeepAlive);
-        assert_eq!(beat.due(at(31)), Stroke::None);
-        beat.spoke(at(45));
-        assert_eq!(beat.due(at(45)), Stroke::Ping);
-        assert_eq!(beat.due(at(61)), Stroke::None);
-        assert_eq!(beat.due(at(65)), Stroke::Dead);
-        beat.heard(6, at(65));
-        assert_eq!(beat.due(at(66)), Stroke::Ping);
+        let mut keepalive = Keepalive::new(BridgeTimes::default(), at(0));
+        assert_eq!(keepalive.due(at(19)), Due::None);
+        assert_eq!(keepalive.due(at(20)), Due::Ping);
+        assert_eq!(keepalive.due(at(30)), Due::KeepAlive);
+        assert_eq!(keepalive.due(at(31)), Due::None);
+        keepalive.spoke(at(45));
+        assert_eq!(keepalive.due(at(45)), Due::Ping);
+        assert_eq!(keepalive.due(at(61)), Due::None);
+        assert_eq!(keepalive.due(at(65)), Due::Dead);
+        keepalive.heard(6, at(65));
+        assert_eq!(keepalive.due(at(66)), Due::Ping);
     }
 }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use streamflow::hub::{EdgeTimes, Hub};
+use streamflow::hub::{BridgeTimes, Hub};
 use tungstenite::Message;
 
 use crate::support::http::{Http, get};
@@ -15,8 +15,8 @@ const SHORT: Duration = Duration::from_millis(400);
 /// Long enough that a test that must answer in time does so on a busy machine.
 const PATIENT: Duration = Duration::from_secs(3);
 
-fn hub_of(change: impl FnOnce(&mut EdgeTimes)) -> Hub {
-    hub_with(|config| change(&mut config.edge_times))
+fn hub_of(change: impl FnOnce(&mut BridgeTimes)) -> Hub {
+    hub_with(|config| change(&mut config.bridge_times))
 }
 
 /// The first message for which `is`, passing over others.
@@ -32,7 +32,7 @@ fn first(socket: &mut Socket, is: impl Fn(&Message) -> bool) -> Message {
 
 #[test]
 fn the_times_are_those_that_clients_of_these_systems_expect() {
-    let times = EdgeTimes::default();
+    let times = BridgeTimes::default();
     assert_eq!(times.keep_alive, Duration::from_secs(30));
     assert_eq!(times.room_ping_every, Duration::from_secs(5));
     assert_eq!(times.ping_every, Duration::from_secs(20));

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::access::{Grant, Join};
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
-use crate::hub::deliver::{Admitted, Command, Wish};
+use crate::hub::deliver::{Admitted, Command, Purpose};
 use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
 use crate::names::{MAX_NAME, fitting};
@@ -27,7 +27,7 @@ const MAX_MEMBERS: usize = 32;
 
 /// Who is in which room.
 #[derive(Default)]
-pub(in crate::hub) struct Crowd(HashMap<String, Vec<Member>>);
+pub(in crate::hub) struct Memberships(HashMap<String, Vec<Member>>);
 
 struct Member {
     id: ConnectionId,
@@ -50,19 +50,20 @@ pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) 
     }
     let max_picture = exchange.shared.config.max_picture;
     let reader = websocket::Reader::new(End::Server, max_picture, max_picture / 3 * 4 + 4096);
-    let framing = Framing::Edge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false });
+    let framing = Framing::Bridge(Box::new(reader), Dialect::Room { opening: "".into(), binary: false });
     let key = StreamKey::new(fitting(room), fitting(called));
-    let wish = Wish::Join { grant: exchange.shared.access.join(&exchange.credentials(), key)?, called: called.into() };
-    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, wish, hello: None, first: None })))
+    let purpose =
+        Purpose::Join { grant: exchange.shared.access.join(&exchange.credentials(), key)?, called: called.into() };
+    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
 }
 
 impl Shared {
-    fn crowd(&self) -> MutexGuard<'_, Crowd> {
-        self.crowd.lock().unwrap_or_else(PoisonError::into_inner)
+    fn memberships(&self) -> MutexGuard<'_, Memberships> {
+        self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody comes into a room. Whoever has the name there already gives way: it is the same person, come back.
-    pub(in crate::hub) fn crowd_join(
+    pub(in crate::hub) fn join_room(
         &self,
         id: ConnectionId,
         grant: &Grant<Join>,
@@ -70,8 +71,8 @@ impl Shared {
         ip: IpAddr,
     ) -> Result<(), String> {
         let key = &grant.0;
-        let mut crowd = self.crowd();
-        let members = crowd.0.entry(key.room.clone()).or_default();
+        let mut memberships = self.memberships();
+        let members = memberships.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
             let old = members.remove(old);
             for name in old.sees.keys() {
@@ -86,7 +87,7 @@ impl Shared {
         // Only now: in a hub that is full its own place has just become free.
         if let Err(refusal) = self.registry().rooms.join(id, grant) {
             if members.is_empty() {
-                crowd.0.remove(&key.room);
+                memberships.0.remove(&key.room);
             }
             return Err(refusal.to_string());
         }
@@ -116,39 +117,39 @@ impl Shared {
     }
 
     /// Somebody left, or was thrown out.
-    pub(in crate::hub) fn crowd_leave(&self, id: ConnectionId, room: &str) {
-        let mut crowd = self.crowd();
-        let Some(members) = crowd.0.get_mut(room) else { return };
+    pub(in crate::hub) fn leave_room(&self, id: ConnectionId, room: &str) {
+        let mut memberships = self.memberships();
+        let Some(members) = memberships.0.get_mut(room) else { return };
         if let Some(at) = members.iter().position(|m| m.id == id) {
             let member = members.remove(at);
             tell(self, members, None, &user("user_left", id, &member.called));
         }
         if members.is_empty() {
-            crowd.0.remove(room);
+            memberships.0.remove(room);
         }
     }
 
     /// Passes a message on to everybody in the room, or to all but one.
-    pub(in crate::hub) fn crowd_say(&self, room: &str, but: Option<ConnectionId>, text: &str) {
-        if let Some(members) = self.crowd().0.get(room) {
+    pub(in crate::hub) fn say_in_room(&self, room: &str, but: Option<ConnectionId>, text: &str) {
+        if let Some(members) = self.memberships().0.get(room) {
             tell(self, members, but, text);
         }
     }
 
     /// A stream is published: whoever is in its room sees it.
-    pub(in crate::hub) fn crowd_sees(&self, key: &StreamKey) {
-        if let Some(members) = self.crowd().0.get_mut(&key.room) {
+    pub(in crate::hub) fn show_in_room(&self, key: &StreamKey) {
+        if let Some(members) = self.memberships().0.get_mut(&key.room) {
             self.show(members, key);
         }
     }
 
     /// A stream is no longer published: nobody in its room waits for it. If somebody else publishes it by now, they see it.
-    pub(in crate::hub) fn crowd_misses(&self, key: &StreamKey) {
-        let mut crowd = self.crowd();
+    pub(in crate::hub) fn hide_in_room(&self, key: &StreamKey) {
+        let mut memberships = self.memberships();
         if !self.is_free(key) {
             return;
         }
-        for member in crowd.0.get_mut(&key.room).into_iter().flatten() {
+        for member in memberships.0.get_mut(&key.room).into_iter().flatten() {
             member.unseen.remove(&key.name);
             if member.sees.remove(&key.name).is_some() {
                 self.hide_from(member.id, key);
@@ -158,8 +159,8 @@ impl Shared {
 
     /// Tries again to show what was not shown for want of a place, to the members of one loop. A place may become free anywhere,
     /// so it is looked for by the clock; a member that gets none is asked for once.
-    pub(in crate::hub) fn crowd_looks_again(&self, index: usize) {
-        for (room, members) in &mut self.crowd().0 {
+    pub(in crate::hub) fn show_what_was_left_out(&self, index: usize) {
+        for (room, members) in &mut self.memberships().0 {
             for at in 0..members.len() {
                 if self.index_of(members[at].id) != index {
                     continue;
