@@ -15,6 +15,8 @@ pub mod frame;
 pub mod http;
 #[path = "../../src/jpeg/mod.rs"]
 pub mod jpeg;
+#[path = "../../src/names.rs"]
+pub mod names;
 #[path = "../../src/text.rs"]
 pub mod text;
 #[path = "../../src/time.rs"]

@@ -8,6 +8,7 @@ mod pending;
 mod reactor;
 #[cfg(test)]
 mod tests;
+mod turns;
 
 use std::io;
 use std::net::SocketAddr;

@@ -191,6 +191,7 @@ impl Connection {
             match self.transport.read(&mut scratch[..size]) {
                 // It says nothing more, and may still read.
                 Ok(0) if self.ignores && !self.is_idle() => break Drained::Yes,
+                Ok(0) if self.framing.ends_with_input() => return Err(self.end_body()),
                 Ok(0) => return Err(Broken::Closed),
                 Ok(n) => {
                     self.bytes_in += n as u64;
@@ -250,9 +251,7 @@ impl Connection {
                         take(Packet::Bare(jpeg.into()), began)
                     })?;
                     if over {
-                        let answer = http::short_answer(200, &in_words(body.counts()));
-                        let _ = self.enqueue(&answer);
-                        return Err(Broken::Closed);
+                        return Err(self.end_body());
                     }
                     piece.len()
                 }
@@ -293,6 +292,15 @@ impl Connection {
             };
         }
         Ok(at)
+    }
+
+    /// A body with pictures in it is over: says how many there were.
+    fn end_body(&mut self) -> Broken {
+        if let Framing::Body(body) = &self.framing {
+            let answer = http::short_answer(200, &in_words(body.counts()));
+            let _ = self.enqueue(&answer);
+        }
+        Broken::Closed
     }
 
     fn answer_ping(&mut self) -> Result<(), Broken> {

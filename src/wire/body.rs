@@ -144,6 +144,12 @@ impl PictureBody {
         Self { length, parts: Multipart::new(boundary, limit), plain: Vec::new(), pictures: 0, broken: 0 }
     }
 
+    /// Whether the body ends when the other side says nothing more.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.length, Length::Open)
+    }
+
     /// How many pictures came, and how many parts were none that can be passed on.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {

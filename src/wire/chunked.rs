@@ -97,6 +97,8 @@ fn after_length(value: u64, length: usize, byte: u8) -> Result<State, BadChunk> 
     match byte {
         b'\n' if value == 0 => Ok(State::Trailer(0, 0)),
         b'\n' => Ok(State::Data(value)),
+        // Spaces, an extension, or the end of the line: a length that goes on as something else is none.
+        _ if length == 0 && !b" \t;\r".contains(&byte) => Err(BadChunk),
         _ if length >= MAX_LINE => Err(BadChunk),
         _ => Ok(State::Extension(value, length + 1)),
     }
@@ -124,7 +126,15 @@ mod tests {
 
     #[test]
     fn what_is_no_chunked_body_is_refused() {
-        for bad in [&b"\r\n"[..], b"xyz\r\n", b"4\r\nWikiX", b"1111111111111111\r\n", &[b'1'; 5000]] {
+        for bad in [
+            &b"\r\n"[..],
+            b"xyz\r\n",
+            b"4\r\nWikiX",
+            b"1111111111111111\r\n",
+            b"0x4\r\nWiki",
+            b"4g\r\nWiki",
+            &[b'1'; 5000],
+        ] {
             assert_eq!(Chunked::default().decode(bad, &mut Vec::new()), Err(BadChunk), "{bad:?}");
         }
         let endless = [b"1;".to_vec(), vec![b'x'; MAX_LINE + 1]].concat();

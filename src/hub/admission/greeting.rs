@@ -138,6 +138,11 @@ impl Greeting {
         matches!(self.stage, Stage::WebSocket(_))
     }
 
+    /// Whether anything has come.
+    pub(super) fn has_begun(&self) -> bool {
+        self.requests > 0 || self.began.is_some()
+    }
+
     /// The number of the stream that it waits for a picture of.
     pub(super) fn awaited(&self) -> Option<u64> {
         if let Stage::Snapshot(_, snapshot) = &self.stage { Some(snapshot.stream()) } else { None }
@@ -236,7 +241,20 @@ impl Greeting {
                     Err(why) => ends(Cause::Refused, 1008, why),
                 }
             }
-            Ok((_, Some(_))) => ends(Cause::Protocol, 1002, "no hello over the WebSocket".into()),
+            Ok((used, Some(Message::Ping(content)))) => {
+                self.input = self.input.split_off(used);
+                let pong = websocket::pong(End::Server, &content);
+                (Stage::WebSocket(reader), Some(Step::Sends(pong, None, Then::GoOn)))
+            }
+            // Text is not part of the native protocol.
+            Ok((used, Some(Message::Text(_) | Message::Pong))) => {
+                self.input = self.input.split_off(used);
+                (Stage::WebSocket(reader), None)
+            }
+            Ok((_, Some(Message::Close(_)))) => {
+                let close = websocket::close(End::Server, 1000, "");
+                (Stage::Over, Some(Step::Sends(close, None, Then::Close(None))))
+            }
             Err(error) => ends(Cause::Protocol, 1002, error.to_string()),
         }
     }
@@ -267,7 +285,8 @@ impl Greeting {
         let exchange = asked.exchange(asker, &self.input);
         let reply = route(&exchange);
         // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
-        let waits = asked.request.field_has("expect", "100-continue") && self.input.is_empty() && !again;
+        let expects = asked.request.http11 && asked.request.field_has("expect", "100-continue");
+        let waits = expects && self.input.is_empty() && !again;
         let go_on = if waits && asked.has_body() { b"HTTP/1.1 100 Continue\r\n\r\n".to_vec() } else { Vec::new() };
         let goes_on = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Step::Sends(bytes, None, Then::GoOn));
         match reply {

@@ -54,8 +54,6 @@ pub(super) struct Pending {
     pub(super) stay: Option<Stay>,
     /// When it is over with what it does now.
     pub(super) until: Micros,
-    /// How much of the thread's time it has had, by a clock that runs on while it has nothing to do.
-    pub(super) had: Duration,
     /// It is to have no turn for a moment.
     pub(super) rests: bool,
     place: Place,
@@ -85,7 +83,6 @@ impl Pending {
             transport,
             stay: None,
             until,
-            had: Duration::ZERO,
             rests: false,
             place,
             account,
@@ -95,6 +92,11 @@ impl Pending {
             requests: 0,
             refused: None,
         }
+    }
+
+    /// Whether anything has come of it.
+    pub(super) fn has_spoken(&self) -> bool {
+        self.greeting.has_begun()
     }
 
     /// The number of the stream that it waits for a picture of.

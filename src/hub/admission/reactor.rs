@@ -14,6 +14,7 @@ use slab::Slab;
 
 use super::patience::{Room, give_way};
 use super::pending::{Pending, Turn};
+use super::turns::Turns;
 use super::{Command, MAIN, PLAIN, WAKER, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
@@ -36,11 +37,8 @@ const ACCEPTS: usize = 256;
 const ACCEPTING: Duration = Duration::from_millis(1);
 /// So many give way at most where the system has no more file descriptors.
 const GIVE: usize = 16;
-/// Whoever comes has its turn behind those who have had less of the thread's time than this beyond what all have had: otherwise
-/// newcomers without end would keep everybody waiting who needs a second turn.
-const HEAD_START: Duration = Duration::from_micros(100);
-/// And so far behind the others somebody is at most whose requests are long to answer.
-const MOST_BEHIND: Duration = Duration::from_millis(20);
+/// How long somebody who waits for its turn is not taken for late: it may have said what it wants.
+const WAITS_FOR_ITS_TURN: Duration = Duration::from_secs(1);
 /// So long those who are here have turns before it is looked who else has come.
 const PASS: Duration = Duration::from_millis(2);
 /// The most that is read in a turn.
@@ -74,11 +72,7 @@ pub(super) struct Reactor {
     plain: Option<Door>,
     pending: Slab<Pending>,
     room: Room,
-    /// Who has something to do, by how much of this thread's time it has had: whoever has just come has its turn before those who
-    /// ask without end, and before those whose requests are long to answer.
-    ready: BTreeSet<(Duration, usize)>,
-    /// What whoever has a turn has had, which all others have had as well. Who had nothing to do for long goes on there.
-    had: Duration,
+    turns: Turns,
     resting: Vec<(Micros, usize)>,
     next_tick: Micros,
     serial: u64,
@@ -97,8 +91,7 @@ impl Reactor {
             main: Door::new(main),
             plain: plain.map(Door::new),
             pending: Slab::new(),
-            ready: BTreeSet::new(),
-            had: Duration::ZERO,
+            turns: Turns::default(),
             resting: Vec::new(),
             next_tick: Micros(0),
             serial: 0,
@@ -153,7 +146,7 @@ impl Reactor {
 
     /// How long there is nothing to do.
     fn wait(&self) -> Option<Duration> {
-        if !self.ready.is_empty() {
+        if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
         let doors = [self.main.opens(), self.plain.as_ref().and_then(Door::opens)];
@@ -164,10 +157,8 @@ impl Reactor {
     }
 
     fn is_ready(&mut self, key: usize) {
-        if let Some(pending) = self.pending.get_mut(key).filter(|pending| !pending.rests) {
-            // It is not changed where it waits for its turn already: then it is no less.
-            pending.had = pending.had.clamp(self.had, self.had + MOST_BEHIND);
-            self.ready.insert((pending.had, key));
+        if let Some(pending) = self.pending.get(key).filter(|pending| !pending.rests) {
+            self.turns.add(key, !pending.has_spoken());
         }
     }
 
@@ -278,9 +269,7 @@ impl Reactor {
         let evict = move || shared.admission.command(Command::Evict(key, serial));
         let account = self.shared.memory.open(address.ip(), evict);
         let until = now() + self.shared.config.handshake;
-        let mut pending = Pending::new(serial, address, transport, place, account, until);
-        pending.had = self.had + HEAD_START;
-        entry.insert(pending);
+        entry.insert(Pending::new(serial, address, transport, place, account, until));
         self.is_ready(key);
         Ok(())
     }
@@ -305,8 +294,9 @@ impl Reactor {
             return;
         }
         self.next_tick = at + TICK;
-        // Whoever waits for its turn may have said what it wants.
-        let is_late = |(key, p): &(usize, &Pending)| p.until <= at && !self.ready.contains(&(p.had, *key));
+        let is_late = |(key, p): &(usize, &Pending)| {
+            at >= p.until + if self.turns.waits(*key) { WAITS_FOR_ITS_TURN } else { Duration::ZERO }
+        };
         let late: Vec<_> = self.pending.iter().filter(is_late).map(|(key, _)| key).collect();
         for key in late {
             let Some(pending) = self.pending.get_mut(key) else { continue };
@@ -327,8 +317,7 @@ impl Reactor {
     fn serve(&mut self) {
         let began = now();
         let mut at = began;
-        while let Some((had, key)) = self.ready.pop_first() {
-            self.had = had;
+        while let Some(key) = self.turns.next() {
             let Some(pending) = self.pending.get_mut(key) else { continue };
             let (shared, scratch) = (&self.shared, &mut self.scratch);
             // Whatever goes wrong with one costs the others nothing.
@@ -337,7 +326,7 @@ impl Reactor {
                 Turn::Over
             });
             let after = now();
-            pending.had += after.since(at);
+            self.turns.took(key, after.since(at));
             at = after;
             self.follow(key, turn);
             if at.since(began) >= PASS || self.stopping() {
@@ -377,7 +366,7 @@ impl Reactor {
         }
         let mut pending = self.pending.try_remove(key)?;
         // Its place goes to the next one who comes.
-        self.ready.remove(&(pending.had, key));
+        self.turns.forget(key);
         self.resting.retain(|(_, rests)| *rests != key);
         pending.transport.deregister(self.poll.registry());
         Some(pending)

@@ -205,6 +205,27 @@ fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words
     full(POST, r#""success":false"#);
 }
 
+#[test]
+fn a_client_of_http_1_0_is_not_told_that_its_body_may_come() {
+    let hub = hub();
+    let mut newcomer = Newcomer::new(&hub);
+    let head = "POST /api/broadcast-detection HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
+    newcomer.says(head.as_bytes());
+    assert_eq!(newcomer.heard(), "");
+}
+
+#[test]
+fn before_its_hello_a_websocket_may_ping_and_its_text_is_ignored() {
+    let hub = hub();
+    let mut newcomer = Newcomer::new(&hub);
+    newcomer.says(UPGRADE);
+    newcomer.heard.clear();
+    newcomer.says(&[websocket::text(End::Client, "hm"), websocket::ping(End::Client)].concat());
+    assert_eq!(newcomer.heard, websocket::pong(End::Server, b""));
+    newcomer.says(&websocket::binary(End::Client, &[&hello()]));
+    assert_eq!(newcomer.end.as_deref(), Some("websocket publish main/door, 0 more"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 

@@ -25,6 +25,9 @@ use crate::wire::websocket::{self, End};
 /// People in a room at most: each sees all others, so the work grows with the square.
 const MAX_MEMBERS: usize = 32;
 
+/// Why whoever has the name of somebody who comes in leaves.
+const CAME_BACK: &str = "somebody of the same name came in";
+
 /// Who is in which room.
 #[derive(Default)]
 pub(in crate::hub) struct Memberships(HashMap<String, Vec<Member>>);
@@ -74,11 +77,15 @@ impl Shared {
         let mut memberships = self.memberships();
         let members = memberships.0.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
+            // Loops come to it in any order; whoever was admitted later is the one who has come back.
+            if members[old].id > id {
+                return Err(CAME_BACK.into());
+            }
             let old = members.remove(old);
             for name in old.sees.keys() {
                 self.hide_from(old.id, &StreamKey::new(&key.room, name));
             }
-            let reason = "somebody of the same name came in".into();
+            let reason = CAME_BACK.into();
             let bye = crate::wire::control::Control::Bye { cause: crate::wire::control::Cause::Replaced, reason };
             let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.leave(old.id, "publisher gone", now())));
             self.loop_of(old.id).command(Command::Close(old.id, bye));

@@ -50,6 +50,11 @@ impl Framing {
         }
     }
 
+    /// Whether what comes in is over when the other side says nothing more.
+    pub(super) fn ends_with_input(&self) -> bool {
+        matches!(self, Self::Body(body) if body.is_open())
+    }
+
     /// How a picture lies behind the head.
     pub(super) fn layout(&self) -> Layout {
         match self {
