@@ -16,13 +16,9 @@ use crate::time::{Micros, now};
 /// open for some seconds more by itself.
 const STAYS: Duration = Duration::from_secs(3);
 
-/// Those who poll, one for each stream however many they are.
+/// The streams that are polled, by however many, and when each was last.
 #[derive(Default)]
-pub(super) struct Pollers(HashMap<StreamKey, Poller>);
-
-struct Poller {
-    last: Micros,
-}
+pub(super) struct Pollers(HashMap<StreamKey, Micros>);
 
 impl Shared {
     fn pollers(&self) -> MutexGuard<'_, Pollers> {
@@ -34,13 +30,13 @@ impl Shared {
         let key = &grant.0;
         let at = now();
         let mut pollers = self.pollers();
-        if let Some(poller) = pollers.0.get_mut(key) {
-            poller.last = at;
+        if let Some(last) = pollers.0.get_mut(key) {
+            *last = at;
             return Ok(());
         }
         self.decide(|rooms| rooms.poll(grant, at))?;
-        pollers.0.insert(key.clone(), Poller { last: at });
-        self.need(&self.stream(key), self.loops.len(), vec![FULL]);
+        pollers.0.insert(key.clone(), at);
+        self.need(&self.stream(key), self.admission_index(), vec![FULL]);
         // It looks after those who stop.
         self.loops[0].wake();
         Ok(())
@@ -54,9 +50,9 @@ impl Shared {
     /// Lets those go who ask no more.
     pub(super) fn sweep_pollers(&self, at: Micros) {
         let mut pollers = self.pollers();
-        let gone = |_: &StreamKey, poller: &mut Poller| at.since(poller.last) >= STAYS;
+        let gone = |_: &StreamKey, last: &mut Micros| at.since(*last) >= STAYS;
         for (key, _) in pollers.0.extract_if(gone) {
-            self.need(&self.stream(&key), self.loops.len(), Vec::new());
+            self.need(&self.stream(&key), self.admission_index(), Vec::new());
             let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.poll_no_more(&key)));
         }
     }

@@ -1,5 +1,7 @@
 //! The head of an HTTP/1.1 request, by httparse, and short answers. What becomes a stream of pictures leaves here.
 
+use crate::wire::body::{Length, length_of};
+
 /// The longest head of a request, in bytes (RFC 9110 leaves it to the server; browsers stay far below).
 pub const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
@@ -26,6 +28,12 @@ impl Request {
     #[must_use]
     pub fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// How long its body is; `None`: it has none, or one that [`length_of`] refuses.
+    #[must_use]
+    pub fn length(&self) -> Option<Length> {
+        length_of(&self.fields).ok().flatten()
     }
 
     /// Whether a comma-separated field has this word, in any case.

@@ -85,11 +85,6 @@ impl Asked {
         closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
     }
 
-    /// How long its body is; `None`: it has none, or one that is not taken.
-    fn length(&self) -> Option<Length> {
-        length_of(&self.request.fields).ok().flatten()
-    }
-
     /// Whether more may come behind the head.
     fn has_body(&self) -> bool {
         !matches!(length_of(&self.request.fields), Ok(None))
@@ -291,9 +286,8 @@ impl Greeting {
         let goes_on = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Step::Sends(bytes, None, Then::GoOn));
         match reply {
             Reply::Answer(answer) => asked.answer(asker, answer, !asked.has_body()),
-            Reply::More if again || go_on.is_empty() => (Stage::More(asked), Some(Step::Reads)),
-            Reply::More => (Stage::More(asked), goes_on(go_on)),
-            Reply::Body(wanted) => match WholeBody::new(asked.length().unwrap_or(Length::Open), wanted.limit) {
+            Reply::More => (Stage::More(asked), goes_on(go_on).or(Some(Step::Reads))),
+            Reply::Body(wanted) => match WholeBody::new(asked.request.length().unwrap_or(Length::Open), wanted.limit) {
                 Ok(body) => (Stage::Body(asked, body, wanted), goes_on(go_on)),
                 Err((status, why)) => asked.answer(asker, (wanted.refuse)(status, &why), false),
             },
@@ -332,7 +326,7 @@ impl Greeting {
         }
         let answer = (wanted.then)(&asked.exchange(asker, &[]), body.into_bytes());
         // What came behind the last chunk is lost, so nothing may follow there.
-        let ends = !matches!(asked.length(), Some(Length::Chunked(_)));
+        let ends = !matches!(asked.request.length(), Some(Length::Chunked(_)));
         asked.answer(asker, answer, ends)
     }
 }

@@ -9,7 +9,7 @@ use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::hub::http::api::unix_seconds;
-use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket};
+use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket, status_of};
 use crate::hub::posted::Patience;
 use crate::names::StreamKey;
 use crate::names::fitting;
@@ -56,10 +56,7 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
             });
             Answer::json(200, &answer)
         }
-        Err(refusal) => {
-            let why = refusal.to_string();
-            wrong(Answer::from(refusal).status(), &why)
-        }
+        Err(refusal) => wrong(status_of(&refusal), &refusal.to_string()),
     }
 }
 

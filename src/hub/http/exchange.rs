@@ -7,7 +7,7 @@ use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::net::http::Request;
 use crate::time::Micros;
-use crate::wire::body::{Length, Refused, length_of};
+use crate::wire::body::{Refused, length_of};
 use crate::wire::encoding;
 use crate::wire::host::Host;
 
@@ -84,11 +84,6 @@ impl Exchange<'_> {
         let pairs = self.request.query.split('&').filter_map(|p| p.split_once('='));
         let (_, value) = pairs.into_iter().find(|(n, _)| *n == name)?;
         encoding::decode(&value.replace('+', " "))
-    }
-
-    /// How long the body is; `None`: there is none. What makes no sense was refused by [`check`](Self::check).
-    pub(in crate::hub) fn length(&self) -> Option<Length> {
-        length_of(&self.request.fields).ok().flatten()
     }
 
     /// The fields that all answers have.

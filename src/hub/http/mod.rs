@@ -14,4 +14,4 @@ pub(super) mod stream;
 
 pub(super) use self::exchange::Exchange;
 pub(super) use self::machine::host_names;
-pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, WebSocket};
+pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, WebSocket, status_of};

@@ -20,7 +20,8 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> 
     let kind = exchange.request.field("content-type").unwrap_or_default();
     let mut boundary = boundary_of(kind);
     if boundary.is_none() && !kind.starts_with("image/") {
-        let Some(multipart) = exchange.length().map_or(Some(false), |length| length.begins_multipart(exchange.body))
+        let Some(multipart) =
+            exchange.request.length().map_or(Some(false), |length| length.begins_multipart(exchange.body))
         else {
             return Ok(Reply::More);
         };
@@ -47,7 +48,7 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
         shared.challenge(&refusal, None);
         return Err(refusal.into());
     }
-    let length = exchange.length().unwrap_or(Length::Open);
+    let length = exchange.request.length().unwrap_or(Length::Open);
     let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
     let purpose = Purpose::Publish { grant, replace: false, instance: 0 };
     Ok(Reply::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))

@@ -69,14 +69,17 @@ impl From<Denied> for Answer {
 }
 
 impl From<Refusal> for Answer {
-    /// Another name would do, or fewer streams.
     fn from(refusal: Refusal) -> Self {
-        let status = match refusal {
-            Refusal::Posted(_) => 429,
-            Refusal::Denied(_) => 403,
-            _ => 409,
-        };
-        Self::text(status, &refusal.to_string())
+        Self::text(status_of(&refusal), &refusal.to_string())
+    }
+}
+
+/// How HTTP says a refusal: another name would do, or fewer streams.
+pub(in crate::hub) fn status_of(refusal: &Refusal) -> u16 {
+    match refusal {
+        Refusal::Posted(_) => 429,
+        Refusal::Denied(_) => 403,
+        _ => 409,
     }
 }
 
@@ -151,10 +154,6 @@ impl Answer {
 
     pub(in crate::hub) fn json(status: u16, value: &serde_json::Value) -> Self {
         Self::new(status, "application/json", Body::from(format!("{value}\n")))
-    }
-
-    pub(in crate::hub) fn status(&self) -> u16 {
-        self.status
     }
 
     /// With these fields as well, each with its end of line.
