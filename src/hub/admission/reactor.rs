@@ -26,7 +26,7 @@ use crate::net::open_files;
 use crate::time::{Micros, now};
 use crate::transport::{Transport, sockopt};
 
-/// How soon it is looked again whether somebody has to give way to those who wait there.
+/// How soon it is looked again whether somebody has to give way to those who wait in the system's queue.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long nobody is accepted when the system has no more file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -103,6 +103,7 @@ impl Reactor {
     pub(super) fn run_for_good(mut self) {
         while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
             log::error!("a fault of this hub stopped admission; it goes on");
+            // One that comes again and again must not take a processor.
             std::thread::sleep(PAUSE);
         }
     }
