@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::Context;
 use streamflow::frame::Frame;
 use streamflow::jpeg::Encoder;
-use streamflow::source::{self, Next, Wish};
+use streamflow::source::{self, Next, CaptureRequest};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -20,8 +20,8 @@ fn main() -> anyhow::Result<()> {
     listener.set_nonblocking(true)?;
     let mut source = source::from_spec(&argument("SOURCE")?, &source::Options::default())?;
     let quality = argument("QUALITY")?.parse()?;
-    let wish = Wish::default();
-    source.open(&wish)?;
+    let capture = CaptureRequest::default();
+    source.open(&capture)?;
     let (mut encoder, mut frame, mut picture) = (Encoder::new()?, Frame::default(), Vec::new());
     let mut viewers: Vec<TcpStream> = Vec::new();
     loop {
@@ -35,7 +35,7 @@ fn main() -> anyhow::Result<()> {
         }
         picture.clear();
         picture.extend_from_slice(&[0; 8]);
-        encoder.encode(&frame, wish.size, quality, &mut picture)?;
+        encoder.encode(&frame, capture.size, quality, &mut picture)?;
         let length = picture.len() as u64 - 8;
         picture[..8].copy_from_slice(&length.to_le_bytes());
         viewers.retain_mut(|viewer| viewer.write_all(&picture).is_ok());

@@ -11,7 +11,7 @@ use streamflow::home::Home;
 use streamflow::hub::{Hub, HubConfig};
 use streamflow::net::address::HubAddress;
 use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::Wish;
+use streamflow::source::CaptureRequest;
 use streamflow::source::pattern::Pattern;
 use streamflow::viewer::{Viewer, ViewerConfig};
 
@@ -21,8 +21,8 @@ fn main() -> anyhow::Result<()> {
     // Port 0 takes any free port, so that nothing else on this machine is in the way.
     let hub = Hub::start(HubConfig { listen: ([127, 0, 0, 1], 0).into(), ..HubConfig::default() })?;
     let home = Home::Join(HubAddress::of_listener(hub.address()));
-    let wish = Wish { size: Size::new(640, 480), fps: 30.0, ..Wish::default() };
-    let config = PublisherConfig { home: home.clone(), wish, ..PublisherConfig::default() };
+    let capture = CaptureRequest { size: Size::new(640, 480), fps: 30.0, ..CaptureRequest::default() };
+    let config = PublisherConfig { home: home.clone(), capture, ..PublisherConfig::default() };
     let _publisher = Publisher::start(config, Box::new(Pattern::default()))?;
     let viewer = Viewer::start(ViewerConfig { home, ..ViewerConfig::default() })?;
 

@@ -115,7 +115,7 @@ pub struct ViewReport {
     pub limit: Limit,
     /// The numbers behind it.
     pub load: Load,
-    /// What the pictures would be if nothing limited them; a viewer's own wish counts. Empty while the publisher does not
+    /// What the pictures would be if nothing limited them; a viewer's own request counts. Empty while the publisher does not
     /// say.
     pub asked: AskedPicture,
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.

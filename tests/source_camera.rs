@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
 use streamflow::source::camera::{self, Camera};
-use streamflow::source::{Next, Opened, Source, SourceError, Wish, stamp};
+use streamflow::source::{Next, Opened, Source, SourceError, CaptureRequest, stamp};
 use streamflow::time::now;
 
 /// Whether this is the process with the camera; if not, runs the test there.
@@ -47,7 +47,7 @@ fn with_camera(test: &str, settings: &[(&str, &str)]) -> bool {
 fn open(camera: &mut Camera) -> (Opened, Vec<SourceError>) {
     let (start, mut errors) = (Instant::now(), Vec::new());
     loop {
-        match camera.open(&Wish::default()) {
+        match camera.open(&CaptureRequest::default()) {
             Ok(opened) => return (opened, errors),
             Err(error) => errors.push(error),
         }
@@ -185,5 +185,5 @@ fn nokhwa_gives_the_same_camera() {
 #[test]
 fn a_camera_that_never_was_there_is_missing() {
     let mut camera = Camera::by_path("/dev/video4000000");
-    assert!(matches!(camera.open(&Wish::default()), Err(SourceError::Missing(_))));
+    assert!(matches!(camera.open(&CaptureRequest::default()), Err(SourceError::Missing(_))));
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
 use streamflow::source::files::Files;
-use streamflow::source::{Next, Options, PATIENCE, Source, SourceError, Wish, from_spec};
+use streamflow::source::{Next, Options, PATIENCE, Source, SourceError, CaptureRequest, from_spec};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {
@@ -50,7 +50,7 @@ const FAST: f64 = 200.0;
 
 fn open(spec: &str, once: bool, fps: f64) -> Box<dyn Source> {
     let mut source = from_spec(spec, &Options { once }).unwrap();
-    source.open(&Wish { fps, ..Wish::default() }).unwrap();
+    source.open(&CaptureRequest { fps, ..CaptureRequest::default() }).unwrap();
     source
 }
 
@@ -124,7 +124,7 @@ fn a_png_becomes_rgb_whatever_the_file_is_called() {
     let folder = Folder::new("png");
     let path = folder.put("picture.dat", &png(20, 16));
     let mut source = from_spec(&path, &Options { once: true }).unwrap();
-    let opened = source.open(&Wish { fps: FAST, ..Wish::default() }).unwrap();
+    let opened = source.open(&CaptureRequest { fps: FAST, ..CaptureRequest::default() }).unwrap();
     assert_eq!((opened.format, opened.size), (PixelFormat::Rgb, Size::new(20, 16)));
     let mut frame = Frame::default();
     assert_eq!(source.next(&mut frame), Ok(Next::Frame));
@@ -147,13 +147,13 @@ fn a_folder_is_played_by_name_and_unreadable_pictures_are_counted() {
 #[test]
 fn what_holds_no_picture_says_so() {
     let folder = Folder::new("none");
-    let wish = Wish { fps: FAST, ..Wish::default() };
+    let request = CaptureRequest { fps: FAST, ..CaptureRequest::default() };
     let said = |spec: &str| match from_spec(spec, &Options::default()) {
         Ok(_) => panic!("{spec} was taken"),
         Err(error) => {
             assert_eq!(error.exit_code(), 3, "no such source: {error}");
             // It may also happen later.
-            assert_eq!(Files::new(spec, false).open(&wish).unwrap_err().to_string(), error.to_string());
+            assert_eq!(Files::new(spec, false).open(&request).unwrap_err().to_string(), error.to_string());
             error.to_string()
         }
     };
@@ -166,7 +166,7 @@ fn what_holds_no_picture_says_so() {
     let gone = folder.put("gone.mjpg", &jpeg("x"));
     let mut source = from_spec(&gone, &Options::default()).unwrap();
     fs::remove_file(&gone).unwrap();
-    assert_eq!(source.open(&wish).unwrap_err(), SourceError::Missing(format!("there is no file {gone}")));
+    assert_eq!(source.open(&request).unwrap_err(), SourceError::Missing(format!("there is no file {gone}")));
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn a_named_pipe_gives_its_pictures_at_the_asked_rate_and_waits_for_the_next_writ
         };
         assert!(lost.to_string().starts_with("nobody writes to"), "{lost}");
         source.close();
-        source.open(&Wish::default()).unwrap();
+        source.open(&CaptureRequest::default()).unwrap();
     }
     // The thread waits for a writer; one that comes and goes lets it end.
     drop(fs::OpenOptions::new().write(true).open(&path));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, Size};
 use streamflow::source::http::Http;
-use streamflow::source::{Next, PATIENCE, Source, SourceError, Wish};
+use streamflow::source::{Next, PATIENCE, Source, SourceError, CaptureRequest};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {
@@ -49,8 +49,8 @@ fn hold() {
     thread::sleep(Duration::from_secs(30));
 }
 
-fn wish() -> Wish {
-    Wish { fps: 20.0, ..Wish::default() }
+fn request() -> CaptureRequest {
+    CaptureRequest { fps: 20.0, ..CaptureRequest::default() }
 }
 
 /// The next picture, or what else happens, within two seconds.
@@ -68,7 +68,7 @@ fn next(source: &mut Http, frame: &mut Frame) -> Result<Next, SourceError> {
 
 fn first_picture(url: &str) -> Vec<u8> {
     let mut source = Http::new(url).unwrap();
-    source.open(&wish()).unwrap();
+    source.open(&request()).unwrap();
     let mut frame = Frame::default();
     assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame), "{url}");
     assert_eq!(frame.size, Size::new(64, 48));
@@ -77,7 +77,7 @@ fn first_picture(url: &str) -> Vec<u8> {
 
 fn lost(url: &str) -> String {
     let mut source = Http::new(url).unwrap();
-    match source.open(&wish()) {
+    match source.open(&request()) {
         Ok(_) => next(&mut source, &mut Frame::default()).unwrap_err().to_string(),
         Err(error) => error.to_string(),
     }
@@ -179,14 +179,14 @@ fn a_camera_that_gives_single_pictures_is_asked_again_and_again() {
         say(stream, &picture);
     });
     let mut source = Http::new(&format!("http://{address}/jpg")).unwrap();
-    let opened = source.open(&wish()).unwrap();
+    let opened = source.open(&request()).unwrap();
     assert_eq!(opened.fps, None, "how often it answers is the camera's");
     let (mut frame, start) = (Frame::default(), Instant::now());
     for i in 1..=5 {
         assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
         assert_eq!((&frame.data[..], frame.sequence), (&jpeg("single")[..], i));
     }
-    assert!(start.elapsed() >= Duration::from_millis(150), "it must not be asked faster than wished");
+    assert!(start.elapsed() >= Duration::from_millis(150), "it must not be asked faster than was asked for");
     assert!(count.try_iter().count() >= 5);
 }
 
@@ -203,7 +203,7 @@ fn the_newest_picture_wins_when_several_are_here() {
         hold();
     });
     let mut source = Http::new(&format!("http://{address}/")).unwrap();
-    source.open(&wish()).unwrap();
+    source.open(&request()).unwrap();
     all_sent.recv().unwrap();
     let mut frame = Frame::default();
     assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
@@ -223,7 +223,7 @@ fn a_picture_that_is_cut_off_is_counted_and_the_next_one_comes() {
         hold();
     });
     let mut source = Http::new(&format!("http://{address}/")).unwrap();
-    source.open(&wish()).unwrap();
+    source.open(&request()).unwrap();
     let mut frame = Frame::default();
     assert_eq!(next(&mut source, &mut frame), Ok(Next::Broken));
     assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
@@ -241,7 +241,7 @@ fn part(tag: &str) -> Vec<u8> {
 /// Opens a camera and takes its pictures until it fails: how many there were, why it failed, and how long it took.
 fn watched(address: &str) -> (usize, SourceError, Duration) {
     let mut source = Http::new(&format!("http://{address}/")).unwrap();
-    source.open(&wish()).unwrap();
+    source.open(&request()).unwrap();
     let (start, mut pictures) = (Instant::now(), 0);
     loop {
         match source.next(&mut Frame::default()) {
@@ -329,7 +329,7 @@ fn a_camera_that_drips_its_head_is_given_up() {
     });
     let start = Instant::now();
     let mut source = Http::new(&format!("http://{address}/")).unwrap();
-    assert!(source.open(&wish()).is_err());
+    assert!(source.open(&request()).is_err());
     assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
 }
 
@@ -342,7 +342,7 @@ fn it_can_be_opened_again_after_the_camera_came_back() {
     let mut source = Http::new(&format!("http://{address}/")).unwrap();
     let mut frame = Frame::default();
     for round in 1..=3 {
-        source.open(&wish()).unwrap();
+        source.open(&request()).unwrap();
         assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
         assert_eq!(frame.sequence, round, "the numbers go on");
         assert!(next(&mut source, &mut frame).unwrap_err().to_string().contains("ended the stream"));

@@ -7,7 +7,7 @@ const BETTER: f64 = 1.2;
 
 /// Divides the bytes that an uplink carries in one interval among the rungs: small rungs get what they ask, large ones
 /// what is left, in equal parts. Where somebody insists on a quality or a size, that is met from what the others leave: a
-/// wish of one viewer makes nobody else's pictures worse. Where nobody is beside them, they share all of it.
+/// request of one viewer makes nobody else's pictures worse. Where nobody is beside them, they share all of it.
 ///
 /// `sizes` are the bytes that pictures of each rung have when nothing binds them, and the answer has an entry for each:
 /// bytes its pictures may have, 0 for a rung that would be no better than the next smaller one and is left out.

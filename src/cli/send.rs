@@ -12,7 +12,7 @@ use super::{Interrupt, exit, identity, logging, machine_name};
 use crate::frame::{PixelFormat, Size};
 use crate::names::StreamKey;
 use crate::publisher::{Publisher, PublisherConfig};
-use crate::source::{self, Wish};
+use crate::source::{self, CaptureRequest};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -154,7 +154,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let config = PublisherConfig {
         stream: StreamKey::new(&options.stream.room, options.stream.name.clone().unwrap_or_else(machine_name)),
         home: options.home.home()?,
-        wish: Wish { size: options.size, fps: options.fps, format: options.format },
+        capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),
         max_rate: options.stream.max_rate,

@@ -90,7 +90,7 @@ impl Capture {
         let mut begun = false;
         let mut slow = Slow::default();
         loop {
-            let end = match source.open(&self.shared.config.wish) {
+            let end = match source.open(&self.shared.config.capture) {
                 Ok(opened) => {
                     self.opened(&opened, faults);
                     slow.begins();
@@ -155,7 +155,7 @@ impl Capture {
                 return None;
             }
             source.close();
-            if let Err(error) = source.open(&self.shared.config.wish) {
+            if let Err(error) = source.open(&self.shared.config.capture) {
                 return Some(End::Fault(error));
             }
         }
@@ -191,16 +191,16 @@ impl Capture {
 
     /// Says what the source is, and what it lacks.
     fn introduce(&self, opened: &Opened) {
-        let wish = &self.shared.config.wish;
+        let capture = &self.shared.config.capture;
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
         let rate = opened.fps.map(|fps| format!(" at {} fps", (fps * 100.0).round() / 100.0));
         let rate = rate.unwrap_or_default();
         log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
-        if opened.scale && opened.size.area() > 0 && opened.size != wish.size {
-            log::info!("the source has no {}: its pictures are scaled to that", wish.size);
+        if opened.scale && opened.size.area() > 0 && opened.size != capture.size {
+            log::info!("the source has no {}: its pictures are scaled to that", capture.size);
         }
-        if opened.fps.is_some_and(|fps| fps < 0.99 * wish.fps) {
-            log::info!("the source has no {} fps: that is the most it gives", wish.fps);
+        if opened.fps.is_some_and(|fps| fps < 0.99 * capture.fps) {
+            log::info!("the source has no {} fps: that is the most it gives", capture.fps);
         }
     }
 
@@ -303,7 +303,7 @@ impl Capture {
                 state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
             }
             let faulty = !state.fault.is_empty();
-            let asked = opened.fps.unwrap_or(0.0).min(self.shared.config.wish.fps);
+            let asked = opened.fps.unwrap_or(0.0).min(self.shared.config.capture.fps);
             slow.follows(gap, asked);
             let said = slow.judge(at, asked, || state.frames_in.rate(at));
             drop(state);

@@ -236,7 +236,7 @@ impl Encode {
             let state = self.shared.lock();
             (state.opened.as_ref().is_none_or(|o| o.scale), state.carries)
         };
-        let size = if scale || frame.size.area() == 0 { config.wish.size } else { frame.size };
+        let size = if scale || frame.size.area() == 0 { config.capture.size } else { frame.size };
         let pass = frame.format == PixelFormat::Jpeg && (!scale || self.fits_as_it_is(frame, size));
         let made = if pass {
             self.pass_on(frame, begun)

@@ -22,7 +22,7 @@ use crate::home::{Hearth, Home};
 use crate::mailbox::mailbox;
 use crate::names::StreamKey;
 use crate::net::link::{Link, LinkConfig};
-use crate::source::{Opened, Source, Wish};
+use crate::source::{Opened, Source, CaptureRequest};
 use crate::stats::{PublishReport, Recent, round};
 use crate::time::{Micros, millis, now};
 use crate::wire::control::AskedPicture;
@@ -35,7 +35,7 @@ pub struct PublisherConfig {
     /// Where the hub is.
     pub home: Home,
     /// What is asked of the source.
-    pub wish: Wish,
+    pub capture: CaptureRequest,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
     pub quality: u8,
     /// The least quality to which a slow link takes the pictures before they get smaller, 1 to 100. Default 25: below,
@@ -69,7 +69,7 @@ impl Default for PublisherConfig {
         Self {
             stream: StreamKey::new("main", "camera"),
             home: Home::default(),
-            wish: Wish::default(),
+            capture: CaptureRequest::default(),
             quality: 80,
             min_quality: 25,
             max_rate: None,
@@ -105,7 +105,7 @@ impl Publisher {
         for name in names {
             crate::names::check_name(name).map_err(Error::Usage)?;
         }
-        if !(0.1..=240.0).contains(&config.wish.fps) {
+        if !(0.1..=240.0).contains(&config.capture.fps) {
             return Err(Error::Usage("the rate is 0.1 to 240 pictures a second".into()));
         }
         if !(1..=100).contains(&config.quality) {
@@ -259,7 +259,7 @@ struct Demand {
 
 impl PublisherConfig {
     fn interval(&self) -> Duration {
-        Duration::from_secs_f64(1.0 / self.wish.fps.clamp(0.1, 240.0))
+        Duration::from_secs_f64(1.0 / self.capture.fps.clamp(0.1, 240.0))
     }
 
     fn asked(&self) -> Asked {
@@ -323,7 +323,7 @@ impl State {
     /// What its pictures would be if nothing limited them.
     fn asked(&self, config: &PublisherConfig) -> AskedPicture {
         let Some(full) = self.full else { return AskedPicture::default() };
-        let told = self.opened.as_ref().and_then(|o| o.fps).map(|fps| fps.min(config.wish.fps));
+        let told = self.opened.as_ref().and_then(|o| o.fps).map(|fps| fps.min(config.capture.fps));
         let measured = self.rhythm.longest().map(millis);
         // A source without a rate of its own has the one that it turns out to have.
         let fps = told.or(measured.map(|ms| 1000.0 / ms.max(1.0))).unwrap_or(0.0);
@@ -353,7 +353,7 @@ impl State {
             return Load::default();
         }
         let told = self.opened.as_ref().and_then(|opened| opened.fps).is_some();
-        let fps = if told { report.asked.fps } else { config.wish.fps };
+        let fps = if told { report.asked.fps } else { config.capture.fps };
         let carries = if self.link_carries == ANY { 0.0 } else { f64::from(self.link_carries) };
         Load {
             // Nobody knows what a source could give that says no rate.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use self::portable::PortableCamera;
 #[cfg(target_os = "linux")]
 use self::v4l::{OpenError, V4lCamera};
-use super::{Next, Opened, Source, SourceError, Wish};
+use super::{Next, Opened, Source, SourceError, CaptureRequest};
 use crate::frame::{Frame, Size};
 
 /// A camera of this machine, as [`list`] tells it.
@@ -170,9 +170,9 @@ impl Camera {
     }
 
     #[cfg(target_os = "linux")]
-    fn open_native(&mut self, wish: &Wish) -> Result<(Device, Opened), SourceError> {
+    fn open_native(&mut self, request: &CaptureRequest) -> Result<(Device, Opened), SourceError> {
         let path = self.path().ok_or_else(|| self.missing())?;
-        match V4lCamera::open(&path, wish, self.sequence) {
+        match V4lCamera::open(&path, request, self.sequence) {
             Ok((device, opened)) => Ok((Device::V4l(device), opened)),
             Err(OpenError::NotThere) => Err(self.missing()),
             Err(OpenError::NoCamera) => {
@@ -195,13 +195,13 @@ impl Camera {
     }
 
     #[cfg(not(target_os = "linux"))]
-    fn open_native(&mut self, wish: &Wish) -> Result<(Device, Opened), SourceError> {
+    fn open_native(&mut self, request: &CaptureRequest) -> Result<(Device, Opened), SourceError> {
         let index = self.index().ok_or_else(|| self.missing())?;
-        self.open_portable(index, wish)
+        self.open_portable(index, request)
     }
 
-    fn open_portable(&mut self, index: u32, wish: &Wish) -> Result<(Device, Opened), SourceError> {
-        let opened = PortableCamera::open(&mut self.portable, index, wish, self.sequence);
+    fn open_portable(&mut self, index: u32, request: &CaptureRequest) -> Result<(Device, Opened), SourceError> {
+        let opened = PortableCamera::open(&mut self.portable, index, request, self.sequence);
         let (device, opened) = opened.map_err(|error| match error {
             SourceError::Missing(_) if self.seen => self.missing(),
             other => other,
@@ -211,11 +211,11 @@ impl Camera {
 }
 
 impl Source for Camera {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.close();
         let (device, opened) = match self.which {
-            Which::Portable(index) => self.open_portable(index, wish)?,
-            _ => self.open_native(wish)?,
+            Which::Portable(index) => self.open_portable(index, request)?,
+            _ => self.open_native(request)?,
         };
         self.device = Some(device);
         self.seen = true;
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_camera_that_is_not_there_says_how_to_find_one() {
         let mut camera = Camera::by_index(4_000_000);
-        let said = camera.open(&Wish::default()).unwrap_err().to_string();
+        let said = camera.open(&CaptureRequest::default()).unwrap_err().to_string();
         assert_eq!(said, "no camera 4000000; --list shows what there is");
         assert!(!camera.is_there());
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, Wish};
+use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, CaptureRequest};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::{JpegSplitter, MAX_PICTURE, first_picture};
@@ -41,7 +41,7 @@ impl Files {
 }
 
 impl Source for Files {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.close();
         let path = &self.path;
         let kind = if path.is_dir() {
@@ -68,9 +68,9 @@ impl Source for Files {
             Kind::Pictures(pictures) => (PixelFormat::Jpeg, pictures.size),
             Kind::Folder(_) => (PixelFormat::Jpeg, Size::default()),
         };
-        self.open = Some((kind, Pace::new(wish.fps)));
+        self.open = Some((kind, Pace::new(request.fps)));
         let unwatched = if self.once { Unwatched::Wait } else { Unwatched::Close };
-        let (name, fps) = (path.display().to_string(), Some(wish.fps));
+        let (name, fps) = (path.display().to_string(), Some(request.fps));
         Ok(Opened { name, size, fps, format, unwatched, ..Opened::default() })
     }
 

@@ -1,7 +1,7 @@
 //! A source out of a single function, for pictures that a program makes itself.
 
 use super::pace::Pace;
-use super::{Next, Opened, Source, SourceError, Wish};
+use super::{Next, Opened, Source, SourceError, CaptureRequest};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::now;
 
@@ -18,7 +18,7 @@ pub struct FromFn<F> {
 ///
 /// ```
 /// use streamflow::frame::{Frame, PixelFormat, Size};
-/// use streamflow::source::{Next, Source, Wish, from_fn};
+/// use streamflow::source::{Next, Source, CaptureRequest, from_fn};
 ///
 /// let mut grey = from_fn(|frame: &mut Frame| {
 ///     frame.size = Size::new(64, 48);
@@ -27,7 +27,7 @@ pub struct FromFn<F> {
 ///     frame.data.resize(64 * 48, frame.sequence as u8);
 ///     Ok(Next::Frame)
 /// });
-/// grey.open(&Wish::default())?;
+/// grey.open(&CaptureRequest::default())?;
 /// assert_eq!(grey.next(&mut Frame::default())?, Next::Frame);
 /// # Ok::<(), streamflow::source::SourceError>(())
 /// ```
@@ -42,14 +42,14 @@ impl<F> Source for FromFn<F>
 where
     F: FnMut(&mut Frame) -> Result<Next, SourceError> + Send + 'static,
 {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
-        self.pace = Some(Pace::new(wish.fps));
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
+        self.pace = Some(Pace::new(request.fps));
         let (size, format) = (Size::default(), PixelFormat::default());
-        Ok(Opened { name: "the program's own pictures".into(), size, fps: Some(wish.fps), format, ..Opened::default() })
+        Ok(Opened { name: "the program's own pictures".into(), size, fps: Some(request.fps), format, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
-        let pace = self.pace.get_or_insert_with(|| Pace::new(Wish::default().fps));
+        let pace = self.pace.get_or_insert_with(|| Pace::new(CaptureRequest::default().fps));
         let Some(number) = pace.wait() else { return Ok(Next::Nothing) };
         frame.captured = now();
         frame.sequence = number;

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::arrivals::Arrivals;
 use super::pace::Pace;
-use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, Wish};
+use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, CaptureRequest};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range};
 use crate::stats::Rhythm;
@@ -76,7 +76,7 @@ impl Http {
         Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, link: None, sequence: 0, first: FIRST })
     }
 
-    fn connect(&self, wish: &Wish) -> Result<Link, SourceError> {
+    fn connect(&self, request: &CaptureRequest) -> Result<Link, SourceError> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let address = resolve(&url)?;
@@ -93,8 +93,8 @@ impl Http {
                         Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
                     }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
-                        let patience = STALL.max(Duration::from_secs_f64(3.0 / wish.fps.clamp(0.01, 1000.0)));
-                        let mut pace = Pace::new(wish.fps);
+                        let patience = STALL.max(Duration::from_secs_f64(3.0 / request.fps.clamp(0.01, 1000.0)));
+                        let mut pace = Pace::new(request.fps);
                         pace.next(now()); // the first picture is on its way
                         Kind::Single { exchange: Some(exchange), began: None, nothing: now(), pace, patience }
                     }
@@ -124,9 +124,9 @@ impl Http {
 }
 
 impl Source for Http {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.close();
-        let link = self.connect(wish)?;
+        let link = self.connect(request)?;
         let name = format!("http://{}{}", link.url.place(), link.url.path);
         self.link = Some(link);
         Ok(Opened { name, format: PixelFormat::Jpeg, ..Opened::default() })

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::arrivals::Arrivals;
 use super::intake::Intake;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, Wish};
+use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, CaptureRequest};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
@@ -116,11 +116,11 @@ impl Live {
 }
 
 impl Source for Live {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         let name = self.name();
         if self.frames.is_none() && !self.over {
             let (sender, receiver) = mailbox();
-            let (path, fps) = (self.path.clone(), wish.fps);
+            let (path, fps) = (self.path.clone(), request.fps);
             let seen = Arc::new(Seen::default());
             (self.seen, self.told_broken) = (seen.clone(), 0);
             let (gate, opened) = mailbox();

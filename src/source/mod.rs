@@ -26,7 +26,7 @@ pub(crate) const STALL: Duration = Duration::from_secs(2);
 
 /// What a publisher would like to get from a source. A source gives the nearest it can.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct CaptureRequest {
     /// The size; 640x480 unless said. The publisher scales what differs.
     pub size: Size,
     /// Pictures a second, 0.1 to 240; 30 unless said.
@@ -35,7 +35,7 @@ pub struct Wish {
     pub format: Option<PixelFormat>,
 }
 
-impl Default for Wish {
+impl Default for CaptureRequest {
     fn default() -> Self {
         Self { size: Size::new(640, 480), fps: 30.0, format: None }
     }
@@ -109,7 +109,7 @@ pub trait Source: Send + 'static {
     ///
     /// # Errors
     /// Why there will be none. It is called again a second later, for ever.
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError>;
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError>;
 
     /// Waits for the next frame, [`PATIENCE`] at most, and puts it into `frame`, whose buffers are reused: set every
     /// field. Unless it says [`Next::Frame`], what is in `frame` means nothing. A source that can be read faster than its pictures are made paces itself.

@@ -10,7 +10,7 @@ use canvas::{Canvas, Color, Font, Layout};
 
 use super::pace::Pace;
 use super::stamp::{self, Luma, Stamp};
-use super::{Next, Opened, Source, SourceError, Wish};
+use super::{Next, Opened, Source, SourceError, CaptureRequest};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::{Micros, now};
 
@@ -18,7 +18,7 @@ use crate::time::{Micros, now};
 const SIDES: std::ops::RangeInclusive<u32> = 16..=16_384;
 
 /// A moving test picture. It is painted as [`PixelFormat::I420`] in full range, which is encoded without a copy, or as
-/// [`PixelFormat::Yuyv`] in limited range, as cameras give it, when that is wished for.
+/// [`PixelFormat::Yuyv`] in limited range, as cameras give it, when that is asked for.
 pub struct Pattern {
     name: &'static str,
     scene: Option<(Scene, Pace)>,
@@ -38,15 +38,15 @@ impl Pattern {
 }
 
 impl Source for Pattern {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
-        let size = wish.size;
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
+        let size = request.size;
         if !SIDES.contains(&size.width) || !SIDES.contains(&size.height) {
             return Err(SourceError::Missing(format!("no test pattern of {size}: sides are 16 to 16384")));
         }
-        let scene = Scene::new(size, wish.format == Some(PixelFormat::Yuyv), wish.fps);
+        let scene = Scene::new(size, request.format == Some(PixelFormat::Yuyv), request.fps);
         let format = scene.layout.format();
-        self.scene = Some((scene, Pace::new(wish.fps)));
-        Ok(Opened { name: self.name.into(), size, fps: Some(wish.fps), format, ..Opened::default() })
+        self.scene = Some((scene, Pace::new(request.fps)));
+        Ok(Opened { name: self.name.into(), size, fps: Some(request.fps), format, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

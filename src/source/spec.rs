@@ -8,7 +8,7 @@ use super::files::Files;
 use super::http::Http;
 use super::live::Live;
 use super::pattern::Pattern;
-use super::{Next, Opened, Source, SourceError, Wish};
+use super::{Next, Opened, Source, SourceError, CaptureRequest};
 use crate::error::{Error, Result};
 
 /// How a source is to behave, where that is not in its name.
@@ -83,7 +83,7 @@ fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     }
     if kind.is_ok_and(|k| k.is_file() || k.is_dir()) {
         let mut files = Files::new(path, options.once);
-        files.open(&Wish::default()).map_err(|e| Error::NoSource(e.to_string()))?;
+        files.open(&CaptureRequest::default()).map_err(|e| Error::NoSource(e.to_string()))?;
         files.close();
         return Ok(Box::new(files));
     }
@@ -126,8 +126,8 @@ fn automatic() -> Box<dyn Source> {
 }
 
 impl Source for Box<dyn Source> {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
-        (**self).open(wish)
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
+        (**self).open(request)
     }
 
     fn next(&mut self, frame: &mut crate::frame::Frame) -> Result<Next, SourceError> {

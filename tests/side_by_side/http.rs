@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 use streamflow::frame::Frame;
 use streamflow::source::http::Http as Camera;
-use streamflow::source::{Next, Source, Wish};
+use streamflow::source::{Next, Source, CaptureRequest};
 
 use super::clients::{pictures, publisher};
 use super::support::http::{Answer, Http, get};
@@ -124,7 +124,7 @@ fn camera(path: &str, pieces: Vec<Vec<u8>>) -> (Camera, impl FnMut()) {
         socket.write_all(&first).unwrap();
         socket
     });
-    camera.open(&Wish::default()).unwrap();
+    camera.open(&CaptureRequest::default()).unwrap();
     let mut socket = socket.join().unwrap();
     (camera, move || socket.write_all(&pieces.next().unwrap()).unwrap())
 }

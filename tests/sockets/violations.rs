@@ -182,7 +182,7 @@ fn a_close_frame_is_the_last_frame_and_comes_once() {
         let (close, rest) = (&answers[answers.len() - 4..], &answers[..answers.len() - 4]);
         assert_eq!(close, [0x88, 2, 3, 0xe8], "{answers:x?}");
         assert!(!rest.windows(4).any(|w| w == close), "{answers:x?}");
-        // The same of a native viewer whose last wish is refused.
+        // The same of a native viewer whose last request is refused.
         let mut socket = upgraded(hub.address(), "/ws");
         let hello = control_packet(&Control::Hello(views("door")));
         let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), want: Want::default() };

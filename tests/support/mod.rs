@@ -22,7 +22,7 @@ use streamflow::hub::{Hub, HubConfig};
 use streamflow::names::StreamKey;
 use streamflow::net::address::HubAddress;
 use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::{Next, Opened, SourceError, Wish};
+use streamflow::source::{Next, Opened, SourceError, CaptureRequest};
 use streamflow::time::now;
 use streamflow::viewer::{Viewer, ViewerConfig};
 use streamflow::wire::control::{Ability, Cause, Control, Hello, Role, Want};
@@ -84,7 +84,7 @@ pub fn publisher_config(home: Home, name: &str) -> PublisherConfig {
     PublisherConfig {
         stream: StreamKey::new("main", name),
         home,
-        wish: Wish { size: SIZE, fps: 50.0, format: None },
+        request: CaptureRequest { size: SIZE, fps: 50.0, format: None },
         ..PublisherConfig::default()
     }
 }
@@ -161,7 +161,7 @@ pub fn fine_source() -> TestSource {
 }
 
 impl Source for TestSource {
-    fn open(&mut self, wish: &Wish) -> Result<Opened, SourceError> {
+    fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         let mut told = self.remote.told();
         told.opened += 1;
         if let Mood::Gone(why) = &told.mood {
@@ -169,7 +169,7 @@ impl Source for TestSource {
         }
         told.open = true;
         let name = "test source".into();
-        Ok(Opened { name, size: wish.size, fps: Some(100.0), format: PixelFormat::Gray, ..Opened::default() })
+        Ok(Opened { name, size: request.size, fps: Some(100.0), format: PixelFormat::Gray, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

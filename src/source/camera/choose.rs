@@ -1,7 +1,7 @@
 //! Which of a camera's formats, sizes and rates to take. Pure, so that cameras nobody has can be tested.
 
 use crate::frame::{PixelFormat, Size};
-use crate::source::Wish;
+use crate::source::CaptureRequest;
 
 /// Up to this many pixels raw pictures fit a USB 2 cable at a useful rate, and are better than the camera's own JPEG.
 const RAW_UP_TO: usize = 1280 * 720;
@@ -34,7 +34,7 @@ pub(super) enum Rates {
 }
 
 impl Rates {
-    /// The interval to ask for: the slowest rate that reaches the wish, or else the fastest.
+    /// The interval to ask for: the slowest rate that reaches the request, or else the fastest.
     fn best(&self, fps: f64) -> (Option<Interval>, f64) {
         match self {
             Self::Unknown => (Some(interval_of(fps)), fps),
@@ -79,28 +79,28 @@ pub(super) struct Choice {
     pub(super) interval: Option<Interval>,
 }
 
-/// The mode that suits the wish best, by these rules in turn: the format that is wished for; the size, or the nearest;
+/// The mode that suits the request best, by these rules in turn: the format that is asked for; the size, or the nearest;
 /// enough frames a second, or the most; the format that costs least. `None` if there is no mode.
-pub(super) fn choose(modes: &[Mode], wish: &Wish) -> Option<Choice> {
+pub(super) fn choose(modes: &[Mode], request: &CaptureRequest) -> Option<Choice> {
     let rank = |mode: &Mode| {
-        let (_, fps) = mode.rates.best(wish.fps);
-        let short = if fps >= wish.fps * NEAR_ENOUGH { 0.0 } else { wish.fps - fps };
-        let other = wish.format.is_some_and(|f| f != mode.format);
-        (other, distance(mode.size, wish.size), short, cost(mode.format, mode.size))
+        let (_, fps) = mode.rates.best(request.fps);
+        let short = if fps >= request.fps * NEAR_ENOUGH { 0.0 } else { request.fps - fps };
+        let other = request.format.is_some_and(|f| f != mode.format);
+        (other, distance(mode.size, request.size), short, cost(mode.format, mode.size))
     };
     let better = |a: &(usize, &Mode), b: &(usize, &Mode)| {
         let (a, b) = (rank(a.1), rank(b.1));
         a.0.cmp(&b.0).then(a.1.cmp(&b.1)).then(a.2.total_cmp(&b.2)).then(a.3.cmp(&b.3))
     };
     let (index, mode) = modes.iter().enumerate().min_by(better)?;
-    Some(Choice { mode: index, interval: mode.rates.best(wish.fps).0 })
+    Some(Choice { mode: index, interval: mode.rates.best(request.fps).0 })
 }
 
 /// How far a size is from another: the pixels by which the sides differ. Of two equally near the larger is nearer,
 /// because scaling down loses less.
-fn distance(size: Size, wish: Size) -> (u32, bool) {
-    let sides = size.width.abs_diff(wish.width).saturating_add(size.height.abs_diff(wish.height));
-    (sides, size.width < wish.width || size.height < wish.height)
+fn distance(size: Size, request: Size) -> (u32, bool) {
+    let sides = size.width.abs_diff(request.width).saturating_add(size.height.abs_diff(request.height));
+    (sides, size.width < request.width || size.height < request.height)
 }
 
 /// What it costs to get a good JPEG out of this format; less is better.
@@ -117,18 +117,18 @@ fn cost(format: PixelFormat, size: Size) -> u8 {
     }
 }
 
-/// The size nearest to `wish` among those from `min` to `max` in steps of `step`.
-pub(super) fn nearest_step(wish: Size, min: Size, max: Size, step: Size) -> Size {
-    let side = |wish: u32, min: u32, max: u32, step: u32| {
-        let wish = wish.clamp(min.min(max), max.max(min));
+/// The size nearest to `request` among those from `min` to `max` in steps of `step`.
+pub(super) fn nearest_step(request: Size, min: Size, max: Size, step: Size) -> Size {
+    let side = |request: u32, min: u32, max: u32, step: u32| {
+        let request = request.clamp(min.min(max), max.max(min));
         let step = step.max(1);
-        let over = (wish - min.min(max)) % step;
+        let over = (request - min.min(max)) % step;
         // The nearer of the two steps around, if the upper one is still inside.
-        if over * 2 >= step && max.max(min) - wish >= step - over { wish + (step - over) } else { wish - over }
+        if over * 2 >= step && max.max(min) - request >= step - over { request + (step - over) } else { request - over }
     };
     Size::new(
-        side(wish.width, min.width, max.width, step.width),
-        side(wish.height, min.height, max.height, step.height),
+        side(request.width, min.width, max.width, step.width),
+        side(request.height, min.height, max.height, step.height),
     )
 }
 
@@ -141,8 +141,8 @@ mod tests {
         Mode { format, size: Size::new(w, h), rates }
     }
 
-    fn wish(w: u32, h: u32, fps: f64) -> Wish {
-        Wish { size: Size::new(w, h), fps, format: None }
+    fn request(w: u32, h: u32, fps: f64) -> CaptureRequest {
+        CaptureRequest { size: Size::new(w, h), fps, format: None }
     }
 
     /// An ordinary USB 2 camera.
@@ -158,8 +158,8 @@ mod tests {
         ]
     }
 
-    fn chosen(modes: &[Mode], wish: &Wish) -> (PixelFormat, Size, f64) {
-        let choice = choose(modes, wish).unwrap();
+    fn chosen(modes: &[Mode], request: &CaptureRequest) -> (PixelFormat, Size, f64) {
+        let choice = choose(modes, request).unwrap();
         let mode = &modes[choice.mode];
         (mode.format, mode.size, choice.interval.unwrap().fps())
     }
@@ -168,31 +168,31 @@ mod tests {
     fn raw_pictures_are_taken_where_they_reach_the_rate_and_jpeg_where_they_do_not() {
         use PixelFormat::{Jpeg, Yuyv};
         let size = Size::new;
-        assert_eq!(chosen(&webcam(), &wish(640, 480, 30.0)), (Yuyv, size(640, 480), 30.0));
-        assert_eq!(chosen(&webcam(), &wish(640, 480, 12.0)), (Yuyv, size(640, 480), 15.0));
-        assert_eq!(chosen(&webcam(), &wish(640, 480, 60.0)), (Jpeg, size(640, 480), 60.0));
-        assert_eq!(chosen(&webcam(), &wish(1280, 720, 30.0)), (Jpeg, size(1280, 720), 30.0));
-        assert_eq!(chosen(&webcam(), &wish(1280, 720, 10.0)), (Yuyv, size(1280, 720), 10.0));
-        assert_eq!(chosen(&webcam(), &wish(1920, 1080, 5.0)), (Jpeg, size(1920, 1080), 30.0), "too large for raw");
-        assert_eq!(chosen(&webcam(), &wish(640, 480, 240.0)), (Jpeg, size(640, 480), 60.0), "the most there is");
+        assert_eq!(chosen(&webcam(), &request(640, 480, 30.0)), (Yuyv, size(640, 480), 30.0));
+        assert_eq!(chosen(&webcam(), &request(640, 480, 12.0)), (Yuyv, size(640, 480), 15.0));
+        assert_eq!(chosen(&webcam(), &request(640, 480, 60.0)), (Jpeg, size(640, 480), 60.0));
+        assert_eq!(chosen(&webcam(), &request(1280, 720, 30.0)), (Jpeg, size(1280, 720), 30.0));
+        assert_eq!(chosen(&webcam(), &request(1280, 720, 10.0)), (Yuyv, size(1280, 720), 10.0));
+        assert_eq!(chosen(&webcam(), &request(1920, 1080, 5.0)), (Jpeg, size(1920, 1080), 30.0), "too large for raw");
+        assert_eq!(chosen(&webcam(), &request(640, 480, 240.0)), (Jpeg, size(640, 480), 60.0), "the most there is");
     }
 
     #[test]
     fn the_wished_format_wins_if_there_is_one() {
-        let mut wish = wish(1280, 720, 30.0);
-        wish.format = Some(PixelFormat::Yuyv);
-        assert_eq!(chosen(&webcam(), &wish), (PixelFormat::Yuyv, Size::new(1280, 720), 10.0));
-        wish.format = Some(PixelFormat::Gray);
-        assert_eq!(chosen(&webcam(), &wish), (PixelFormat::Jpeg, Size::new(1280, 720), 30.0));
+        let mut request = request(1280, 720, 30.0);
+        request.format = Some(PixelFormat::Yuyv);
+        assert_eq!(chosen(&webcam(), &request), (PixelFormat::Yuyv, Size::new(1280, 720), 10.0));
+        request.format = Some(PixelFormat::Gray);
+        assert_eq!(chosen(&webcam(), &request), (PixelFormat::Jpeg, Size::new(1280, 720), 30.0));
     }
 
     #[test]
     fn the_nearest_size_is_taken_and_the_larger_of_two() {
-        assert_eq!(chosen(&webcam(), &wish(320, 240, 30.0)).1, Size::new(640, 480));
-        assert_eq!(chosen(&webcam(), &wish(1000, 700, 30.0)).1, Size::new(1280, 720));
-        assert_eq!(chosen(&webcam(), &wish(4096, 2160, 30.0)).1, Size::new(1920, 1080));
+        assert_eq!(chosen(&webcam(), &request(320, 240, 30.0)).1, Size::new(640, 480));
+        assert_eq!(chosen(&webcam(), &request(1000, 700, 30.0)).1, Size::new(1280, 720));
+        assert_eq!(chosen(&webcam(), &request(4096, 2160, 30.0)).1, Size::new(1920, 1080));
         let two = [mode(PixelFormat::Yuyv, 600, 440, &[30]), mode(PixelFormat::Yuyv, 680, 520, &[30])];
-        assert_eq!(chosen(&two, &wish(640, 480, 30.0)).1, Size::new(680, 520));
+        assert_eq!(chosen(&two, &request(640, 480, 30.0)).1, Size::new(680, 520));
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
             Interval { numerator: 1, denominator: 60 },
         ]);
         let modes = [Mode { format: PixelFormat::Yuyv, size: Size::new(640, 480), rates }];
-        assert!((chosen(&modes, &wish(640, 480, 30.0)).2 - 29.97).abs() < 0.01);
+        assert!((chosen(&modes, &request(640, 480, 30.0)).2 - 29.97).abs() < 0.01);
     }
 
     #[test]
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn a_camera_with_no_modes_has_none_to_choose_and_senseless_rates_do_no_harm() {
-        assert_eq!(choose(&[], &wish(640, 480, 30.0)), None);
+        assert_eq!(choose(&[], &request(640, 480, 30.0)), None);
         let zero = Rates::Listed(vec![Interval { numerator: 0, denominator: 0 }]);
         let modes = [Mode { format: PixelFormat::Yuyv, size: Size::default(), rates: zero }];
-        assert!(choose(&modes, &wish(640, 480, 30.0)).is_some());
-        assert!(choose(&[mode(PixelFormat::Yuyv, 1, 1, &[])], &wish(640, 480, 30.0)).is_some());
+        assert!(choose(&modes, &request(640, 480, 30.0)).is_some());
+        assert!(choose(&[mode(PixelFormat::Yuyv, 1, 1, &[])], &request(640, 480, 30.0)).is_some());
     }
 }

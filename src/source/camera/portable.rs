@@ -18,7 +18,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::source::arrivals::Arrivals;
-use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, Wish};
+use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, CaptureRequest};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::first_picture;
 
@@ -70,7 +70,7 @@ impl PortableCamera {
     pub(super) fn open(
         worker: &mut Worker,
         index: u32,
-        wish: &Wish,
+        request: &CaptureRequest,
         sequence: u64,
     ) -> Result<(Self, Opened), SourceError> {
         let deadline = now() + PATIENCE;
@@ -84,11 +84,11 @@ impl PortableCamera {
         let (sender, frames) = mailbox();
         let stop = Arc::new(AtomicBool::new(false));
         let why = Arc::new(OnceLock::new());
-        let (wish, stopped, reason) = (wish.clone(), stop.clone(), why.clone());
+        let (request, stopped, reason) = (request.clone(), stop.clone(), why.clone());
         let run = move || {
             // nokhwa panics at much; the thread's end is all that anybody sees of it.
             let read = || {
-                let error = read(index, &wish, sequence, &tell, &sender, &stopped);
+                let error = read(index, &request, sequence, &tell, &sender, &stopped);
                 if let Some(error) = error {
                     reason.set(explain(index, &error)).ok();
                 }
@@ -159,13 +159,13 @@ impl PortableCamera {
 /// The whole life of the thread: open, say what was opened, hand over frames until nobody takes them.
 fn read(
     index: u32,
-    wish: &Wish,
+    request: &CaptureRequest,
     mut sequence: u64,
     tell: &crossbeam_channel::Sender<Result<Opened, SourceError>>,
     frames: &Sender<Handed>,
     stop: &AtomicBool,
 ) -> Option<NokhwaError> {
-    let (mut camera, opened) = match start(index, wish) {
+    let (mut camera, opened) = match start(index, request) {
         Ok(started) => started,
         Err(error) => {
             // Whoever asked has gone: then nobody needs to know.
@@ -197,13 +197,13 @@ fn read(
     None
 }
 
-fn start(index: u32, wish: &Wish) -> Result<(nokhwa::Camera, Opened), NokhwaError> {
+fn start(index: u32, request: &CaptureRequest) -> Result<(nokhwa::Camera, Opened), NokhwaError> {
     let understood = FORMATS.map(|(format, _)| format);
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &understood);
     let mut camera = nokhwa::Camera::new(CameraIndex::Index(index), any)?;
     let offered = camera.compatible_camera_formats().unwrap_or_default();
     let modes: Vec<Mode> = offered.iter().filter_map(mode).collect();
-    if let Some(mode) = choose(&modes, wish).and_then(|choice| modes.get(choice.mode)) {
+    if let Some(mode) = choose(&modes, request).and_then(|choice| modes.get(choice.mode)) {
         let format = FORMATS.iter().find(|(_, f)| *f == mode.format).map_or(FrameFormat::YUYV, |(f, _)| *f);
         let fps = match &mode.rates {
             Rates::Listed(list) => list.first().map_or(30, |i| i.denominator),

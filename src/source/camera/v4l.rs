@@ -19,7 +19,7 @@ use super::choose::{Interval, Mode, choose};
 use super::rows;
 use super::v4l_devices::{guarded, modes, name_of, open, pixel_format};
 use crate::frame::{Frame, PixelFormat, Range, Size};
-use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, Wish};
+use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, CaptureRequest};
 use crate::time::{Micros, now, of_monotonic};
 use crate::wire::jpeg_split::first_picture;
 
@@ -58,11 +58,11 @@ pub(super) struct V4lCamera {
 impl V4lCamera {
     /// Opens the device, whatever state another program left it in, and starts it. `sequence` is the number of the first
     /// frame.
-    pub(super) fn open(path: &Path, wish: &Wish, sequence: u64) -> Result<(Self, Opened), OpenError> {
+    pub(super) fn open(path: &Path, request: &CaptureRequest, sequence: u64) -> Result<(Self, Opened), OpenError> {
         let device = open(path)?;
-        let modes = modes(&device, wish.size);
+        let modes = modes(&device, request.size);
         let plain: Vec<Mode> = modes.iter().map(|(_, mode)| mode.clone()).collect();
-        let choice = choose(&plain, wish).ok_or(OpenError::NoCamera)?;
+        let choice = choose(&plain, request).ok_or(OpenError::NoCamera)?;
         let (fourcc, mode) = modes.get(choice.mode).ok_or(OpenError::NoCamera)?;
 
         let asked = Format::new(mode.size.width, mode.size.height, *fourcc);

@@ -58,12 +58,12 @@ pub(super) fn name_of(path: &Path, device: &Device) -> Option<String> {
     Some(name).filter(|n| !n.is_empty())
 }
 
-/// All that a camera offers and we understand. In a range of sizes, the one nearest to the wish.
-pub(super) fn modes(device: &Device, wish: Size) -> Vec<(FourCC, Mode)> {
+/// All that a camera offers and we understand. In a range of sizes, the one nearest to the request.
+pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCC, Mode)> {
     let mut modes = Vec::new();
     for fourcc in fourccs(device) {
         let Some(format) = pixel_format(fourcc) else { continue };
-        for size in sizes(device, fourcc, wish).unwrap_or_else(|| vec![wish]) {
+        for size in sizes(device, fourcc, request).unwrap_or_else(|| vec![request]) {
             let rates = rates(device, fourcc, size);
             modes.push((fourcc, Mode { format, size, rates }));
         }
@@ -79,12 +79,12 @@ fn fourccs(device: &Device) -> Vec<FourCC> {
 }
 
 /// `None` where the driver does not say.
-fn sizes(device: &Device, fourcc: FourCC, wish: Size) -> Option<Vec<Size>> {
+fn sizes(device: &Device, fourcc: FourCC, request: Size) -> Option<Vec<Size>> {
     let sizes = device.enum_framesizes(fourcc).ok()?;
     let sizes = sizes.into_iter().map(|s| match s.size {
         FrameSizeEnum::Discrete(d) => Size::new(d.width, d.height),
         FrameSizeEnum::Stepwise(s) => nearest_step(
-            wish,
+            request,
             Size::new(s.min_width, s.min_height),
             Size::new(s.max_width, s.max_height),
             Size::new(s.step_width, s.step_height),
