@@ -12,7 +12,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use streamflow::frame::Picture;
 use streamflow::hub::{Hub, HubConfig};
 use streamflow::time::now;
-use streamflow::wire::control::{Control, Hello, Role, Want};
+use streamflow::wire::control::{Control, Hello, Role, ViewRequest};
 use streamflow::wire::framing::{Deframer, prefix};
 use streamflow::wire::packet::{Packet, control_packet, picture_header};
 
@@ -40,7 +40,7 @@ impl Peer {
             instance: 0,
             publisher: 0,
             can: Vec::new(),
-            want: Want::default(),
+            request: ViewRequest::default(),
         }));
         this.until(|packet| matches!(packet, Packet::Control(Control::Welcome { .. })));
         this

@@ -11,7 +11,7 @@ use std::net::{TcpListener, TcpStream};
 use anyhow::Context;
 use streamflow::frame::Frame;
 use streamflow::jpeg::Encoder;
-use streamflow::source::{self, Next, CaptureRequest};
+use streamflow::source::{self, CaptureRequest, Next};
 
 fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);

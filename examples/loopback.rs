@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use streamflow::frame::Size;
-use streamflow::home::Home;
 use streamflow::hub::{Hub, HubConfig};
+use streamflow::locate::HubLocation;
 use streamflow::net::address::HubAddress;
 use streamflow::publisher::{Publisher, PublisherConfig};
 use streamflow::source::CaptureRequest;
@@ -20,11 +20,11 @@ fn main() -> anyhow::Result<()> {
 
     // Port 0 takes any free port, so that nothing else on this machine is in the way.
     let hub = Hub::start(HubConfig { listen: ([127, 0, 0, 1], 0).into(), ..HubConfig::default() })?;
-    let home = Home::Join(HubAddress::of_listener(hub.address()));
+    let location = HubLocation::Join(HubAddress::of_listener(hub.address()));
     let capture = CaptureRequest { size: Size::new(640, 480), fps: 30.0, ..CaptureRequest::default() };
-    let config = PublisherConfig { home: home.clone(), capture, ..PublisherConfig::default() };
+    let config = PublisherConfig { location: location.clone(), capture, ..PublisherConfig::default() };
     let _publisher = Publisher::start(config, Box::new(Pattern::default()))?;
-    let viewer = Viewer::start(ViewerConfig { home, ..ViewerConfig::default() })?;
+    let viewer = Viewer::start(ViewerConfig { location, ..ViewerConfig::default() })?;
 
     let end = Instant::now() + Duration::from_secs_f64(seconds);
     while Instant::now() < end {

@@ -31,7 +31,6 @@ pub mod time;
 // Rules: no sockets, no threads, no clock.
 pub mod access;
 pub mod adapt;
-pub mod credit;
 pub mod pacing;
 pub mod relay;
 pub mod session;
@@ -51,8 +50,8 @@ pub mod system;
 pub mod transport;
 
 // Assemblies: threads and wiring.
-pub mod home;
 pub mod hub;
+pub mod locate;
 #[cfg(feature = "send")]
 pub mod publisher;
 #[cfg(feature = "view")]
@@ -68,8 +67,8 @@ pub mod cli;
 // The public interface is:
 pub use error::{Error, Result};
 pub use frame::{Frame, Picture, PixelFormat, Size};
-pub use home::Home;
 pub use hub::{Hub, HubConfig};
+pub use locate::HubLocation;
 #[cfg(feature = "send")]
 pub use publisher::{Publisher, PublisherConfig};
 #[cfg(feature = "send")]

@@ -14,7 +14,7 @@ pub use self::rhythm::Rhythm;
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
-use crate::wire::control::AskedPicture;
+use crate::wire::control::NominalPicture;
 use crate::wire::packet::LONGEST_SPAN;
 
 /// Median and tail of a span over the last seconds, in milliseconds. `None`: there was nothing to measure.
@@ -117,7 +117,8 @@ pub struct ViewReport {
     pub load: Load,
     /// What the pictures would be if nothing limited them; a viewer's own request counts. Empty while the publisher does not
     /// say.
-    pub asked: AskedPicture,
+    #[serde(rename = "asked")]
+    pub nominal: NominalPicture,
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<serde_json::Value>,
@@ -189,7 +190,8 @@ pub struct PublishReport {
     /// The numbers behind it.
     pub load: Load,
     /// What the pictures would be if nothing limited them.
-    pub asked: AskedPicture,
+    #[serde(rename = "asked")]
+    pub nominal: NominalPicture,
 }
 
 /// Two digits after the point: what a person reads and a program compares.

@@ -18,9 +18,8 @@ use mio::{Interest, Registry, Token};
 pub use self::message::Layout;
 use self::pages::SharedPages;
 pub use self::tcp::Tcp;
-use crate::credit::{Control, Kernel};
 use crate::frame::Picture;
-use crate::pacing::Feedback;
+use crate::pacing::{CongestionControl, Feedback, Path};
 
 /// How far a message got.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,14 +159,14 @@ impl Transport {
     }
 }
 
-impl Feedback for Transport {
-    fn measure(&mut self) -> Option<Kernel> {
+impl Path for Transport {
+    fn feedback(&mut self) -> Option<Feedback> {
         match self {
             Self::Tcp(tcp) => tcp.measure(),
         }
     }
 
-    fn control(&mut self, change: Control) {
+    fn control(&mut self, change: CongestionControl) {
         match self {
             Self::Tcp(tcp) => tcp.control(change),
         }

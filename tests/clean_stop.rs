@@ -66,8 +66,8 @@ fn everything_stops_at_any_moment_and_leaves_no_thread() {
         }
 
         // With no hub to be found, and while waiting to try again.
-        let home = at(&hub());
-        let (lonely, waiting) = (publisher(home.clone(), "door", fine_source()), viewer(home, "door"));
+        let location = at(&hub());
+        let (lonely, waiting) = (publisher(location.clone(), "door", fine_source()), viewer(location, "door"));
         until("both have tried", || waiting.report().detail.contains("next try"));
         drops("a publisher without a hub", lonely);
         drops("a viewer without a hub", waiting);

@@ -20,7 +20,7 @@ use streamflow::frame::Size;
 use streamflow::source::stamp;
 use streamflow::time::{Micros, now};
 
-use streamflow::wire::control::{Hello, Want};
+use streamflow::wire::control::{Hello, ViewRequest};
 
 use support::{LONG, Peer, limited, publishes, until, views};
 
@@ -544,8 +544,8 @@ fn a_viewer_that_must_wait_for_a_stream_without_pictures_costs_nothing() {
         let (hub, address) = hub(&[]);
         let address = address.parse().unwrap();
         let mut publisher = Peer::join(address, publishes("door"));
-        let want = Want { max_rate: Some(16_000), ..Want::default() };
-        let mut viewer = Peer::join(address, Hello { want, ..views("door") });
+        let request = ViewRequest { max_rate: Some(16_000), ..ViewRequest::default() };
+        let mut viewer = Peer::join(address, Hello { request, ..views("door") });
         viewer.control();
         // More than its rate allows: it waits for more than a second.
         for number in 1..=5 {

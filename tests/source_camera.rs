@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
 use streamflow::source::camera::{self, Camera};
-use streamflow::source::{Next, Opened, Source, SourceError, CaptureRequest, stamp};
+use streamflow::source::{CaptureRequest, Next, Opened, Source, SourceError, stamp};
 use streamflow::time::now;
 
 /// Whether this is the process with the camera; if not, runs the test there.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, PixelFormat, Size};
 use streamflow::source::files::Files;
-use streamflow::source::{Next, Options, PATIENCE, Source, SourceError, CaptureRequest, from_spec};
+use streamflow::source::{CaptureRequest, Next, Options, PATIENCE, Source, SourceError, from_spec};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {

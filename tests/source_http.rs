@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use streamflow::frame::{Frame, Size};
 use streamflow::source::http::Http;
-use streamflow::source::{Next, PATIENCE, Source, SourceError, CaptureRequest};
+use streamflow::source::{CaptureRequest, Next, PATIENCE, Source, SourceError};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use super::{ANY, Need, Resolution, Rung};
+use super::{ANY, Resolution, Rung, Target};
 
 /// Rungs that a stream is encoded at, at most. Each costs the publisher an encoding and its bytes on the uplink for every
 /// frame; with four, a viewer whose link lies anywhere between a tenth and the whole gets at least two thirds of what it
@@ -26,8 +26,8 @@ const PATIENCE: f64 = 0.08;
 /// two fixed qualities or sizes into the one that more viewers asked for. The rungs `before` stay as long as they serve all and
 /// are nearly as good, so that one viewer's step does not move everybody's picture.
 #[must_use]
-pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
-    let mut classes = classes(needs);
+pub fn rungs_for(targets: &[Target], before: &[Rung]) -> Vec<Rung> {
+    let mut classes = classes(targets);
     while classes.len() > MOST_RUNGS {
         let Some((at, _)) =
             (1..classes.len()).map(|i| (i, merge_cost(classes[i - 1], classes[i]))).min_by(|a, b| a.1.total_cmp(&b.1))
@@ -46,39 +46,39 @@ pub fn rungs_for(needs: &[Need], before: &[Rung]) -> Vec<Rung> {
         classes[at - 1] = Class { rung, viewers: above.viewers + below.viewers };
     }
     let best: Vec<Rung> = classes.iter().map(|c| c.rung).collect();
-    let serves = |rungs: &[Rung]| needs.iter().all(|n| rung_of(*n, rungs).is_some_and(|at| fits(*n, rungs[at])));
-    let used = |rungs: &[Rung]| (0..rungs.len()).all(|at| needs.iter().any(|n| rung_of(*n, rungs) == Some(at)));
+    let serves = |rungs: &[Rung]| targets.iter().all(|n| rung_of(*n, rungs).is_some_and(|at| fits(*n, rungs[at])));
+    let used = |rungs: &[Rung]| (0..rungs.len()).all(|at| targets.iter().any(|n| rung_of(*n, rungs) == Some(at)));
     let stays = before.len() <= MOST_RUNGS
         && !before.is_empty()
         && serves(before)
         && used(before)
-        && cost(needs, before) <= cost(needs, &best) + PATIENCE * needs.len() as f64;
+        && cost(targets, before) <= cost(targets, &best) + PATIENCE * targets.len() as f64;
     if stays { before.to_vec() } else { best }
 }
 
 /// Which of the rungs a viewer with this need is given: the largest that its link carries, or else the smallest; for a
 /// fixed quality the nearest. `None` only if there are no rungs.
 #[must_use]
-pub fn rung_of(need: Need, rungs: &[Rung]) -> Option<usize> {
-    nearest(need, rungs.iter().copied().enumerate())
+pub fn rung_of(target: Target, rungs: &[Rung]) -> Option<usize> {
+    nearest(target, rungs.iter().copied().enumerate())
 }
 
 /// As [`rung_of`], of rungs with numbers.
 #[must_use]
-pub fn nearest(need: Need, mut rungs: impl Iterator<Item = (usize, Rung)>) -> Option<usize> {
+pub fn nearest(target: Target, mut rungs: impl Iterator<Item = (usize, Rung)>) -> Option<usize> {
     let first = rungs.next()?;
     // The usual case, asked for every picture of every viewer.
     let Some(second) = rungs.next() else { return Some(first.0) };
-    let far = [first, second].into_iter().chain(rungs).map(|(at, rung)| (at, distance(need, rung)));
+    let far = [first, second].into_iter().chain(rungs).map(|(at, rung)| (at, distance(target, rung)));
     far.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at)
 }
 
 /// Whether a picture of this rung is what a viewer with this need asks for, and not just the next best there is.
 #[must_use]
-pub fn serves(need: Need, rung: Rung) -> bool {
+pub fn serves(target: Target, rung: Rung) -> bool {
     // A level or two of bytes below what a link carries is a rung shared with others, and no other picture.
-    let bytes = rung.bytes >= need.bytes / 2 || need.bytes == ANY && rung.bytes == ANY;
-    bytes && rung.quality == need.quality && is_of_size(need.size, rung.size)
+    let bytes = rung.bytes >= target.bytes / 2 || target.bytes == ANY && rung.bytes == ANY;
+    bytes && rung.quality == target.quality && is_of_size(target.size, rung.size)
 }
 
 /// Viewers who would take the same rung if there were as many as they like.
@@ -111,16 +111,16 @@ fn rank(rung: Rung) -> Rank {
 }
 
 /// Needs gathered by equality, by rank and then from the largest.
-fn classes(needs: &[Need]) -> Vec<Class> {
-    let mut sorted = needs.to_vec();
-    let order = |need: &Need| {
-        let rung = Rung::from(*need);
-        (rank(rung), Reverse(rung.quality), need.size, Reverse(rung.bytes))
+fn classes(targets: &[Target]) -> Vec<Class> {
+    let mut sorted = targets.to_vec();
+    let order = |target: &Target| {
+        let rung = Rung::from(*target);
+        (rank(rung), Reverse(rung.quality), target.size, Reverse(rung.bytes))
     };
     sorted.sort_unstable_by_key(order);
     let mut classes: Vec<Class> = Vec::new();
-    for need in sorted {
-        let rung = Rung::from(need);
+    for target in sorted {
+        let rung = Rung::from(target);
         let full = classes.len() >= MOST_CLASSES && rank(rung) >= Rank::Sized;
         match classes.last_mut().filter(|c| c.rung == rung || full) {
             Some(class) => class.viewers += 1,
@@ -152,30 +152,30 @@ fn merge_cost(above: Class, below: Class) -> f64 {
 }
 
 /// How far a rung is from a need; one that is too large for the link is further than any that is not.
-fn distance(need: Need, rung: Rung) -> f64 {
-    let quality = match (need.quality, rung.quality) {
+fn distance(target: Target, rung: Rung) -> f64 {
+    let quality = match (target.quality, rung.quality) {
         (0, 0) => 0.0,
         // A rung of a fixed quality and any size is no help to a link that needs a bound, and hardly what `auto` means.
         (0, _) => 8.0,
         (_, 0) => 30.0,
         (a, b) => f64::from(a.abs_diff(b)) / 20.0,
     };
-    let size = match (need.size, rung.size) {
+    let size = match (target.size, rung.size) {
         // The same pictures, until an uplink makes some of them smaller.
         (Resolution::Any, Resolution::Full) => 0.25,
-        _ if is_of_size(need.size, rung.size) => 0.0,
+        _ if is_of_size(target.size, rung.size) => 0.0,
         // As with qualities: what somebody insists on is hardly what another means.
         (Resolution::Any, _) => 8.0,
         (wanted, given) => 20.0 + apart(wanted, given),
     };
-    let over = doublings(rung.bytes, need.bytes);
-    quality + size + if over > 0.0 { 100.0 + over } else { doublings(need.bytes, rung.bytes) }
+    let over = doublings(rung.bytes, target.bytes);
+    quality + size + if over > 0.0 { 100.0 + over } else { doublings(target.bytes, rung.bytes) }
 }
 
 /// Whether a viewer with this need is served by this rung without a queue, and with no change of size that it did not
 /// allow.
-fn fits(need: Need, rung: Rung) -> bool {
-    rung.bytes <= need.bytes && is_of_size(need.size, rung.size)
+fn fits(target: Target, rung: Rung) -> bool {
+    rung.bytes <= target.bytes && is_of_size(target.size, rung.size)
 }
 
 /// Whether pictures of the one have the size that the other asks for.
@@ -193,8 +193,8 @@ fn apart(a: Resolution, b: Resolution) -> f64 {
     }
 }
 
-fn cost(needs: &[Need], rungs: &[Rung]) -> f64 {
-    needs.iter().map(|&n| rung_of(n, rungs).map_or(0.0, |at| distance(n, rungs[at]))).sum()
+fn cost(targets: &[Target], rungs: &[Rung]) -> f64 {
+    targets.iter().map(|&n| rung_of(n, rungs).map_or(0.0, |at| distance(n, rungs[at]))).sum()
 }
 
 #[cfg(test)]
@@ -202,96 +202,99 @@ mod tests {
     use super::*;
     use crate::frame::Size;
 
-    fn bytes(bytes: u32) -> Need {
-        Need { bytes, ..Need::default() }
+    fn bytes(bytes: u32) -> Target {
+        Target { bytes, ..Target::default() }
     }
 
-    fn quality(quality: u8) -> Need {
-        Need { quality, ..Need::default() }
+    fn quality(quality: u8) -> Target {
+        Target { quality, ..Target::default() }
     }
 
     #[test]
     fn nobody_watching_is_no_rung_and_equal_viewers_are_one() {
         assert_eq!(rungs_for(&[], &[Rung::default()]), []);
-        assert_eq!(rungs_for(&[Need::default(); 1000], &[]), [Rung::default()]);
+        assert_eq!(rungs_for(&[Target::default(); 1000], &[]), [Rung::default()]);
     }
 
     #[test]
     fn every_viewer_gets_a_rung_that_its_link_carries() {
-        let needs: Vec<_> = (0..40).map(|i| bytes(2_000 + i * 900)).chain([Need::default(); 20]).collect();
-        let rungs = rungs_for(&needs, &[]);
+        let targets: Vec<_> = (0..40).map(|i| bytes(2_000 + i * 900)).chain([Target::default(); 20]).collect();
+        let rungs = rungs_for(&targets, &[]);
         assert!(rungs.len() <= MOST_RUNGS && rungs[0] == Rung::default(), "{rungs:?}");
-        for need in needs {
-            let rung = rungs[rung_of(need, &rungs).unwrap()];
-            assert!(rung.bytes <= need.bytes, "{need:?} of {rungs:?}");
+        for target in targets {
+            let rung = rungs[rung_of(target, &rungs).unwrap()];
+            assert!(rung.bytes <= target.bytes, "{target:?} of {rungs:?}");
         }
     }
 
     #[test]
     fn few_slow_viewers_leave_the_many_fast_ones_alone() {
-        let mut needs = vec![Need::default(); 90];
-        needs.extend((0..10).map(|i| bytes(5_000 + 500 * i)));
-        let rungs = rungs_for(&needs, &[]);
-        assert_eq!(rung_of(Need::default(), &rungs), Some(0));
+        let mut targets = vec![Target::default(); 90];
+        targets.extend((0..10).map(|i| bytes(5_000 + 500 * i)));
+        let rungs = rungs_for(&targets, &[]);
+        assert_eq!(rung_of(Target::default(), &rungs), Some(0));
         assert_eq!(rungs[0], Rung::default());
     }
 
     #[test]
     fn fixed_qualities_are_met_exactly_up_to_four_and_nearly_beyond() {
-        let four = [quality(90), quality(70), quality(50), Need::default()];
+        let four = [quality(90), quality(70), quality(50), Target::default()];
         let rungs = rungs_for(&four, &[]);
-        for need in four {
-            assert_eq!(rungs[rung_of(need, &rungs).unwrap()].quality, need.quality);
+        for target in four {
+            assert_eq!(rungs[rung_of(target, &rungs).unwrap()].quality, target.quality);
         }
         let many: Vec<_> = (30..=95).step_by(5).map(quality).collect();
         let rungs = rungs_for(&many, &[]);
         assert_eq!(rungs.len(), MOST_RUNGS);
-        for need in many {
-            assert!(rungs[rung_of(need, &rungs).unwrap()].quality.abs_diff(need.quality) <= 20, "{need:?} {rungs:?}");
+        for target in many {
+            assert!(
+                rungs[rung_of(target, &rungs).unwrap()].quality.abs_diff(target.quality) <= 20,
+                "{target:?} {rungs:?}"
+            );
         }
     }
 
     #[test]
     fn one_viewers_small_step_moves_nobody_and_a_fall_is_followed() {
-        let mut needs = vec![bytes(10_000), bytes(10_000), bytes(10_000), bytes(10_000)];
-        let rungs = rungs_for(&needs, &[]);
-        needs[0] = bytes(11_900);
-        assert_eq!(rungs_for(&needs, &rungs), rungs);
-        needs[1] = bytes(5_000);
-        let rungs = rungs_for(&needs, &rungs);
-        assert_eq!(rung_of(needs[1], &rungs).map(|at| rungs[at].bytes), Some(5_000));
+        let mut targets = vec![bytes(10_000), bytes(10_000), bytes(10_000), bytes(10_000)];
+        let rungs = rungs_for(&targets, &[]);
+        targets[0] = bytes(11_900);
+        assert_eq!(rungs_for(&targets, &rungs), rungs);
+        targets[1] = bytes(5_000);
+        let rungs = rungs_for(&targets, &rungs);
+        assert_eq!(rung_of(targets[1], &rungs).map(|at| rungs[at].bytes), Some(5_000));
     }
 
     #[test]
     fn a_rung_that_nobody_uses_any_more_is_dropped() {
-        let rungs = rungs_for(&[Need::default(), bytes(5_000)], &[]);
+        let rungs = rungs_for(&[Target::default(), bytes(5_000)], &[]);
         assert_eq!(rungs.len(), 2);
-        assert_eq!(rungs_for(&[Need::default(), Need::default()], &rungs), [Rung::default()]);
+        assert_eq!(rungs_for(&[Target::default(), Target::default()], &rungs), [Rung::default()]);
     }
 
     #[test]
     fn a_recorder_beside_viewers_that_adapt_keeps_the_full_size_and_they_keep_theirs() {
-        let recorder = Need { size: Resolution::Full, ..Need::default() };
+        let recorder = Target { size: Resolution::Full, ..Target::default() };
         assert_eq!(rungs_for(&[recorder], &[]), [Rung::FULL]);
-        let needs = [recorder, Need::default(), bytes(3_000)];
-        let rungs = rungs_for(&needs, &[]);
-        assert_eq!(needs.map(|n| rungs[rung_of(n, &rungs).unwrap()]), needs.map(Rung::from));
+        let targets = [recorder, Target::default(), bytes(3_000)];
+        let rungs = rungs_for(&targets, &[]);
+        assert_eq!(targets.map(|n| rungs[rung_of(n, &rungs).unwrap()]), targets.map(Rung::from));
         // One that comes to others is not given theirs, and none is left when it goes.
         assert_eq!(rungs_for(&[recorder, bytes(3_000)], &[Rung::from(bytes(3_000))]).len(), 2);
-        assert_eq!(rungs_for(&[Need::default()], &[Rung::FULL]), [Rung::default()]);
+        assert_eq!(rungs_for(&[Target::default()], &[Rung::FULL]), [Rung::default()]);
     }
 
     #[test]
     fn those_who_insist_on_sizes_and_qualities_take_no_rung_from_the_others() {
-        let sized = |side: u32| Need { size: Resolution::Of(Size::new(side, side)), ..Need::default() };
-        let recorder = Need { size: Resolution::Full, ..Need::default() };
+        let sized = |side: u32| Target { size: Resolution::Of(Size::new(side, side)), ..Target::default() };
+        let recorder = Target { size: Resolution::Full, ..Target::default() };
         let strangers: Vec<_> = (1..100).map(quality).chain((16..400).map(sized)).collect();
-        let needs = [strangers, vec![Need::default(), recorder, bytes(3_000), bytes(3_500)]].concat();
-        let rungs = rungs_for(&needs, &[]);
+        let targets = [strangers, vec![Target::default(), recorder, bytes(3_000), bytes(3_500)]].concat();
+        let rungs = rungs_for(&targets, &[]);
         assert!(rungs.len() <= MOST_RUNGS, "{rungs:?}");
-        let given = |need| rungs[rung_of(need, &rungs).unwrap()];
+        let given = |target| rungs[rung_of(target, &rungs).unwrap()];
         assert_eq!(
-            [given(Need::default()), given(recorder), given(bytes(3_500))],
+            [given(Target::default()), given(recorder), given(bytes(3_500))],
             [Rung::FULL, Rung::FULL, Rung::from(bytes(3_000))]
         );
     }

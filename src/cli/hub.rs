@@ -7,7 +7,7 @@ use clap::Parser;
 
 use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, parse};
 use super::{Interrupt, exit, logging};
-use crate::home;
+use crate::locate;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,7 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let hub = home::host(&options.limits.config(options.listen.address()?)?)?;
+    let hub = locate::host(&options.limits.config(options.listen.address()?)?)?;
     while !interrupt.came() {
         std::thread::park_timeout(Duration::from_secs(3600));
     }

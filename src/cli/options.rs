@@ -10,8 +10,8 @@ use clap::parser::ValueSource;
 use clap::{Arg, Args, Command, Parser};
 
 use crate::error::{Error, Result};
-use crate::home::Home;
 use crate::hub::HubConfig;
+use crate::locate::HubLocation;
 use crate::names::StreamKey;
 use crate::net::address::{HubAddress, PORT, listen_address};
 
@@ -97,7 +97,7 @@ impl ListenOptions {
 
 /// Where the hub is.
 #[derive(Args, Debug)]
-pub(super) struct HomeOptions {
+pub(super) struct HubLocationOptions {
     /// Join the hub there: HOST, HOST:PORT, or ws://HOST:PORT/ws through a proxy
     #[arg(long, value_name = "HOST[:PORT]", env = "STREAMFLOW_HOST", help_heading = "Hub",
           conflicts_with_all = ["listen", "plain", "plain_stream"])]
@@ -111,9 +111,9 @@ pub(super) struct HomeOptions {
     pub(super) limits: HubOptions,
 }
 
-impl HomeOptions {
+impl HubLocationOptions {
     /// Where the hub is: there, here, or on this machine wherever it is first needed.
-    pub(super) fn home(&self) -> Result<Home> {
+    pub(super) fn location(&self) -> Result<HubLocation> {
         if self.listen.port == 0 && self.listen.listen.is_none() {
             return Err(Error::Usage(
                 "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
@@ -122,10 +122,10 @@ impl HomeOptions {
         if let Some(host) = &self.host {
             let mut address: HubAddress = host.parse()?;
             address.port.get_or_insert(self.listen.port);
-            return Ok(Home::Join(address));
+            return Ok(HubLocation::Join(address));
         }
         let config = self.limits.config(self.listen.address()?)?;
-        Ok(if self.listen.listen.is_some() { Home::Host(config) } else { Home::Auto(config) })
+        Ok(if self.listen.listen.is_some() { HubLocation::Host(config) } else { HubLocation::Auto(config) })
     }
 }
 
@@ -258,14 +258,14 @@ impl HubOptions {
                     return Err(wrong("the port is missing"));
                 }
                 if address.port() == listen.port() && address.port() != 0 {
-                    return Err(wrong("this is the hub's own port, and plain pictures need another"));
+                    return Err(wrong("this is the hub's own port, and plain pictures target another"));
                 }
                 Some(address)
             }
         };
         let plain_stream = self.plain_stream.as_deref().map(stream_key).transpose()?;
         if plain_stream.is_some() && plain.is_none() {
-            return Err(Error::Usage("--plain-stream needs --plain".into()));
+            return Err(Error::Usage("--plain-stream targets --plain".into()));
         }
         Ok(HubConfig {
             listen,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
+use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, identity, logging, machine_name};
 use crate::frame::{PixelFormat, Size};
@@ -85,7 +85,7 @@ struct Options {
     replace: bool,
 
     #[command(flatten)]
-    home: HomeOptions,
+    hub: HubLocationOptions,
     #[command(flatten)]
     log: LogOptions,
 }
@@ -153,7 +153,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
     let config = PublisherConfig {
         stream: StreamKey::new(&options.stream.room, options.stream.name.clone().unwrap_or_else(machine_name)),
-        home: options.home.home()?,
+        location: options.hub.location()?,
         capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),
@@ -162,8 +162,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         skip_same: options.skip_same,
         id: identity::publisher(),
         replace: options.replace,
-        retries: options.home.retries,
-        max_pixels: options.home.limits.max_pixels(),
+        retries: options.hub.retries,
+        max_pixels: options.hub.limits.max_pixels(),
         exit_on_source_error: options.exit_on_source_error,
         ..PublisherConfig::default()
     };

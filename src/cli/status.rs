@@ -64,11 +64,11 @@ fn line(report: &PublishReport) -> String {
         n => format!("{n} viewers"),
     };
     let quality = if report.quality == 0 { "as it came".to_string() } else { format!("quality {}", report.quality) };
-    let asked = &report.asked;
-    let of = match (report.size == asked.size || asked.size.is_empty(), report.quality == asked.quality) {
+    let nominal = &report.nominal;
+    let of = match (report.size == nominal.size || nominal.size.is_empty(), report.quality == nominal.quality) {
         (true, true) => String::new(),
-        (true, false) => format!(" of {}", asked.quality),
-        (false, _) => format!(" of {} quality {}", asked.size, asked.quality),
+        (true, false) => format!(" of {}", nominal.quality),
+        (false, _) => format!(" of {} quality {}", nominal.size, nominal.quality),
     };
     let same = if report.unchanged == 0 { String::new() } else { format!(", {} unchanged", report.unchanged) };
     let limit = match report.limit {
@@ -88,7 +88,7 @@ fn line(report: &PublishReport) -> String {
 
 /// Of pictures when they left; of the last one, now, when none has left for long.
 fn age(report: &PublishReport) -> String {
-    let late = report.asked.interval().map_or(0.0, |apart| 3.0 * millis(apart)).max(250.0);
+    let late = report.nominal.interval().map_or(0.0, |apart| 3.0 * millis(apart)).max(250.0);
     let age = match (report.age_ms.p50, report.picture_age_ms) {
         (Some(p50), Some(now)) if now <= p50 + late => Some(p50),
         (_, now) => now,

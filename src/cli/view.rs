@@ -11,11 +11,11 @@ use std::time::Duration;
 use clap::Parser;
 
 use self::lines::Lines;
-use super::options::{EXIT_CODES, HELP, HomeOptions, LogOptions, StreamOptions, parse};
+use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
-use crate::wire::control::Want;
+use crate::wire::control::ViewRequest;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,7 +62,7 @@ struct Options {
     save: Option<PathBuf>,
 
     #[command(flatten)]
-    home: HomeOptions,
+    hub: HubLocationOptions,
     #[command(flatten)]
     log: LogOptions,
 }
@@ -96,10 +96,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let config = ViewerConfig {
         room: options.stream.room.clone(),
         name: options.stream.name.clone(),
-        home: options.home.home()?,
-        want: Want { quality: options.quality, max_rate: options.stream.max_rate, ..Want::default() },
-        retries: options.home.retries,
-        max_pixels: options.home.limits.max_pixels(),
+        location: options.hub.location()?,
+        request: ViewRequest { quality: options.quality, max_rate: options.stream.max_rate, ..ViewRequest::default() },
+        retries: options.hub.retries,
+        max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };
     let viewer = Viewer::start(config)?;

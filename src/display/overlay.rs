@@ -219,10 +219,14 @@ fn picture(report: &ViewReport) -> String {
         (size, 0) => size.to_owned(),
         (size, quality) => format!("{size} q{quality}"),
     };
-    let asked = &report.asked;
+    let nominal = &report.nominal;
     let shown = words(&report.size, report.quality);
-    let as_asked = asked.size == report.size && asked.quality == report.quality;
-    if as_asked || asked.size.is_empty() { shown } else { format!("{shown} of {}", words(&asked.size, asked.quality)) }
+    let as_nominal = nominal.size == report.size && nominal.quality == report.quality;
+    if as_nominal || nominal.size.is_empty() {
+        shown
+    } else {
+        format!("{shown} of {}", words(&nominal.size, nominal.quality))
+    }
 }
 
 fn facts(report: &ViewReport) -> [(&'static str, String); 6] {
@@ -376,7 +380,7 @@ mod tests {
         );
         let mut odd = report();
         odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
-        odd.asked.size = "\n".into();
+        odd.nominal.size = "\n".into();
         odd.budget_ms.hub = Some(f64::NAN);
         odd.age_estimated = true;
         odd.age_ms = Quantiles { p50: Some(1e300), p99: Some(f64::INFINITY), max: None };

@@ -24,7 +24,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::access::{Access, Grant, List};
-use crate::adapt::{Need, rungs_for};
+use crate::adapt::{Target, rungs_for};
 use crate::error::{Error, Result};
 use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
@@ -157,7 +157,7 @@ impl Hub {
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
-                needs: HashMap::new(),
+                targets: HashMap::new(),
             }),
             loops: handles,
             serial: AtomicU64::new(1),
@@ -268,7 +268,7 @@ struct Registry {
     rooms: Rooms,
     streams: HashMap<StreamKey, Arc<Stream>>,
     /// What the viewers of each stream need, loop by loop, and last what those need who poll.
-    needs: HashMap<u64, Vec<Vec<Need>>>,
+    targets: HashMap<u64, Vec<Vec<Target>>>,
 }
 
 impl Shared {
@@ -329,7 +329,7 @@ impl Shared {
                 Effect::Watched(key, watched) => self.stream_in(&mut registry, &key).pictures().watched(watched, now()),
                 Effect::Forget(key) => {
                     if let Some(stream) = registry.streams.remove(&key) {
-                        registry.needs.remove(&stream.id);
+                        registry.targets.remove(&stream.id);
                     }
                 }
             }
@@ -339,18 +339,18 @@ impl Shared {
 
     /// What the viewers of a stream on one loop need now, or behind the last loop those who poll; the publisher is told when
     /// that changes what it encodes.
-    fn need(&self, stream: &Stream, index: usize, needs: Vec<Need>) {
+    fn target(&self, stream: &Stream, index: usize, targets: Vec<Target>) {
         let mut registry = self.registry();
         if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
             // Everybody has left it meanwhile; another of its name has needs of its own.
             return;
         }
-        let loops = registry.needs.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len() + 1]);
-        loops[index] = needs;
-        let all: Vec<Need> = loops.iter().flatten().copied().collect();
+        let loops = registry.targets.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len() + 1]);
+        loops[index] = targets;
+        let all: Vec<Target> = loops.iter().flatten().copied().collect();
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
         stream.pictures().demanded(&rungs, now());
-        for effect in registry.rooms.need(&stream.key, rungs) {
+        for effect in registry.rooms.target(&stream.key, rungs) {
             if let Effect::Tell(id, control) = effect {
                 self.loop_of(id).command(Command::Tell(id, control));
             }

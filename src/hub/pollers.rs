@@ -36,7 +36,7 @@ impl Shared {
         }
         self.decide(|rooms| rooms.poll(grant, at))?;
         pollers.0.insert(key.clone(), at);
-        self.need(&self.stream(key), self.admission_index(), vec![FULL]);
+        self.target(&self.stream(key), self.admission_index(), vec![FULL]);
         // It looks after those who stop.
         self.loops[0].wake();
         Ok(())
@@ -52,7 +52,7 @@ impl Shared {
         let mut pollers = self.pollers();
         let gone = |_: &StreamKey, last: &mut Micros| at.since(*last) >= STAYS;
         for (key, _) in pollers.0.extract_if(gone) {
-            self.need(&self.stream(&key), self.admission_index(), Vec::new());
+            self.target(&self.stream(&key), self.admission_index(), Vec::new());
             let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.poll_no_more(&key)));
         }
     }

@@ -418,7 +418,7 @@ impl<U: LinkUser> Runner<U> {
         }
     }
 
-    /// Sends pictures as long as the link's credit allows; says when to ask again.
+    /// Sends pictures as long as the link's pacer allows; says when to ask again.
     fn send_pictures(
         &mut self,
         connection: &mut Connection,

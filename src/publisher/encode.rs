@@ -10,12 +10,13 @@ use std::time::Duration;
 pub(super) use self::ends::Ends;
 use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
-use crate::adapt::{ANY, Budget, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
+use crate::adapt::{ANY, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
 use crate::buffer::{Buffer, Pool};
 use crate::error::Error;
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
 use crate::jpeg::Encoder;
 use crate::mailbox::Taken;
+use crate::pacing::RateLimiter;
 use crate::time::{Micros, millis, now};
 use crate::wire::jpeg;
 
@@ -58,7 +59,7 @@ pub(super) struct Encode {
     allowed: [i64; MOST_RUNGS],
     /// The uplink is so slow that pictures which may be smaller are.
     shrunk: bool,
-    budget: Budget,
+    limiter: RateLimiter,
     unchanged: Unchanged,
     /// Size of the best picture of the last frame.
     shown_size: Size,
@@ -82,7 +83,7 @@ impl Encode {
             sizes: [Size::default(); MOST_RUNGS],
             allowed: [0; MOST_RUNGS],
             shrunk: false,
-            budget: Budget::default(),
+            limiter: RateLimiter::default(),
             unchanged: Unchanged::default(),
             shown_size: Size::default(),
             wanted: 0,
@@ -148,7 +149,7 @@ impl Encode {
         // once the source is closed: from then on it is old, and another is on its way when somebody comes.
         let mut kept: Option<Frame> = None;
         loop {
-            let until_budget = self.budget.next().since(now());
+            let until_budget = self.limiter.next().since(now());
             let patience =
                 if kept.is_some() && !until_budget.is_zero() { PATIENCE.min(until_budget) } else { PATIENCE };
             if self.given_up {
@@ -212,7 +213,7 @@ impl Encode {
         if config.skip_same && self.unchanged.is(&frame, &demand.rungs, config.interval(), at) {
             self.shared.lock().counts.unchanged += 1;
             self.give_back(Some(frame));
-        } else if self.budget.next() > at {
+        } else if self.limiter.next() > at {
             let old = kept.replace(frame);
             self.shared.lock().counts.skipped += u64::from(old.is_some());
             self.give_back(old);
@@ -265,7 +266,7 @@ impl Encode {
         state.full = Some(full);
         drop(state);
         let bytes = pictures.iter().map(|picture| picture.data.len()).sum();
-        self.budget.spend(bytes, self.shared.config.max_rate, done);
+        self.limiter.spend(bytes, self.shared.config.max_rate, done);
     }
 
     /// Gives a picture to the link, beside those of the same frame that it has not taken yet.

@@ -15,17 +15,18 @@ use std::time::Duration;
 
 use self::rhythm::Rhythm;
 use self::unchanged::AT_LEAST_EVERY;
-use crate::adapt::{ANY, Asked, Load, Rung, Stage, limit};
+use crate::adapt::{ANY, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, MAX_PIXELS, Size};
-use crate::home::{Hearth, Home};
+use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::mailbox;
 use crate::names::StreamKey;
 use crate::net::link::{Link, LinkConfig};
-use crate::source::{Opened, Source, CaptureRequest};
+use crate::pacing::PacerConfig;
+use crate::source::{CaptureRequest, Opened, Source};
 use crate::stats::{PublishReport, Recent, round};
 use crate::time::{Micros, millis, now};
-use crate::wire::control::AskedPicture;
+use crate::wire::control::NominalPicture;
 
 /// What a publisher is to do. `Default` is what `streamflow-send` does without options.
 #[derive(Clone, Debug)]
@@ -33,7 +34,7 @@ pub struct PublisherConfig {
     /// The stream's address.
     pub stream: StreamKey,
     /// Where the hub is.
-    pub home: Home,
+    pub location: HubLocation,
     /// What is asked of the source.
     pub capture: CaptureRequest,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
@@ -68,7 +69,7 @@ impl Default for PublisherConfig {
     fn default() -> Self {
         Self {
             stream: StreamKey::new("main", "camera"),
-            home: Home::default(),
+            location: HubLocation::default(),
             capture: CaptureRequest::default(),
             quality: 80,
             min_quality: 25,
@@ -114,12 +115,12 @@ impl Publisher {
         if !(1..=100).contains(&config.min_quality) || config.min_quality > config.quality {
             return Err(Error::Usage("the least quality is 1 to 100, and not above the quality".into()));
         }
-        let hearth = Hearth::new(config.home.clone())?;
+        let locator = HubLocator::new(config.location.clone())?;
         let shared = Arc::new(Shared::new(config));
         let (frames_in, frames_out) = mailbox::<Frame>();
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
-        let user = uplink::Uplink::new(shared.clone(), hearth, pictures_out);
+        let user = uplink::Uplink::new(shared.clone(), locator, pictures_out);
         let link = Link::start(LinkConfig { retries: shared.config.retries }, user)?;
         let waker = link.waker();
         let mut this = Self { shared: shared.clone(), link: Some(link), threads: Vec::new() };
@@ -262,8 +263,8 @@ impl PublisherConfig {
         Duration::from_secs_f64(1.0 / self.capture.fps.clamp(0.1, 240.0))
     }
 
-    fn asked(&self) -> Asked {
-        Asked { max_rate: self.max_rate, adapt: self.adapt, ..Asked::default() }
+    fn pacer(&self) -> PacerConfig {
+        PacerConfig { max_rate: self.max_rate, adapt: self.adapt, ..PacerConfig::default() }
     }
 }
 
@@ -314,15 +315,15 @@ impl State {
         report.age_ms = self.age.quantiles(now);
         report.picture_age_ms = self.newest.map(|captured| round(millis(now.since(captured))));
         report.encode_ms = self.encode.quantiles(now);
-        report.asked = self.asked(config);
+        report.nominal = self.nominal(config);
         report.load = self.load(&report, config);
         report.limit = limit(&report.load);
         report
     }
 
     /// What its pictures would be if nothing limited them.
-    fn asked(&self, config: &PublisherConfig) -> AskedPicture {
-        let Some(full) = self.full else { return AskedPicture::default() };
+    fn nominal(&self, config: &PublisherConfig) -> NominalPicture {
+        let Some(full) = self.full else { return NominalPicture::default() };
         let told = self.opened.as_ref().and_then(|o| o.fps).map(|fps| fps.min(config.capture.fps));
         let measured = self.rhythm.longest().map(millis);
         // A source without a rate of its own has the one that it turns out to have.
@@ -332,7 +333,7 @@ impl State {
         // What jitters by less than half is what `fps` says.
         let longer = measured.filter(|ms| own.is_none_or(|own| *ms > 1.5 * own));
         let interval = longer.unwrap_or(0.0).max(if config.skip_same { own.unwrap_or(0.0) } else { 0.0 }).max(least);
-        AskedPicture {
+        NominalPicture {
             size: full.size.to_string(),
             quality: full.quality,
             // Rounded down where it is of what comes rarely: what is announced is not shorter than what comes.
@@ -353,7 +354,7 @@ impl State {
             return Load::default();
         }
         let told = self.opened.as_ref().and_then(|opened| opened.fps).is_some();
-        let fps = if told { report.asked.fps } else { config.capture.fps };
+        let fps = if told { report.nominal.fps } else { config.capture.fps };
         let carries = if self.link_carries == ANY { 0.0 } else { f64::from(self.link_carries) };
         Load {
             // Nobody knows what a source could give that says no rate.

@@ -9,19 +9,19 @@ use super::encode::{Pictures, Supply};
 use crate::adapt::{Limit, Load};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::home::Hearth;
 use crate::hub::PROGRAM;
+use crate::locate::HubLocator;
 use crate::mailbox::Receiver;
 use crate::net::address::HubAddress;
 use crate::net::link::{LINGER, LinkState, LinkUser};
 use crate::text::Untrusted;
 use crate::time::{Micros, millis, now};
-use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState, Want};
+use crate::wire::control::{Ability, Control, Hello, NominalPicture, Role, StreamState, ViewRequest};
 use crate::wire::jpeg;
 
 pub(super) struct Uplink {
     shared: Arc<Shared>,
-    hearth: Hearth,
+    locator: HubLocator,
     pictures: Receiver<Pictures>,
     /// The rest of a frame's rungs, and the number of that frame.
     rest: VecDeque<Arc<Picture>>,
@@ -34,7 +34,7 @@ pub(super) struct Uplink {
     told: Option<StreamState>,
     instance: u64,
     /// What the pictures are and would be, looked at once a second.
-    numbers: (Option<AskedPicture>, Load),
+    numbers: (Option<NominalPicture>, Load),
     look_at_numbers: Micros,
     /// The longest picture that the hub takes, in bytes.
     max_picture: usize,
@@ -45,12 +45,12 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    pub(super) fn new(shared: Arc<Shared>, hearth: Hearth, pictures: Receiver<Pictures>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, locator: HubLocator, pictures: Receiver<Pictures>) -> Self {
         let instance = fastrand::u64(1..);
         let max_pixels = shared.config.max_pixels;
         Self {
             shared,
-            hearth,
+            locator,
             pictures,
             rest: VecDeque::new(),
             frame: None,
@@ -83,7 +83,7 @@ impl Uplink {
 
 impl LinkUser for Uplink {
     fn hub(&mut self) -> Result<HubAddress> {
-        let hub = self.hearth.find()?;
+        let hub = self.locator.find()?;
         self.hub = Some(hub.clone());
         Ok(hub)
     }
@@ -99,7 +99,7 @@ impl LinkUser for Uplink {
             instance: self.instance,
             publisher: config.id,
             can: vec![Ability::Rungs],
-            want: Want::default(),
+            request: ViewRequest::default(),
         }
     }
 
@@ -119,7 +119,7 @@ impl LinkUser for Uplink {
         }
         state.fresh = true;
         drop(state);
-        if let (LinkState::Connected, None, Some(hub)) = (link, self.hearth.hub(), &self.hub) {
+        if let (LinkState::Connected, None, Some(hub)) = (link, self.locator.hub(), &self.hub) {
             // A hub in this process says it by itself.
             log::info!("publishes {} at {hub}", self.shared.config.stream);
         }
@@ -167,14 +167,14 @@ impl LinkUser for Uplink {
             let report = state.report(&self.shared.config, at);
             let load = if report.limit == Limit::Nothing { Load::default() } else { report.load };
             // Every viewer is told, so what a scene's bytes do in passing is left out.
-            let before = self.numbers.0.take().filter(|before| is_about(before, &report.asked));
-            self.numbers = (before.or(Some(report.asked).filter(|asked| !asked.size.is_empty())), load);
+            let before = self.numbers.0.take().filter(|before| is_about(before, &report.nominal));
+            self.numbers = (before.or(Some(report.nominal).filter(|nominal| !nominal.size.is_empty())), load);
         }
         let reason = state.why().clone();
         drop(state);
-        let (asked, load) = self.numbers.clone();
+        let (nominal, load) = self.numbers.clone();
         let told =
-            StreamState { live: reason.is_empty(), reason, published: true, asked, load, ..StreamState::default() };
+            StreamState { live: reason.is_empty(), reason, published: true, nominal, load, ..StreamState::default() };
         if self.told.as_ref() == Some(&told) {
             return Vec::new();
         }
@@ -202,8 +202,8 @@ impl LinkUser for Uplink {
     fn carries(&mut self, bytes: u32) {
         let config = &self.shared.config;
         let mut state = self.shared.lock();
-        state.carries = config.asked().need(bytes, config.interval()).bytes;
-        state.link_carries = config.asked().carries(bytes, config.interval());
+        state.carries = config.pacer().target(bytes, config.interval()).bytes;
+        state.link_carries = config.pacer().carries(bytes, config.interval());
     }
 
     fn before_picture(&mut self) -> Option<Control> {
@@ -241,7 +241,7 @@ impl LinkUser for Uplink {
     }
 
     fn replaced(&mut self, why: String) {
-        if self.hearth.hub().is_none() {
+        if self.locator.hub().is_none() {
             return self.over(Error::Refused(why));
         }
         // Others use the hub: it must not go because its own stream did.
@@ -270,7 +270,7 @@ impl Uplink {
 }
 
 /// The same pictures, and bytes within an eighth.
-fn is_about(a: &AskedPicture, b: &AskedPicture) -> bool {
+fn is_about(a: &NominalPicture, b: &NominalPicture) -> bool {
     (&a.size, a.quality, a.fps, a.interval_ms) == (&b.size, b.quality, b.fps, b.interval_ms)
         && a.bytes.abs_diff(b.bytes) <= a.bytes / 8
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use super::numbering::Numbering;
 use super::renditions::Renditions;
 use super::silence::{Gives, Silence};
-use crate::adapt::{ANY, Need, Resolution, Rung};
+use crate::adapt::{ANY, Resolution, Rung, Target};
 use crate::frame::Picture;
 use crate::stats::{Quantiles, Recent};
 use crate::time::{Micros, micros, millis};
-use crate::wire::control::{AskedPicture, StreamState};
+use crate::wire::control::{NominalPicture, StreamState};
 
 /// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
@@ -20,7 +20,7 @@ const STILL_FRESH: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_millis(400);
 
 /// What a snapshot is of.
-pub const FULL: Need = Need { bytes: ANY, quality: 0, size: Resolution::Full };
+pub const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
 
 /// The longest that a snapshot waits for a picture.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -155,7 +155,7 @@ impl Pictures {
 
     /// The publisher says how it is doing.
     pub fn told(&mut self, state: &StreamState, now: Micros) {
-        let apart = state.asked.as_ref().and_then(AskedPicture::interval);
+        let apart = state.nominal.as_ref().and_then(NominalPicture::interval);
         self.silence.told(apart, !state.reason.is_empty(), now);
     }
 

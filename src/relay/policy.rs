@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::renditions::Renditions;
-use crate::adapt::{Need, Resolution};
+use crate::adapt::{Resolution, Target};
 use crate::frame::Picture;
 use crate::time::Micros;
 
@@ -49,12 +49,12 @@ pub struct Newest {
 
 impl Newest {
     /// What there is for a consumer with this need.
-    pub fn choose<'a>(&mut self, pictures: &'a Renditions, need: Need, now: Micros) -> Choice<'a> {
-        let Some(picture) = pictures.choose(need).filter(|picture| self.is_news(picture)) else {
+    pub fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
+        let Some(picture) = pictures.choose(target).filter(|picture| self.is_news(picture)) else {
             return Choice::Nothing;
         };
-        let records = need.size == Resolution::Full;
-        if self.given.is_none() && !pictures.meets(need) || records && !pictures.has_size(need) {
+        let records = target.size == Resolution::Full;
+        if self.given.is_none() && !pictures.meets(target) || records && !pictures.has_size(target) {
             // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
             let patience = if records { RECORDER } else { (2 * pictures.interval + FOLLOWS).min(CHOOSY) };
             let until = *self.choosy.get_or_insert(now + patience);
@@ -110,8 +110,8 @@ mod tests {
     use super::*;
     use crate::adapt::{ANY, Rung};
 
-    const NEED: Need = Need { bytes: ANY, quality: 0, size: Resolution::Any };
-    const RECORDS: Need = Need { size: Resolution::Full, ..NEED };
+    const NEED: Target = Target { bytes: ANY, quality: 0, size: Resolution::Any };
+    const RECORDS: Target = Target { size: Resolution::Full, ..NEED };
 
     fn at(ms: u64) -> Micros {
         Micros(1_000_000 + ms * 1000)
@@ -128,8 +128,8 @@ mod tests {
         pictures.put(Picture { sequence, captured: at(0), ..Picture::default() });
     }
 
-    fn given(policy: &mut Newest, pictures: &Renditions, need: Need, now: Micros) -> Option<(u32, u64)> {
-        match policy.choose(pictures, need, now) {
+    fn given(policy: &mut Newest, pictures: &Renditions, target: Target, now: Micros) -> Option<(u32, u64)> {
+        match policy.choose(pictures, target, now) {
             Choice::Picture(picture) => Some((picture.sequence, policy.gave(picture))),
             _ => None,
         }
@@ -156,7 +156,7 @@ mod tests {
         let mut pictures = stream(small);
         put(&mut pictures, 1);
         // What is supplied is small, and whoever wants the whole has asked for it.
-        let later = |policy: &mut Newest, need, ms| match policy.choose(&pictures, need, at(ms)) {
+        let later = |policy: &mut Newest, target, ms| match policy.choose(&pictures, target, at(ms)) {
             Choice::Later(until) => until.since(at(0)).as_millis(),
             Choice::Picture(_) => 0,
             Choice::Nothing => panic!("there is one"),

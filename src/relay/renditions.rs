@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::adapt::{MOST_RUNGS, Need, Rung, is_of_size, nearest, serves};
+use crate::adapt::{MOST_RUNGS, Rung, Target, is_of_size, nearest, serves};
 use crate::frame::Picture;
 use crate::time::Micros;
 
@@ -118,12 +118,12 @@ impl Renditions {
     }
 
     /// The picture for a viewer with this need: the newest of the rung nearest to it.
-    pub fn choose(&self, need: Need) -> Option<&Arc<Picture>> {
-        self.nearest(need).and_then(|at| self.pictures[at].as_ref())
+    pub fn choose(&self, target: Target) -> Option<&Arc<Picture>> {
+        self.nearest(target).and_then(|at| self.pictures[at].as_ref())
     }
 
     /// The place of the picture for this need.
-    fn nearest(&self, need: Need) -> Option<usize> {
+    fn nearest(&self, target: Target) -> Option<usize> {
         let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?.sequence;
         let there = |at: usize| {
             let picture = self.pictures[at].as_ref();
@@ -131,21 +131,22 @@ impl Renditions {
             picture.is_some_and(|p| newest.wrapping_sub(p.sequence) < ABANDONED)
                 || self.told && self.rungs[at].is_some()
         };
-        let known = nearest(need, (0..MOST_RUNGS).filter(|at| there(*at)).filter_map(|at| Some((at, self.rungs[at]?))));
+        let known =
+            nearest(target, (0..MOST_RUNGS).filter(|at| there(*at)).filter_map(|at| Some((at, self.rungs[at]?))));
         // A publisher that sends what nobody asked for.
         known.or_else(|| self.pictures.iter().position(|p| p.as_ref().is_some_and(|p| p.sequence == newest)))
     }
 
     /// Whether what [`choose`](Self::choose) finds has the size that is needed, for all that the publisher says.
-    pub fn has_size(&self, need: Need) -> bool {
-        let rung = self.nearest(need).and_then(|at| self.rungs[at]);
-        !self.told || rung.is_some_and(|rung| is_of_size(need.size, rung.size))
+    pub fn has_size(&self, target: Target) -> bool {
+        let rung = self.nearest(target).and_then(|at| self.rungs[at]);
+        !self.told || rung.is_some_and(|rung| is_of_size(target.size, rung.size))
     }
 
     /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.
-    pub fn meets(&self, need: Need) -> bool {
-        let Some(at) = self.nearest(need) else { return false };
-        let served = self.rungs[at].is_some_and(|rung| serves(need, rung));
+    pub fn meets(&self, target: Target) -> bool {
+        let Some(at) = self.nearest(target) else { return false };
+        let served = self.rungs[at].is_some_and(|rung| serves(target, rung));
         served && self.pictures[at].as_ref().is_some_and(|p| self.told || p.captured >= self.since)
     }
 }
@@ -155,12 +156,12 @@ mod tests {
     use super::*;
     use crate::adapt::Resolution;
 
-    const SMALL: Need = Need { bytes: 3_000, quality: 0, size: Resolution::Any };
-    const WHOLE: Need = Need { bytes: crate::adapt::ANY, quality: 0, size: Resolution::Any };
-    const RECORDER: Need = Need { size: Resolution::Full, ..WHOLE };
+    const SMALL: Target = Target { bytes: 3_000, quality: 0, size: Resolution::Any };
+    const WHOLE: Target = Target { bytes: crate::adapt::ANY, quality: 0, size: Resolution::Any };
+    const RECORDER: Target = Target { size: Resolution::Full, ..WHOLE };
 
-    fn fixed(quality: u8) -> Need {
-        Need { quality, ..WHOLE }
+    fn fixed(quality: u8) -> Target {
+        Target { quality, ..WHOLE }
     }
 
     struct Bench(Renditions);
@@ -171,12 +172,12 @@ mod tests {
             self.0.put(Picture { sequence, rung, quality, captured, ..Picture::default() });
         }
 
-        fn gets(&self, need: Need) -> Option<(u32, u8)> {
-            self.0.choose(need).map(|p| (p.sequence, p.quality))
+        fn gets(&self, target: Target) -> Option<(u32, u8)> {
+            self.0.choose(target).map(|p| (p.sequence, p.quality))
         }
 
-        fn demand(&mut self, needs: &[Need], at: u64) {
-            let rungs: Vec<_> = needs.iter().map(|n| Rung::from(*n)).collect();
+        fn demand(&mut self, targets: &[Target], at: u64) {
+            let rungs: Vec<_> = targets.iter().map(|n| Rung::from(*n)).collect();
             self.0.demanded(&rungs, Micros(at));
         }
     }

@@ -7,7 +7,7 @@ use super::server::{self, Arrival, Server};
 use super::steps::{Chance, Way};
 use crate::frame::Picture;
 use crate::time::Micros;
-use crate::wire::control::{Cause, Control, Hello, Role, Want};
+use crate::wire::control::{Cause, Control, Hello, Role, ViewRequest};
 use crate::wire::packet::Packet;
 
 /// The hub's clock is ahead by so many milliseconds.
@@ -64,7 +64,7 @@ fn theirs(ms: u64) -> Micros {
 
 impl Sessions {
     fn new(role: Role, takes: u64, lost: u64, seed: u64) -> Self {
-        let hello = Hello { role, ..Hello::to_view("main", "door", "test", Want::default()) };
+        let hello = Hello { role, ..Hello::to_view("main", "door", "test", ViewRequest::default()) };
         Self {
             client: Client::new(hello, ours(0)),
             server: None,

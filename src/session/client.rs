@@ -231,7 +231,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::session::DEAD_AFTER;
-    use crate::wire::control::Want;
+    use crate::wire::control::ViewRequest;
 
     const START: Micros = Micros(1_000_000_000);
 
@@ -240,7 +240,7 @@ mod tests {
     }
 
     fn client() -> Client {
-        let mut client = Client::new(Hello::to_view("main", "door", "test", Want::default()), START);
+        let mut client = Client::new(Hello::to_view("main", "door", "test", ViewRequest::default()), START);
         assert!(matches!(client.poll_transmit(), Some(Control::Hello(_))));
         client
     }

@@ -11,7 +11,7 @@ use crate::names::StreamKey;
 use crate::text::Untrusted;
 use crate::time::{Micros, micros};
 use crate::wire::WireError;
-use crate::wire::control::{AskedPicture, Cause, Control, Role, StreamState, Want, answer};
+use crate::wire::control::{Cause, Control, NominalPicture, Role, StreamState, ViewRequest, answer};
 use crate::wire::packet::Packet;
 
 /// Requests that others have to hear of: so many at once, then one each so often. A person who clicks through streams makes
@@ -50,7 +50,7 @@ pub enum Event {
         /// The stream; without a name, the first of its room.
         key: StreamKey,
         /// What is wanted of it.
-        want: Want,
+        request: ViewRequest,
     },
     /// How a publisher's stream is doing, in words that can be shown.
     State(StreamState),
@@ -224,8 +224,8 @@ impl Server {
                 Event::Acknowledged { sequence, backlog, since: arrival.since }
             }
             (Control::Pong { time, .. }, _) if time <= now.0 => Event::RoundTrip(now.since(Micros(time))),
-            (Control::Subscribe { room, name, want }, Role::View) => match StreamKey::parse_to_watch(&room, &name) {
-                Ok(key) => Event::Subscribe { key, want },
+            (Control::Subscribe { room, name, request }, Role::View) => match StreamKey::parse_to_watch(&room, &name) {
+                Ok(key) => Event::Subscribe { key, request },
                 Err(reason) => return self.end(End::Refused(reason)),
             },
             (Control::List, _) => {
@@ -297,13 +297,13 @@ fn to_be_shown(state: StreamState) -> StreamState {
         "" => "no picture".into(),
         reason => plain(reason),
     };
-    let asked = state.asked.map(|asked| AskedPicture {
-        size: plain(&asked.size),
+    let nominal = state.nominal.map(|nominal| NominalPicture {
+        size: plain(&nominal.size),
         // A number that JSON cannot hold would end every viewer's connection.
-        fps: if asked.fps.is_finite() { asked.fps.clamp(0.0, 1000.0) } else { 0.0 },
-        ..asked
+        fps: if nominal.fps.is_finite() { nominal.fps.clamp(0.0, 1000.0) } else { 0.0 },
+        ..nominal
     });
-    StreamState { reason, asked, load: state.load.checked(), ..state }
+    StreamState { reason, nominal, load: state.load.checked(), ..state }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use serde::Serialize;
 use self::portable::PortableCamera;
 #[cfg(target_os = "linux")]
 use self::v4l::{OpenError, V4lCamera};
-use super::{Next, Opened, Source, SourceError, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, Size};
 
 /// A camera of this machine, as [`list`] tells it.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use super::pace::Pace;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, PATIENCE, Source, SourceError, Unwatched};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::{JpegSplitter, MAX_PICTURE, first_picture};

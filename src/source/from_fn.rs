@@ -1,7 +1,7 @@
 //! A source out of a single function, for pictures that a program makes itself.
 
 use super::pace::Pace;
-use super::{Next, Opened, Source, SourceError, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::now;
 
@@ -45,7 +45,13 @@ where
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.pace = Some(Pace::new(request.fps));
         let (size, format) = (Size::default(), PixelFormat::default());
-        Ok(Opened { name: "the program's own pictures".into(), size, fps: Some(request.fps), format, ..Opened::default() })
+        Ok(Opened {
+            name: "the program's own pictures".into(),
+            size,
+            fps: Some(request.fps),
+            format,
+            ..Opened::default()
+        })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::arrivals::Arrivals;
 use super::pace::Pace;
-use super::{Next, Opened, PATIENCE, STALL, Source, SourceError, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, PATIENCE, STALL, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range};
 use crate::stats::Rhythm;

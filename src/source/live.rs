@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::arrivals::Arrivals;
 use super::intake::Intake;
-use super::{Next, Opened, PATIENCE, Source, SourceError, Unwatched, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, PATIENCE, Source, SourceError, Unwatched};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};

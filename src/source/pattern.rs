@@ -10,7 +10,7 @@ use canvas::{Canvas, Color, Font, Layout};
 
 use super::pace::Pace;
 use super::stamp::{self, Luma, Stamp};
-use super::{Next, Opened, Source, SourceError, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::{Micros, now};
 

@@ -8,7 +8,7 @@ use super::files::Files;
 use super::http::Http;
 use super::live::Live;
 use super::pattern::Pattern;
-use super::{Next, Opened, Source, SourceError, CaptureRequest};
+use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::error::{Error, Result};
 
 /// How a source is to behave, where that is not in its name.

@@ -1,13 +1,13 @@
 //! What the kernel knows about a TCP connection, and the options that keep its queues short.
 //!
-//! On systems without these calls the answers are `None`, and the rules in [`crate::credit`] go by acknowledgements alone.
+//! On systems without these calls the answers are `None`, and the rules in [`crate::pacing`] go by acknowledgements alone.
 
 use std::io;
 use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::credit::{Control, Kernel};
+use crate::pacing::{CongestionControl, Feedback};
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use crate::system;
 
@@ -36,27 +36,27 @@ pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let _ = socket.set_tcp_notsent_lowat(UNSENT_LOW_MARK);
-        // Also where the system's own is BBR: `credit::Control` says when that is the better one.
+        // Also where the system's own is BBR: [`CongestionControl`] says when that is the better one.
         let _ = socket.set_tcp_congestion(USUAL);
     }
     Ok(())
 }
 
-/// Changes a connection's congestion control as [`crate::credit::Credit::control`] says. Where BBR is missing or not allowed
+/// Changes a connection's congestion control as [`crate::pacing::Window::control`] says. Where BBR is missing or not allowed
 /// everything stays as it is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn control(socket: &impl std::os::fd::AsFd, control: Control) {
+pub fn control(socket: &impl std::os::fd::AsFd, control: CongestionControl) {
     let socket = SockRef::from(socket);
     // Setting the control that is already set does nothing; going by way of another starts it afresh.
     let _ = socket.set_tcp_congestion(USUAL);
-    if control == Control::Bbr {
+    if control == CongestionControl::Bbr {
         let _ = socket.set_tcp_congestion(b"bbr");
     }
 }
 
 /// Changes a connection's congestion control: on this system there is no choice.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn control<S>(_socket: &S, _control: Control) {}
+pub fn control<S>(_socket: &S, _control: CongestionControl) {}
 
 /// Makes a connected socket fit for pictures: no waiting for full segments (`TCP_NODELAY`).
 ///
@@ -78,30 +78,30 @@ fn keep_alive() -> socket2::TcpKeepalive {
     keep
 }
 
-/// What the kernel knows about a connection, for [`crate::credit::Credit::measured`]. `None` where it cannot tell.
+/// What the kernel knows about a connection, for [`crate::pacing::Window::measured`]. `None` where it cannot tell.
 ///
 /// One system call (0.2 µs) when nothing is under way, two (0.7 µs) when something is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Kernel> {
+pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Feedback> {
     let unacknowledged = unacknowledged(socket)?;
     if unacknowledged == 0 {
-        return Some(Kernel::default());
+        return Some(Feedback::default());
     }
     let info = tcp_info(socket)?;
     let segment = info.segment.max(1);
-    Some(Kernel {
+    Some(Feedback {
         // Not segments times their length: each picture ends with a part of one, and a long path holds many pictures.
         outstanding: unacknowledged.saturating_sub(info.sacked.saturating_mul(segment)),
         lost: info.lost.saturating_mul(segment),
         stalled: info.sacked > 0 || info.lost > 0,
-        min_round_trip: Some(info.min_round_trip).filter(|t| !t.is_zero()),
+        min_rtt: Some(info.min_rtt).filter(|t| !t.is_zero()),
         segments: (info.sent, info.retransmitted),
     })
 }
 
 /// What the kernel knows about a connection: on this system nothing that helps.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub fn measure<S>(_socket: &S) -> Option<Kernel> {
+pub fn measure<S>(_socket: &S) -> Option<Feedback> {
     None
 }
 
@@ -140,7 +140,7 @@ pub struct TcpInfo {
     /// The smoothed round trip, queues included.
     pub round_trip: Duration,
     /// The least round trip of a segment in the last minutes: the path without queues. Zero before the first.
-    pub min_round_trip: Duration,
+    pub min_rtt: Duration,
     /// The rate at which the other machine lately received, in bytes a second. Old news where the application sends
     /// less than the connection would carry: the kernel then keeps the best that it has seen.
     pub delivery_rate: u64,
@@ -177,7 +177,7 @@ mod linux {
             retransmitted: word(100)?,
             sent: word(156)?,
             unsent: word(144)?,
-            min_round_trip: if least == u32::MAX { Duration::ZERO } else { span(148)? },
+            min_rtt: if least == u32::MAX { Duration::ZERO } else { span(148)? },
             delivery_rate: long(160)?,
         })
     }
@@ -201,7 +201,7 @@ mod tests {
     fn a_connection_at_rest_holds_nothing_and_one_nobody_reads_holds_what_was_written() {
         let (mut near, mut far) = pair();
         prepare(&near).unwrap();
-        assert_eq!(measure(&near), Some(Kernel::default()));
+        assert_eq!(measure(&near), Some(Feedback::default()));
         near.write_all(b"hello").unwrap();
         far.read_exact(&mut [0; 5]).unwrap();
         near.set_nonblocking(true).unwrap();
@@ -211,9 +211,9 @@ mod tests {
         assert!(unacknowledged(&near).unwrap() > 16_000, "{info:?}");
         assert!(unsent(&near).unwrap() > 0 && info.unsent > 0, "{info:?}");
         assert!(info.segment >= 536 && info.window > 0, "{info:?}");
-        assert!(info.min_round_trip > Duration::ZERO && info.min_round_trip < Duration::from_secs(1), "{info:?}");
+        assert!(info.min_rtt > Duration::ZERO && info.min_rtt < Duration::from_secs(1), "{info:?}");
         let kernel = measure(&near).unwrap();
-        assert!(kernel.outstanding > 16_000 && kernel.min_round_trip.is_some());
+        assert!(kernel.outstanding > 16_000 && kernel.min_rtt.is_some());
     }
 
     #[test]

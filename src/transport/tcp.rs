@@ -9,8 +9,8 @@ use mio::net::TcpStream;
 use super::message::{Layout, Message, Pieces, rest};
 use super::pages::SharedPages;
 use super::{Sent, sockopt};
-use crate::credit::{Control, Kernel};
 use crate::frame::Picture;
+use crate::pacing::{CongestionControl, Feedback};
 
 /// A TCP connection, on a socket that does not block.
 #[derive(Debug)]
@@ -96,11 +96,11 @@ impl Tcp {
         let _ = self.socket.shutdown(Shutdown::Write);
     }
 
-    pub(super) fn measure(&self) -> Option<Kernel> {
+    pub(super) fn measure(&self) -> Option<Feedback> {
         sockopt::measure(&self.socket)
     }
 
-    pub(super) fn control(&self, change: Control) {
+    pub(super) fn control(&self, change: CongestionControl) {
         sockopt::control(&self.socket, change);
     }
 }

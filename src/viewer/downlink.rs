@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Received, Shared, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
-use crate::home::Hearth;
 use crate::hub::PROGRAM;
+use crate::locate::HubLocator;
 use crate::mailbox::Sender;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
@@ -15,11 +15,11 @@ use crate::session::{Captured, ClockOffset};
 use crate::stats::Capture;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, AskedPicture, Control, Hello, Role, StreamState};
+use crate::wire::control::{Ability, Control, Hello, NominalPicture, Role, StreamState};
 
 pub(super) struct Downlink {
     shared: Arc<Shared>,
-    hearth: Hearth,
+    locator: HubLocator,
     config: ViewerConfig,
     pictures: Sender<Received>,
     /// The number of the newest picture.
@@ -29,14 +29,19 @@ pub(super) struct Downlink {
 }
 
 impl Downlink {
-    pub(super) fn new(shared: Arc<Shared>, hearth: Hearth, config: ViewerConfig, pictures: Sender<Received>) -> Self {
-        Self { shared, hearth, config, pictures, newest: 0, told_codec: false }
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        locator: HubLocator,
+        config: ViewerConfig,
+        pictures: Sender<Received>,
+    ) -> Self {
+        Self { shared, locator, config, pictures, newest: 0, told_codec: false }
     }
 }
 
 impl LinkUser for Downlink {
     fn hub(&mut self) -> Result<HubAddress> {
-        self.hearth.find()
+        self.locator.find()
     }
 
     fn hello(&mut self) -> Hello {
@@ -49,7 +54,7 @@ impl LinkUser for Downlink {
             instance: 0,
             publisher: 0,
             can: vec![Ability::Ack],
-            want: self.config.want,
+            request: self.config.request,
         }
     }
 
@@ -91,7 +96,7 @@ impl LinkUser for Downlink {
                 state.meter.new_stream();
                 state.publisher_clock = None;
             }
-            state.meter.screen.announced(stream.asked.as_ref().and_then(AskedPicture::interval));
+            state.meter.screen.announced(stream.nominal.as_ref().and_then(NominalPicture::interval));
             state.stream = Some(stream);
             state.stream_told = now();
         }
@@ -154,12 +159,13 @@ impl LinkUser for Downlink {
 
 /// A stream's state without anything that acts where it is shown: hubs check names, but not every hub is honest.
 fn as_shown(stream: StreamState) -> StreamState {
-    let asked = stream.asked.map(|asked| AskedPicture { size: format!("{:.20}", Untrusted(&asked.size)), ..asked });
+    let nominal =
+        stream.nominal.map(|nominal| NominalPicture { size: format!("{:.20}", Untrusted(&nominal.size)), ..nominal });
     StreamState {
         room: format!("{:.64}", Untrusted(&stream.room)),
         name: format!("{:.64}", Untrusted(&stream.name)),
         reason: Untrusted(&stream.reason).to_string(),
-        asked,
+        nominal,
         ..stream
     }
 }
@@ -172,7 +178,7 @@ mod tests {
     use super::super::watched::{Watched, flat};
     use super::*;
     use crate::frame::Size;
-    use crate::home::Home;
+    use crate::locate::HubLocation;
     use crate::mailbox::{Receiver, Taken, mailbox};
     use crate::stats::{Coming, ViewTimes};
 
@@ -188,8 +194,8 @@ mod tests {
         let config = ViewerConfig::default();
         let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
         let (pictures_in, pictures) = mailbox();
-        let hearth = Hearth::new(Home::default()).unwrap();
-        let mut downlink = Downlink::new(shared.clone(), hearth, config, pictures_in);
+        let locator = HubLocator::new(HubLocation::default()).unwrap();
+        let mut downlink = Downlink::new(shared.clone(), locator, config, pictures_in);
         downlink.state(&LinkState::Connected);
         Rig { downlink, shared, pictures }
     }

@@ -15,14 +15,14 @@ use std::time::Duration;
 use self::watched::{Watched, flat};
 use crate::error::{Error, Result};
 use crate::frame::{MAX_PIXELS, Picture, Size};
-use crate::home::{Hearth, Home};
 use crate::jpeg::Bitmap;
+use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
 use crate::stats::{ViewReport, ViewTimes};
 use crate::time::{Micros, now};
-use crate::wire::control::Want;
+use crate::wire::control::ViewRequest;
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
 #[derive(Clone, Debug)]
@@ -32,9 +32,9 @@ pub struct ViewerConfig {
     /// The stream's name; `None`, the default: the first there is in the room.
     pub name: Option<String>,
     /// Where the hub is.
-    pub home: Home,
+    pub location: HubLocation,
     /// What is asked of the stream. Default: as good as the link allows.
-    pub want: Want,
+    pub request: ViewRequest,
     /// How often the hub is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
     /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
@@ -48,8 +48,8 @@ impl Default for ViewerConfig {
         Self {
             room: "main".into(),
             name: None,
-            home: Home::default(),
-            want: Want::default(),
+            location: HubLocation::default(),
+            request: ViewRequest::default(),
             retries: None,
             max_pixels: MAX_PIXELS,
             decode: true,
@@ -98,7 +98,7 @@ impl Viewer {
         if let Some(name) = &config.name {
             check_name(name).map_err(Error::Usage)?;
         }
-        let hearth = Hearth::new(config.home.clone())?;
+        let locator = HubLocator::new(config.location.clone())?;
         let link_config = LinkConfig { retries: config.retries };
         let (pictures_in, pictures_out) = mailbox();
         let (shown_in, shown_out) = mailbox();
@@ -111,7 +111,7 @@ impl Viewer {
             spent_out,
             config.decode.then_some(config.max_pixels),
         );
-        let user = downlink::Downlink::new(shared.clone(), hearth, config, pictures_in);
+        let user = downlink::Downlink::new(shared.clone(), locator, config, pictures_in);
         let link = Link::start(link_config, user)?;
         let thread = std::thread::Builder::new()
             .name("decode watch".into())

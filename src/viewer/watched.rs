@@ -10,7 +10,7 @@ use crate::net::link::LinkState;
 use crate::session::in_words;
 use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes};
 use crate::time::{Micros, Standstill};
-use crate::wire::control::{StreamState, Want};
+use crate::wire::control::{StreamState, ViewRequest};
 
 /// A hub that was asked every second and said nothing for so long is silent itself.
 const DEAF: Duration = Duration::from_millis(1800);
@@ -28,7 +28,7 @@ pub(super) struct Watched {
     pub(super) carries: Option<u32>,
     /// Percent of the time that the hub is busy, where pictures wait for that.
     pub(super) busy: Option<u8>,
-    want: Want,
+    request: ViewRequest,
     /// When anything was last heard from the hub.
     pub(super) heard: Micros,
     standstill: Standstill,
@@ -60,7 +60,7 @@ impl Watched {
             stream_told: Micros(0),
             carries: None,
             busy: None,
-            want: config.want,
+            request: config.request,
             heard: Micros(0),
             standstill: Standstill::default(),
             excused: false,
@@ -113,11 +113,11 @@ impl Watched {
         report.state = state;
         report.detail = detail;
         let told = self.stream.as_ref();
-        report.asked = told.and_then(|s| s.asked.clone()).unwrap_or_default();
-        if let Some(quality) = self.want.quality.filter(|_| report.asked.quality > 0) {
-            report.asked.quality = quality;
+        report.nominal = told.and_then(|s| s.nominal.clone()).unwrap_or_default();
+        if let Some(quality) = self.request.quality.filter(|_| report.nominal.quality > 0) {
+            report.nominal.quality = quality;
             // The publisher knows how large its own quality is; of another, what comes tells.
-            report.asked.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
+            report.nominal.bytes = (report.kbytes_per_second * 1000.0 / report.fps.max(0.1)) as u32;
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
         report.limit = limit(&report.load);
@@ -194,9 +194,9 @@ impl Watched {
         if report.fps <= 0.0 {
             return Load::default();
         }
-        let asked = &report.asked;
+        let nominal = &report.nominal;
         // Whoever does not say at which rate it publishes, does so as it comes.
-        let fps = if asked.fps > 0.0 { asked.fps } else { report.fps };
+        let fps = if nominal.fps > 0.0 { nominal.fps } else { report.fps };
         let spent = &report.budget_ms;
         let from_nobody = publisher.encoder == Stage::default();
         Load {
@@ -208,8 +208,8 @@ impl Watched {
             hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), HUB_BUSY.into())),
             downlink: self.carries.map_or_else(Stage::default, |bytes| {
                 // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
-                let needs = if asked.bytes > 0 { asked.bytes } else { bytes.saturating_add(bytes / 4) };
-                Stage::new(needs.into(), bytes.into())
+                let targets = if nominal.bytes > 0 { nominal.bytes } else { bytes.saturating_add(bytes / 4) };
+                Stage::new(targets.into(), bytes.into())
             }),
             decoder: Stage::new(spent.decode.unwrap_or(0.0), 1000.0 / fps),
             ..publisher

@@ -57,13 +57,13 @@ pub struct Hello {
     pub can: Vec<Ability>,
     /// What a viewer wants, within what the stream can give.
     #[serde(default, flatten)]
-    pub want: Want,
+    pub request: ViewRequest,
 }
 
 impl Hello {
     /// The hello that stands for a client which cannot say one.
     #[must_use]
-    pub fn to_view(room: &str, name: &str, program: &str, want: Want) -> Self {
+    pub fn to_view(room: &str, name: &str, program: &str, request: ViewRequest) -> Self {
         Self {
             role: Role::View,
             room: room.into(),
@@ -73,7 +73,7 @@ impl Hello {
             instance: 0,
             publisher: 0,
             can: Vec::new(),
-            want,
+            request,
         }
     }
 }
@@ -102,7 +102,7 @@ pub enum Ability {
 
 /// What a viewer asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Want {
+pub struct ViewRequest {
     /// JPEG quality 1 to 100; absent: as good as the link allows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quality: Option<u8>,
@@ -148,8 +148,8 @@ pub struct StreamState {
     #[serde(default)]
     pub published: bool,
     /// What its pictures would be if nothing limited them; absent where the publisher does not say.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub asked: Option<AskedPicture>,
+    #[serde(rename = "asked", default, skip_serializing_if = "Option::is_none")]
+    pub nominal: Option<NominalPicture>,
     /// How busy the publisher's stages (`camera`, `encoder`, `uplink`) are where one of them limits its pictures now;
     /// otherwise empty.
     #[serde(default, skip_serializing_if = "is_idle")]
@@ -172,7 +172,7 @@ fn is_idle(load: &Load) -> bool {
 
 /// The pictures that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct AskedPicture {
+pub struct NominalPicture {
     /// Width and height, `640x480`.
     pub size: String,
     /// JPEG quality, 1 to 100; 0: as they come from the source.
@@ -191,7 +191,7 @@ fn is_untold(ms: &u16) -> bool {
     *ms == 0
 }
 
-impl AskedPicture {
+impl NominalPicture {
     /// The longest time between two pictures while all is well; `None` where nothing is told that makes sense.
     #[must_use]
     pub fn interval(&self) -> Option<Duration> {
@@ -259,7 +259,7 @@ pub enum Control {
         name: String,
         /// What is wanted of it.
         #[serde(default, flatten)]
-        want: Want,
+        request: ViewRequest,
     },
     /// Asks the hub for [`Control::Streams`].
     List,

@@ -74,7 +74,8 @@ fn picture_of(text: &Value) -> Vec<u8> {
 }
 
 fn viewer_of(hub: &Hub, room: &str, name: &str) -> Viewer {
-    let config = ViewerConfig { room: room.into(), name: Some(name.into()), home: at(hub), ..ViewerConfig::default() };
+    let config =
+        ViewerConfig { room: room.into(), name: Some(name.into()), location: at(hub), ..ViewerConfig::default() };
     Viewer::start(config).unwrap()
 }
 

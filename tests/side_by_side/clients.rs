@@ -3,11 +3,11 @@
 use std::thread;
 
 use streamflow::frame::PixelFormat;
-use streamflow::home::Home;
+use streamflow::locate::HubLocation;
 use streamflow::publisher::Publisher;
 use streamflow::source::{Next, from_fn};
 use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::Want;
+use streamflow::wire::control::ViewRequest;
 
 use super::http;
 use super::player::Player;
@@ -15,7 +15,7 @@ use super::support::{SIZE, at, hub, jpeg, limited, next_picture, publisher_confi
 use super::talk::{Entry, Message, Side, talk};
 
 /// Publishes these pictures as they are, one after the other and again.
-pub fn publisher(home: Home, pictures: &[Vec<u8>]) -> Publisher {
+pub fn publisher(location: HubLocation, pictures: &[Vec<u8>]) -> Publisher {
     let (pictures, mut number) = (pictures.to_vec(), 0);
     let source = from_fn(move |frame| {
         (frame.format, frame.size) = (PixelFormat::Jpeg, SIZE);
@@ -24,7 +24,7 @@ pub fn publisher(home: Home, pictures: &[Vec<u8>]) -> Publisher {
         number += 1;
         Ok(Next::Frame)
     });
-    Publisher::start(publisher_config(home, "door"), Box::new(source)).unwrap()
+    Publisher::start(publisher_config(location, "door"), Box::new(source)).unwrap()
 }
 
 pub fn pictures() -> Vec<Vec<u8>> {
@@ -88,8 +88,8 @@ fn a_sender_is_told_who_watches_and_that_the_hub_stops() {
         publishes_to(&mut old, &first, |entry| demands(entry, 0, 0));
         drop(first);
         assert!(old.play_to(|entry| demands(entry, 1, 1)));
-        let want = Want { quality: Some(60), ..Want::default() };
-        let config = ViewerConfig { name: Some("door".into()), home: at(&hub), want, ..ViewerConfig::default() };
+        let request = ViewRequest { quality: Some(60), ..ViewRequest::default() };
+        let config = ViewerConfig { name: Some("door".into()), location: at(&hub), request, ..ViewerConfig::default() };
         let second = Viewer::start(config).unwrap();
         publishes_to(&mut old, &second, |entry| entry.is(Side::Hub, "bye"));
         let asked = old.heard.iter().rev().find(|m| m.is("demand")).unwrap().json();

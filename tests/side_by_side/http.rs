@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::Value;
 use streamflow::frame::Frame;
 use streamflow::source::http::Http as Camera;
-use streamflow::source::{Next, Source, CaptureRequest};
+use streamflow::source::{CaptureRequest, Next, Source};
 
 use super::clients::{pictures, publisher};
 use super::support::http::{Answer, Http, get};

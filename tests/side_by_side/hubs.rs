@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use streamflow::error::Error;
-use streamflow::home::Home;
+use streamflow::locate::HubLocation;
 use streamflow::publisher::{Publisher, PublisherConfig};
 use streamflow::stats::State;
 use streamflow::viewer::{Viewer, ViewerConfig};
@@ -14,16 +14,16 @@ use super::support::{LONG, fine_source, limited, next_picture, publisher_config,
 use super::talk::{Entry, Message, Side, talk};
 
 /// Where a hub of then is to be, and how programs get there: as the recorded one did.
-fn hub(name: &str) -> (TcpListener, Home) {
+fn hub(name: &str) -> (TcpListener, HubLocation) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let websocket = talk(name)[0].message.is("head");
     let host = if websocket { format!("ws://{address}/ws") } else { address.to_string() };
-    (listener, Home::Join(host.parse().unwrap()))
+    (listener, HubLocation::Join(host.parse().unwrap()))
 }
 
-fn viewer(home: Home) -> Viewer {
-    let config = ViewerConfig { name: Some("door".into()), home, retries: Some(0), ..ViewerConfig::default() };
+fn viewer(location: HubLocation) -> Viewer {
+    let config = ViewerConfig { name: Some("door".into()), location, retries: Some(0), ..ViewerConfig::default() };
     Viewer::start(config).unwrap()
 }
 
@@ -47,8 +47,8 @@ fn a_sender_publishes_and_says_goodbye() {
     limited(|| {
         let pictures = pictures();
         for name in ["publisher", "publisher-websocket"] {
-            let (listener, home) = hub(name);
-            let publisher = publisher(home, &pictures);
+            let (listener, location) = hub(name);
+            let publisher = publisher(location, &pictures);
             let mut old = Player::hub(&listener, name);
             assert!(old.play_to(|entry| entry.is(Side::Client, "bye")));
             assert!(old.pictures().iter().all(|picture| pictures.iter().any(|jpeg| jpeg == picture.jpeg())));
@@ -63,8 +63,8 @@ fn a_sender_publishes_and_says_goodbye() {
 #[test]
 fn a_sender_does_what_is_demanded_and_ends_with_its_hub() {
     limited(|| {
-        let (listener, home) = hub("publisher-left");
-        let config = PublisherConfig { retries: Some(0), ..publisher_config(home, "door") };
+        let (listener, location) = hub("publisher-left");
+        let config = PublisherConfig { retries: Some(0), ..publisher_config(location, "door") };
         let publisher = Publisher::start(config, Box::new(fine_source())).unwrap();
         let mut old = Player::hub(&listener, "publisher-left");
         assert!(old.play_to(|entry| entry.is(Side::Hub, "bye")));
@@ -84,8 +84,8 @@ fn a_sender_does_what_is_demanded_and_ends_with_its_hub() {
 #[test]
 fn a_sender_is_refused_a_name_that_is_taken() {
     limited(|| {
-        let (listener, home) = hub("publisher-refused");
-        let publisher = publisher(home, &pictures());
+        let (listener, location) = hub("publisher-refused");
+        let publisher = publisher(location, &pictures());
         Player::hub(&listener, "publisher-refused").finish();
         let mut end = None;
         until("it ends", || {
@@ -100,8 +100,8 @@ fn a_sender_is_refused_a_name_that_is_taken() {
 fn a_viewer_shows_every_picture_as_it_is() {
     limited(|| {
         for name in ["viewer", "viewer-websocket"] {
-            let (listener, home) = hub(name);
-            let viewer = viewer(home);
+            let (listener, location) = hub(name);
+            let viewer = viewer(location);
             let mut old = Player::hub(&listener, name);
             shows_to(&mut old, &viewer, |entry| entry.is(Side::Client, "bye"));
             let report = viewer.report();
@@ -115,8 +115,8 @@ fn a_viewer_shows_every_picture_as_it_is() {
 #[test]
 fn a_viewer_waits_for_a_stream_and_says_when_it_has_gone() {
     limited(|| {
-        let (listener, home) = hub("viewer-waits");
-        let viewer = viewer(home);
+        let (listener, location) = hub("viewer-waits");
+        let viewer = viewer(location);
         let mut old = Player::hub(&listener, "viewer-waits");
         let says = |entry: &Entry, published: bool| entry.message.json()["published"] == published;
         assert!(old.play_to(|entry| says(entry, true)));

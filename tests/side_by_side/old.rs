@@ -36,7 +36,7 @@ const U8: u64 = u8::MAX as u64;
 const U32: u64 = u32::MAX as u64;
 const U64: u64 = u64::MAX;
 
-fn want() -> [Member; 2] {
+fn request() -> [Member; 2] {
     [("quality", Number(U8), NotBeOrNull), ("max_rate", Number(U64), NotBeOrNull)]
 }
 
@@ -97,7 +97,7 @@ fn members(kind: &str) -> Option<Vec<Member>> {
         _ => return None,
     };
     if ["hello", "subscribe"].contains(&kind) {
-        members.extend(want());
+        members.extend(request());
     }
     Some(members)
 }

@@ -15,7 +15,7 @@ fn a_slow_link_without_adaptation_has_young_pictures_at_full_rate_whoever_tells(
     for queue in [64 * 1024, 1024 * 1024] {
         for acknowledges in [false, true] {
             let mut viewer = Viewer::new(slow(queue), acknowledges, 1);
-            viewer.lane.pacer.set_asked(fixed());
+            viewer.lane.pacer.configure(fixed());
             let mut world = World::new(vec![viewer], STREET, 2);
             world.scene.changing = false;
             world.run(60.0);

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use streamflow::credit::Kernel;
+use streamflow::pacing::Feedback;
 
 use crate::random::Random;
 
@@ -134,16 +134,16 @@ impl Pipe {
         (self.written - self.first - self.sacked) * self.serialisation()
     }
 
-    pub(crate) fn kernel(&self) -> Kernel {
+    pub(crate) fn kernel(&self) -> Feedback {
         let outstanding = self.written - self.first - self.sacked;
         if outstanding == 0 {
-            return Kernel::default();
+            return Feedback::default();
         }
-        Kernel {
+        Feedback {
             outstanding: (outstanding * SEGMENT) as u32,
             lost: (self.lost * SEGMENT) as u32,
             stalled: self.sacked > 0,
-            min_round_trip: Some(Duration::from_micros(self.round_trip() + 200)),
+            min_rtt: Some(Duration::from_micros(self.round_trip() + 200)),
             segments: self.counts,
         }
     }

@@ -3,7 +3,7 @@
 use crate::network::Link;
 use crate::report::report;
 use crate::world::{Viewer, World};
-use streamflow::adapt::Asked;
+use streamflow::pacing::PacerConfig;
 
 const STREET: f64 = 36_000.0;
 
@@ -56,9 +56,9 @@ fn acknowledgements_that_never_come_do_not_stop_the_pictures() {
 #[test]
 fn a_fixed_quality_is_shown_as_asked_beside_adapting_viewers() {
     let mut fixed = Viewer::new(Link::new(50.0, 5.0), true, 1);
-    fixed.lane.pacer.set_asked(Asked { quality: Some(40), ..Asked::default() });
+    fixed.lane.pacer.configure(PacerConfig { quality: Some(40), ..PacerConfig::default() });
     let mut limited = Viewer::new(Link::new(50.0, 5.0), true, 2);
-    limited.lane.pacer.set_asked(Asked { max_rate: Some(2_000_000), ..Asked::default() });
+    limited.lane.pacer.configure(PacerConfig { max_rate: Some(2_000_000), ..PacerConfig::default() });
     let mut world = World::new(vec![fixed, limited, Viewer::new(Link::new(50.0, 5.0), true, 3)], STREET, 3);
     world.run(30.0);
     let seen: Vec<_> = world.viewers.iter().map(|v| report(&v.seen, 3.0, 30.0)).collect();

@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use streamflow::adapt::{ANY, Asked, Encoding, Fit, Need, Rung, rung_of, rungs_for, share};
-use streamflow::credit::{Control, Kernel};
-use streamflow::pacing::{Feedback, Pacer};
+use streamflow::adapt::{ANY, Encoding, Fit, Rung, Target, rung_of, rungs_for, share};
+use streamflow::pacing::{CongestionControl, Feedback, Pacer, PacerConfig, Path};
 use streamflow::time::Micros;
 
 use crate::network::{Link, Pipe};
@@ -87,10 +86,10 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    fn new(link: Link, acknowledges: bool, asked: Asked, seed: u64) -> Self {
+    fn new(link: Link, acknowledges: bool, config: PacerConfig, seed: u64) -> Self {
         Self {
             pipe: Pipe::new(link, seed),
-            pacer: Pacer::new(asked),
+            pacer: Pacer::new(config),
             under_way: VecDeque::new(),
             acks: VecDeque::new(),
             acknowledges,
@@ -169,13 +168,13 @@ impl Lane {
     }
 }
 
-impl Feedback for Pipe {
-    fn measure(&mut self) -> Option<Kernel> {
+impl Path for Pipe {
+    fn feedback(&mut self) -> Option<Feedback> {
         Some(self.kernel())
     }
 
-    fn control(&mut self, control: Control) {
-        self.bbr = control == Control::Bbr;
+    fn control(&mut self, control: CongestionControl) {
+        self.bbr = control == CongestionControl::Bbr;
     }
 }
 
@@ -215,7 +214,7 @@ pub(crate) struct Viewer {
 impl Viewer {
     pub(crate) fn new(link: Link, acknowledges: bool, seed: u64) -> Self {
         Self {
-            lane: Lane::new(link, acknowledges, Asked::default(), seed),
+            lane: Lane::new(link, acknowledges, PacerConfig::default(), seed),
             decode: 0,
             decoder: (None, None),
             seen: Vec::new(),
@@ -280,7 +279,7 @@ impl World {
             scene: Scene::new(bytes, seed),
             interval: Duration::from_micros(33_333),
             quality: 80,
-            uplink: Lane::new(beside, true, Asked::default(), seed + 1),
+            uplink: Lane::new(beside, true, PacerConfig::default(), seed + 1),
             viewers,
             next_frame: MS,
             sequence: 0,
@@ -337,7 +336,7 @@ impl World {
     }
 
     fn encode(&mut self) {
-        let carries = self.uplink.pacer.need().bytes;
+        let carries = self.uplink.pacer.target().bytes;
         let fits = &mut self.fits;
         fits.resize_with(self.demand.len(), || Fit::new(25));
         let best = |rung: &Rung| if rung.quality == 0 { self.quality } else { rung.quality };
@@ -372,22 +371,22 @@ impl World {
             }
             self.newest[picture.rung] = picture;
             for viewer in &mut self.viewers {
-                if rung_of(viewer.lane.pacer.need(), &self.rungs) == Some(picture.rung) {
+                if rung_of(viewer.lane.pacer.target(), &self.rungs) == Some(picture.rung) {
                     viewer.lane.ask_at = self.now;
                 }
             }
         }
         for viewer in &mut self.viewers {
-            let need = viewer.lane.pacer.need();
-            let Some(at) = rung_of(need, &self.rungs) else { continue };
+            let target = viewer.lane.pacer.target();
+            let Some(at) = rung_of(target, &self.rungs) else { continue };
             let Some(newest) = self.newest.get(at).copied() else { continue };
             let is_news = viewer.lane.pacer.last().is_none_or(|last| newest.sequence > last);
             if is_news && viewer.lane.may_give(self.interval, self.now) {
                 viewer.lane.give(newest, self.now);
             }
         }
-        let needs: Vec<Need> = self.viewers.iter().map(|v| v.lane.pacer.need()).collect();
-        let rungs = rungs_for(&needs, &self.rungs);
+        let targets: Vec<Target> = self.viewers.iter().map(|v| v.lane.pacer.target()).collect();
+        let rungs = rungs_for(&targets, &self.rungs);
         if rungs != self.rungs {
             self.rung_changes += 1;
             self.newest.truncate(rungs.len());
@@ -398,8 +397,8 @@ impl World {
 }
 
 /// No adaptation.
-pub(crate) fn fixed() -> Asked {
-    Asked { adapt: false, ..Asked::default() }
+pub(crate) fn fixed() -> PacerConfig {
+    PacerConfig { adapt: false, ..PacerConfig::default() }
 }
 
 /// Whether a need is bounded.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use streamflow::frame::{Frame, PixelFormat};
 use streamflow::publisher::{Publisher, PublisherConfig};
 use streamflow::source::{Next, from_fn};
-use streamflow::wire::control::{Hello, Want};
+use streamflow::wire::control::{Hello, ViewRequest};
 
 use crate::support::{
     LONG, Peer, SIZE, at, fine_source, hub, hub_with, limited, next_picture, publisher_config, publishes, until,
@@ -126,8 +126,8 @@ fn a_viewers_maximum_rate_holds_where_pictures_cannot_be_made_smaller() {
         let mut publisher = Peer::join(hub.address(), publishes("door"));
         let mut free = Peer::join(hub.address(), views("door"));
         // 400 kB are two seconds of it.
-        let want = Want { max_rate: Some(1_600_000), ..Want::default() };
-        let mut held = Peer::join(hub.address(), Hello { want, ..views("door") });
+        let request = ViewRequest { max_rate: Some(1_600_000), ..ViewRequest::default() };
+        let mut held = Peer::join(hub.address(), Hello { request, ..views("door") });
         until("both watch", || hub.counts() == (1, 2));
         for number in 1..=4 {
             publisher.publish(number, 400_000);

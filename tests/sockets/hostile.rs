@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use streamflow::home::Home;
 use streamflow::hub::Hub;
+use streamflow::locate::HubLocation;
 use streamflow::net::address::HubAddress;
 use streamflow::viewer::{Viewer, ViewerConfig};
 use streamflow::wire::control::{Cause, Control, StreamState};
@@ -307,13 +307,13 @@ fn flooding_hub(listener: TcpListener, answered: Arc<AtomicU32>) {
 fn a_viewer_that_its_hub_floods_goes_on_showing_pictures_and_answering_and_ends_when_it_is_to() {
     limited(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let home = Home::Join(HubAddress::of_listener(listener.local_addr().unwrap()));
+        let location = HubLocation::Join(HubAddress::of_listener(listener.local_addr().unwrap()));
         let answered = Arc::new(AtomicU32::new(0));
         let flooding = spawn({
             let answered = answered.clone();
             move || flooding_hub(listener, answered)
         });
-        let viewer = viewer(home, "door");
+        let viewer = viewer(location, "door");
         for _ in 0..5 {
             next_picture(&viewer);
         }
@@ -338,7 +338,7 @@ fn a_hub_that_answers_a_handshake_byte_by_byte_is_waited_for_no_longer_than_one_
                 sleep(Duration::from_millis(60));
             }
         });
-        let config = ViewerConfig { home: Home::Join(hub), retries: Some(0), ..ViewerConfig::default() };
+        let config = ViewerConfig { location: HubLocation::Join(hub), retries: Some(0), ..ViewerConfig::default() };
         let viewer = Viewer::start(config).unwrap();
         until("it is given up", || viewer.over().is_some());
         let why = viewer.over().unwrap().to_string();

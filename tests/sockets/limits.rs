@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use streamflow::wire::control::{Cause, Control, Want};
+use streamflow::wire::control::{Cause, Control, ViewRequest};
 use streamflow::wire::packet::Packet;
 
 use crate::support::{Peer, hub, hub_with, jpeg, limited, publishes, until, views};
@@ -120,11 +120,12 @@ fn viewers_that_change_streams_all_the_time_do_not_throw_a_publisher_out() {
         publisher.greet(publishes("door"));
         let mut viewers: Vec<Peer> = (0..100).map(|_| Peer::join(hub.address(), views("door"))).collect();
         until("all watch", || hub.counts() == (1, 100));
-        let want = |name: &str| Control::Subscribe { room: "main".into(), name: name.into(), want: Want::default() };
+        let request =
+            |name: &str| Control::Subscribe { room: "main".into(), name: name.into(), request: ViewRequest::default() };
         for round in 0..12 {
             for viewer in &mut viewers {
                 for name in ["gate", "door"].repeat(4) {
-                    viewer.say(&want(name));
+                    viewer.say(&request(name));
                 }
             }
             // Every one is heard within the limit on requests.

@@ -134,7 +134,7 @@ fn who_waits_for_a_name_says_nothing_meanwhile_and_leaves_nothing_behind() {
         thread::sleep(Duration::from_millis(300));
         let mut impatient = Peer::connect(hub.address());
         impatient.say(&Control::Hello(publishes("door")));
-        impatient.say(&Control::Subscribe { room: "main".into(), name: "door".into(), want: Default::default() });
+        impatient.say(&Control::Subscribe { room: "main".into(), name: "door".into(), request: Default::default() });
         impatient.until_closed();
         let mut gone = Peer::connect(hub.address());
         gone.say(&Control::Hello(publishes("door")));

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use streamflow::home::Home;
+use streamflow::locate::HubLocation;
 use streamflow::names::StreamKey;
 use streamflow::net::address::HubAddress;
 use streamflow::stats::State;
@@ -115,8 +115,8 @@ fn everything_works_over_websocket_too() {
     limited(|| {
         let hub = hub();
         let websocket = HubAddress { websocket: Some("/ws".into()), ..HubAddress::of_listener(hub.address()) };
-        let _publisher = publisher(Home::Join(websocket.clone()), "door", fine_source());
-        let viewer = viewer(Home::Join(websocket), "door");
+        let _publisher = publisher(HubLocation::Join(websocket.clone()), "door", fine_source());
+        let viewer = viewer(HubLocation::Join(websocket), "door");
         let numbers: Vec<u32> = (0..20).map(|_| next_picture(&viewer).sequence).collect();
         assert!(numbers.is_sorted_by(|a, b| a < b), "{numbers:?}");
         let report = viewer.report();

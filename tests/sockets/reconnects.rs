@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use streamflow::Error;
-use streamflow::home::Home;
 use streamflow::hub::{Hub, HubConfig};
+use streamflow::locate::HubLocation;
 use streamflow::net::address::HubAddress;
 use streamflow::stats::State;
 use streamflow::viewer::{Viewer, ViewerConfig};
@@ -48,12 +48,12 @@ fn a_hub_may_die_and_come_back_under_both_ends() {
 #[test]
 fn both_ends_may_come_before_their_hub() {
     limited(|| {
-        let (address, home) = {
+        let (address, location) = {
             let hub = hub();
             (hub.address(), at(&hub))
         };
-        let viewer = viewer(home.clone(), "door");
-        let _publisher = publisher(home, "door", fine_source());
+        let viewer = viewer(location.clone(), "door");
+        let _publisher = publisher(location, "door", fine_source());
         until("the hub is missed", || viewer.report().detail.contains("next try in"));
         let _hub = hub_again(address);
         next_picture(&viewer);
@@ -82,8 +82,8 @@ fn a_publisher_may_go_and_come_back() {
 fn a_limited_number_of_tries_ends_with_unreachable() {
     limited(|| {
         // Port 1 is nobody's (tcpmux, RFC 1078, long gone).
-        let home = Home::Join(HubAddress::local(1));
-        let config = ViewerConfig { home, retries: Some(1), ..ViewerConfig::default() };
+        let location = HubLocation::Join(HubAddress::local(1));
+        let config = ViewerConfig { location, retries: Some(1), ..ViewerConfig::default() };
         let viewer = Viewer::start(config).unwrap();
         until("it gives up", || viewer.over().is_some());
         assert!(matches!(viewer.over(), Some(Error::Unreachable(_))), "{:?}", viewer.over());
@@ -95,13 +95,13 @@ fn two_programs_share_the_hub_that_the_first_one_hosts() {
     limited(|| {
         let port = hub().address().port();
         let config = HubConfig { listen: SocketAddr::from(([127, 0, 0, 1], port)), ..HubConfig::default() };
-        let publisher = publisher(Home::Auto(config.clone()), "door", fine_source());
-        let viewer = viewer(Home::Auto(config.clone()), "door");
+        let publisher = publisher(HubLocation::Auto(config.clone()), "door", fine_source());
+        let viewer = viewer(HubLocation::Auto(config.clone()), "door");
         next_picture(&viewer);
         // Whichever hosts it: when the publisher goes, the viewer hosts the next, and a new publisher finds it.
         drop(publisher);
         until("the viewer notices", || viewer.report().state != State::Live);
-        let _again = self::publisher(Home::Auto(config), "door", fine_source());
+        let _again = self::publisher(HubLocation::Auto(config), "door", fine_source());
         until("pictures are back", || viewer.report().state == State::Live);
         next_picture(&viewer);
     });

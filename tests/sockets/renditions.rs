@@ -7,7 +7,7 @@ use streamflow::frame::{Frame, PixelFormat, Size};
 use streamflow::publisher::Publisher;
 use streamflow::source::{Next, SourceError, from_fn};
 use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::{Ability, Control, Hello, Want};
+use streamflow::wire::control::{Ability, Control, Hello, ViewRequest};
 use streamflow::wire::jpeg;
 use streamflow::wire::packet::Packet;
 
@@ -32,8 +32,8 @@ fn noise(frame: &mut Frame) -> Result<Next, SourceError> {
 
 /// A viewer whose pictures are as small as they get, alone with the stream.
 fn slow_viewer(hub: &streamflow::hub::Hub) -> Viewer {
-    let want = Want { max_rate: Some(8_000), ..Want::default() };
-    let config = ViewerConfig { name: Some("door".into()), home: at(hub), want, ..ViewerConfig::default() };
+    let request = ViewRequest { max_rate: Some(8_000), ..ViewRequest::default() };
+    let config = ViewerConfig { name: Some("door".into()), location: at(hub), request, ..ViewerConfig::default() };
     let viewer = Viewer::start(config).unwrap();
     until("its pictures are small", || size(&next_picture(&viewer).data) != SIZE);
     viewer

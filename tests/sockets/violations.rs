@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 
-use streamflow::wire::control::{Cause, Control, Want};
+use streamflow::wire::control::{Cause, Control, ViewRequest};
 use streamflow::wire::framing::prefix;
 use streamflow::wire::packet::{HEADER, control_packet};
 use streamflow::wire::websocket;
@@ -132,7 +132,7 @@ fn a_goodbye_is_read_behind_a_picture_though_more_was_wrong_and_its_reader_says_
         viewer.greet(views("door"));
         until("it watches", || hub.counts() == (1, 1));
         publisher.publish(1, 2 << 20);
-        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), want: Want::default() };
+        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), request: ViewRequest::default() };
         let elsewhere = control_packet(&elsewhere);
         viewer.bytes(&[&prefix(elsewhere.len())[..], &elsewhere, &prefix(9), b"nonsense!"].concat());
         viewer.socket.shutdown(std::net::Shutdown::Write).unwrap();
@@ -185,7 +185,7 @@ fn a_close_frame_is_the_last_frame_and_comes_once() {
         // The same of a native viewer whose last request is refused.
         let mut socket = upgraded(hub.address(), "/ws");
         let hello = control_packet(&Control::Hello(views("door")));
-        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), want: Want::default() };
+        let elsewhere = Control::Subscribe { room: "main".into(), name: "a/b".into(), request: ViewRequest::default() };
         let messages = [&hello[..], &control_packet(&elsewhere)]
             .map(|packet| websocket::binary(websocket::End::Client, &[packet]));
         socket.write_all(&[&messages.concat()[..], said[2]].concat()).unwrap();

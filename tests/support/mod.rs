@@ -17,15 +17,15 @@ use std::time::{Duration, Instant};
 use streamflow::Source;
 use streamflow::buffer::Buffer;
 use streamflow::frame::{Frame, Picture, PixelFormat, Range, Size};
-use streamflow::home::Home;
 use streamflow::hub::{Hub, HubConfig};
+use streamflow::locate::HubLocation;
 use streamflow::names::StreamKey;
 use streamflow::net::address::HubAddress;
 use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::{Next, Opened, SourceError, CaptureRequest};
+use streamflow::source::{CaptureRequest, Next, Opened, SourceError};
 use streamflow::time::now;
 use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::{Ability, Cause, Control, Hello, Role, Want};
+use streamflow::wire::control::{Ability, Cause, Control, Hello, Role, ViewRequest};
 use streamflow::wire::framing::{Deframer, prefix};
 use streamflow::wire::packet::{Packet, control_packet, picture_header};
 
@@ -70,28 +70,28 @@ pub fn hub_with(change: impl FnOnce(&mut HubConfig)) -> Hub {
 }
 
 /// How programs get to this hub.
-pub fn at(hub: &Hub) -> Home {
-    Home::Join(HubAddress::of_listener(hub.address()))
+pub fn at(hub: &Hub) -> HubLocation {
+    HubLocation::Join(HubAddress::of_listener(hub.address()))
 }
 
 /// A publisher of small pictures.
-pub fn publisher(home: Home, name: &str, source: TestSource) -> Publisher {
-    Publisher::start(publisher_config(home, name), Box::new(source)).unwrap()
+pub fn publisher(location: HubLocation, name: &str, source: TestSource) -> Publisher {
+    Publisher::start(publisher_config(location, name), Box::new(source)).unwrap()
 }
 
 /// What [`publisher`] starts with.
-pub fn publisher_config(home: Home, name: &str) -> PublisherConfig {
+pub fn publisher_config(location: HubLocation, name: &str) -> PublisherConfig {
     PublisherConfig {
         stream: StreamKey::new("main", name),
-        home,
-        request: CaptureRequest { size: SIZE, fps: 50.0, format: None },
+        location,
+        capture: CaptureRequest { size: SIZE, fps: 50.0, format: None },
         ..PublisherConfig::default()
     }
 }
 
 /// A viewer of one stream.
-pub fn viewer(home: Home, name: &str) -> Viewer {
-    Viewer::start(ViewerConfig { name: Some(name.into()), home, ..ViewerConfig::default() }).unwrap()
+pub fn viewer(location: HubLocation, name: &str) -> Viewer {
+    Viewer::start(ViewerConfig { name: Some(name.into()), location, ..ViewerConfig::default() }).unwrap()
 }
 
 /// Waits for the viewer's next picture.
@@ -393,7 +393,7 @@ fn hello(role: Role, name: &str) -> Hello {
         instance: 0,
         publisher: 0,
         can: Vec::<Ability>::new(),
-        want: Want::default(),
+        request: ViewRequest::default(),
     }
 }
 

@@ -62,12 +62,12 @@ pub(super) enum Then {
 }
 
 /// A request whose head is here.
-struct Asked {
+struct PendingRequest {
     request: Request,
     began: Micros,
 }
 
-impl Asked {
+impl PendingRequest {
     fn exchange<'a>(&'a self, asker: &Asker<'a>, body: &'a [u8]) -> Exchange<'a> {
         let Asker { shared, address, .. } = *asker;
         Exchange { request: &self.request, shared, address, began: self.began, body }
@@ -98,9 +98,9 @@ enum Stage {
     WebSocket(Box<websocket::Reader>),
     Head,
     /// More of its body must be here to tell what it is.
-    More(Asked),
-    Body(Asked, WholeBody, BodyWanted),
-    Snapshot(Asked, Snapshot),
+    More(PendingRequest),
+    Body(PendingRequest, WholeBody, BodyWanted),
+    Snapshot(PendingRequest, Snapshot),
     /// What it says is of no interest any more.
     Over,
 }
@@ -166,7 +166,7 @@ impl Greeting {
         let late = format!("the request {why}");
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Head if self.input.is_empty() => Step::Ends(None),
-            Stage::Body(asked, _, wanted) => asked.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
+            Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
             Stage::Head | Stage::More(_) => closes_with(short_answer(408, &late), why.into()),
             _ => Step::Ends(Some(why.into())),
         }
@@ -179,7 +179,7 @@ impl Greeting {
             Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
             Stage::WebSocket(_) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
             Stage::Sniffing | Stage::Over => Step::Ends(Some(why)),
-            Stage::Body(asked, _, wanted) => asked.ends_with(asker, (wanted.refuse)(503, &why), why),
+            Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(503, &why), why),
             _ => closes_with(short_answer(503, &why), why),
         }
     }
@@ -192,11 +192,11 @@ impl Greeting {
                 Stage::Native(deframer) => self.native(asker, deframer),
                 Stage::WebSocket(reader) => self.websocket(asker, reader),
                 Stage::Head => self.head(asker, now),
-                Stage::More(asked) => self.ask(asker, asked, true),
-                Stage::Body(asked, body, wanted) => self.body(asker, asked, body, wanted),
-                Stage::Snapshot(asked, snapshot) => match snapshot.look(now) {
-                    Some(answer) => asked.answer(asker, answer, !asked.has_body()),
-                    None => (Stage::Snapshot(asked, snapshot), Some(Step::Waits)),
+                Stage::More(pending) => self.ask(asker, pending, true),
+                Stage::Body(pending, body, wanted) => self.body(asker, pending, body, wanted),
+                Stage::Snapshot(pending, snapshot) => match snapshot.look(now) {
+                    Some(answer) => pending.answer(asker, answer, !pending.has_body()),
+                    None => (Stage::Snapshot(pending, snapshot), Some(Step::Waits)),
                 },
                 Stage::Over => (Stage::Over, Some(Step::Ends(None))),
             };
@@ -266,7 +266,7 @@ impl Greeting {
             Ok(Some((request, length))) => {
                 self.input = self.input.split_off(length);
                 self.requests += 1;
-                self.ask(asker, Asked { request, began: now }, false)
+                self.ask(asker, PendingRequest { request, began: now }, false)
             }
             Err(bad) => {
                 let status = if bad == BadHead::TooLong { 431 } else { 400 };
@@ -276,27 +276,28 @@ impl Greeting {
     }
 
     /// What a request leads to, for the first time or `again`, with more of its body.
-    fn ask(&mut self, asker: &Asker<'_>, asked: Asked, again: bool) -> Next {
-        let exchange = asked.exchange(asker, &self.input);
+    fn ask(&mut self, asker: &Asker<'_>, pending: PendingRequest, again: bool) -> Next {
+        let exchange = pending.exchange(asker, &self.input);
         let reply = route(&exchange);
         // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
-        let expects = asked.request.http11 && asked.request.field_has("expect", "100-continue");
+        let expects = pending.request.http11 && pending.request.field_has("expect", "100-continue");
         let waits = expects && self.input.is_empty() && !again;
-        let go_on = if waits && asked.has_body() { b"HTTP/1.1 100 Continue\r\n\r\n".to_vec() } else { Vec::new() };
+        let go_on = if waits && pending.has_body() { b"HTTP/1.1 100 Continue\r\n\r\n".to_vec() } else { Vec::new() };
         let goes_on = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Step::Sends(bytes, None, Then::GoOn));
         match reply {
-            Reply::Answer(answer) => asked.answer(asker, answer, !asked.has_body()),
-            Reply::More => (Stage::More(asked), goes_on(go_on).or(Some(Step::Reads))),
-            Reply::Body(wanted) => match WholeBody::new(asked.request.length().unwrap_or(Length::Open), wanted.limit) {
-                Ok(body) => (Stage::Body(asked, body, wanted), goes_on(go_on)),
-                Err((status, why)) => asked.answer(asker, (wanted.refuse)(status, &why), false),
+            Reply::Answer(answer) => pending.answer(asker, answer, !pending.has_body()),
+            Reply::More => (Stage::More(pending), goes_on(go_on).or(Some(Step::Reads))),
+            Reply::Body(wanted) => match WholeBody::new(pending.request.length().unwrap_or(Length::Open), wanted.limit)
+            {
+                Ok(body) => (Stage::Body(pending, body, wanted), goes_on(go_on)),
+                Err((status, why)) => pending.answer(asker, (wanted.refuse)(status, &why), false),
             },
-            Reply::Snapshot(snapshot) => (Stage::Snapshot(asked, snapshot), None),
+            Reply::Snapshot(snapshot) => (Stage::Snapshot(pending, snapshot), None),
             Reply::Admit(admitted) => self.becomes(admitted, go_on),
             Reply::WebSocket(before, WebSocket::Admit(admitted)) => self.becomes(admitted, before),
             Reply::WebSocket(bytes, WebSocket::Native) => {
                 let reader = websocket::Reader::new(End::Server, asker.shared.config.max_picture, MAX_TEXT);
-                self.began = (!self.input.is_empty()).then_some(asked.began);
+                self.began = (!self.input.is_empty()).then_some(pending.began);
                 (Stage::WebSocket(Box::new(reader)), goes_on(bytes))
             }
             Reply::WebSocket(bytes, WebSocket::Close(frame)) => {
@@ -310,24 +311,24 @@ impl Greeting {
         (Stage::Over, Some(Step::Admits { admitted, before, early: std::mem::take(&mut self.input) }))
     }
 
-    fn body(&mut self, asker: &Asker<'_>, asked: Asked, mut body: WholeBody, wanted: BodyWanted) -> Next {
+    fn body(&mut self, asker: &Asker<'_>, pending: PendingRequest, mut body: WholeBody, wanted: BodyWanted) -> Next {
         let used = match body.feed(&self.input) {
             Ok(None) => {
                 self.input = Vec::new();
-                return (Stage::Body(asked, body, wanted), Some(Step::Reads));
+                return (Stage::Body(pending, body, wanted), Some(Step::Reads));
             }
             Ok(Some(used)) => used,
-            Err((status, why)) => return asked.answer(asker, (wanted.refuse)(status, &why), false),
+            Err((status, why)) => return pending.answer(asker, (wanted.refuse)(status, &why), false),
         };
         self.input = self.input.split_off(used);
         // What is made of it takes about as much again, twice over.
         if let Err(full) = asker.account.hold(Held::coming(3 * body.held())) {
-            return asked.answer(asker, (wanted.refuse)(503, &full.to_string()), false);
+            return pending.answer(asker, (wanted.refuse)(503, &full.to_string()), false);
         }
-        let answer = (wanted.then)(&asked.exchange(asker, &[]), body.into_bytes());
+        let answer = (wanted.then)(&pending.exchange(asker, &[]), body.into_bytes());
         // What came behind the last chunk is lost, so nothing may follow there.
-        let ends = !matches!(asked.request.length(), Some(Length::Chunked(_)));
-        asked.answer(asker, answer, ends)
+        let ends = !matches!(pending.request.length(), Some(Length::Chunked(_)));
+        pending.answer(asker, answer, ends)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::access::{Access, Right, Rule};
 use crate::hub::deliver::Purpose;
 use crate::hub::{Hub, HubConfig};
 use crate::time::Micros;
-use crate::wire::control::{Control, Want};
+use crate::wire::control::{Control, ViewRequest};
 use crate::wire::framing::prefix;
 use crate::wire::packet::control_packet;
 use crate::wire::websocket::{self, End};
@@ -323,7 +323,7 @@ fn whoever_is_inside_asks_again_for_each_stream_and_for_the_list() {
         heard += &String::from_utf8_lossy(&piece[..n]);
     }
     assert!(heard.contains(r#""streams":[]"#), "{heard}");
-    say(&Control::Subscribe { room: "main".into(), name: "attic".into(), want: Want::default() });
+    say(&Control::Subscribe { room: "main".into(), name: "attic".into(), request: ViewRequest::default() });
     let mut heard = Vec::new();
     (&peer).read_to_end(&mut heard).unwrap();
     assert!(String::from_utf8_lossy(&heard).contains("you may not watch main/attic"), "{heard:?}");

@@ -5,7 +5,7 @@ use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::net::layout::Dialect;
-use crate::wire::control::{Hello, Want};
+use crate::wire::control::{Hello, ViewRequest};
 use crate::wire::websocket::{self, End};
 
 /// Those that are served; others are closed with 1003, as the clients expect.
@@ -18,8 +18,8 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>, quality: &str) -> Outcome 
     };
     let reader = websocket::Reader::new(End::Server, exchange.shared.config.max_picture, 4096);
     let grant = exchange.shared.access.watch(&exchange.credentials(), StreamKey::new("main", ""))?;
-    let want = Want { quality: Some(quality), ..Want::default() };
-    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "websocket/quality", want);
+    let request = ViewRequest { quality: Some(quality), ..ViewRequest::default() };
+    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "websocket/quality", request);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Jpeg);
     let admitted = Admitted { framing, hello: Some(hello), purpose: Purpose::Watch(grant), first: None };
     Reply::open(exchange, WebSocket::Admit(Box::new(admitted)))

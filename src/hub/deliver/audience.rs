@@ -94,7 +94,7 @@ impl Loop {
         audience.tokens.retain(|t| *t != token);
         audience.needs_changed = true;
         if audience.tokens.is_empty() {
-            self.shared.need(&audience.stream, self.index, Vec::new());
+            self.shared.target(&audience.stream, self.index, Vec::new());
             self.audiences.remove(&id);
         }
     }
@@ -103,8 +103,8 @@ impl Loop {
     pub(super) fn sum_up_needs(&mut self) {
         for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
             audience.needs_changed = false;
-            let needs = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.need);
-            self.shared.need(&audience.stream, self.index, needs.collect());
+            let targets = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
+            self.shared.target(&audience.stream, self.index, targets.collect());
         }
     }
 }

@@ -14,14 +14,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub(super) use self::offer::Turn;
-use self::session::{asked, transmit};
+use self::session::{pacer_config, transmit};
 use super::claim::{Challenge, Claim};
 use super::member::Member;
 use super::newcomer::{Admitted, Newcomer, Purpose};
 use super::reading::Reading;
 use super::subscription::Subscription;
 use crate::access::{Credentials, Grant, Join};
-use crate::adapt::Need;
+use crate::adapt::Target;
 use crate::hub::BridgeTimes;
 use crate::hub::addresses::Place;
 use crate::hub::bridges::keepalive::Keepalive;
@@ -62,7 +62,7 @@ pub(super) struct Peer {
     /// Goodbye was said: when the connection is closed at the latest.
     closing: Option<Micros>,
     /// What its link and its wishes ask of the stream now.
-    pub(super) need: Need,
+    pub(super) target: Target,
     /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
     carries: Option<u32>,
     busy: Option<u8>,
@@ -130,8 +130,8 @@ impl Peer {
         let rungs = hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
         let publisher = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
-        let want = hello.map(|hello| hello.want).unwrap_or_default();
-        let pacer = Pacer::new(asked(want));
+        let request = hello.map(|hello| hello.request).unwrap_or_default();
+        let pacer = Pacer::new(pacer_config(request));
         let (what, room) = match &purpose {
             Purpose::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
             Purpose::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),
@@ -158,7 +158,7 @@ impl Peer {
             reported: (now, 0),
             clock_told: None,
             summed: [0; 4],
-            need: pacer.need(),
+            target: pacer.target(),
             pacer,
             carries: None,
             busy: None,

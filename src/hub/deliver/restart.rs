@@ -45,7 +45,7 @@ impl Loop {
         }
         for audience in std::mem::take(&mut self.audiences).into_values() {
             audience.tokens.iter().for_each(|_| audience.stream.remove_viewer(self.index));
-            self.shared.need(&audience.stream, self.index, Vec::new());
+            self.shared.target(&audience.stream, self.index, Vec::new());
         }
         // Who came meanwhile has nothing to do with it; all else was for the connections that are gone.
         self.commands.retain(|command| matches!(command, Command::Adopt(_)));

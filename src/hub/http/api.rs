@@ -86,7 +86,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["since_ms"] = state.since_ms.into();
         value["limit"] = json!(limit(&state.load));
         value["load"] = json!(state.load);
-        value["asked"] = json!(state.asked);
+        value["asked"] = json!(state.nominal);
     }
     let Some(stream) = stream else { return value };
     let (newest, fps, ages) = stream.pictures().incoming(at);

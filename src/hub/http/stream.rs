@@ -6,14 +6,14 @@ use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::transport::message::BOUNDARY;
-use crate::wire::control::{Hello, Want};
+use crate::wire::control::{Hello, ViewRequest};
 
 /// Hands the viewer of a stream on, or of the first there is in room `main`.
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Outcome {
     exchange.takes("GET, HEAD")?;
     let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
     let key = key.map_err(|why| Answer::text(404, &why))?.unwrap_or_else(|| StreamKey::new("main", ""));
-    let want = want(exchange).map_err(|why| Answer::text(400, &why))?;
+    let request = request(exchange).map_err(|why| Answer::text(400, &why))?;
     let grant = exchange.shared.access.watch(&exchange.credentials(), key)?;
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     // Proxies such as nginx hold an answer back until they are told not to.
@@ -25,13 +25,13 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{}{fields}Connection: close\r\n\r\n--{BOUNDARY}\r\n",
         exchange.common_fields()
     );
-    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", want);
+    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", request);
     let framing = Framing::Multipart(opening.into_bytes());
     Ok(Reply::Admit(Box::new(Admitted { framing, hello: Some(hello), purpose: Purpose::Watch(grant), first: None })))
 }
 
 /// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.
-fn want(exchange: &Exchange<'_>) -> Result<Want, String> {
+fn request(exchange: &Exchange<'_>) -> Result<ViewRequest, String> {
     let quality = match exchange.parameter("quality").as_deref() {
         None | Some("auto") => None,
         Some(text) => match text.parse() {
@@ -49,5 +49,5 @@ fn want(exchange: &Exchange<'_>) -> Result<Want, String> {
         None if adapts => Resolution::Any,
         None => Resolution::Full,
     };
-    Ok(Want { quality, size, max_rate: None })
+    Ok(ViewRequest { quality, size, max_rate: None })
 }

@@ -3,9 +3,8 @@
 use std::result::Result;
 
 use super::{LinkState, LinkUser, Outcome};
-use crate::adapt::Asked;
 use crate::net::connection::{Broken, Connection};
-use crate::pacing::Pacer;
+use crate::pacing::{Pacer, PacerConfig};
 use crate::session::client::{Client, End, Event, GREETING};
 use crate::session::in_words;
 use crate::time::Micros;
@@ -27,7 +26,7 @@ impl Open {
     pub(super) fn new(hello: Hello, now: Micros) -> Self {
         Self {
             client: Client::new(hello, now),
-            pacer: Pacer::new(Asked::default()),
+            pacer: Pacer::new(PacerConfig::default()),
             welcomed: false,
             stood_still: false,
             ended: None,

@@ -5,7 +5,7 @@ use crate::adapt::{Load, Rung};
 use crate::names::StreamKey;
 use crate::relay::silence::Silent;
 use crate::time::{Micros, micros};
-use crate::wire::control::{AskedPicture, Control, StreamState};
+use crate::wire::control::{Control, NominalPicture, StreamState};
 
 /// Who is given the pictures of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct Stream {
     /// Why no pictures come, as the publisher says it; empty while they do.
     reason: String,
     silent: Option<Silent>,
-    asked: Option<AskedPicture>,
+    nominal: Option<NominalPicture>,
     load: Load,
     since: Micros,
     pub(super) rungs: Vec<Rung>,
@@ -40,7 +40,7 @@ impl Stream {
     pub(super) fn begin(&mut self, publisher: ConnectionId, instance: u64, now: Micros) {
         (self.publisher, self.instance) = (Some(publisher), instance);
         (self.reason, self.silent) = (String::new(), None);
-        (self.asked, self.load) = (None, Load::default());
+        (self.nominal, self.load) = (None, Load::default());
         self.since = now;
     }
 
@@ -53,7 +53,7 @@ impl Stream {
 
     /// What the publisher says of it; whether that is news.
     pub(super) fn report(&mut self, told: StreamState, now: Micros) -> bool {
-        if (&self.reason, &self.asked, &self.load) == (&told.reason, &told.asked, &told.load) {
+        if (&self.reason, &self.nominal, &self.load) == (&told.reason, &told.nominal, &told.load) {
             return false;
         }
         if self.reason != told.reason {
@@ -61,7 +61,7 @@ impl Stream {
             (self.reason, self.silent) = (told.reason, None);
             self.since = now;
         }
-        self.asked = told.asked;
+        self.nominal = told.nominal;
         self.load = told.load;
         true
     }
@@ -89,7 +89,7 @@ impl Stream {
             reason: if self.reason.is_empty() { silent.into() } else { self.reason.clone() },
             since_ms: micros(now.since(self.since)) / 1000,
             published: self.publisher.is_some(),
-            asked: self.asked.clone(),
+            nominal: self.nominal.clone(),
             load: self.load,
         })
     }

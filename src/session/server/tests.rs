@@ -42,7 +42,7 @@ fn ended(server: &mut Server) -> End {
 }
 
 fn subscribe(name: &str) -> Control {
-    Control::Subscribe { room: "main".into(), name: name.into(), want: Want::default() }
+    Control::Subscribe { room: "main".into(), name: name.into(), request: ViewRequest::default() }
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_welcome_and_a_ping_come_before_everything_else_however_late_they_are() {
 
 #[test]
 fn whoever_talks_before_it_is_answered_breaks_the_protocol_and_may_say_goodbye() {
-    let hello = Hello::to_view("main", "door", "test", Want::default());
+    let hello = Hello::to_view("main", "door", "test", ViewRequest::default());
     for control in [Control::List, Control::Hello(hello), Control::Ping { time: 1 }] {
         let mut server = Server::new(Role::Publish, START);
         say(&mut server, control, after(1));
@@ -184,9 +184,9 @@ fn a_state_can_be_shown_whatever_it_was() {
     assert_eq!([reason(true, "x"), reason(false, ""), reason(false, "cut")], ["", "no picture", "cut"]);
     assert!(!reason(false, "\u{1b}[2J\n").contains(['\u{1b}', '\n']));
     for (fps, shown) in [(f64::NAN, 0.0), (f64::INFINITY, 0.0), (-1.0, 0.0), (1e9, 1000.0), (30.0, 30.0)] {
-        let asked = Some(AskedPicture { fps, ..AskedPicture::default() });
-        let state = to_be_shown(StreamState { asked, ..StreamState::default() });
-        assert_eq!(state.asked.map(|asked| asked.fps), Some(shown));
+        let nominal = Some(NominalPicture { fps, ..NominalPicture::default() });
+        let state = to_be_shown(StreamState { nominal, ..StreamState::default() });
+        assert_eq!(state.nominal.map(|nominal| nominal.fps), Some(shown));
     }
 }
 

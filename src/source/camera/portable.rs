@@ -18,7 +18,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::source::arrivals::Arrivals;
-use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, CaptureRequest};
+use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now};
 use crate::wire::jpeg_split::first_picture;
 

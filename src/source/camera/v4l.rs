@@ -19,7 +19,7 @@ use super::choose::{Interval, Mode, choose};
 use super::rows;
 use super::v4l_devices::{guarded, modes, name_of, open, pixel_format};
 use crate::frame::{Frame, PixelFormat, Range, Size};
-use crate::source::{Next, Opened, PATIENCE, STALL, SourceError, CaptureRequest};
+use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now, of_monotonic};
 use crate::wire::jpeg_split::first_picture;
 

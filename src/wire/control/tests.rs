@@ -57,7 +57,13 @@ fn every_message_survives_the_way_through_json() {
         reason: "camera unplugged".into(),
         since_ms: 4000,
         published: true,
-        asked: Some(AskedPicture { size: "640x480".into(), quality: 80, fps: 30.0, bytes: 25_000, interval_ms: 1000 }),
+        nominal: Some(NominalPicture {
+            size: "640x480".into(),
+            quality: 80,
+            fps: 30.0,
+            bytes: 25_000,
+            interval_ms: 1000,
+        }),
         load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
     };
     let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };

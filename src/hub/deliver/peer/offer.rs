@@ -85,9 +85,9 @@ impl Peer {
             return Ok(false);
         }
         let choice = match &mut self.role {
-            Role::Viewer(viewer) if viewer.stream.id == stream => viewer.policy.choose(pictures, self.need, now),
+            Role::Viewer(viewer) if viewer.stream.id == stream => viewer.policy.choose(pictures, self.target, now),
             Role::Member(member) => match member.find(stream) {
-                Some((policy, _)) => policy.choose(pictures, self.need, now),
+                Some((policy, _)) => policy.choose(pictures, self.target, now),
                 None => return Ok(false),
             },
             _ => return Ok(false),
@@ -118,8 +118,8 @@ impl Peer {
             (None, Role::Member(_)) => {}
             _ => self.paced = wait,
         }
-        let before = std::mem::replace(&mut self.need, self.pacer.need());
-        let need_changed = self.need != before;
+        let before = std::mem::replace(&mut self.target, self.pacer.target());
+        let need_changed = self.target != before;
         let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);
         if carries != self.carries {
             self.carries = carries;

@@ -4,16 +4,15 @@ use std::convert::Infallible;
 
 use super::{LINGER, Peer, Role};
 use crate::access::Credentials;
-use crate::adapt::Asked;
 use crate::hub::Shared;
 use crate::hub::deliver::reading::Reading;
 use crate::net::connection::{Broken, Connection};
-use crate::pacing::Pacer;
+use crate::pacing::{Pacer, PacerConfig};
 use crate::relay::{Refusal, Rooms};
 use crate::session::server::{Arrival, End, Event, Server};
 use crate::time::{Micros, now};
 use crate::wire::WireError;
-use crate::wire::control::{Cause, Control, Want};
+use crate::wire::control::{Cause, Control, ViewRequest};
 use crate::wire::detection;
 use crate::wire::packet::Packet;
 
@@ -139,14 +138,14 @@ impl Peer {
                     stream.knows_clock(session.clock().error());
                 }
             }
-            Event::Subscribe { key, want } => {
+            Event::Subscribe { key, request } => {
                 let granted = shared.access.watch(&self.credentials(), key).map_err(Refusal::from);
                 let watches =
                     granted.and_then(|grant| shared.decide(|rooms| rooms.watch(self.id, &grant, at)).map(|()| grant));
                 match watches {
                     Ok(grant) => {
                         self.room.clone_from(&grant.0.room);
-                        self.pacer.set_asked(asked(want));
+                        self.pacer.configure(pacer_config(request));
                     }
                     Err(refusal) => {
                         self.say_bye(&Control::Bye { cause: Cause::Refused, reason: refusal.to_string() })?;
@@ -298,7 +297,7 @@ pub(super) fn transmit(
 }
 
 /// What a viewer wants, as adaptation takes it.
-pub(super) fn asked(want: Want) -> Asked {
-    let quality = want.quality.filter(|q| *q > 0).map(|q| q.min(100));
-    Asked { quality, size: want.size, max_rate: want.max_rate.map(|bits| bits.max(8_000)), adapt: true }
+pub(super) fn pacer_config(request: ViewRequest) -> PacerConfig {
+    let quality = request.quality.filter(|q| *q > 0).map(|q| q.min(100));
+    PacerConfig { quality, size: request.size, max_rate: request.max_rate.map(|bits| bits.max(8_000)), adapt: true }
 }

@@ -1,6 +1,6 @@
 //! Which congestion control suits a link, by how many segments it loses.
 //!
-//! As long as [`super::Credit`] bounds what is in flight, the kernel's usual control (cubic) is the best there is: no
+//! As long as [`super::Window`] bounds what is in flight, the kernel's usual control (cubic) is the best there is: no
 //! queue builds up that it would have to notice, and it sends a picture as fast as its window allows. Where a link loses
 //! segments at random, cubic takes each for congestion and starves (4 fps at 2 % loss over 50 ms); BBR does not. But
 //! BBR has two habits that hurt pictures: every 10 s it all but stops for 200 ms to see the empty round trip, and, given
@@ -27,7 +27,7 @@ const AFRESH: Duration = Duration::from_secs(2);
 
 /// What to do about a connection's congestion control; see [`crate::transport::sockopt::control`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Control {
+pub enum CongestionControl {
     /// Start BBR, or start it afresh.
     Bbr,
     /// Go back to what suits clean links.
@@ -93,19 +93,19 @@ impl Loss {
         self.is_lossy(now).then(|| (1.0 / ONE_IN / share.max(1e-3)).max(FEW) * SEGMENT)
     }
 
-    pub(super) fn control(&mut self, now: Micros) -> Option<Control> {
+    pub(super) fn control(&mut self, now: Micros) -> Option<CongestionControl> {
         let lossy = self.is_lossy(now);
         match self.started {
             None if lossy => {}
             Some(at) if lossy && now.since(at) >= AFRESH => {}
             Some(_) if !lossy => {
                 self.started = None;
-                return Some(Control::Usual);
+                return Some(CongestionControl::Usual);
             }
             _ => return None,
         }
         self.started = Some(now);
-        Some(Control::Bbr)
+        Some(CongestionControl::Bbr)
     }
 }
 
@@ -122,11 +122,11 @@ mod tests {
             resent += if (10..30).contains(&second) { 16 } else { 0 };
             loss.counted(sent, resent, Micros(second * 1_000_000));
             match loss.control(Micros(second * 1_000_000)) {
-                Some(Control::Bbr) => {
+                Some(CongestionControl::Bbr) => {
                     assert!((10..60).contains(&second), "{second}");
                     starts += 1;
                 }
-                Some(Control::Usual) => assert_eq!(second, 59),
+                Some(CongestionControl::Usual) => assert_eq!(second, 59),
                 None => {}
             }
         }

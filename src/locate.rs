@@ -12,17 +12,17 @@ use crate::system;
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]
-pub enum Home {
+pub enum HubLocation {
     /// Joins the hub at this address (`--host`).
     Join(HubAddress),
     /// Hosts one in this process (`--listen`).
     Host(HubConfig),
-    /// Joins the hub on this machine if one runs on the configured port, and hosts it there otherwise. Asked anew when
+    /// Joins the hub on this machine if one runs on the configured port, and hosts it there otherwise. PacerConfig anew when
     /// the hub is gone, so that the machine has one as long as any program needs it.
     Auto(HubConfig),
 }
 
-impl Default for Home {
+impl Default for HubLocation {
     fn default() -> Self {
         Self::Auto(HubConfig::default())
     }
@@ -36,25 +36,25 @@ const LOCAL: Duration = Duration::from_millis(500);
 const COMES_BACK: Duration = Duration::from_secs(5);
 
 /// Finds the hub, and keeps the one that this process hosts.
-pub struct Hearth {
-    home: Home,
+pub struct HubLocator {
+    location: HubLocation,
     hub: Option<Hub>,
     /// When a hub of another program was last known to run here.
     others: Option<Instant>,
 }
 
-impl Hearth {
+impl HubLocator {
     /// Starts the hub that is to be hosted, unless another program on this machine has one that will do.
     ///
     /// # Errors
     /// Its port, or the one for plain pictures, cannot be had.
-    pub fn new(home: Home) -> Result<Self> {
-        let hub = match &home {
-            Home::Host(config) => Some(host(config)?),
-            Home::Join(_) | Home::Auto(_) => None,
+    pub fn new(location: HubLocation) -> Result<Self> {
+        let hub = match &location {
+            HubLocation::Host(config) => Some(host(config)?),
+            HubLocation::Join(_) | HubLocation::Auto(_) => None,
         };
-        let auto = matches!(home, Home::Auto(_));
-        let mut this = Self { home, hub, others: None };
+        let auto = matches!(location, HubLocation::Auto(_));
+        let mut this = Self { location, hub, others: None };
         if auto {
             // What will not do is said at once, rather than tried again for ever.
             this.find()?;
@@ -70,9 +70,9 @@ impl Hearth {
         if let Some(hub) = &self.hub {
             return Ok(HubAddress::of_listener(hub.address()));
         }
-        let config = match &self.home {
-            Home::Join(address) => return Ok(address.clone()),
-            Home::Host(config) | Home::Auto(config) => config,
+        let config = match &self.location {
+            HubLocation::Join(address) => return Ok(address.clone()),
+            HubLocation::Host(config) | HubLocation::Auto(config) => config,
         };
         let there = HubAddress::of_listener(config.listen);
         if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {

@@ -10,19 +10,19 @@ const MEMORY: Duration = Duration::from_secs(150);
 /// The most that two ends add without a proxy between them: a small machine under load, and a busy event loop.
 const ENDS: Duration = Duration::from_millis(20);
 
-/// The base of one path: the kernel's least round trip, and what the two ends and anything between add to it.
+/// The minimum round trip of one path: the kernel's least round trip, and what the two ends and anything between add to it.
 ///
 /// The kernel sees the first segment of a picture, which finds the path empty, and so keeps an honest minimum however busy
 /// the link is. Where it cannot be asked, the least of pings and acknowledgements has to do.
 #[derive(Debug, Default)]
-pub(super) struct Base {
+pub(super) struct MinRtt {
     kernel: Option<u64>,
     /// The least share of the ends in this span of [`MEMORY`], and in the one before.
     ends: [Option<u64>; 2],
     turned: Micros,
 }
 
-impl Base {
+impl MinRtt {
     /// The kernel's least round trip of a segment.
     pub(super) fn kernel(&mut self, least: Duration) {
         let least = micros(least);
@@ -76,32 +76,32 @@ mod tests {
 
     #[test]
     fn a_busy_link_does_not_pass_for_a_long_one() {
-        let mut base = Base::default();
-        base.acknowledged(MS(114), Micros(0));
-        assert_eq!(base.get(true), 114_000);
-        base.kernel(MS(40));
-        base.ping(MS(41), Micros(1_000));
-        base.acknowledged(MS(114), Micros(2_000));
-        assert_eq!(base.get(true), 41_000);
-        base.ping(MS(40), Micros(3_000));
-        assert_eq!(base.get(true), 40_000);
+        let mut min_rtt = MinRtt::default();
+        min_rtt.acknowledged(MS(114), Micros(0));
+        assert_eq!(min_rtt.get(true), 114_000);
+        min_rtt.kernel(MS(40));
+        min_rtt.ping(MS(41), Micros(1_000));
+        min_rtt.acknowledged(MS(114), Micros(2_000));
+        assert_eq!(min_rtt.get(true), 41_000);
+        min_rtt.ping(MS(40), Micros(3_000));
+        assert_eq!(min_rtt.get(true), 40_000);
     }
 
     #[test]
     fn a_path_that_became_longer_is_believed_in_the_end() {
-        let mut base = Base::default();
+        let mut min_rtt = MinRtt::default();
         for second in 0..1_000_u64 {
-            base.ping(MS(if second < 100 { 20 } else { 90 }), Micros(second * 1_000_000));
+            min_rtt.ping(MS(if second < 100 { 20 } else { 90 }), Micros(second * 1_000_000));
         }
-        assert_eq!(base.get(true), 90_000);
+        assert_eq!(min_rtt.get(true), 90_000);
     }
 
     #[test]
     fn a_queue_that_others_keep_full_is_not_taken_for_the_path_and_a_proxy_is() {
-        let mut base = Base::default();
-        base.kernel(MS(40));
-        base.ping(MS(1_200), Micros(0));
-        assert_eq!(base.get(true), 60_000);
-        assert_eq!(base.get(false), 1_200_000);
+        let mut min_rtt = MinRtt::default();
+        min_rtt.kernel(MS(40));
+        min_rtt.ping(MS(1_200), Micros(0));
+        assert_eq!(min_rtt.get(true), 60_000);
+        assert_eq!(min_rtt.get(false), 1_200_000);
     }
 }

@@ -10,15 +10,15 @@ const AHEAD: Duration = Duration::from_millis(250);
 
 /// What was sent of a maximum rate.
 ///
-/// Adaptation fits pictures to the rate ([`crate::adapt::Asked::need`]), and then this never says no. It binds where
+/// Adaptation fits pictures to the rate ([`crate::adapt::PacerConfig::need`]), and then this never says no. It binds where
 /// pictures are as they are: passed on from a camera, of a fixed quality, or with adaptation off.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Budget {
+pub struct RateLimiter {
     /// When all that was sent will be within the rate.
     paid: Micros,
 }
 
-impl Budget {
+impl RateLimiter {
     /// When the next picture may be sent; any time before now is now.
     #[must_use]
     pub fn next(&self) -> Micros {
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     fn sent(bytes: impl Fn(u32) -> usize, max_rate: Option<u64>, seconds: u32) -> (u32, usize) {
-        let mut budget = Budget::default();
+        let mut budget = RateLimiter::default();
         let (mut pictures, mut total) = (0, 0);
         for i in 0..30 * seconds {
             let now = Micros(1_000_000 + u64::from(i) * 33_333);

@@ -8,69 +8,69 @@ fn at(ms: u64) -> Micros {
     Micros(1_000_000 + ms * 1_000)
 }
 
-fn holds(outstanding: u32) -> Option<Kernel> {
-    Some(Kernel { outstanding, min_round_trip: Some(Duration::from_millis(40)), ..Kernel::default() })
+fn holds(outstanding: u32) -> Option<Feedback> {
+    Some(Feedback { outstanding, min_rtt: Some(Duration::from_millis(40)), ..Feedback::default() })
 }
 
 /// Asks with a kernel that holds so many bytes.
-fn ask(credit: &mut Credit, outstanding: u32, ms: u64) -> Verdict {
-    match credit.ask(at(ms), INTERVAL) {
-        Verdict::Measure => {
-            credit.measured(holds(outstanding), at(ms));
-            credit.ask(at(ms), INTERVAL)
+fn ask(window: &mut Window, outstanding: u32, ms: u64) -> Answer {
+    match window.ask(at(ms), INTERVAL) {
+        Answer::Measure => {
+            window.measured(holds(outstanding), at(ms));
+            window.ask(at(ms), INTERVAL)
         }
-        verdict => verdict,
+        answer => answer,
     }
 }
 
 #[test]
 fn a_viewer_that_has_everything_is_given_the_next_and_the_kernel_is_not_asked() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     for i in 0..100_u32 {
         let ms = u64::from(i) * 33;
-        assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
-        credit.given(i, 40_000, at(ms));
-        credit.acknowledged(i, 0, at(ms + 2));
+        assert_eq!(window.ask(at(ms), INTERVAL), Answer::Now);
+        window.given(i, 40_000, at(ms));
+        window.acknowledged(i, 0, at(ms + 2));
     }
 }
 
 #[test]
 fn a_link_that_was_never_late_has_no_rate_that_could_be_too_low() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     for i in 0..20 {
-        assert_eq!(ask(&mut credit, 0, 33 * i), Verdict::Now);
-        assert_eq!(credit.rate(at(33 * i)), None);
-        credit.given(i as u32, 25_000 + 1000 * i as usize, at(33 * i));
+        assert_eq!(ask(&mut window, 0, 33 * i), Answer::Now);
+        assert_eq!(window.rate(at(33 * i)), None);
+        window.given(i as u32, 25_000 + 1000 * i as usize, at(33 * i));
     }
 }
 
 #[test]
 fn a_kernel_that_always_had_everything_sent_is_asked_every_second_time_until_it_has_not() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     let mut asked = Vec::new();
     for i in 0..200_u32 {
         let now = at(u64::from(i) * 33);
         // The link stops for good at picture 150.
         let held = if i < 150 { 0 } else { (i - 150) * 40_000 };
-        if credit.ask(now, INTERVAL) == Verdict::Measure {
+        if window.ask(now, INTERVAL) == Answer::Measure {
             asked.push(i);
-            credit.measured(holds(held), now);
+            window.measured(holds(held), now);
         }
-        if credit.ask(now, INTERVAL) == Verdict::Now {
-            credit.given(i, 40_000, now);
+        if window.ask(now, INTERVAL) == Answer::Now {
+            window.given(i, 40_000, now);
         }
     }
     let between = |from, to| asked.iter().filter(|i| (from..to).contains(*i)).count();
     assert_eq!(between(0, 30), 29, "at first every time but the first");
     assert_eq!(between(50, 150), 50);
     assert_eq!(between(153, 200), 47, "every time when something stands");
-    assert!(credit.outstanding() <= 3 * 40_000, "{}", credit.outstanding());
+    assert!(window.outstanding() <= 3 * 40_000, "{}", window.outstanding());
 }
 
 #[test]
 fn a_slow_link_is_given_the_next_picture_when_its_queue_is_about_empty() {
     // 4 Mbit/s and 40 ms: a picture of 37 kB takes 74 ms, and 20 kB are in the air.
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     let (mut given, mut free, mut waits) = (Vec::new(), 0.0_f64, Vec::new());
     for ms in 0..20_000 {
         let outstanding: f64 =
@@ -78,11 +78,11 @@ fn a_slow_link_is_given_the_next_picture_when_its_queue_is_about_empty() {
         if ms % 33 != 0 && ms % 4 != 0 {
             continue;
         }
-        if ask(&mut credit, outstanding as u32, ms) == Verdict::Now {
+        if ask(&mut window, outstanding as u32, ms) == Answer::Now {
             waits.push((free - ms as f64).max(0.0));
             free = free.max(ms as f64) + 74.0;
             given.push((ms, free));
-            credit.given(given.len() as u32, 37_000, at(ms));
+            window.given(given.len() as u32, 37_000, at(ms));
         }
     }
     let late = &waits[waits.len() / 2..];
@@ -92,47 +92,47 @@ fn a_slow_link_is_given_the_next_picture_when_its_queue_is_about_empty() {
 
 #[test]
 fn several_pictures_are_under_way_where_the_round_trip_is_longer_than_the_interval() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     let mut most = 0;
     for i in 0..60_u32 {
         let ms = u64::from(i) * 33;
         // 200 ms there and back, and no queue.
         if i >= 7 {
-            credit.acknowledged(i - 7, 0, at(ms - 30));
+            window.acknowledged(i - 7, 0, at(ms - 30));
         }
-        let kernel = Kernel {
+        let kernel = Feedback {
             outstanding: 10_000 * i.min(6),
-            min_round_trip: Some(Duration::from_millis(200)),
-            ..Kernel::default()
+            min_rtt: Some(Duration::from_millis(200)),
+            ..Feedback::default()
         };
-        if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
-            credit.measured(Some(kernel), at(ms));
+        if window.ask(at(ms), INTERVAL) == Answer::Measure {
+            window.measured(Some(kernel), at(ms));
         }
-        assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now, "picture {i}");
-        credit.given(i, 10_000, at(ms));
-        most = most.max(credit.under_way());
+        assert_eq!(window.ask(at(ms), INTERVAL), Answer::Now, "picture {i}");
+        window.given(i, 10_000, at(ms));
+        most = most.max(window.under_way());
     }
     assert_eq!(most, 7);
 }
 
 /// Gives 25 kB every 33 ms to a link that has them after `takes` ms, read in turns of `turn` ms; the rate in the end.
 fn rate_read_in_turns(takes: u64, turn: u64, tells: bool) -> f64 {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     // The kernel would know better.
-    credit.measured(None, at(0));
+    window.measured(None, at(0));
     let mut acks = VecDeque::new();
     for ms in 0..6_000_u64 {
         let since = if tells { ms - ms % turn - turn.min(ms - ms % turn) } else { ms };
         while ms % turn == 0 && acks.front().is_some_and(|&(_, due)| due <= ms) {
             let (sequence, _) = acks.pop_front().unwrap();
-            credit.acknowledged_since(sequence, 0, at(since), at(ms));
+            window.acknowledged_since(sequence, 0, at(since), at(ms));
         }
-        if ms % 33 == 0 && ask(&mut credit, 0, ms) == Verdict::Now {
-            credit.given(ms as u32, 25_000, at(ms));
+        if ms % 33 == 0 && ask(&mut window, 0, ms) == Answer::Now {
+            window.given(ms as u32, 25_000, at(ms));
             acks.push_back((ms as u32, ms + takes));
         }
     }
-    credit.rate(at(6_000)).map_or(f64::INFINITY, |rate| rate.sure)
+    window.rate(at(6_000)).map_or(f64::INFINITY, |rate| rate.sure)
 }
 
 #[test]
@@ -149,112 +149,111 @@ fn what_a_busy_program_hears_late_says_nothing_against_the_link() {
 fn holes_of_a_long_path_are_no_queue() {
     // 200 kB under way at any time, and eight segments of it known to be lost.
     let rate = |lost: u32| {
-        let mut credit = Credit::new();
+        let mut window = Window::new();
         for i in 0..300_u32 {
             let ms = u64::from(i) * 33;
             if let Some(arrived) = i.checked_sub(6) {
-                credit.acknowledged(arrived, 0, at(ms - 31));
+                window.acknowledged(arrived, 0, at(ms - 31));
             }
-            let kernel = Kernel {
+            let kernel = Feedback {
                 outstanding: 25_000 * i.min(4) + 8 * 1_448,
                 lost,
                 stalled: true,
-                min_round_trip: Some(Duration::from_millis(150)),
-                ..Kernel::default()
+                min_rtt: Some(Duration::from_millis(150)),
+                ..Feedback::default()
             };
-            if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
-                credit.measured(Some(kernel), at(ms));
+            if window.ask(at(ms), INTERVAL) == Answer::Measure {
+                window.measured(Some(kernel), at(ms));
             }
-            credit.ask(at(ms), INTERVAL);
-            credit.given(i, 25_000, at(ms));
+            window.ask(at(ms), INTERVAL);
+            window.given(i, 25_000, at(ms));
         }
-        credit.rate(at(10_000)).map_or(f64::INFINITY, |rate| rate.sure)
+        window.rate(at(10_000)).map_or(f64::INFINITY, |rate| rate.sure)
     };
     assert!(rate(8 * 1_448) > 3.0 * rate(0), "{} {}", rate(8 * 1_448), rate(0));
 }
 
 #[test]
 fn one_acknowledgement_stands_for_all_before_it_and_unknown_ones_for_nothing() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     for i in 0..4 {
-        credit.given(i, 10_000, at(u64::from(i)));
+        window.given(i, 10_000, at(u64::from(i)));
     }
-    credit.acknowledged(77, 0, at(9));
-    assert_eq!(credit.under_way(), 4);
-    credit.acknowledged(2, 0, at(10));
-    assert_eq!(credit.under_way(), 1);
-    credit.acknowledged(1, 0, at(11));
-    assert_eq!(credit.under_way(), 1);
+    window.acknowledged(77, 0, at(9));
+    assert_eq!(window.under_way(), 4);
+    window.acknowledged(2, 0, at(10));
+    assert_eq!(window.under_way(), 1);
+    window.acknowledged(1, 0, at(11));
+    assert_eq!(window.under_way(), 1);
 }
 
 #[test]
 fn rungs_of_one_frame_are_under_way_until_each_is_acknowledged() {
-    let mut credit = Credit::new();
-    credit.given(5, 30_000, at(0));
-    credit.given(5, 10_000, at(0));
-    credit.acknowledged(5, 0, at(3));
-    assert_eq!(credit.under_way(), 1);
-    credit.acknowledged(5, 0, at(4));
-    assert_eq!((credit.under_way(), credit.outstanding()), (0, 0));
+    let mut window = Window::new();
+    window.given(5, 30_000, at(0));
+    window.given(5, 10_000, at(0));
+    window.acknowledged(5, 0, at(3));
+    assert_eq!(window.under_way(), 1);
+    window.acknowledged(5, 0, at(4));
+    assert_eq!((window.under_way(), window.outstanding()), (0, 0));
 }
 
 #[test]
 fn the_time_between_the_rungs_of_a_frame_is_not_taken_for_the_links() {
     // 80 Mbit/s and 20 ms; four rungs of 20 kB, 8 ms of encoding apart.
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     let mut acks = VecDeque::new();
     for ms in 0..4_000_u64 {
         while acks.front().is_some_and(|&(_, due)| due <= ms) {
             let (sequence, _) = acks.pop_front().unwrap();
-            credit.acknowledged(sequence, 0, at(ms));
+            window.acknowledged(sequence, 0, at(ms));
         }
         if ms % 40 < 32 && ms % 8 == 0 {
             let sequence = (ms / 40) as u32;
             let outstanding = acks.len() as u32 * 20_000;
-            if credit.ask(at(ms), Duration::from_millis(40)) == Verdict::Measure {
-                let kernel =
-                    Kernel { min_round_trip: Some(Duration::from_millis(20)), outstanding, ..Kernel::default() };
-                credit.measured(Some(kernel), at(ms));
+            if window.ask(at(ms), Duration::from_millis(40)) == Answer::Measure {
+                let kernel = Feedback { min_rtt: Some(Duration::from_millis(20)), outstanding, ..Feedback::default() };
+                window.measured(Some(kernel), at(ms));
             }
-            assert_eq!(credit.ask(at(ms), Duration::from_millis(40)), Verdict::Now, "at {ms} ms");
-            credit.given(sequence, 20_000, at(ms));
+            assert_eq!(window.ask(at(ms), Duration::from_millis(40)), Answer::Now, "at {ms} ms");
+            window.given(sequence, 20_000, at(ms));
             acks.push_back((sequence, ms + 22));
         }
     }
-    let rate = credit.rate(at(4_000)).unwrap();
+    let rate = window.rate(at(4_000)).unwrap();
     assert!((9e6..11e6).contains(&rate.sure), "{rate:?}: 20 kB took 2 ms");
 }
 
 #[test]
 fn a_viewer_that_falls_silent_is_given_a_picture_a_second_at_most_and_memory_stays_small() {
-    let mut credit = Credit::new();
-    credit.given(0, 10_000, at(0));
-    credit.acknowledged(0, 0, at(2));
+    let mut window = Window::new();
+    window.given(0, 10_000, at(0));
+    window.acknowledged(0, 0, at(2));
     let mut times = Vec::new();
     for ms in (10..60_000).step_by(10) {
-        if ask(&mut credit, 0, ms) == Verdict::Now {
+        if ask(&mut window, 0, ms) == Answer::Now {
             times.push(ms);
-            credit.given(times.len() as u32, 10_000, at(ms));
+            window.given(times.len() as u32, 10_000, at(ms));
         }
     }
     assert!((40..80).contains(&times.len()), "{}", times.len());
-    assert!(credit.under_way() <= MOST);
+    assert!(window.under_way() <= MOST);
 }
 
 #[test]
 fn behind_a_proxy_the_viewer_is_believed_and_not_the_kernel() {
     // The proxy takes everything at once; the viewer behind it gets a picture each 100 ms.
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     let (mut queue, mut served, mut most) = (VecDeque::new(), 0_u64, 0);
     for ms in 0..30_000_u64 {
         while queue.front().is_some_and(|&(_, done)| done <= ms) {
             let (sequence, _) = queue.pop_front().unwrap();
-            credit.acknowledged(sequence, 0, at(ms));
+            window.acknowledged(sequence, 0, at(ms));
         }
-        if ms % 33 == 0 && ask(&mut credit, 0, ms) == Verdict::Now {
+        if ms % 33 == 0 && ask(&mut window, 0, ms) == Answer::Now {
             served = served.max(ms) + 100;
             queue.push_back((ms as u32, served));
-            credit.given(ms as u32, 40_000, at(ms));
+            window.given(ms as u32, 40_000, at(ms));
         }
         if ms > 5_000 {
             most = most.max(queue.len());
@@ -265,35 +264,35 @@ fn behind_a_proxy_the_viewer_is_believed_and_not_the_kernel() {
 
 #[test]
 fn where_nobody_tells_anything_only_the_socket_paces() {
-    let mut credit = Credit::new();
+    let mut window = Window::new();
     for i in 0..1_000_u32 {
         let ms = u64::from(i) * 33;
-        if credit.ask(at(ms), INTERVAL) == Verdict::Measure {
-            credit.measured(None, at(ms));
+        if window.ask(at(ms), INTERVAL) == Answer::Measure {
+            window.measured(None, at(ms));
         }
-        assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
-        credit.given(i, 10_000, at(ms));
+        assert_eq!(window.ask(at(ms), INTERVAL), Answer::Now);
+        window.given(i, 10_000, at(ms));
     }
-    assert!(credit.under_way() <= 1);
+    assert!(window.under_way() <= 1);
 }
 
 #[test]
 fn a_viewer_whose_acknowledgements_stop_is_given_pictures_again_but_rarely() {
-    let mut credit = Credit::new();
-    credit.measured(None, at(0));
+    let mut window = Window::new();
+    window.measured(None, at(0));
     // Pictures take 30 ms, so there is a rate and a queue is noticed.
     for i in 0..50_u32 {
         let ms = u64::from(i) * 33;
-        assert_eq!(credit.ask(at(ms), INTERVAL), Verdict::Now);
-        credit.given(i, 40_000, at(ms));
-        credit.acknowledged(i, 0, at(ms + 30));
+        assert_eq!(window.ask(at(ms), INTERVAL), Answer::Now);
+        window.given(i, 40_000, at(ms));
+        window.acknowledged(i, 0, at(ms + 30));
     }
     let given: Vec<u32> = (50..50 + 30 * 180)
         .filter(|&i| {
             let ms = u64::from(i) * 33;
-            let now = credit.ask(at(ms), INTERVAL) == Verdict::Now;
+            let now = window.ask(at(ms), INTERVAL) == Answer::Now;
             if now {
-                credit.given(i, 40_000, at(ms));
+                window.given(i, 40_000, at(ms));
             }
             now
         })

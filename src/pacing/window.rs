@@ -6,55 +6,49 @@
 //!
 //! - **The viewer**, where it acknowledges pictures. When everything is acknowledged the answer is yes, at the cost of
 //!   one comparison; that is every picture on a link that is not congested and shorter than the interval.
-//! - **The kernel** ([`Kernel`]), in bytes instead of pictures, so that a picture that is half through counts half, and
+//! - **The kernel** ([`Feedback`]), in bytes instead of pictures, so that a picture that is half through counts half, and
 //!   with selective acknowledgements, so that one lost segment does not look like a standing queue. It is asked only
 //!   while something is under way.
 //!
-//! From both, [`Credit`] learns two numbers: the *base*, the round trip of the path when it is empty, and the *rate* at
-//! which bytes drain (`drain`). A path holds `rate × base` bytes in flight without any queue; what is outstanding
+//! From both, [`Window`] learns two numbers: the *minimum round trip*, that of the path when it is empty, and the *delivery
+//! rate* at which bytes drain. A path holds `rate × round trip` bytes in flight without any queue; what is outstanding
 //! beyond that waits in a queue somewhere and would be waited for by the next picture too. So the next picture is given
 //! when the queue is about empty: early enough that the link never idles, late enough that the picture waits for nothing
 //! but itself. That is a window of `1 + round trip / interval` pictures where pictures fit, one picture and the bytes in
 //! the air where they do not, and no number of pictures is fixed anywhere.
 //!
-//! The rule is pure: sequence numbers, bytes and `now` in, a [`Verdict`] out.
-
-mod base;
-mod decoder;
-mod drain;
-mod loss;
+//! The rule is pure: sequence numbers, bytes and `now` in, an [`Answer`] out.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::decoder::Decoder;
+use super::delivery_rate::DeliveryRate;
+use super::loss::{CongestionControl, Loss};
+use super::min_rtt::MinRtt;
 use crate::time::{Micros, micros};
-use base::Base;
-use decoder::Decoder;
-use drain::Drain;
-pub use loss::Control;
-use loss::Loss;
 
 /// Bytes that may be missing without meaning anything: two full segments. The last segment of a picture is acknowledged
 /// late (delayed acknowledgements, RFC 1122 4.2.3.2), and a lost one is a hole and no queue.
-const GRACE: f64 = 3_000.0;
+pub(super) const GRACE: f64 = 3_000.0;
 
 /// How far ahead of the moment when the queue is empty a picture is given, in microseconds: timers of event loops are
 /// a millisecond coarse, and a link that idles for that long is lost capacity.
-const EAGER: f64 = 2_000.0;
+const EARLY_SEND: f64 = 2_000.0;
 
-/// The longest that a verdict waits before it asks again, if no event comes first.
+/// The longest that an answer waits before it asks again, if no event comes first.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Silence after which a viewer that acknowledges is given one picture although its acknowledgements are missing, so that
 /// one that lost track is not left for ever. Whether it is dead is for the heartbeat to say.
-const TRICKLE: Duration = Duration::from_secs(1);
+const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 /// How much later than the kernel's other end a viewer may have a picture and still be there itself.
-const VEIL: Duration = Duration::from_millis(15);
+const PROXY_LAG: Duration = Duration::from_millis(15);
 
 /// Pictures after which a path on which each had arrived before the next came is asked about only every second one: a
 /// question costs a twentieth of what a picture costs. What a path that fails at that moment holds is a picture more.
-const ALWAYS_EMPTY: u32 = 32;
+const SKIP_AFTER: u32 = 32;
 
 /// Pictures that can be under way at all: a bound for memory, not for pacing. 240 pictures a second over a round trip
 /// of two seconds come near it.
@@ -62,7 +56,7 @@ const MOST: usize = 512;
 
 /// What the kernel says of a connection; see [`crate::transport::sockopt::measure`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Kernel {
+pub struct Feedback {
     /// Bytes written that the other machine does not have: unsent, in flight or lost. What arrived behind a gap
     /// (selectively acknowledged) is not among them.
     pub outstanding: u32,
@@ -71,17 +65,17 @@ pub struct Kernel {
     /// Data waits at the other end for a lost segment.
     pub stalled: bool,
     /// The least round trip of a segment in the last minutes.
-    pub min_round_trip: Option<Duration>,
+    pub min_rtt: Option<Duration>,
     /// Segments sent since the connection began, and how many were sent again; zero where nothing was asked.
     pub segments: (u32, u32),
 }
 
-/// The answer of [`Credit::ask`].
+/// The answer of [`Window::ask`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Answer {
     /// Give the newest picture, whole, now.
     Now,
-    /// Ask the kernel, tell [`Credit::measured`], and ask again at the same `now`.
+    /// Ask the kernel, tell [`Window::measured`], and ask again at the same `now`.
     Measure,
     /// Not before this time, unless an acknowledgement comes earlier; then ask again. By then a newer picture may be
     /// there, which is the point.
@@ -90,11 +84,11 @@ pub enum Verdict {
 
 /// What a link carries, in bytes a second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Rate {
+pub(super) struct LinkRate {
     /// On the whole, jitter and other delays taken for work.
-    pub sure: f64,
+    pub(super) sure: f64,
     /// When nothing came between: the fastest picture of the last second. At least `sure`.
-    pub best: f64,
+    pub(super) best: f64,
 }
 
 /// One picture under way.
@@ -110,21 +104,21 @@ struct Given {
     there: Option<Micros>,
 }
 
-/// The credit of one connection that is given pictures: a viewer at the hub, or the hub at a publisher's uplink.
+/// The window of one connection that is given pictures: a viewer at the hub, or the hub at a publisher's uplink.
 ///
 /// Some 300 bytes, and 48 for each picture under way.
 #[derive(Debug, Default)]
-pub struct Credit {
+pub(super) struct Window {
     given: VecDeque<Given>,
     written: u64,
-    drain: Drain,
+    delivery: DeliveryRate,
     last_given: Micros,
     acknowledges: bool,
     kernel_absent: bool,
     measured_at: Option<Micros>,
     /// How often in turn the kernel held nothing any more.
     empty: u32,
-    base: Base,
+    min_rtt: MinRtt,
     decoder: Decoder,
     stalled_until: Micros,
     /// Mean and mean deviation of the time until a picture is acknowledged, in microseconds.
@@ -133,25 +127,25 @@ pub struct Credit {
     loss: Loss,
     /// How often, of late, a picture was long with the kernel's other end before the viewer had it, 0 to 1: then there is
     /// something between, a proxy or a viewer that does not read, and the kernel's word is worth nothing.
-    veiled: f64,
+    proxied: f64,
     /// When the last ping left that found nothing under way.
     pinged: Option<Micros>,
     /// The stream's, as last told to [`Self::ask`].
     interval: Duration,
 }
 
-impl Credit {
-    /// The credit of a new connection. Whether the other side acknowledges is learned from its first acknowledgement.
+impl Window {
+    /// The window of a new connection. Whether the other side acknowledges is learned from its first acknowledgement.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// May a picture be given now? `interval` is the time between pictures of the stream.
     ///
     /// Ask when there is a picture that this viewer has not got, all of the one before has been written, and either
-    /// that picture is new, or an acknowledgement came, or the time of [`Verdict::Later`] has come.
-    pub fn ask(&mut self, now: Micros, interval: Duration) -> Verdict {
+    /// that picture is new, or an acknowledgement came, or the time of [`Answer::Later`] has come.
+    pub(super) fn ask(&mut self, now: Micros, interval: Duration) -> Answer {
         self.interval = interval;
         // A tenth early is in time: pictures come when the camera gives them.
         let due = self.last_given + self.decoder.spacing().mul_f64(0.9);
@@ -159,25 +153,25 @@ impl Credit {
             return later(now, micros(due.since(now)) as f64);
         }
         if self.given.is_empty() {
-            return Verdict::Now;
+            return Answer::Now;
         }
         if !self.kernel_absent && self.measured_at != Some(now) {
-            let known = self.passes_over() && self.given.len() == 1;
-            return if known { Verdict::Now } else { Verdict::Measure };
+            let known = self.skips_measuring() && self.given.len() == 1;
+            return if known { Answer::Now } else { Answer::Measure };
         }
         if self.kernel_absent && !self.acknowledges {
             // Nobody can tell; that the socket takes bytes is all there is.
             self.given.clear();
-            return Verdict::Now;
+            return Answer::Now;
         }
-        let base = self.base_micros() as f64;
-        let outstanding = self.written.saturating_sub(self.drain.delivered()) as f64;
-        let rate = self.drain.cautious_rate(now, self.first_byte_due(), self.overdue(now));
+        let min_rtt = self.min_rtt_micros() as f64;
+        let outstanding = self.written.saturating_sub(self.delivery.delivered()) as f64;
+        let rate = self.delivery.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
-            let queue = outstanding - rate * base - GRACE - rate * EAGER;
+            let queue = outstanding - rate * min_rtt - GRACE - rate * EARLY_SEND;
             // What the viewer alone can tell is not waited for for ever; a dead link would be closed by the heartbeat.
             let silence = now.since(self.last_given.max(self.decoder.last_heard()));
-            let patience = 4 * TRICKLE * (1 + u32::try_from(self.given.len()).unwrap_or(MOST as u32));
+            let patience = 4 * PROBE_AFTER * (1 + u32::try_from(self.given.len()).unwrap_or(MOST as u32));
             let lost_track = !self.trusts_kernel() && silence > patience;
             if queue > 0.0 && !lost_track {
                 return later(now, queue / rate);
@@ -186,17 +180,17 @@ impl Credit {
         let counted = self.acknowledges || rate.is_none();
         if self.given.len() >= MOST || (counted && self.frames() >= self.window(now, interval)) {
             // The viewer's machine is slow, or its acknowledgements are.
-            if now.since(self.last_given.max(self.decoder.last_heard())) > TRICKLE + 2 * self.base() {
-                return Verdict::Now;
+            if now.since(self.last_given.max(self.decoder.last_heard())) > PROBE_AFTER + 2 * self.min_rtt() {
+                return Answer::Now;
             }
             return later(now, micros(interval) as f64 / 2.0);
         }
-        Verdict::Now
+        Answer::Now
     }
 
     /// A picture is being given: tell when its first bytes are written, with its whole length on the wire. Pictures of
     /// one frame (rungs) share a number, and are given and acknowledged one by one, in order.
-    pub fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
+    pub(super) fn given(&mut self, sequence: u32, bytes: usize, now: Micros) {
         let before = self.written;
         self.written += bytes as u64;
         self.last_given = now;
@@ -208,13 +202,14 @@ impl Credit {
 
     /// The other side has the picture of this number, and so all before it. `backlog` is how many earlier pictures still
     /// wait for its decoder; the one being decoded does not count. Numbers that are not under way are ignored.
-    pub fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
+    #[cfg(test)]
+    pub(super) fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
         self.acknowledged_since(sequence, backlog, now, now);
     }
 
     /// As [`acknowledged`](Self::acknowledged), where the acknowledgement may have lain here, or the picture at the other
     /// side, unread since a time: whoever is busy hears late, and what is heard late says nothing against the link.
-    pub fn acknowledged_since(&mut self, sequence: u32, backlog: u16, since: Micros, now: Micros) {
+    pub(super) fn acknowledged_since(&mut self, sequence: u32, backlog: u16, since: Micros, now: Micros) {
         self.acknowledges = true;
         let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };
         self.decoder.heard(backlog, self.interval, now);
@@ -224,43 +219,43 @@ impl Credit {
         let exact = now.since(since) <= now.since(picture.start) / 8;
         if exact {
             let delay = micros(now.since(picture.start));
-            self.base.acknowledged(Duration::from_micros(delay), now);
+            self.min_rtt.acknowledged(Duration::from_micros(delay), now);
             self.jitter += ((delay as f64 - self.delay).abs() - self.jitter) / 8.0;
             self.delay += (delay as f64 - self.delay) / 8.0;
         }
         if let Some(there) = picture.there {
-            let lag = since.since(there) > self.base() / 2 + VEIL;
-            let veiled = lag && now >= self.stalled_until;
-            self.veiled += (f64::from(u8::from(veiled)) - self.veiled) / 8.0;
+            let lag = since.since(there) > self.min_rtt() / 2 + PROXY_LAG;
+            let proxied = lag && now >= self.stalled_until;
+            self.proxied += (f64::from(u8::from(proxied)) - self.proxied) / 8.0;
         }
-        let late = self.late(self.drain.delivered().max(picture.end), since) > GRACE;
+        let late = self.late(self.delivery.delivered().max(picture.end), since) > GRACE;
         let length = picture.end - picture.before;
         if exact {
-            self.drain.arrived(picture.end, length, due, now, late);
+            self.delivery.arrived(picture.end, length, due, now, late);
         } else {
             // What was late even then is, whenever it was heard; of the rest only the latest time is known.
-            self.drain.seen(picture.end, due, if late { since } else { now }, late);
+            self.delivery.seen(picture.end, due, if late { since } else { now }, late);
         }
         self.given.drain(..=at);
     }
 
-    /// What the kernel says now; `None` where it cannot. Answer to [`Verdict::Measure`].
-    pub fn measured(&mut self, kernel: Option<Kernel>, now: Micros) {
+    /// What the kernel says now; `None` where it cannot. Answer to [`Answer::Measure`].
+    pub(super) fn measured(&mut self, kernel: Option<Feedback>, now: Micros) {
         self.measured_at = Some(now);
         let Some(kernel) = kernel else {
             self.kernel_absent = true;
             return;
         };
-        let passes_over = self.passes_over();
+        let skips_measuring = self.skips_measuring();
         self.empty = if kernel.outstanding == 0 { self.empty.saturating_add(1) } else { 0 };
-        if let Some(least) = kernel.min_round_trip {
-            self.base.kernel(least);
+        if let Some(least) = kernel.min_rtt {
+            self.min_rtt.kernel(least);
         }
         if kernel.segments.0 > 0 {
             self.loss.counted(kernel.segments.0, kernel.segments.1, now);
         }
         if kernel.stalled {
-            let grace = self.base() * 2;
+            let grace = self.min_rtt() * 2;
             self.stalled_until = now + grace;
         }
         let arrived = self.written.saturating_sub(kernel.outstanding.into());
@@ -272,12 +267,12 @@ impl Credit {
         }
         if self.trusts_kernel() {
             let late = self.late(passed, now) > GRACE;
-            let news = self.drain.delivered() + 1..=passed;
-            if passes_over && !late && self.given.iter().filter(|g| news.contains(&g.end)).count() > 1 {
+            let news = self.delivery.delivered() + 1..=passed;
+            if skips_measuring && !late && self.given.iter().filter(|g| news.contains(&g.end)).count() > 1 {
                 // Once more for the picture that was passed over.
-                self.drain.be_curious();
+                self.delivery.probe();
             }
-            self.drain.seen(passed, self.first_byte_due(), now, late);
+            self.delivery.seen(passed, self.first_byte_due(), now, late);
         }
         if !self.acknowledges {
             while self.given.front().is_some_and(|g| g.end <= arrived) {
@@ -288,20 +283,20 @@ impl Credit {
 
     /// Whether the congestion control of this connection should be changed now; do it with
     /// [`crate::transport::sockopt::control`]. Worth asking after [`Self::measured`].
-    pub fn control(&mut self, now: Micros) -> Option<Control> {
+    pub(super) fn control(&mut self, now: Micros) -> Option<CongestionControl> {
         self.loss.control(now)
     }
 
     /// A round trip of a small packet, as from ping and pong: the path with its two ends, seen without a picture.
     /// Only one that was [`pinged`](Self::pinged) when nothing was under way counts: any other has waited behind pictures.
-    pub fn round_trip(&mut self, round_trip: Duration, now: Micros) {
+    pub(super) fn round_trip(&mut self, round_trip: Duration, now: Micros) {
         if self.pinged.take_if(|pinged| *pinged == now - round_trip).is_some() {
-            self.base.ping(round_trip, now);
+            self.min_rtt.ping(round_trip, now);
         }
     }
 
     /// A small packet that will be answered is sent now.
-    pub fn pinged(&mut self, now: Micros) {
+    pub(super) fn pinged(&mut self, now: Micros) {
         if self.given.is_empty() {
             // Others may follow before it is answered.
             self.pinged.get_or_insert(now);
@@ -312,53 +307,41 @@ impl Credit {
     /// carry, not what it did: the time in which nothing was under way is not counted. Freshest right after
     /// [`Self::ask`].
     #[must_use]
-    pub fn rate(&self, now: Micros) -> Option<Rate> {
+    pub(super) fn rate(&self, now: Micros) -> Option<LinkRate> {
         // Where segments get lost, room for a second try is part of what a picture needs.
         let share = if self.loss.is_lossy(now) { 0.75e6 } else { 1e6 };
-        let sure = self.drain.rate(now, self.first_byte_due(), self.overdue(now))?;
+        let sure = self.delivery.rate(now, self.first_byte_due(), self.overdue(now))?;
         // And fewer segments lose fewer.
         let most = self.loss.bytes(now).map_or(f64::INFINITY, |bytes| bytes / self.interval.as_secs_f64().max(1e-3));
         let rate = |rate: f64| (rate * share).min(most);
-        Some(Rate { sure: rate(sure), best: rate(self.drain.best_rate().max(sure)) })
+        Some(LinkRate { sure: rate(sure), best: rate(self.delivery.best_rate().max(sure)) })
     }
 
     /// The round trip of the path when it is empty.
     #[must_use]
-    pub fn base(&self) -> Duration {
-        Duration::from_micros(self.base_micros())
+    pub(super) fn min_rtt(&self) -> Duration {
+        Duration::from_micros(self.min_rtt_micros())
     }
 
-    fn base_micros(&self) -> u64 {
-        self.base.get(self.trusts_kernel())
+    fn min_rtt_micros(&self) -> u64 {
+        self.min_rtt.get(self.trusts_kernel())
     }
 
     /// Bytes given that are not known to have arrived.
-    #[must_use]
-    pub fn outstanding(&self) -> u64 {
-        self.written.saturating_sub(self.drain.delivered())
+    #[cfg(test)]
+    pub(super) fn outstanding(&self) -> u64 {
+        self.written.saturating_sub(self.delivery.delivered())
     }
 
     /// Pictures given that are not known to have arrived.
     #[must_use]
-    pub fn under_way(&self) -> usize {
+    pub(super) fn under_way(&self) -> usize {
         self.given.len()
     }
 
-    /// Whether the other side acknowledges.
-    #[must_use]
-    pub fn acknowledges(&self) -> bool {
-        self.acknowledges
-    }
-
-    /// The time between pictures that the viewer's decoder keeps up with; zero while it keeps up with all.
-    #[must_use]
-    pub fn decoder_interval(&self) -> Duration {
-        self.decoder.spacing()
-    }
-
     /// Whether every second picture is given without a question.
-    fn passes_over(&self) -> bool {
-        self.empty >= ALWAYS_EMPTY && !self.acknowledges
+    fn skips_measuring(&self) -> bool {
+        self.empty >= SKIP_AFTER && !self.acknowledges
     }
 
     /// Frames of which a picture is under way.
@@ -373,39 +356,39 @@ impl Credit {
     /// arrived behind it, and acknowledgements go missing too.
     fn window(&self, now: Micros, interval: Duration) -> usize {
         let interval = (micros(interval) as f64).max(1_000.0);
-        let base = self.base_micros() as f64;
-        let mut span = base + interval + 2.0 * self.jitter;
+        let min_rtt = self.min_rtt_micros() as f64;
+        let mut span = min_rtt + interval + 2.0 * self.jitter;
         if self.trusts_kernel() {
             span = 2.0 * span + interval;
             if now < self.stalled_until {
-                span += 3.0 * base + 50_000.0;
+                span += 3.0 * min_rtt + 50_000.0;
             }
         }
         (1.0 + span / interval) as usize
     }
 
     fn trusts_kernel(&self) -> bool {
-        !self.kernel_absent && self.veiled < 0.5
+        !self.kernel_absent && self.proxied < 0.5
     }
 
-    /// Bytes given more than one base ago that have not arrived although only a queue can hold them.
+    /// Bytes given more than one round trip of an empty path ago that have not arrived although only a queue can hold them.
     fn late(&self, arrived: u64, now: Micros) -> f64 {
-        let then = now - self.base();
+        let then = now - self.min_rtt();
         let due = self.given.iter().rev().find(|g| g.start <= then).map_or(0, |g| g.end);
         due.saturating_sub(arrived) as f64
     }
 
     /// When the first byte that has not arrived would be known to have arrived on an empty path.
     fn first_byte_due(&self) -> Micros {
-        let arrived = self.drain.delivered();
+        let arrived = self.delivery.delivered();
         let start = self.given.iter().find(|g| g.end > arrived).map_or(self.last_given, |g| g.start);
-        start + self.base()
+        start + self.min_rtt()
     }
 
     /// Bytes still missing of the first picture that has not arrived, if they are overdue. Where the kernel can tell it is
     /// believed only when it was asked just now.
     fn overdue(&self, now: Micros) -> Option<f64> {
-        let arrived = self.drain.delivered();
+        let arrived = self.delivery.delivered();
         if (self.trusts_kernel() && self.measured_at != Some(now)) || self.late(arrived, now) <= GRACE {
             return None;
         }
@@ -413,9 +396,9 @@ impl Credit {
     }
 }
 
-fn later(now: Micros, wait: f64) -> Verdict {
+fn later(now: Micros, wait: f64) -> Answer {
     let most = micros(ASK_AGAIN) as f64;
-    Verdict::Later(now + Duration::from_micros(wait.clamp(1_000.0, most) as u64))
+    Answer::Later(now + Duration::from_micros(wait.clamp(1_000.0, most) as u64))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::time::{Micros, micros};
 const MEMORY: f64 = 300_000.0;
 
 /// How much faster a link is taken to be for each picture that had arrived before anyone looked.
-const CURIOSITY: f64 = 1.02;
+const PROBE_GAIN: f64 = 1.02;
 
 /// No link is taken to be faster, in bytes a microsecond: 80 Gbit/s.
 const FASTEST: f64 = 1e4;
@@ -36,9 +36,9 @@ impl Mean {
     }
 }
 
-/// The drain of one link: bytes that arrived, and how fast, in bytes per microsecond.
+/// The delivery rate of one link: bytes that arrived, and how fast, in bytes per microsecond.
 #[derive(Debug, Default)]
-pub(super) struct Drain {
+pub(super) struct DeliveryRate {
     delivered: u64,
     progress: Micros,
     mean: Mean,
@@ -49,7 +49,7 @@ pub(super) struct Drain {
     turned: Micros,
 }
 
-impl Drain {
+impl DeliveryRate {
     /// Bytes that have arrived since the beginning.
     pub(super) fn delivered(&self) -> u64 {
         self.delivered
@@ -77,8 +77,8 @@ impl Drain {
     }
 
     /// A picture had arrived before anyone looked.
-    pub(super) fn be_curious(&mut self) {
-        self.mean.time = (self.mean.time / CURIOSITY).max(self.mean.bytes / FASTEST);
+    pub(super) fn probe(&mut self) {
+        self.mean.time = (self.mean.time / PROBE_GAIN).max(self.mean.bytes / FASTEST);
     }
 
     fn add(&mut self, upto: u64, due: Micros, now: Micros, late: bool, exact: bool) {
@@ -92,7 +92,7 @@ impl Drain {
                 // Seen later than it happened, a rate is a lower bound: it says nothing against a higher mean. But all
                 // that was due has arrived, so there may be room beyond it, and only trying shows how much.
                 Some(mean) if bytes / time <= mean => {
-                    self.be_curious();
+                    self.probe();
                 }
                 Some(_) => self.mean.add(bytes, time, 0.9),
                 // Nor does it say anything for a link that never was late. Taken for its rate, one picture an interval made
@@ -131,7 +131,7 @@ impl Drain {
     /// The rate to plan the next picture with: no more than what the link shows since it is busy without a break.
     pub(super) fn cautious_rate(&self, now: Micros, due: Micros, overdue: Option<f64>) -> Option<f64> {
         let rate = self.rate(now, due, overdue)?;
-        let run = if self.run.time > 0.0 { (self.run.bytes + super::GRACE) / self.run.time } else { rate };
+        let run = if self.run.time > 0.0 { (self.run.bytes + super::window::GRACE) / self.run.time } else { rate };
         Some(rate.min(run).max(1e-6))
     }
 }

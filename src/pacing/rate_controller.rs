@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::credit::Rate;
+use super::window::LinkRate;
 use crate::time::{Micros, micros};
 
-use super::ANY;
+use crate::adapt::ANY;
 
 /// The share of the interval that a picture should take to cross the link. The rest is for what varies: the picture's
 /// size, the link, and acknowledgements.
@@ -26,7 +26,7 @@ const HOLD: Duration = Duration::from_millis(700);
 /// The longest that failures make it wait. With it the climb from the smallest pictures to the largest, some 4 s, stays within
 /// the 10 s after which a link that got well again must show full quality.
 const LONGEST_HOLD: Duration = Duration::from_secs(5);
-/// How long a link must be slow to be slow. Meanwhile [`crate::credit`] keeps the age down, by fewer pictures.
+/// How long a link must be slow to be slow. Meanwhile [`crate::pacing`] keeps the age down, by fewer pictures.
 const CERTAIN: Duration = Duration::from_millis(200);
 /// Between two steps up while the link goes on showing room.
 const STRIDE: Duration = Duration::from_millis(400);
@@ -35,9 +35,9 @@ const TRIAL: Duration = Duration::from_millis(1_500);
 /// A step that held so long forgives one failure.
 const PROVEN: Duration = Duration::from_secs(5);
 
-/// The ladder of one link. Levels are an eighth of a doubling apart (9 %), so that small changes change nothing.
+/// The rate controller of one link. Levels are an eighth of a doubling apart (9 %), so that small changes change nothing.
 #[derive(Debug)]
-pub struct Ladder {
+pub(super) struct RateController {
     /// Bytes a picture may have; `None` is any.
     level: Option<f64>,
     /// Since when the link asks for less.
@@ -50,7 +50,7 @@ pub struct Ladder {
     changes: u64,
 }
 
-impl Default for Ladder {
+impl Default for RateController {
     fn default() -> Self {
         Self {
             level: None,
@@ -64,31 +64,31 @@ impl Default for Ladder {
     }
 }
 
-impl Ladder {
-    /// A ladder at its top: the first pictures tell soon enough if that is too high.
+impl RateController {
+    /// One at its top: the first pictures tell soon enough if that is too high.
     #[must_use]
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// Bytes a picture may have now; [`ANY`] for no bound.
     #[must_use]
-    pub fn bytes(&self) -> u32 {
+    pub(super) fn bytes(&self) -> u32 {
         self.level.map_or(ANY, |level| level as u32)
     }
 
     /// How often the level changed.
     #[must_use]
-    pub fn changes(&self) -> u64 {
+    pub(super) fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// Looks at the link again. Call it for every picture of the stream, after [`crate::credit::Credit::ask`] and whatever
-    /// its verdict.
+    /// Looks at the link again. Call it for every picture of the stream, after [`crate::pacing::Window::ask`] and whatever
+    /// its answer.
     ///
-    /// `rate` is [`crate::credit::Credit::rate`], `interval` the time between pictures of the stream and `picture` the
+    /// `rate` is [`crate::pacing::Window::rate`], `interval` the time between pictures of the stream and `picture` the
     /// bytes of the last picture that this link was given. Returns [`Self::bytes`].
-    pub fn update(&mut self, now: Micros, rate: Option<Rate>, interval: Duration, picture: usize) -> u32 {
+    pub(super) fn update(&mut self, now: Micros, rate: Option<LinkRate>, interval: Duration, picture: usize) -> u32 {
         let Some(rate) = rate else { return self.bytes() };
         let interval = micros(interval) as f64 / 1e6;
         let level = self.level.unwrap_or(picture as f64).max(LEAST);
@@ -161,56 +161,61 @@ mod tests {
     const INTERVAL: Duration = Duration::from_millis(33);
 
     /// Runs `seconds` at 30 fps on a link of `rate` bytes a second with pictures of at most `full` bytes.
-    fn run(ladder: &mut Ladder, from: &mut u64, seconds: f64, rate: f64, full: u32) -> u32 {
+    fn run(rate_controller: &mut RateController, from: &mut u64, seconds: f64, rate: f64, full: u32) -> u32 {
         for _ in 0..(seconds * 30.0) as u32 {
             *from += 33_333;
-            let picture = ladder.bytes().min(full) as usize * 9 / 10;
-            ladder.update(Micros(*from), Some(Rate { sure: rate, best: rate }), INTERVAL, picture);
+            let picture = rate_controller.bytes().min(full) as usize * 9 / 10;
+            rate_controller.update(Micros(*from), Some(LinkRate { sure: rate, best: rate }), INTERVAL, picture);
         }
-        ladder.bytes()
+        rate_controller.bytes()
     }
 
     #[test]
     fn a_fast_link_has_no_bound_and_a_fall_is_answered_at_once() {
-        let (mut ladder, mut t) = (Ladder::new(), 0);
-        assert_eq!(run(&mut ladder, &mut t, 2.0, 2_500_000.0, 37_000), ANY);
-        let bytes = run(&mut ladder, &mut t, 0.3, 125_000.0, 37_000);
+        let (mut rate_controller, mut t) = (RateController::new(), 0);
+        assert_eq!(run(&mut rate_controller, &mut t, 2.0, 2_500_000.0, 37_000), ANY);
+        let bytes = run(&mut rate_controller, &mut t, 0.3, 125_000.0, 37_000);
         assert!((3_000..=3_506).contains(&bytes), "{bytes}");
     }
 
     #[test]
     fn full_quality_is_back_within_seconds_of_the_link() {
-        let (mut ladder, mut t) = (Ladder::new(), 0);
-        run(&mut ladder, &mut t, 10.0, 125_000.0, 37_000);
-        let bytes = run(&mut ladder, &mut t, 7.0, 2_500_000.0, 37_000);
+        let (mut rate_controller, mut t) = (RateController::new(), 0);
+        run(&mut rate_controller, &mut t, 10.0, 125_000.0, 37_000);
+        let bytes = run(&mut rate_controller, &mut t, 7.0, 2_500_000.0, 37_000);
         assert!(bytes > 37_000, "{bytes}");
     }
 
     #[test]
     fn a_steady_link_has_a_steady_level() {
-        let (mut ladder, mut t) = (Ladder::new(), 0);
-        run(&mut ladder, &mut t, 10.0, 500_000.0, 37_000);
-        let before = ladder.changes();
+        let (mut rate_controller, mut t) = (RateController::new(), 0);
+        run(&mut rate_controller, &mut t, 10.0, 500_000.0, 37_000);
+        let before = rate_controller.changes();
         for i in 0..3_000_u32 {
             // The estimate of the rate wanders by a tenth.
-            run(&mut ladder, &mut t, 0.034, 500_000.0 * (0.95 + 0.1 * f64::from(i % 7) / 6.0), 37_000);
+            run(&mut rate_controller, &mut t, 0.034, 500_000.0 * (0.95 + 0.1 * f64::from(i % 7) / 6.0), 37_000);
         }
-        assert!(ladder.changes() - before <= 2, "{}", ladder.changes() - before);
+        assert!(rate_controller.changes() - before <= 2, "{}", rate_controller.changes() - before);
     }
 
     #[test]
     fn each_failed_try_doubles_the_wait_for_the_next() {
-        let (mut ladder, mut t) = (Ladder::new(), 0);
-        run(&mut ladder, &mut t, 2.0, 125_000.0, 37_000);
-        let before = ladder.changes();
+        let (mut rate_controller, mut t) = (RateController::new(), 0);
+        run(&mut rate_controller, &mut t, 2.0, 125_000.0, 37_000);
+        let before = rate_controller.changes();
         // A link that shows room until it is used.
         for _ in 0..9_000 {
             t += 33_333;
-            let bytes = ladder.bytes();
+            let bytes = rate_controller.bytes();
             let rate = if bytes > 4_000 { 100_000.0 } else { 400_000.0 };
-            ladder.update(Micros(t), Some(Rate { sure: rate, best: rate }), INTERVAL, bytes.min(37_000) as usize);
+            rate_controller.update(
+                Micros(t),
+                Some(LinkRate { sure: rate, best: rate }),
+                INTERVAL,
+                bytes.min(37_000) as usize,
+            );
         }
         // Without doubling, five minutes would see hundreds.
-        assert!(ladder.changes() - before < 170, "{}", ladder.changes() - before);
+        assert!(rate_controller.changes() - before < 170, "{}", rate_controller.changes() - before);
     }
 }
