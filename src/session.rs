@@ -15,7 +15,7 @@ use std::time::Duration;
 
 pub use self::capture::Captured;
 use self::capture::Newest;
-pub use self::clock::{ClockOffset, Verdict};
+pub use self::clock::{ClockFinding, ClockOffset};
 use self::watch::Watch;
 use crate::time::{Micros, micros};
 use crate::wire::control::Control;
@@ -115,21 +115,21 @@ impl Session {
         let verdict = self.clock.answer(sent, theirs, now);
         let Some(watch) = &mut self.watch else { return };
         let moved = was.zip(self.clock.to_ours(theirs)).is_some_and(|(was, is)| was.0.abs_diff(is.0) > 1000);
-        if verdict == Verdict::Steps || moved {
+        if verdict == ClockFinding::Steps || moved {
             // What pictures took is to be measured anew.
             *watch = Watch::default();
         }
         match verdict {
-            Verdict::Steps => {
+            ClockFinding::Steps => {
                 log::debug!("the other side's clock was set, or stood still");
                 (self.pings, self.next_ping) = (0, now);
             }
-            Verdict::Agrees => watch.confirmed(sent, now),
-            Verdict::AgreesOneWay => watch.confirmed_one_way(sent, now),
-            Verdict::Creeps if self.quick == 0 => {
+            ClockFinding::Agrees => watch.confirmed(sent, now),
+            ClockFinding::AgreesOneWay => watch.confirmed_one_way(sent, now),
+            ClockFinding::Creeps if self.quick == 0 => {
                 (self.quick, self.next_ping) = (CREEP_PINGS, now);
             }
-            Verdict::Creeps | Verdict::Slow | Verdict::Void => {}
+            ClockFinding::Creeps | ClockFinding::Slow | ClockFinding::Void => {}
         }
     }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use env_logger::{Builder, Env, Logger, Target};
 use log::{LevelFilter, Log, Metadata, Record};
 
-use self::limit::{COUNTED, LineLimit, Site, Verdict};
+use self::limit::{COUNTED, LineFate, LineLimit, Site};
 use self::writer::Writer;
 use crate::text::{self, Untrusted};
 use crate::time::{Micros, now};
@@ -158,7 +158,7 @@ impl Log for Limited {
         }
         let site: Site = (record.module_path_static(), record.line());
         let verdict = self.limit().judge(site, record.level(), now());
-        let Verdict::LeaveOut { first, new_kind } = verdict else { return self.logger.log(record) };
+        let LineFate::LeaveOut { first, new_kind } = verdict else { return self.logger.log(record) };
         if new_kind {
             // Not under the lock: what panics while it is written is logged itself.
             let like = format!("{:.LIKE$}", Untrusted(record.args()));

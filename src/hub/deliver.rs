@@ -31,14 +31,14 @@ use self::audience::Audience;
 use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::newcomer::{Admitted, Newcomer, Purpose};
-use self::peer::{Peer, Role, Turn};
+use self::peer::{FanOut, Peer, PeerRole};
 use self::reading::ReadBuffers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
 use super::memory::Full;
 use super::stream::Stream;
-use crate::net::connection::{Broken, Drained};
+use crate::net::connection::{ConnectionError, Drained};
 use crate::relay::ConnectionId;
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
@@ -225,7 +225,7 @@ impl Loop {
     }
 
     /// Does something with a connection, and drops it if that fails.
-    fn with(&mut self, id: ConnectionId, act: impl FnOnce(&mut Peer) -> Result<(), Broken>) {
+    fn with(&mut self, id: ConnectionId, act: impl FnOnce(&mut Peer) -> Result<(), ConnectionError>) {
         let Some(&token) = self.tokens.get(&id) else { return };
         let Some(peer) = self.peers.get_mut(token) else { return };
         if let Err(why) = act(peer) {
@@ -313,18 +313,18 @@ impl Loop {
             let count = audience.tokens.len();
             audience.first = (audience.first + 1) % count.max(1);
             let (before, from) = audience.tokens.split_at(audience.first);
-            let (mut failed, mut changed, mut turn) = (Vec::new(), Vec::new(), Turn::default());
+            let (mut failed, mut changed, mut fan_out) = (Vec::new(), Vec::new(), FanOut::default());
             for &token in from.iter().chain(before) {
                 let Some(peer) = self.peers.get_mut(token) else { continue };
-                match peer.offer(stream.id, &newest, &mut turn, now()) {
+                match peer.offer(stream.id, &newest, &mut fan_out, now()) {
                     Ok(false) => {}
                     Ok(true) => changed.push(token),
                     Err(why) => failed.push((token, why)),
                 }
                 list_paced(&mut self.paced, peer, token);
             }
-            stream.numbers.add(&turn.tally);
-            changed.into_iter().for_each(|token| self.need_changed(token));
+            stream.numbers.add(&fan_out.deliveries);
+            changed.into_iter().for_each(|token| self.target_changed(token));
             for (token, why) in failed {
                 self.remove(token, &why);
             }
@@ -358,19 +358,19 @@ impl Loop {
     /// A viewer that could not take a picture before may be able to now.
     fn offer_newest(&mut self, token: usize, at: Micros) {
         let Some(peer) = self.peers.get_mut(token) else { return };
-        let mut need_changed = false;
+        let mut target_changed = false;
         for stream in peer.watched() {
-            let mut turn = Turn::default();
-            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut turn, at);
-            stream.numbers.add(&turn.tally);
+            let mut fan_out = FanOut::default();
+            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut fan_out, at);
+            stream.numbers.add(&fan_out.deliveries);
             match offered {
-                Ok(changed) => need_changed |= changed,
+                Ok(changed) => target_changed |= changed,
                 Err(why) => return self.remove(token, &why),
             }
         }
         list_paced(&mut self.paced, peer, token);
-        if need_changed {
-            self.need_changed(token);
+        if target_changed {
+            self.target_changed(token);
         }
     }
 
@@ -410,7 +410,7 @@ impl Loop {
     }
 
     /// Ends what somebody does here, and the connection: at once, or when it has read why.
-    fn remove(&mut self, token: usize, why: &Broken) {
+    fn remove(&mut self, token: usize, why: &ConnectionError) {
         self.unsubscribe(token);
         let Some(peer) = self.peers.get_mut(token) else { return };
         let id = peer.id;
@@ -422,7 +422,7 @@ impl Loop {
         peer.claim = None;
         let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
         let published = peer.published().map(|stream| stream.key.clone());
-        let role = std::mem::replace(&mut peer.role, Role::None);
+        let role = std::mem::replace(&mut peer.role, PeerRole::None);
         if !lingers {
             self.close(token);
         } else if !peer.reads_on {
@@ -436,7 +436,7 @@ impl Loop {
         if let Some(key) = published {
             self.shared.hide_in_room(&key);
         }
-        if let Role::Member(member) = &role {
+        if let PeerRole::Member(member) = &role {
             self.shared.leave_room(id, &member.grant.0.room);
         }
     }
@@ -463,13 +463,13 @@ impl Loop {
             if peer.say_bye(&bye).is_ok() {
                 peer.connection.transport.finish();
             }
-            peer.end(&self.shared, &Broken::Closed, now());
+            peer.end(&self.shared, &ConnectionError::Closed, now());
         }
     }
 }
 
-fn full() -> Broken {
-    Broken::Full(Full.to_string())
+fn full() -> ConnectionError {
+    ConnectionError::Full(Full.to_string())
 }
 
 /// Notes a viewer that waits until a point in time.

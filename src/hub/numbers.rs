@@ -94,17 +94,17 @@ impl StreamNumbers {
     }
 
     /// What a loop has given out.
-    pub(super) fn add(&self, tally: &Tally) {
+    pub(super) fn add(&self, deliveries: &Deliveries) {
         let add = |n: &AtomicU64, by: u64| {
             if by > 0 {
                 n.fetch_add(by, Ordering::Relaxed);
             }
         };
-        add(&self.sent, tally.sent);
-        add(&self.bytes, tally.bytes);
-        add(&self.skipped, tally.skipped);
-        add(&self.age_sum, tally.age_sum);
-        for (n, by) in self.ages.iter().zip(tally.ages) {
+        add(&self.sent, deliveries.sent);
+        add(&self.bytes, deliveries.bytes);
+        add(&self.skipped, deliveries.skipped);
+        add(&self.age_sum, deliveries.age_sum);
+        for (n, by) in self.ages.iter().zip(deliveries.ages) {
             add(n, by);
         }
     }
@@ -113,7 +113,7 @@ impl StreamNumbers {
 /// What one loop gives out of a stream in one turn. The stream is told the sums: if each picture were, the loops would
 /// wait for each other.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct Deliveries {
     sent: u64,
     bytes: u64,
     skipped: u64,
@@ -136,7 +136,7 @@ pub(super) struct Metrics {
     rung: u32,
 }
 
-impl Tally {
+impl Deliveries {
     /// A viewer was given a picture, and `skipped` were left out before it.
     pub(super) fn sent(&mut self, viewer: &mut Metrics, picture: &Picture, skipped: u64, now: Micros) {
         let span = now.since(picture.captured);
@@ -162,10 +162,11 @@ mod tests {
 
     #[test]
     fn pictures_a_second_are_those_of_the_last_one() {
-        let (mut tally, mut metrics, at) = (Tally::default(), Metrics::default(), |ms: u64| Micros(ms * 1000));
+        let (mut deliveries, mut metrics, at) =
+            (Deliveries::default(), Metrics::default(), |ms: u64| Micros(ms * 1000));
         let viewer = ViewerNumbers::new(SocketAddr::from(([127, 0, 0, 1], 1)), "room", at(0));
         for n in 0..60 {
-            tally.sent(&mut metrics, &Picture::default(), 0, at(n * 33));
+            deliveries.sent(&mut metrics, &Picture::default(), 0, at(n * 33));
             viewer.tick(&metrics, at(n * 33));
         }
         assert!((29_000..32_000).contains(&viewer.fps.load(Ordering::Relaxed)), "{viewer:?}");
@@ -176,10 +177,11 @@ mod tests {
 
     #[test]
     fn the_bytes_of_a_picture_are_those_of_its_metadata_too() {
-        let (mut tally, mut viewer, numbers) = (Tally::default(), Metrics::default(), StreamNumbers::default());
+        let (mut deliveries, mut viewer, numbers) =
+            (Deliveries::default(), Metrics::default(), StreamNumbers::default());
         let picture = Picture { data: vec![0xff; 100].into(), metadata: Some("[1,2]".into()), ..Picture::default() };
-        tally.sent(&mut viewer, &picture, 0, Micros(0));
-        numbers.add(&tally);
+        deliveries.sent(&mut viewer, &picture, 0, Micros(0));
+        numbers.add(&deliveries);
         assert_eq!((viewer.bytes, numbers.bytes.load(Ordering::Relaxed)), (105, 105));
     }
 
@@ -187,9 +189,9 @@ mod tests {
     fn every_age_has_its_bucket() {
         let (numbers, mut viewer) = (StreamNumbers::default(), Metrics::default());
         for age in [0, 1000, 1001, 4_000_000, 60_000_000] {
-            let mut tally = Tally::default();
-            tally.sent(&mut viewer, &Picture::default(), 1, Micros(age));
-            numbers.add(&tally);
+            let mut deliveries = Deliveries::default();
+            deliveries.sent(&mut viewer, &Picture::default(), 1, Micros(age));
+            numbers.add(&deliveries);
         }
         let counts = numbers.ages.each_ref().map(|n| n.load(Ordering::Relaxed));
         assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1]);

@@ -34,7 +34,7 @@ const BODY_PIECE: usize = 16 * 1024;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub enum Broken {
+pub enum ConnectionError {
     /// The other side closed it.
     #[error("closed by the other side")]
     Closed,
@@ -174,8 +174,8 @@ impl Connection {
     pub fn read(
         &mut self,
         scratch: &mut [u8],
-        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
-    ) -> Result<Drained, Broken> {
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), ConnectionError>,
+    ) -> Result<Drained, ConnectionError> {
         let mut budget = ReadBudget::default();
         let mut unread = std::mem::take(&mut self.unread);
         let used = self.decode(&mut unread, &mut budget, take)?;
@@ -192,7 +192,7 @@ impl Connection {
                 // It says nothing more, and may still read.
                 Ok(0) if self.ignores && !self.is_idle() => break Drained::Yes,
                 Ok(0) if self.framing.ends_with_input() => return Err(self.end_body()),
-                Ok(0) => return Err(Broken::Closed),
+                Ok(0) => return Err(ConnectionError::Closed),
                 Ok(n) => {
                     self.bytes_in += n as u64;
                     self.fed = now();
@@ -217,8 +217,8 @@ impl Connection {
     pub fn feed(
         &mut self,
         bytes: &mut [u8],
-        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
-    ) -> Result<(), Broken> {
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), ConnectionError>,
+    ) -> Result<(), ConnectionError> {
         self.fed = now();
         let used = self.decode(bytes, &mut ReadBudget::default(), take)?;
         self.unread.extend_from_slice(&bytes[used..]);
@@ -230,8 +230,8 @@ impl Connection {
         &mut self,
         bytes: &mut [u8],
         budget: &mut ReadBudget,
-        take: &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>,
-    ) -> Result<usize, Broken> {
+        take: &mut dyn FnMut(Packet, Micros) -> Result<(), ConnectionError>,
+    ) -> Result<usize, ConnectionError> {
         if self.ignores {
             return Ok(bytes.len());
         }
@@ -282,7 +282,7 @@ impl Connection {
                         Some(Message::Ping(content)) => self.pinged = Some(content),
                         Some(Message::Close(_)) => {
                             self.hangs_up = true;
-                            return Err(Broken::Closed);
+                            return Err(ConnectionError::Closed);
                         }
                         Some(Message::Text(text)) if !self.speaks() => take(Packet::Text(text), began)?,
                         Some(Message::Text(_) | Message::Pong) | None => {}
@@ -295,15 +295,15 @@ impl Connection {
     }
 
     /// A body with pictures in it is over: says how many there were.
-    fn end_body(&mut self) -> Broken {
+    fn end_body(&mut self) -> ConnectionError {
         if let Framing::Body(body) = &self.framing {
             let answer = http::short_answer(200, &in_words(body.counts()));
             let _ = self.enqueue(&answer);
         }
-        Broken::Closed
+        ConnectionError::Closed
     }
 
-    fn answer_ping(&mut self) -> Result<(), Broken> {
+    fn answer_ping(&mut self) -> Result<(), ConnectionError> {
         match (self.pinged.take(), &self.framing) {
             (Some(content), Framing::WebSocket(reader, _) | Framing::Bridge(reader, _)) => {
                 let pong = websocket::pong(reader.end(), &content);
@@ -322,7 +322,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn uncork(&mut self) -> Result<(), Broken> {
+    pub fn uncork(&mut self) -> Result<(), ConnectionError> {
         self.corked = false;
         self.flush().map(drop)
     }
@@ -332,7 +332,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn send_control(&mut self, control: &Control) -> Result<(), Broken> {
+    pub fn send_control(&mut self, control: &Control) -> Result<(), ConnectionError> {
         let message = match (&mut self.framing, control) {
             (Framing::Native(_), _) => {
                 let packet = control_packet(control);
@@ -361,7 +361,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn send_text(&mut self, text: &str) -> Result<(), Broken> {
+    pub fn send_text(&mut self, text: &str) -> Result<(), ConnectionError> {
         self.enqueue(&websocket::text(End::Server, text))
     }
 
@@ -369,7 +369,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn send_ping(&mut self) -> Result<(), Broken> {
+    pub fn send_ping(&mut self) -> Result<(), ConnectionError> {
         self.enqueue(&websocket::ping(End::Server))
     }
 
@@ -389,7 +389,7 @@ impl Connection {
         picture: &Arc<Picture>,
         pages: Option<&mut SharedPages>,
         hub: Duration,
-    ) -> Result<Sent, Broken> {
+    ) -> Result<Sent, ConnectionError> {
         debug_assert!(self.is_idle(), "a picture is offered only when nothing waits");
         if let Framing::WebSocket(_, End::Client) = &self.framing {
             // What a client sends is masked, so it must be copied (RFC 6455, section 5.3).
@@ -411,7 +411,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over.
-    pub fn flush(&mut self) -> Result<Sent, Broken> {
+    pub fn flush(&mut self) -> Result<Sent, ConnectionError> {
         loop {
             if self.transport.flush()? == Sent::Partly {
                 return Ok(Sent::Partly);
@@ -430,9 +430,9 @@ impl Connection {
         self.transport.bytes_out()
     }
 
-    fn enqueue(&mut self, message: &[u8]) -> Result<(), Broken> {
+    fn enqueue(&mut self, message: &[u8]) -> Result<(), ConnectionError> {
         if self.waiting.len() + message.len() > MAX_WAITING {
-            return Err(Broken::Stuck);
+            return Err(ConnectionError::Stuck);
         }
         self.waiting.extend_from_slice(message);
         self.flush().map(|_| ())

@@ -20,7 +20,7 @@ use self::dial::no_hub;
 use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
-use super::connection::{Broken, Connection, Drained};
+use super::connection::{Connection, ConnectionError, Drained};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::session::client::GREETING;
@@ -197,14 +197,14 @@ enum Outcome {
     Refused(String),
 }
 
-impl From<Broken> for Outcome {
-    fn from(broken: Broken) -> Self {
+impl From<ConnectionError> for Outcome {
+    fn from(broken: ConnectionError) -> Self {
         Self::Again(match broken {
-            Broken::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
+            ConnectionError::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
                 "a web server".into()
             }
-            Broken::Closed => "connection closed by the hub".into(),
-            Broken::Stuck | Broken::Slow(_) => "the hub does not answer".into(),
+            ConnectionError::Closed => "connection closed by the hub".into(),
+            ConnectionError::Stuck | ConnectionError::Slow(_) => "the hub does not answer".into(),
             other => format!("connection lost: {other}"),
         })
     }
@@ -331,7 +331,7 @@ impl<U: LinkUser> Runner<U> {
         connection: &mut Connection,
         open: &mut Open,
         welcomed: &mut Option<Micros>,
-    ) -> std::result::Result<(), Broken> {
+    ) -> std::result::Result<(), ConnectionError> {
         let mut events = Events::with_capacity(8);
         // There is more to read, from this time on.
         let mut more: Option<Micros> = None;
@@ -369,7 +369,7 @@ impl<U: LinkUser> Runner<U> {
     }
 
     /// Does what the session asks for.
-    fn act(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
+    fn act(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), ConnectionError> {
         let mut answers = Vec::new();
         let at = now();
         open.tell(&mut self.user, &mut answers, at)?;
@@ -379,7 +379,7 @@ impl<U: LinkUser> Runner<U> {
 
     /// Sends what waits, says goodbye, and reads on until the hub has heard it and closes: a socket that is closed with
     /// something unread in it loses what it had still to send, and a hub in this process goes when we are done.
-    fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), Broken> {
+    fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), ConnectionError> {
         let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
         let until = now() + self.user.linger();
         let mut events = Events::with_capacity(8);
@@ -423,7 +423,7 @@ impl<U: LinkUser> Runner<U> {
         &mut self,
         connection: &mut Connection,
         open: &mut Open,
-    ) -> std::result::Result<Option<Micros>, Broken> {
+    ) -> std::result::Result<Option<Micros>, ConnectionError> {
         let interval = self.user.interval();
         while self.user.has_picture() {
             let at = now();
@@ -449,7 +449,7 @@ impl<U: LinkUser> Runner<U> {
         Ok(None)
     }
 
-    fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, Broken> {
+    fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, ConnectionError> {
         let user = &mut self.user;
         let mut answers = Vec::new();
         let before = connection.bytes_in;

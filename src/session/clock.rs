@@ -50,7 +50,7 @@ pub struct ClockOffset {
 
 /// What an answer says of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum ClockFinding {
     /// It cannot be: the ping came back before it left.
     Void,
     /// The clock is as it was known.
@@ -112,50 +112,52 @@ pub(super) fn signed(micros: u64) -> i64 {
 
 impl ClockOffset {
     /// Notes an answer: the ping left at `sent`, the other clock said `theirs`, the answer came at `received`.
-    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) -> Verdict {
+    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) -> ClockFinding {
         let there = theirs.0.wrapping_sub(sent.0).cast_signed();
         let least = theirs.0.wrapping_sub(received.0).cast_signed();
         if received < sent || least > there || least == i64::MIN {
-            return Verdict::Void;
+            return ClockFinding::Void;
         }
         let answer = Answer { there, back: -least, at: received };
         self.answers.retain(|old| received.since(old.at) <= LASTS);
         let mut verdict = self.judge(&answer);
-        if verdict == Verdict::Steps {
+        if verdict == ClockFinding::Steps {
             *self = Self::default();
         }
         self.keep(answer);
         if let Some(first) = self.first_of_another_clock(received) {
             self.answers.drain(..first);
             self.known = None;
-            verdict = Verdict::Steps;
+            verdict = ClockFinding::Steps;
         }
-        if verdict == Verdict::Slow && self.answers.iter().filter(|old| old.is_near(&answer, NEAR)).count() >= AGREE {
+        if verdict == ClockFinding::Slow
+            && self.answers.iter().filter(|old| old.is_near(&answer, NEAR)).count() >= AGREE
+        {
             // The path is longer than it was.
-            verdict = Verdict::Agrees;
+            verdict = ClockFinding::Agrees;
         }
         self.known = self.settle(received);
         verdict
     }
 
     /// What an answer says beside the others.
-    fn judge(&self, answer: &Answer) -> Verdict {
-        let Some((there, back)) = best(&self.answers, answer.at) else { return Verdict::Agrees };
+    fn judge(&self, answer: &Answer) -> ClockFinding {
+        let Some((there, back)) = best(&self.answers, answer.at) else { return ClockFinding::Agrees };
         let (slow_there, slow_back) = (answer.there.saturating_sub(there), answer.back.saturating_sub(back));
         let is_possible = |a: i64, b: i64| a.saturating_add(b) >= -GRAIN;
         if !is_possible(answer.there, back) || !is_possible(there, answer.back) {
-            return Verdict::Steps;
+            return ClockFinding::Steps;
         }
         if self.is_sure() && slow_there.min(slow_back) < -STEP {
-            return Verdict::Steps;
+            return ClockFinding::Steps;
         }
         if self.is_sure() && slow_there.min(slow_back) < -CREEP && slow_there.max(slow_back) > CREEP {
-            return Verdict::Creeps;
+            return ClockFinding::Creeps;
         }
         match (slow_there <= NEAR, slow_back <= NEAR) {
-            (true, true) => Verdict::Agrees,
-            (false, false) => Verdict::Slow,
-            _ => Verdict::AgreesOneWay,
+            (true, true) => ClockFinding::Agrees,
+            (false, false) => ClockFinding::Slow,
+            _ => ClockFinding::AgreesOneWay,
         }
     }
 
@@ -281,7 +283,7 @@ mod tests {
     /// Their clock is ahead by so much, the ping leaves at a time and takes so long there and back, in milliseconds.
     fn answer(clock: &mut ClockOffset, ahead: u64, at: u64, there: u64, back: u64) -> bool {
         let sent = START + ms(at);
-        clock.answer(sent, sent + ms(ahead + there), sent + ms(there + back)) == Verdict::Steps
+        clock.answer(sent, sent + ms(ahead + there), sent + ms(there + back)) == ClockFinding::Steps
     }
 
     /// By how many milliseconds the clock is wrong when they are ahead by so much.

@@ -1,13 +1,13 @@
 //! Another camera's pictures over HTTP: an endless `multipart/x-mixed-replace` answer (ESP32-CAM, µStreamer,
 //! mjpg-streamer, IP cameras), or a single JPEG that is asked for again and again. JPEGs are passed on as they are.
 
-mod exchange;
+mod fetch;
 mod url;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use exchange::{Exchange, Read, resolve};
+use fetch::{Fetch, Read, resolve};
 use url::Url;
 
 use super::arrivals::Arrivals;
@@ -37,13 +37,13 @@ const REDIRECTS: usize = 3;
 /// earlier where it may have waited on its way. What the camera says in headers is of a clock that nobody knows.
 pub struct Http {
     url: Url,
-    link: Option<Link>,
+    camera: Option<Camera>,
     sequence: u64,
     /// How long a stream's pictures are waited for that have no rhythm yet.
     first: Duration,
 }
 
-struct Link {
+struct Camera {
     /// Where it was in the end, after redirects.
     url: Url,
     address: SocketAddr,
@@ -62,9 +62,9 @@ struct Link {
 
 enum Kind {
     /// One answer, many pictures.
-    Stream { exchange: Exchange, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
+    Stream { fetch: Fetch, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
     /// One answer a picture: the one under way, with when its first byte came, and up to when nothing of it was there.
-    Single { exchange: Option<Exchange>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
+    Single { fetch: Option<Fetch>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
 }
 
 impl Http {
@@ -73,15 +73,15 @@ impl Http {
     /// # Errors
     /// [`Error::Usage`] for any other address, also for `https://`.
     pub fn new(url: &str) -> Result<Self> {
-        Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, link: None, sequence: 0, first: FIRST })
+        Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, camera: None, sequence: 0, first: FIRST })
     }
 
-    fn connect(&self, request: &CaptureRequest) -> Result<Link, SourceError> {
+    fn connect(&self, request: &CaptureRequest) -> Result<Camera, SourceError> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let address = resolve(&url)?;
-            let mut exchange = Exchange::start(&url, address, STALL)?;
-            let answer = exchange.wait_for_head(&url, now() + HEAD_TIME)?;
+            let mut fetch = Fetch::start(&url, address, STALL)?;
+            let answer = fetch.wait_for_head(&url, now() + HEAD_TIME)?;
             let kind = match answer {
                 Answer::Elsewhere(location) => {
                     url = url.follow(&location).map_err(SourceError::Lost)?;
@@ -90,13 +90,13 @@ impl Http {
                 Answer::Body { content_type } => match boundary_of(&content_type) {
                     Some(boundary) => {
                         let (parts, arrivals) = (Multipart::new(&boundary, MAX_PICTURE), Arrivals::default());
-                        Kind::Stream { exchange, parts, arrivals, told_broken: 0 }
+                        Kind::Stream { fetch, parts, arrivals, told_broken: 0 }
                     }
                     None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
                         let patience = STALL.max(Duration::from_secs_f64(3.0 / request.fps.clamp(0.01, 1000.0)));
                         let mut pace = Pace::new(request.fps);
                         pace.next(now()); // the first picture is on its way
-                        Kind::Single { exchange: Some(exchange), began: None, nothing: now(), pace, patience }
+                        Kind::Single { fetch: Some(fetch), began: None, nothing: now(), pace, patience }
                     }
                     None => {
                         let said = if content_type.is_empty() { "something unnamed" } else { &content_type };
@@ -106,7 +106,7 @@ impl Http {
                     }
                 },
             };
-            return Ok(Link {
+            return Ok(Camera {
                 url,
                 address,
                 kind,
@@ -126,17 +126,17 @@ impl Http {
 impl Source for Http {
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.close();
-        let link = self.connect(request)?;
-        let name = format!("http://{}{}", link.url.place(), link.url.path);
-        self.link = Some(link);
+        let camera = self.connect(request)?;
+        let name = format!("http://{}{}", camera.url.place(), camera.url.path);
+        self.camera = Some(camera);
         Ok(Opened { name, format: PixelFormat::Jpeg, ..Opened::default() })
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
-        let Some(link) = &mut self.link else { return Err(SourceError::Lost("camera is not open".into())) };
-        let next = link.next(frame);
-        if matches!(link.kind, Kind::Stream { .. }) {
-            self.first = match (link.rhythm.lost_after(now()), &next) {
+        let Some(camera) = &mut self.camera else { return Err(SourceError::Lost("camera is not open".into())) };
+        let next = camera.next(frame);
+        if matches!(camera.kind, Kind::Stream { .. }) {
+            self.first = match (camera.rhythm.lost_after(now()), &next) {
                 (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
                 (None, Ok(_)) => self.first,
                 (Some(_), _) => FIRST,
@@ -151,11 +151,11 @@ impl Source for Http {
     }
 
     fn close(&mut self) {
-        self.link = None;
+        self.camera = None;
     }
 }
 
-impl Link {
+impl Camera {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let deadline = now() + PATIENCE;
         let patience = match &self.kind {
@@ -186,7 +186,7 @@ impl Link {
     }
 
     fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Stream { exchange, parts, arrivals, told_broken } = &mut self.kind else {
+        let Kind::Stream { fetch, parts, arrivals, told_broken } = &mut self.kind else {
             return Ok(Next::Nothing);
         };
         let place = || self.url.place();
@@ -221,7 +221,7 @@ impl Link {
             }
             self.bytes.clear();
             let patience = if got == Next::Nothing { wait } else { Duration::ZERO };
-            match exchange.read(&mut self.bytes, patience) {
+            match fetch.read(&mut self.bytes, patience) {
                 Read::Some => {
                     self.rubbish += self.bytes.len();
                     self.heard = now();
@@ -236,12 +236,12 @@ impl Link {
     }
 
     fn next_answer(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Single { exchange, began, nothing, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
+        let Kind::Single { fetch, began, nothing, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
         let place = || self.url.place();
-        let Some(under_way) = exchange else {
+        let Some(under_way) = fetch else {
             if pace.wait().is_some() {
                 // One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
-                *exchange = Exchange::start(&self.url, self.address, PATIENCE).ok();
+                *fetch = Fetch::start(&self.url, self.address, PATIENCE).ok();
                 (*began, *nothing) = (None, now());
                 self.bytes.clear();
             }
@@ -278,7 +278,7 @@ impl Link {
         }
         self.rubbish += self.bytes.len();
         let good = finished && put(frame, &self.bytes, began.unwrap_or_else(now));
-        (*exchange, *began) = (None, None);
+        (*fetch, *began) = (None, None);
         self.bytes.clear();
         if !good {
             return Ok(if now().since(self.last) >= STALL { Next::Nothing } else { Next::Broken });

@@ -23,7 +23,7 @@ pub enum Answer {
 
 /// How the body ends.
 #[derive(Debug)]
-enum Length {
+enum AnswerLength {
     Chunked(Chunked),
     Left(u64),
     UntilClosed,
@@ -36,7 +36,7 @@ pub struct AnswerReader {
     raw: Vec<u8>,
     interim: u32,
     /// `None` until the head is here.
-    length: Option<Length>,
+    length: Option<AnswerLength>,
 }
 
 impl AnswerReader {
@@ -54,7 +54,7 @@ impl AnswerReader {
     /// Whether the body ends when the connection does.
     #[must_use]
     pub fn ends_when_closed(&self) -> bool {
-        matches!(self.length, Some(Length::UntilClosed))
+        matches!(self.length, Some(AnswerLength::UntilClosed))
     }
 
     /// The head with its status, once it is here. Interim answers before it are passed over.
@@ -83,17 +83,17 @@ impl AnswerReader {
     pub fn body(&mut self, body: &mut Vec<u8>) -> Result<bool, String> {
         let over = match &mut self.length {
             None => return Ok(false),
-            Some(Length::Chunked(chunked)) => {
+            Some(AnswerLength::Chunked(chunked)) => {
                 chunked.decode(&self.raw, body).map_err(|e| e.to_string())?;
                 chunked.is_over()
             }
-            Some(Length::Left(left)) => {
+            Some(AnswerLength::Left(left)) => {
                 let take = usize::try_from(*left).unwrap_or(usize::MAX).min(self.raw.len());
                 body.extend_from_slice(self.raw.get(..take).unwrap_or_default());
                 *left -= take as u64;
                 *left == 0
             }
-            Some(Length::UntilClosed) => {
+            Some(AnswerLength::UntilClosed) => {
                 body.extend_from_slice(&self.raw);
                 false
             }
@@ -104,7 +104,7 @@ impl AnswerReader {
 }
 
 /// The length of a head, its status, how its body ends, and what it says.
-type Head = (usize, u16, Length, Answer);
+type Head = (usize, u16, AnswerLength, Answer);
 
 fn read_head(raw: &[u8]) -> Result<Option<Head>, String> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
@@ -126,9 +126,9 @@ fn read_head(raw: &[u8]) -> Result<Option<Head>, String> {
     };
     let chunked = field("transfer-encoding").is_some_and(|v| v.to_ascii_lowercase().contains("chunked"));
     let length = match field("content-length").and_then(|v| v.parse().ok()) {
-        _ if chunked => Length::Chunked(Chunked::default()),
-        Some(length) => Length::Left(length),
-        None => Length::UntilClosed,
+        _ if chunked => AnswerLength::Chunked(Chunked::default()),
+        Some(length) => AnswerLength::Left(length),
+        None => AnswerLength::UntilClosed,
     };
     let answer = match field("location") {
         Some(location) if matches!(status, 301 | 302 | 303 | 307 | 308) => Answer::Elsewhere(location),
@@ -146,7 +146,7 @@ mod tests {
         let mut reader = AnswerReader::default();
         reader.feed(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM as usize));
         assert_eq!(reader.head(), Ok(None));
-        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 3\r\n\r\nabcd");
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-AnswerLength: 3\r\n\r\nabcd");
         assert_eq!(reader.head(), Ok(Some((200, Answer::Body { content_type: "image/jpeg".into() }))));
         let mut body = Vec::new();
         assert_eq!(reader.body(&mut body), Ok(true));

@@ -14,7 +14,7 @@ use crate::frame::Size;
 
 /// Why bytes are no JPEG picture that can be passed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum JpegError {
     /// The bytes end before the picture does: the rest was lost, or has not come yet.
     #[error("the picture is cut off")]
     CutOff,
@@ -110,13 +110,13 @@ impl Walk {
     /// Goes on where the last call stopped. `input` begins as it did then and may have grown. `None`: more is needed.
     ///
     /// # Errors
-    /// What is wrong with the picture; never [`Broken::CutOff`].
-    pub fn resume(&mut self, input: &[u8]) -> Result<Option<Layout>, Broken> {
+    /// What is wrong with the picture; never [`JpegError::CutOff`].
+    pub fn resume(&mut self, input: &[u8]) -> Result<Option<Layout>, JpegError> {
         if self.at == 0 {
             match input {
                 [0xFF, SOI, ..] => self.at = 2,
                 [] | [0xFF] => return Ok(None),
-                _ => return Err(Broken::NotJpeg),
+                _ => return Err(JpegError::NotJpeg),
             }
         }
         loop {
@@ -126,9 +126,9 @@ impl Walk {
             let Some((marker, body)) = self.marker(input)? else { return Ok(None) };
             match marker {
                 EOI => return self.end(body).map(Some),
-                SOI => return Err(Broken::Interrupted),
+                SOI => return Err(JpegError::Interrupted),
                 // TEM, restart markers outside a scan, and the reserved ones have no body and no business here.
-                0x01..=0xBF | 0xD0..=0xD7 => return Err(Broken::Markers),
+                0x01..=0xBF | 0xD0..=0xD7 => return Err(JpegError::Markers),
                 _ => {}
             }
             let Some(segment) = segment(input, body)? else { return Ok(None) };
@@ -138,11 +138,11 @@ impl Walk {
                 0xC0..=0xC2 if self.header.is_none() => {
                     self.header = Some(header_from(marker, segment)?);
                 }
-                0xC0..=0xC2 => return Err(Broken::Header),
-                0xC3..=0xCF => return Err(Broken::Kind),
+                0xC0..=0xC2 => return Err(JpegError::Header),
+                0xC3..=0xCF => return Err(JpegError::Kind),
                 SOS => {
                     if self.header.is_none() {
-                        return Err(Broken::Header);
+                        return Err(JpegError::Header);
                     }
                     self.scan.get_or_insert(body - 2);
                     self.in_scan = true;
@@ -154,18 +154,18 @@ impl Walk {
     }
 
     /// The marker that must stand at `self.at`, and where what follows it begins. Any number of `FF` may lead it.
-    fn marker(&mut self, input: &[u8]) -> Result<Option<(u8, usize)>, Broken> {
+    fn marker(&mut self, input: &[u8]) -> Result<Option<(u8, usize)>, JpegError> {
         match input.get(self.at) {
             None => return Ok(None),
             Some(0xFF) => {}
-            Some(_) => return Err(Broken::Markers),
+            Some(_) => return Err(JpegError::Markers),
         }
         while input.get(self.at + 1) == Some(&0xFF) {
             self.at += 1;
         }
         match input.get(self.at + 1) {
             None => Ok(None),
-            Some(0) => Err(Broken::Markers),
+            Some(0) => Err(JpegError::Markers),
             Some(&marker) => Ok(Some((marker, self.at + 2))),
         }
     }
@@ -200,13 +200,13 @@ impl Walk {
         }
     }
 
-    fn end(&self, end: usize) -> Result<Layout, Broken> {
-        let (Some(header), Some(scan)) = (self.header, self.scan) else { return Err(Broken::Empty) };
+    fn end(&self, end: usize) -> Result<Layout, JpegError> {
+        let (Some(header), Some(scan)) = (self.header, self.scan) else { return Err(JpegError::Empty) };
         if self.scan_bytes == 0 {
-            return Err(Broken::Empty);
+            return Err(JpegError::Empty);
         }
         if header.progressive && !self.has_tables {
-            return Err(Broken::Tables);
+            return Err(JpegError::Tables);
         }
         Ok(Layout { header, end, scan, has_tables: self.has_tables })
     }
@@ -217,8 +217,8 @@ impl Walk {
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn inspect(input: &[u8]) -> Result<Layout, Broken> {
-    Walk::default().resume(input)?.ok_or(Broken::CutOff)
+pub fn inspect(input: &[u8]) -> Result<Layout, JpegError> {
+    Walk::default().resume(input)?.ok_or(JpegError::CutOff)
 }
 
 /// Appends to `out` the first picture in `input`, cut at its true end, with the usual Huffman tables put in if it has
@@ -226,7 +226,7 @@ pub fn inspect(input: &[u8]) -> Result<Layout, Broken> {
 ///
 /// # Errors
 /// What is wrong with it; then `out` is as it was.
-pub fn tidy(input: &[u8], out: &mut Vec<u8>) -> Result<Size, Broken> {
+pub fn tidy(input: &[u8], out: &mut Vec<u8>) -> Result<Size, JpegError> {
     let layout = inspect(input)?;
     let (before, rest) = input[..layout.end].split_at(layout.scan);
     out.reserve(layout.end + USUAL_TABLES.len());
@@ -286,31 +286,31 @@ pub fn checked_size(input: &[u8], most: usize) -> Result<Size, String> {
 }
 
 /// The contents of the segment whose length stands at `at`; `None` when it is not all there.
-fn segment(input: &[u8], at: usize) -> Result<Option<&[u8]>, Broken> {
+fn segment(input: &[u8], at: usize) -> Result<Option<&[u8]>, JpegError> {
     let Some(&[high, low]) = input.get(at..at + 2) else { return Ok(None) };
     let length = usize::from(u16::from_be_bytes([high, low]));
     if length < 2 {
-        return Err(Broken::Markers);
+        return Err(JpegError::Markers);
     }
     Ok(input.get(at + 2..at + length))
 }
 
 /// Reads a frame header (T.81 B.2.2).
-fn header_from(marker: u8, segment: &[u8]) -> Result<Header, Broken> {
+fn header_from(marker: u8, segment: &[u8]) -> Result<Header, JpegError> {
     if marker > 0xC2 {
-        return Err(Broken::Kind);
+        return Err(JpegError::Kind);
     }
-    let &[precision, h1, h0, w1, w0, count, ref components @ ..] = segment else { return Err(Broken::Header) };
+    let &[precision, h1, h0, w1, w0, count, ref components @ ..] = segment else { return Err(JpegError::Header) };
     let size = Size::new(u32::from(u16::from_be_bytes([w1, w0])), u32::from(u16::from_be_bytes([h1, h0])));
     if size.width == 0 || size.height == 0 || components.len() != 3 * usize::from(count) {
-        return Err(Broken::Header);
+        return Err(JpegError::Header);
     }
     if precision != 8 {
-        return Err(Broken::Kind);
+        return Err(JpegError::Kind);
     }
     let sampling = |n: usize| components.get(3 * n + 1).copied();
     let subsampling = match (count, sampling(0), sampling(1), sampling(2)) {
-        (0, ..) => return Err(Broken::Header),
+        (0, ..) => return Err(JpegError::Header),
         (1, ..) => Subsampling::Gray,
         (3, Some(0x11), Some(0x11), Some(0x11)) => Subsampling::Full,
         (3, Some(0x21), Some(0x11), Some(0x11)) => Subsampling::Half,
@@ -370,18 +370,18 @@ mod tests {
         let mut out = Vec::new();
         assert_eq!(tidy(&picture(false, 0xC0), &mut out), Ok(Size::new(64, 48)));
         assert_eq!(out, picture(true, 0xC0));
-        assert_eq!(tidy(&picture(false, 0xC2), &mut out), Err(Broken::Tables));
+        assert_eq!(tidy(&picture(false, 0xC2), &mut out), Err(JpegError::Tables));
     }
 
     #[test]
     fn a_picture_that_is_cut_off_anywhere_is_told_and_never_passed_on() {
         let whole = picture(true, 0xC0);
         for end in 0..whole.len() {
-            assert_eq!(inspect(&whole[..end]), Err(Broken::CutOff), "cut at {end}");
+            assert_eq!(inspect(&whole[..end]), Err(JpegError::CutOff), "cut at {end}");
         }
         let mut interrupted = whole[..whole.len() - 3].to_vec();
         interrupted.extend(&whole);
-        assert_eq!(inspect(&interrupted), Err(Broken::Interrupted));
+        assert_eq!(inspect(&interrupted), Err(JpegError::Interrupted));
     }
 
     #[test]
@@ -436,14 +436,14 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert_eq!(inspect(b"GIF89a"), Err(Broken::NotJpeg));
-        assert_eq!(inspect(&[0xFF, SOI, 0xFF, EOI]), Err(Broken::Empty));
-        assert_eq!(inspect(&[0xFF, SOI, 1, 2]), Err(Broken::Markers));
-        assert_eq!(inspect(&[0xFF, SOI, 0xFF, 0xE0, 0, 1, 2]), Err(Broken::Markers));
-        assert_eq!(inspect(&picture(true, 0xC9)), Err(Broken::Kind));
+        assert_eq!(inspect(b"GIF89a"), Err(JpegError::NotJpeg));
+        assert_eq!(inspect(&[0xFF, SOI, 0xFF, EOI]), Err(JpegError::Empty));
+        assert_eq!(inspect(&[0xFF, SOI, 1, 2]), Err(JpegError::Markers));
+        assert_eq!(inspect(&[0xFF, SOI, 0xFF, 0xE0, 0, 1, 2]), Err(JpegError::Markers));
+        assert_eq!(inspect(&picture(true, 0xC9)), Err(JpegError::Kind));
         let mut flat = picture(true, 0xC0);
         flat[17..19].fill(0);
-        assert_eq!(inspect(&flat), Err(Broken::Header));
+        assert_eq!(inspect(&flat), Err(JpegError::Header));
     }
 
     proptest::proptest! {
@@ -463,7 +463,7 @@ mod tests {
             let mut walk = Walk::default();
             let early = walk.resume(&bytes[..split.min(bytes.len())]);
             let late = if early == Ok(None) { walk.resume(&bytes) } else { early };
-            proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(Broken::CutOff)), inspect(&bytes));
+            proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(JpegError::CutOff)), inspect(&bytes));
             let mut out = Vec::new();
             match tidy(&bytes, &mut out) {
                 // What was put in order is in order.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use crate::frame::Size;
 use crate::time::Micros;
-use crate::wire::jpeg::{Broken, Walk};
+use crate::wire::jpeg::{JpegError, Walk};
 
 /// The longest picture that is looked for, in bytes: what the hub takes.
 pub const MAX_PICTURE: usize = 8 << 20;
@@ -103,7 +103,7 @@ impl Walker {
                 result => {
                     self.broken += 1;
                     self.start += walk.passed();
-                    if result != Err(Broken::Interrupted) {
+                    if result != Err(JpegError::Interrupted) {
                         return None;
                     }
                     // The picture was cut off and the next one is here.

@@ -59,7 +59,7 @@ pub(super) struct LeftOut {
 
 /// What becomes of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum LineFate {
     Write,
     /// It is counted. The first, when nobody tells what was left out: somebody must ask for [`LineLimit::counts`] each time
     /// that [`COUNTED`] has passed, for as long as [`LineLimit::is_telling`].
@@ -72,7 +72,7 @@ pub(super) enum Verdict {
 
 impl LineLimit {
     /// A line from `site` is to be written.
-    pub(super) fn judge(&mut self, site: Site, level: Level, now: Micros) -> Verdict {
+    pub(super) fn judge(&mut self, site: Site, level: Level, now: Micros) -> LineFate {
         let verbose = level > Level::Info;
         let (limit, limit_of_all) = if verbose { (VERBOSE, ALL_VERBOSE) } else { (LINES, ALL) };
         let kind = self.sites.entry(site).or_default();
@@ -82,12 +82,12 @@ impl LineLimit {
         let lasting = if level <= Level::Warn { LASTING_FAULT } else { LASTING };
         kind_may = kind_may && (verbose || kind.lasting.take(lasting, now));
         if kind_may && (self.all[usize::from(verbose)].take(limit_of_all, now) || is_first) {
-            return Verdict::Write;
+            return LineFate::Write;
         }
         let new_kind = kind.left_out.is_none();
         let due = kind.counted_until.max(now + COUNTED);
         kind.left_out.get_or_insert_with(|| LeftOut { level, lines: 0, like: String::new(), due }).lines += 1;
-        Verdict::LeaveOut { first: !std::mem::replace(&mut self.telling, true), new_kind }
+        LineFate::LeaveOut { first: !std::mem::replace(&mut self.telling, true), new_kind }
     }
 
     /// A short form of the line that was the first of its kind to be left out.
@@ -155,9 +155,9 @@ mod tests {
         let mut written = 0;
         for ms in from..to {
             match limit.judge(site, level, at(ms)) {
-                Verdict::Write => written += 1,
-                Verdict::LeaveOut { new_kind: true, .. } => limit.describe(site, format!("at {ms}")),
-                Verdict::LeaveOut { .. } => {}
+                LineFate::Write => written += 1,
+                LineFate::LeaveOut { new_kind: true, .. } => limit.describe(site, format!("at {ms}")),
+                LineFate::LeaveOut { .. } => {}
             }
         }
         written
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((limit.counts(at(60_000)), limit.is_telling()), (vec![], false), "told once");
         limit.judge(HERE, Level::Info, at(60_000));
         let verdicts = [60_001, 60_002].map(|ms| limit.judge(HERE, Level::Info, at(ms)));
-        let left_out = |first| Verdict::LeaveOut { first, new_kind: first };
+        let left_out = |first| LineFate::LeaveOut { first, new_kind: first };
         assert_eq!(verdicts, [left_out(true), left_out(false)]);
     }
 
@@ -185,8 +185,8 @@ mod tests {
             flood(&mut limit, (Some("a.rs"), Some(line)), Level::Info, (0, 100));
         }
         let first = limit.judge((Some("b.rs"), Some(1)), Level::Error, at(100));
-        assert_eq!(first, Verdict::Write, "the first of a kind is never lost");
-        assert_eq!(limit.judge(HERE, Level::Error, at(60_000)), Verdict::Write);
+        assert_eq!(first, LineFate::Write, "the first of a kind is never lost");
+        assert_eq!(limit.judge(HERE, Level::Error, at(60_000)), LineFate::Write);
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         for ms in 0..10_000 {
             for line in 0..kinds {
                 let site = (Some("a.rs"), Some(line));
-                written += usize::from(limit.judge(site, Level::Info, at(ms)) == Verdict::Write);
+                written += usize::from(limit.judge(site, Level::Info, at(ms)) == LineFate::Write);
             }
         }
         let most = kinds as usize + 40 + 10 * 20;
@@ -216,7 +216,7 @@ mod tests {
     fn a_line_now_and_then_always_passes() {
         let mut limit = LineLimit::default();
         for n in 0..100_000 {
-            assert_eq!(limit.judge(HERE, Level::Info, at(n * 10_000)), Verdict::Write);
+            assert_eq!(limit.judge(HERE, Level::Info, at(n * 10_000)), LineFate::Write);
         }
         assert!(!limit.is_telling());
     }
@@ -226,7 +226,7 @@ mod tests {
         let mut limit = LineLimit::default();
         let (mut written, mut told, mut lines) = (0, 0, 0);
         for second in 0..86_400 {
-            written += u64::from(limit.judge(HERE, level, at(second * 1000)) == Verdict::Write);
+            written += u64::from(limit.judge(HERE, level, at(second * 1000)) == LineFate::Write);
             for left_out in limit.counts(at(second * 1000)) {
                 (told, lines) = (told + 1, lines + left_out.lines);
             }

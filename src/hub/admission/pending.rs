@@ -31,7 +31,7 @@ const A_LITTLE: usize = 4096;
 const COUNTS_AS: usize = 64 * 1024;
 
 /// What comes of a turn.
-pub(super) enum Turn {
+pub(super) enum Progress {
     /// The socket, a picture or the clock will say when to go on.
     Waits,
     /// There is more to do.
@@ -110,34 +110,34 @@ impl Pending {
     }
 
     /// Goes on for a moment: one read, one request, or as much of an answer as the socket takes.
-    pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Turn {
+    pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Progress {
         self.stay.get_or_insert(Stay::new(now, SAY));
         let turn = self.go_on(shared, scratch, now);
         turn.unwrap_or_else(|error| self.broke(&error))
     }
 
     /// It has had its time.
-    pub(super) fn timed_out(&mut self, shared: &Arc<Shared>, now: Micros) -> Turn {
+    pub(super) fn timed_out(&mut self, shared: &Arc<Shared>, now: Micros) -> Progress {
         if self.lingers.is_some() || self.sending.is_some() {
-            return Turn::Over;
+            return Progress::Over;
         }
         let step = self.greeting.handle_timeout(&Asker { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
     /// Its memory is needed for others.
-    pub(super) fn evicted(&mut self, shared: &Arc<Shared>, now: Micros) -> Turn {
+    pub(super) fn evicted(&mut self, shared: &Arc<Shared>, now: Micros) -> Progress {
         // Whoever does not read its answer reads no other either.
         if self.lingers.is_some() || self.sending.is_some() {
-            return Turn::Over;
+            return Progress::Over;
         }
         let step = self.greeting.handle_full(&Asker { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
-    fn go_on(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> io::Result<Turn> {
+    fn go_on(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> io::Result<Progress> {
         if self.transport.flush()? == Sent::Partly {
-            return Ok(Turn::Waits);
+            return Ok(Progress::Waits);
         }
         if let Some(then) = self.sending.take()
             && let Some(turn) = self.sent(then, shared.config.handshake, now)
@@ -161,14 +161,14 @@ impl Pending {
             }
             match self.transport.read(scratch) {
                 // Who looks whether somebody is here, as our own programs do, and goes without a word, was not refused.
-                Ok(0) => return Ok(Turn::Over),
+                Ok(0) => return Ok(Progress::Over),
                 Ok(n) => self.greeting.handle_bytes(&scratch[..n], now),
-                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Turn::Waits),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(Progress::Waits),
                 Err(e) if e.kind() == ErrorKind::Interrupted => break,
                 Err(e) => return Err(e),
             }
         }
-        Ok(Turn::GoesOn)
+        Ok(Progress::GoesOn)
     }
 
     fn poll(&mut self, shared: &Arc<Shared>, now: Micros) -> Step {
@@ -184,17 +184,17 @@ impl Pending {
         step
     }
 
-    fn follow(&mut self, step: Step, now: Micros) -> io::Result<Turn> {
+    fn follow(&mut self, step: Step, now: Micros) -> io::Result<Progress> {
         match step {
-            Step::Reads => Ok(Turn::GoesOn),
-            Step::Waits => Ok(Turn::Waits),
+            Step::Reads => Ok(Progress::GoesOn),
+            Step::Waits => Ok(Progress::Waits),
             Step::Sends(head, picture, then) => {
                 let takes = head.len() + picture.as_ref().map_or(0, |picture| picture.data.len());
                 if then != Then::GoOn {
                     self.until = now + BODY;
                     if self.hold(takes, now).is_err() {
                         self.refused = Some(Full.to_string());
-                        return Ok(Turn::Over);
+                        return Ok(Progress::Over);
                     }
                 }
                 match picture {
@@ -205,27 +205,27 @@ impl Pending {
                     self.refused.clone_from(why);
                 }
                 self.sending = Some(then);
-                Ok(Turn::GoesOn)
+                Ok(Progress::GoesOn)
             }
             Step::Admits { admitted, before, early } => {
                 if !before.is_empty() {
                     self.transport.send(before)?;
                 }
-                Ok(Turn::Admitted(admitted, early))
+                Ok(Progress::Admitted(admitted, early))
             }
             Step::Ends(why) => {
                 self.refused = why;
-                Ok(Turn::Over)
+                Ok(Progress::Over)
             }
         }
     }
 
     /// Says the last words, if there are any: in a moment, or not at all.
-    fn say(&mut self, step: Step, now: Micros) -> Turn {
+    fn say(&mut self, step: Step, now: Micros) -> Progress {
         match self.follow(step, now) {
-            Ok(Turn::GoesOn) => {
+            Ok(Progress::GoesOn) => {
                 self.until = now + LAST_WORDS;
-                Turn::GoesOn
+                Progress::GoesOn
             }
             Ok(turn) => turn,
             Err(error) => self.broke(&error),
@@ -239,7 +239,7 @@ impl Pending {
     }
 
     /// All was sent. What the turn comes to, if it is over.
-    fn sent(&mut self, then: Then, handshake: Duration, now: Micros) -> Option<Turn> {
+    fn sent(&mut self, then: Then, handshake: Duration, now: Micros) -> Option<Progress> {
         // What it held for the answer is free again, and nothing is always held.
         let _ = self.hold(0, now);
         match then {
@@ -248,7 +248,7 @@ impl Pending {
                 self.until = now + handshake;
                 self.stay = Some(Stay::new(now, SAY_MORE));
                 let next = self.requests + 1;
-                next.is_multiple_of(REQUESTS).then_some(Turn::Rests(now + REST))
+                next.is_multiple_of(REQUESTS).then_some(Progress::Rests(now + REST))
             }
             Then::Close(_) => {
                 self.transport.finish();
@@ -261,21 +261,21 @@ impl Pending {
     }
 
     /// The connection is broken. Whoever goes without a word was not refused.
-    fn broke(&mut self, error: &io::Error) -> Turn {
+    fn broke(&mut self, error: &io::Error) -> Progress {
         if !matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) {
             self.refused = Some(error.to_string());
         }
-        Turn::Over
+        Progress::Over
     }
 
-    fn linger(&mut self, scratch: &mut [u8]) -> io::Result<Turn> {
+    fn linger(&mut self, scratch: &mut [u8]) -> io::Result<Progress> {
         match self.transport.read(scratch) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Turn::Waits),
-            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Turn::GoesOn),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Progress::Waits),
+            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Progress::GoesOn),
             Err(e) => Err(e),
             Ok(n) => {
                 self.lingers = self.lingers.and_then(|left| left.checked_sub(n)).filter(|_| n > 0);
-                Ok(if self.lingers.is_some() { Turn::GoesOn } else { Turn::Over })
+                Ok(if self.lingers.is_some() { Progress::GoesOn } else { Progress::Over })
             }
         }
     }

@@ -13,7 +13,7 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::patience::{Room, give_way};
-use super::pending::{Pending, Turn};
+use super::pending::{Pending, Progress};
 use super::turns::Turns;
 use super::{Command, MAIN, PLAIN, WAKER, hand_over};
 use crate::access::Credentials;
@@ -324,7 +324,7 @@ impl Reactor {
             // Whatever goes wrong with one costs the others nothing.
             let turn = catch_unwind(AssertUnwindSafe(|| pending.turn(shared, scratch, at))).unwrap_or_else(|_| {
                 log::error!("a fault of this hub ended a connection that was not admitted yet");
-                Turn::Over
+                Progress::Over
             });
             let after = now();
             self.turns.took(key, after.since(at));
@@ -336,21 +336,21 @@ impl Reactor {
         }
     }
 
-    fn follow(&mut self, key: usize, turn: Turn) {
+    fn follow(&mut self, key: usize, turn: Progress) {
         match turn {
-            Turn::Waits => {}
-            Turn::GoesOn => self.is_ready(key),
-            Turn::Rests(until) => {
+            Progress::Waits => {}
+            Progress::GoesOn => self.is_ready(key),
+            Progress::Rests(until) => {
                 self.pending.get_mut(key).into_iter().for_each(|pending| pending.rests = true);
                 self.resting.push((until, key));
             }
-            Turn::Admitted(admitted, early) => {
+            Progress::Admitted(admitted, early) => {
                 if let Some(pending) = self.remove(key) {
                     let (address, transport, place) = pending.into_parts();
                     hand_over(&self.shared, transport, address, place, *admitted, early);
                 }
             }
-            Turn::Over => {
+            Progress::Over => {
                 let Some(pending) = self.remove(key) else { return };
                 if let Some(why) = pending.refused {
                     self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);

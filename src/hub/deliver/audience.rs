@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Loop;
-use super::peer::Role;
+use super::peer::PeerRole;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
@@ -16,7 +16,7 @@ pub(super) struct Audience {
     /// Who is served first; moves on with every picture, so that nobody is always last.
     pub(super) first: usize,
     /// Somebody came or went, or needs something else than before.
-    pub(super) needs_changed: bool,
+    pub(super) targets_changed: bool,
 }
 
 impl Loop {
@@ -34,7 +34,7 @@ impl Loop {
         let Some(&token) = self.tokens.get(&id) else { return };
         let Some(peer) = self.peers.get_mut(token) else { return };
         let address = peer.address;
-        if let Role::Member(member) = &mut peer.role {
+        if let PeerRole::Member(member) = &mut peer.role {
             member.see(stream, opening, address, now());
             self.join_audience(stream, token);
         }
@@ -43,7 +43,7 @@ impl Loop {
     /// And not any more.
     pub(super) fn see_no_more(&mut self, id: ConnectionId, key: &StreamKey) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
+        let Some(PeerRole::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         if let Some(stream) = member.see_no_more(key) {
             self.leave_audience(stream, token);
         }
@@ -52,7 +52,7 @@ impl Loop {
     /// Takes a connection out of all audiences.
     pub(super) fn unsubscribe(&mut self, token: usize) {
         self.unwatch(token);
-        let Some(Role::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
+        let Some(PeerRole::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         for stream in member.sees_nothing() {
             self.leave_audience(stream, token);
         }
@@ -64,20 +64,20 @@ impl Loop {
             stream: stream.clone(),
             tokens: Vec::new(),
             first: 0,
-            needs_changed: true,
+            targets_changed: true,
         });
         audience.tokens.push(token);
-        audience.needs_changed = true;
+        audience.targets_changed = true;
         // The newest picture at once.
         self.fresh.push(stream.clone());
     }
 
     /// What somebody needs of all that it watches has changed.
-    pub(super) fn need_changed(&mut self, token: usize) {
+    pub(super) fn target_changed(&mut self, token: usize) {
         let Some(peer) = self.peers.get(token) else { return };
         for stream in peer.streams() {
             if let Some(audience) = self.audiences.get_mut(&stream) {
-                audience.needs_changed = true;
+                audience.targets_changed = true;
             }
         }
     }
@@ -92,7 +92,7 @@ impl Loop {
         let Some(audience) = self.audiences.get_mut(&id) else { return };
         audience.stream.remove_viewer(self.index);
         audience.tokens.retain(|t| *t != token);
-        audience.needs_changed = true;
+        audience.targets_changed = true;
         if audience.tokens.is_empty() {
             self.shared.target(&audience.stream, self.index, Vec::new());
             self.audiences.remove(&id);
@@ -101,8 +101,8 @@ impl Loop {
 
     /// Tells the hub what the viewers need where that has changed.
     pub(super) fn sum_up_needs(&mut self) {
-        for audience in self.audiences.values_mut().filter(|a| a.needs_changed) {
-            audience.needs_changed = false;
+        for audience in self.audiences.values_mut().filter(|a| a.targets_changed) {
+            audience.targets_changed = false;
             let targets = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
             self.shared.target(&audience.stream, self.index, targets.collect());
         }

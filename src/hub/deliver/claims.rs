@@ -12,7 +12,7 @@ use super::peer::Peer;
 use super::{Command, Loop};
 use crate::access::{Grant, Publish};
 use crate::hub::Shared;
-use crate::net::connection::Broken;
+use crate::net::connection::ConnectionError;
 use crate::relay::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
@@ -139,7 +139,7 @@ impl Loop {
                 // It may not hear it; that is why it goes.
                 let _ = peer.tell(&Control::Bye { cause: Cause::Timeout, reason });
             }
-            self.remove(token, &Broken::Stuck);
+            self.remove(token, &ConnectionError::Stuck);
         }
         late.into_iter().for_each(|id| self.verdict(id, false));
     }
@@ -167,7 +167,7 @@ impl Peer {
     }
 
     /// Asks whether somebody is there. Who cannot be asked shows it by a picture.
-    fn ask_for_life(&mut self, at: Micros) -> Result<(), Broken> {
+    fn ask_for_life(&mut self, at: Micros) -> Result<(), ConnectionError> {
         if self.is_member() { self.connection.send_ping() } else { self.tell(&Control::Ping { time: at.0 }) }
     }
 }

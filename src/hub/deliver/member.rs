@@ -22,7 +22,7 @@ const LATELY: Duration = Duration::from_secs(1);
 const MOST_SAID: u32 = 30;
 
 /// What makes a member.
-pub(super) struct Member {
+pub(super) struct RoomMember {
     pub(super) grant: Grant<Join>,
     called: String,
     binary: bool,
@@ -63,7 +63,7 @@ pub(super) struct Seen<'a> {
     pub(super) metrics: &'a mut Metrics,
 }
 
-impl Member {
+impl RoomMember {
     pub(super) fn new(grant: Grant<Join>, called: String, ping_every: Duration, now: Micros) -> Self {
         Self {
             grant,

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-pub(super) use self::offer::Turn;
+pub(super) use self::offer::FanOut;
 use self::session::{pacer_config, transmit};
 use super::claim::{Challenge, Claim};
-use super::member::Member;
+use super::member::RoomMember;
 use super::newcomer::{Admitted, Newcomer, Purpose};
 use super::reading::Reading;
 use super::subscription::Subscription;
@@ -31,7 +31,7 @@ use crate::hub::placeholder::StandIn;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
 use crate::names::StreamKey;
-use crate::net::connection::{Broken, Connection, Drained, Framing};
+use crate::net::connection::{Connection, ConnectionError, Drained, Framing};
 use crate::pacing::Pacer;
 use crate::relay::ConnectionId;
 use crate::relay::silence::Gives;
@@ -44,19 +44,19 @@ use crate::wire::packet::Packet;
 /// How long a connection that has been told goodbye may take to read it.
 const LINGER: Duration = Duration::from_secs(1);
 
-pub(super) enum Role {
+pub(super) enum PeerRole {
     /// Between adoption and the rules' answer, and after goodbye.
     None,
     Publisher(Arc<Stream>),
     Viewer(Subscription),
-    Member(Box<Member>),
+    Member(Box<RoomMember>),
 }
 
 /// Laid out as written (`repr(C)`): what every picture touches comes first and side by side, since with a thousand viewers
 /// none of it is in the cache any more when the next picture comes.
 #[repr(C)]
 pub(super) struct Peer {
-    pub(super) role: Role,
+    pub(super) role: PeerRole,
     /// Until when it is given nothing.
     paced: Option<Micros>,
     /// Goodbye was said: when the connection is closed at the latest.
@@ -142,7 +142,7 @@ impl Peer {
             address: newcomer.address,
             session: session.map(|role| Server::new(role, now)),
             connection,
-            role: Role::None,
+            role: PeerRole::None,
             paced: None,
             what,
             bare,
@@ -180,7 +180,7 @@ impl Peer {
         (peer, purpose, newcomer.early)
     }
 
-    pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), Broken> {
+    pub(super) fn welcome(&mut self, key: &StreamKey, config: &HubConfig) -> Result<(), ConnectionError> {
         let (room, name) = (key.room.clone(), key.name.clone());
         let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
         if let Some(session) = &mut self.session {
@@ -193,18 +193,18 @@ impl Peer {
     /// Begins to publish what the rules have given it.
     pub(super) fn publish(&mut self, stream: Arc<Stream>) {
         stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.rungs } }, now());
-        self.role = Role::Publisher(stream);
+        self.role = PeerRole::Publisher(stream);
         self.gives = true;
     }
 
     /// Is in a room from now on.
     pub(super) fn join(&mut self, grant: &Grant<Join>, called: &str, times: BridgeTimes) {
-        let member = Member::new(grant.clone(), called.into(), times.room_ping_every, now());
-        self.role = Role::Member(Box::new(member));
+        let member = RoomMember::new(grant.clone(), called.into(), times.room_ping_every, now());
+        self.role = PeerRole::Member(Box::new(member));
     }
 
     pub(super) fn is_member(&self) -> bool {
-        matches!(self.role, Role::Member(_))
+        matches!(self.role, PeerRole::Member(_))
     }
 
     /// Who it is.
@@ -215,9 +215,9 @@ impl Peer {
     /// What it publishes.
     pub(super) fn published(&self) -> Option<&Arc<Stream>> {
         match &self.role {
-            Role::Publisher(stream) => Some(stream),
-            Role::Member(member) => member.publishes(),
-            Role::None | Role::Viewer(_) => None,
+            PeerRole::Publisher(stream) => Some(stream),
+            PeerRole::Member(member) => member.publishes(),
+            PeerRole::None | PeerRole::Viewer(_) => None,
         }
     }
 
@@ -227,11 +227,11 @@ impl Peer {
     }
 
     /// Passes a text of somebody else on; one that reads too slowly for what others say misses some of it.
-    pub(super) fn text(&mut self, text: &str) -> Result<(), Broken> {
+    pub(super) fn text(&mut self, text: &str) -> Result<(), ConnectionError> {
         if self.closing.is_some() {
             return Ok(());
         }
-        if let Role::Member(member) = &mut self.role
+        if let PeerRole::Member(member) = &mut self.role
             && !member.keeps_text(self.connection.waiting())
         {
             self.metrics.skipped += member.texts_lost();
@@ -245,7 +245,7 @@ impl Peer {
     }
 
     /// Goes on with what was partly written.
-    pub(super) fn flush(&mut self, now: Micros) -> Result<(), Broken> {
+    pub(super) fn flush(&mut self, now: Micros) -> Result<(), ConnectionError> {
         let before = self.connection.bytes_out();
         self.connection.flush()?;
         if self.connection.bytes_out() > before || self.connection.is_idle() {
@@ -255,7 +255,7 @@ impl Peer {
     }
 
     /// Takes what was read before the connection came to this loop.
-    pub(super) fn feed(&mut self, reading: &mut Reading<'_>, early: &mut [u8]) -> Result<(), Broken> {
+    pub(super) fn feed(&mut self, reading: &mut Reading<'_>, early: &mut [u8]) -> Result<(), ConnectionError> {
         let first = self.first.take();
         self.hear(reading, |connection, take| {
             first.map_or(Ok(()), |(packet, began)| take(packet, began))?;
@@ -264,7 +264,7 @@ impl Peer {
     }
 
     /// Reads what there is, as much as one turn allows.
-    pub(super) fn read(&mut self, reading: &mut Reading<'_>, scratch: &mut [u8]) -> Result<Drained, Broken> {
+    pub(super) fn read(&mut self, reading: &mut Reading<'_>, scratch: &mut [u8]) -> Result<Drained, ConnectionError> {
         let drained = self.hear(reading, |connection, take| connection.read(scratch, take))?;
         if drained == Drained::Yes {
             self.unread_since = None;
@@ -273,7 +273,7 @@ impl Peer {
     }
 
     /// Counts the memory that it takes now.
-    pub(super) fn account_for(&mut self) -> Result<(), Broken> {
+    pub(super) fn account_for(&mut self) -> Result<(), ConnectionError> {
         let picture = self.connection.picture_held();
         let progress = if picture > 0 { self.progress } else { self.connection.last_read() };
         let held = Held { bytes: self.connection.held() + picture, picture, progress };
@@ -281,7 +281,7 @@ impl Peer {
         if !std::mem::replace(&mut self.holds, !held.is_nothing()) && held.is_nothing() {
             return Ok(());
         }
-        self.account.hold(held).map_err(|full| Broken::Full(full.to_string()))
+        self.account.hold(held).map_err(|full| ConnectionError::Full(full.to_string()))
     }
 
     /// Adds what came since the last time to the hub's sums.
@@ -297,8 +297,11 @@ impl Peer {
 
     /// The peer has nothing to do here any more: sums, the line about it, and why, to itself. True: the connection closes when
     /// it has read that.
-    pub(super) fn end(&mut self, shared: &Shared, why: &Broken, now: Micros) -> bool {
-        let broken = matches!(why, Broken::Wire(_) | Broken::Stuck | Broken::Slow(_) | Broken::Full(_));
+    pub(super) fn end(&mut self, shared: &Shared, why: &ConnectionError, now: Micros) -> bool {
+        let broken = matches!(
+            why,
+            ConnectionError::Wire(_) | ConnectionError::Stuck | ConnectionError::Slow(_) | ConnectionError::Full(_)
+        );
         self.metrics.errors += u64::from(broken);
         self.sum_up(&shared.totals);
         log::debug!("{}; ended: {why}", self.line(now));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::reading::ReadBuffers;
 use super::turns::Turns;
 use super::{Command, Loop};
-use crate::net::connection::Broken;
+use crate::net::connection::ConnectionError;
 use crate::relay::ConnectionId;
 use crate::time::now;
 
@@ -35,7 +35,7 @@ impl Loop {
     /// Closes all connections and tells the rules that they are gone. Whatever else the loop knew may be half written, and
     /// is thrown away.
     fn begin_anew(&mut self) {
-        let why = Broken::Io(io::Error::other("a fault of this hub"));
+        let why = ConnectionError::Io(io::Error::other("a fault of this hub"));
         let all: Vec<_> = self.peers.iter().map(|(token, peer)| (token, peer.id, peer.room().to_string())).collect();
         for (token, id, room) in all {
             // One of them may be what the loop stumbled over, and may make it stumble again.

@@ -1,6 +1,6 @@
 //! The last words of a connection, in the words of its framing, and that nothing more is heard after them.
 
-use super::{Broken, Connection, Framing, http, websocket};
+use super::{Connection, ConnectionError, Framing, http, websocket};
 use crate::wire::WireError;
 use crate::wire::websocket::End;
 
@@ -9,7 +9,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over already.
-    pub fn send_close(&mut self) -> Result<(), Broken> {
+    pub fn send_close(&mut self) -> Result<(), ConnectionError> {
         match &self.framing {
             Framing::WebSocket(_, end) => self.close_frame(*end, 1000, ""),
             _ => Ok(()),
@@ -20,7 +20,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over already.
-    pub fn answer_close(&mut self) -> Result<(), Broken> {
+    pub fn answer_close(&mut self) -> Result<(), ConnectionError> {
         match &self.framing {
             Framing::WebSocket(reader, _) | Framing::Bridge(reader, _) if self.hangs_up => {
                 self.close_frame(reader.end(), 1000, "")
@@ -30,7 +30,7 @@ impl Connection {
     }
 
     /// The last frame, and none after it (RFC 6455, section 5.5.1).
-    pub(super) fn close_frame(&mut self, end: End, code: u16, reason: &str) -> Result<(), Broken> {
+    pub(super) fn close_frame(&mut self, end: End, code: u16, reason: &str) -> Result<(), ConnectionError> {
         if std::mem::replace(&mut self.said_close, true) {
             return Ok(());
         }
@@ -42,7 +42,7 @@ impl Connection {
     ///
     /// # Errors
     /// Why the connection is over already.
-    pub fn send_violation(&mut self, error: &WireError) -> Result<(), Broken> {
+    pub fn send_violation(&mut self, error: &WireError) -> Result<(), ConnectionError> {
         let end = match &self.framing {
             Framing::WebSocket(_, end) => *end,
             Framing::Bridge(..) => End::Server,

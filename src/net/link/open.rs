@@ -3,7 +3,7 @@
 use std::result::Result;
 
 use super::{LinkState, LinkUser, Outcome};
-use crate::net::connection::{Broken, Connection};
+use crate::net::connection::{Connection, ConnectionError};
 use crate::pacing::{Pacer, PacerConfig};
 use crate::session::client::{Client, End, Event, GREETING};
 use crate::session::in_words;
@@ -34,7 +34,7 @@ impl Open {
     }
 
     /// Sends what the session has to say.
-    pub(super) fn transmit(&mut self, connection: &mut Connection, at: Micros) -> Result<(), Broken> {
+    pub(super) fn transmit(&mut self, connection: &mut Connection, at: Micros) -> Result<(), ConnectionError> {
         while let Some(control) = self.client.poll_transmit() {
             if let Control::Ping { .. } = control {
                 self.pacer.pinged(at);
@@ -50,7 +50,7 @@ impl Open {
         user: &mut impl LinkUser,
         answers: &mut Vec<Control>,
         at: Micros,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ConnectionError> {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Welcomed(welcome) => {
@@ -69,7 +69,7 @@ impl Open {
                 Event::Ended(end) => {
                     self.stood_still = matches!(end, End::StoodStill(_));
                     self.ended = Some(end.into());
-                    return Err(Broken::Closed);
+                    return Err(ConnectionError::Closed);
                 }
             }
         }

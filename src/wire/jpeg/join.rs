@@ -1,6 +1,6 @@
 //! Several strips of a picture, sewn into one.
 
-use super::{Broken, EOI, Subsampling, Walk, inspect, segment};
+use super::{EOI, JpegError, Subsampling, Walk, inspect, segment};
 use crate::frame::Size;
 
 const DRI: u8 = 0xDD;
@@ -10,8 +10,8 @@ const DRI: u8 = 0xDD;
 /// rows. The seams are restart markers (T.81 B.2.4.4), which every decoder of baseline JPEG understands.
 ///
 /// # Errors
-/// [`Broken::Strips`] where they do not belong together, or what is wrong with a strip. Then `out` is as it was.
-pub fn join<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
+/// [`JpegError::Strips`] where they do not belong together, or what is wrong with a strip. Then `out` is as it was.
+pub fn join<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), JpegError> {
     let start = out.len();
     let joined = join_onto(strips, height, out);
     if joined.is_err() {
@@ -20,25 +20,25 @@ pub fn join<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Res
     joined
 }
 
-fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), Broken> {
-    let first = strips.first().ok_or(Broken::Strips)?.as_ref();
+fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Result<(), JpegError> {
+    let first = strips.first().ok_or(JpegError::Strips)?.as_ref();
     let model = inspect(first)?;
-    let height = u16::try_from(height).map_err(|_| Broken::Strips)?;
+    let height = u16::try_from(height).map_err(|_| JpegError::Strips)?;
     let (block_width, block_height) = match model.header.subsampling {
         Subsampling::Gray | Subsampling::Full => (8, 8),
         Subsampling::Half => (16, 8),
         Subsampling::Quarter => (16, 16),
-        Subsampling::Other => return Err(Broken::Strips),
+        Subsampling::Other => return Err(JpegError::Strips),
     };
     let Size { width, height: strip_height } = model.header.size;
     let blocks = width.div_ceil(block_width) * strip_height.div_ceil(block_height);
-    let interval = u16::try_from(blocks).map_err(|_| Broken::Strips)?;
+    let interval = u16::try_from(blocks).map_err(|_| JpegError::Strips)?;
 
     out.reserve(strips.iter().map(|strip| strip.as_ref().len()).sum());
     out.extend_from_slice(&first[..model.scan]);
-    let sof = frame_header_at(first).ok_or(Broken::Header)?;
+    let sof = frame_header_at(first).ok_or(JpegError::Header)?;
     let patch = out.len() - model.scan + sof + 5;
-    out.get_mut(patch..patch + 2).ok_or(Broken::Header)?.copy_from_slice(&height.to_be_bytes());
+    out.get_mut(patch..patch + 2).ok_or(JpegError::Header)?.copy_from_slice(&height.to_be_bytes());
     out.extend_from_slice(&[0xFF, DRI, 0, 4]);
     out.extend_from_slice(&interval.to_be_bytes());
 
@@ -46,7 +46,7 @@ fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Re
     for (number, strip) in strips.iter().enumerate() {
         let strip = strip.as_ref();
         let layout = inspect(strip)?;
-        let scan = segment(strip, layout.scan + 2)?.ok_or(Broken::CutOff)?;
+        let scan = segment(strip, layout.scan + 2)?.ok_or(JpegError::CutOff)?;
         let data = layout.scan + 4 + scan.len();
         let is_last = number + 1 == strips.len();
         let fits = layout.header.size.width == width
@@ -55,7 +55,7 @@ fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Re
                 || is_last && layout.header.size.height <= strip_height)
             && same_but_height(first, strip, layout.scan, sof);
         if !fits {
-            return Err(Broken::Strips);
+            return Err(JpegError::Strips);
         }
         rows += layout.header.size.height;
         if number == 0 {
@@ -66,7 +66,7 @@ fn join_onto<S: AsRef<[u8]>>(strips: &[S], height: u32, out: &mut Vec<u8>) -> Re
         out.extend_from_slice(&strip[data..layout.end - 2]);
     }
     out.extend_from_slice(&[0xFF, EOI]);
-    if rows == u32::from(height) { Ok(()) } else { Err(Broken::Strips) }
+    if rows == u32::from(height) { Ok(()) } else { Err(JpegError::Strips) }
 }
 
 /// Whether two strips have the same headers, tables included, but for the height in the frame header at `sof`.
@@ -106,9 +106,9 @@ mod tests {
         let mut other = strip.clone();
         let last_table_byte = USUAL_TABLES.len() + 30;
         other[last_table_byte] ^= 1;
-        assert_eq!(join(&[&strip, &other], 96, &mut out), Err(Broken::Strips));
-        assert_eq!(join(&[&strip, &strip], 97, &mut out), Err(Broken::Strips));
-        assert_eq!(join::<&[u8]>(&[], 0, &mut out), Err(Broken::Strips));
+        assert_eq!(join(&[&strip, &other], 96, &mut out), Err(JpegError::Strips));
+        assert_eq!(join(&[&strip, &strip], 97, &mut out), Err(JpegError::Strips));
+        assert_eq!(join::<&[u8]>(&[], 0, &mut out), Err(JpegError::Strips));
         assert_eq!(out, [1]);
     }
 }

@@ -1,9 +1,9 @@
 //! What somebody in a room says.
 
-use super::{Peer, Role};
+use super::{Peer, PeerRole};
 use crate::frame::Picture;
 use crate::hub::deliver::reading::Reading;
-use crate::net::connection::Broken;
+use crate::net::connection::ConnectionError;
 use crate::net::layout::unix_time;
 use crate::relay::silence::Gives;
 use crate::time::{Micros, now};
@@ -20,10 +20,10 @@ impl Peer {
         began: Micros,
         reading: &mut Reading<'_>,
         pinged: &mut bool,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
         let id = self.id;
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        let PeerRole::Member(member) = &mut self.role else { return Ok(()) };
         let mut data = match packet {
             Packet::Picture(picture) => picture.data,
             Packet::Bare(data) => data,
@@ -68,7 +68,7 @@ impl Peer {
         if let Err(why) = shared.check_picture(&data) {
             return self.complain(&why);
         }
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        let PeerRole::Member(member) = &mut self.role else { return Ok(()) };
         if member.publishes().is_none() {
             let grant = member.grant.publish();
             if let Err(refusal) = shared.publish(id, &grant, false, 0) {
@@ -92,9 +92,9 @@ impl Peer {
     }
 
     /// Says what was wrong, to help whoever writes a client; but not without end.
-    fn complain(&mut self, why: &str) -> Result<(), Broken> {
+    fn complain(&mut self, why: &str) -> Result<(), ConnectionError> {
         let at = now();
-        let Role::Member(member) = &mut self.role else { return Ok(()) };
+        let PeerRole::Member(member) = &mut self.role else { return Ok(()) };
         if !member.may_speak(at) {
             return Ok(());
         }

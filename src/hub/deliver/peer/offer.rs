@@ -4,13 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Peer, Role, transmit};
+use super::{Peer, PeerRole, transmit};
 use crate::adapt::ANY;
 use crate::frame::Picture;
 use crate::hub::deliver::subscription::Subscription;
-use crate::hub::numbers::Tally;
+use crate::hub::numbers::Deliveries;
 use crate::hub::stream::Stream;
-use crate::net::connection::Broken;
+use crate::net::connection::ConnectionError;
 use crate::net::layout::Dialect;
 use crate::relay::policy::Choice;
 use crate::relay::renditions::Renditions;
@@ -20,9 +20,9 @@ use crate::wire::control::Control;
 
 /// What a loop makes and counts while it gives out the pictures of one stream.
 #[derive(Default)]
-pub(in crate::hub::deliver) struct Turn {
+pub(in crate::hub::deliver) struct FanOut {
     pub(in crate::hub::deliver) pages: SharedPages,
-    pub(in crate::hub::deliver) tally: Tally,
+    pub(in crate::hub::deliver) deliveries: Deliveries,
 }
 
 impl Peer {
@@ -31,24 +31,24 @@ impl Peer {
         stream.numbers.join(self.numbers.clone());
         self.clock_told = None;
         self.pacer.begins();
-        self.role = Role::Viewer(Subscription::new(stream.clone()));
+        self.role = PeerRole::Viewer(Subscription::new(stream.clone()));
     }
 
     /// Ends watching, and says what was watched.
     pub(in crate::hub::deliver) fn unwatch(&mut self) -> Option<u64> {
-        let Role::Viewer(viewer) = &self.role else { return None };
+        let PeerRole::Viewer(viewer) = &self.role else { return None };
         let id = viewer.stream.id;
         viewer.stream.numbers.leave(&self.numbers);
-        self.role = Role::None;
+        self.role = PeerRole::None;
         Some(id)
     }
 
     /// The streams that it sees, beginning with whose turn it is.
     pub(in crate::hub::deliver) fn watched(&mut self) -> impl Iterator<Item = Arc<Stream>> + use<> {
         let (one, many) = match &mut self.role {
-            Role::Viewer(viewer) => (Some(viewer.stream.clone()), Vec::new()),
-            Role::Member(member) => (None, member.seen()),
-            Role::None | Role::Publisher(_) => (None, Vec::new()),
+            PeerRole::Viewer(viewer) => (Some(viewer.stream.clone()), Vec::new()),
+            PeerRole::Member(member) => (None, member.seen()),
+            PeerRole::None | PeerRole::Publisher(_) => (None, Vec::new()),
         };
         one.into_iter().chain(many)
     }
@@ -56,9 +56,9 @@ impl Peer {
     /// The streams that it sees, by their numbers.
     pub(in crate::hub::deliver) fn streams(&self) -> Vec<u64> {
         match &self.role {
-            Role::Viewer(viewer) => vec![viewer.stream.id],
-            Role::Member(member) => member.streams().collect(),
-            Role::None | Role::Publisher(_) => Vec::new(),
+            PeerRole::Viewer(viewer) => vec![viewer.stream.id],
+            PeerRole::Member(member) => member.streams().collect(),
+            PeerRole::None | PeerRole::Publisher(_) => Vec::new(),
         }
     }
 
@@ -78,15 +78,15 @@ impl Peer {
         &mut self,
         stream: u64,
         pictures: &Renditions,
-        turn: &mut Turn,
+        fan_out: &mut FanOut,
         now: Micros,
-    ) -> Result<bool, Broken> {
+    ) -> Result<bool, ConnectionError> {
         if self.closing.is_some() {
             return Ok(false);
         }
         let choice = match &mut self.role {
-            Role::Viewer(viewer) if viewer.stream.id == stream => viewer.policy.choose(pictures, self.target, now),
-            Role::Member(member) => match member.find(stream) {
+            PeerRole::Viewer(viewer) if viewer.stream.id == stream => viewer.policy.choose(pictures, self.target, now),
+            PeerRole::Member(member) => match member.find(stream) {
                 Some((policy, _)) => policy.choose(pictures, self.target, now),
                 None => return Ok(false),
             },
@@ -102,7 +102,7 @@ impl Peer {
         };
         let mut idle = self.connection.is_idle();
         let interval = match &mut self.role {
-            Role::Member(member) => {
+            PeerRole::Member(member) => {
                 let interval = member.comes(stream, pictures.interval, now);
                 // The link is not asked again for each of many streams while it has a picture to carry.
                 if !idle && !member.asks_again(interval, now) {
@@ -115,11 +115,11 @@ impl Peer {
         let wait = self.pacer.ask(now, interval, &mut self.connection.transport);
         // What one stream waits for is not forgotten because another need not wait.
         match (wait, &self.role) {
-            (None, Role::Member(_)) => {}
+            (None, PeerRole::Member(_)) => {}
             _ => self.paced = wait,
         }
         let before = std::mem::replace(&mut self.target, self.pacer.target());
-        let need_changed = self.target != before;
+        let target_changed = self.target != before;
         let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);
         if carries != self.carries {
             self.carries = carries;
@@ -131,33 +131,33 @@ impl Peer {
         }
         idle &= self.connection.is_idle();
         if wait.is_some() || !idle {
-            return Ok(need_changed);
+            return Ok(target_changed);
         }
         let number = match &mut self.role {
-            Role::Member(member) => {
+            PeerRole::Member(member) => {
                 let number = member.next_given();
-                let Some((policy, seen)) = member.find(stream) else { return Ok(need_changed) };
+                let Some((policy, seen)) = member.find(stream) else { return Ok(target_changed) };
                 self.connection.speak(Dialect::Room { opening: seen.opening.clone(), binary: seen.binary });
-                turn.tally.sent(seen.metrics, picture, policy.gave(picture), now);
+                fan_out.deliveries.sent(seen.metrics, picture, policy.gave(picture), now);
                 self.metrics.pictures += 1;
                 self.metrics.age_sum += now.since(picture.captured);
                 number
             }
-            Role::Viewer(viewer) => {
-                turn.tally.sent(&mut self.metrics, picture, viewer.policy.gave(picture), now);
+            PeerRole::Viewer(viewer) => {
+                fan_out.deliveries.sent(&mut self.metrics, picture, viewer.policy.gave(picture), now);
                 picture.sequence
             }
-            Role::None | Role::Publisher(_) => return Ok(need_changed),
+            PeerRole::None | PeerRole::Publisher(_) => return Ok(target_changed),
         };
         self.pacer.given(number, self.connection.length_of(picture), now);
-        self.connection.send_picture(picture, Some(&mut turn.pages), in_hub(picture, now))?;
+        self.connection.send_picture(picture, Some(&mut fan_out.pages), in_hub(picture, now))?;
         (self.progress, self.given) = (now, now);
-        Ok(need_changed)
+        Ok(target_changed)
     }
 
     /// Its loop has so much to do that pictures wait, or has not any more.
-    pub(in crate::hub::deliver) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), Broken> {
-        if !matches!(self.role, Role::Viewer(_)) || self.busy == busy {
+    pub(in crate::hub::deliver) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), ConnectionError> {
+        if !matches!(self.role, PeerRole::Viewer(_)) || self.busy == busy {
             return Ok(());
         }
         self.busy = busy;

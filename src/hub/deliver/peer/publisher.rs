@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Peer, Role};
+use super::{Peer, PeerRole};
 use crate::buffer::Buffer;
 use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::deliver::reading::Reading;
-use crate::net::connection::Broken;
+use crate::net::connection::ConnectionError;
 use crate::time::Micros;
 use crate::wire::control::Control;
 use crate::wire::json;
@@ -19,18 +19,18 @@ impl Peer {
         data: Buffer,
         began: Micros,
         reading: &mut Reading<'_>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ConnectionError> {
         let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
         self.picture(Picture { sequence, ..Picture::arrived(began, reading.at, data) }, reading)
     }
 
     /// A picture of the stream that it publishes.
-    pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut Reading<'_>) -> Result<(), Broken> {
+    pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
         if let Err(reason) = shared.check_picture(&picture.data) {
             return self.leave_out(reason, at, shared);
         }
-        let Role::Publisher(stream) = &self.role else { return Ok(()) };
+        let PeerRole::Publisher(stream) = &self.role else { return Ok(()) };
         if picture.metadata.as_deref().is_some_and(|m| !json::may_pass(m)) {
             // It is put into other people's JSON as it is.
             self.metrics.errors += 1;
@@ -47,8 +47,13 @@ impl Peer {
     }
 
     /// A picture must not end the stream, and no viewer must get it.
-    pub(super) fn leave_out(&mut self, reason: String, at: Micros, shared: &Arc<Shared>) -> Result<(), Broken> {
-        let Role::Publisher(stream) = &self.role else { return Ok(()) };
+    pub(super) fn leave_out(
+        &mut self,
+        reason: String,
+        at: Micros,
+        shared: &Arc<Shared>,
+    ) -> Result<(), ConnectionError> {
+        let PeerRole::Publisher(stream) = &self.role else { return Ok(()) };
         self.metrics.errors += 1;
         self.metrics.dropped += 1;
         stream.pictures().silence.refused(&reason);

@@ -2,11 +2,11 @@
 
 use std::convert::Infallible;
 
-use super::{LINGER, Peer, Role};
+use super::{LINGER, Peer, PeerRole};
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::deliver::reading::Reading;
-use crate::net::connection::{Broken, Connection};
+use crate::net::connection::{Connection, ConnectionError};
 use crate::pacing::{Pacer, PacerConfig};
 use crate::relay::{Refusal, Rooms};
 use crate::session::server::{Arrival, End, Event, Server};
@@ -29,8 +29,11 @@ impl Peer {
     pub(super) fn hear<T>(
         &mut self,
         reading: &mut Reading<'_>,
-        act: impl FnOnce(&mut Connection, &mut dyn FnMut(Packet, Micros) -> Result<(), Broken>) -> Result<T, Broken>,
-    ) -> Result<T, Broken> {
+        act: impl FnOnce(
+            &mut Connection,
+            &mut dyn FnMut(Packet, Micros) -> Result<(), ConnectionError>,
+        ) -> Result<T, ConnectionError>,
+    ) -> Result<T, ConnectionError> {
         let before = self.connection.bytes_in;
         self.connection.cork();
         let read = act(&mut self.connection, &mut |packet, began| {
@@ -55,7 +58,7 @@ impl Peer {
         Ok(read)
     }
 
-    fn packets(&mut self, reading: &mut Reading<'_>) -> Result<(), Broken> {
+    fn packets(&mut self, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
         let mut answers = Answers::default();
         let mut packets = std::mem::take(reading.packets);
         let heard = packets.drain(..).try_for_each(|(packet, began)| {
@@ -87,7 +90,7 @@ impl Peer {
         began: Micros,
         reading: &mut Reading<'_>,
         answers: &mut Answers,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), ConnectionError> {
         if let (Packet::Text(_), Some(keepalive)) = (&packet, &mut self.keepalive) {
             keepalive.spoke(reading.at);
         }
@@ -101,7 +104,7 @@ impl Peer {
                 answers.detection = detection::answer(&text).or(answers.detection);
                 Ok(())
             }
-            Packet::Control(Control::Bye { .. }) => Err(Broken::Closed),
+            Packet::Control(Control::Bye { .. }) => Err(ConnectionError::Closed),
             Packet::Control(_) => Ok(()),
             Packet::UnknownKind(_) => {
                 self.metrics.errors += 1;
@@ -114,14 +117,14 @@ impl Peer {
         }
     }
 
-    fn events(&mut self, reading: &mut Reading<'_>) -> Result<(), Broken> {
+    fn events(&mut self, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
         while let Some(event) = self.session.as_mut().and_then(Server::poll_event) {
             self.event(event, reading)?;
         }
         Ok(())
     }
 
-    fn event(&mut self, event: Event, reading: &mut Reading<'_>) -> Result<(), Broken> {
+    fn event(&mut self, event: Event, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
         match event {
             Event::Picture(picture) => self.picture(picture, reading)?,
@@ -134,7 +137,7 @@ impl Peer {
             }
             Event::RoundTrip(round_trip) => {
                 self.pacer.round_trip(round_trip, at);
-                if let (Role::Publisher(stream), Some(session)) = (&self.role, &self.session) {
+                if let (PeerRole::Publisher(stream), Some(session)) = (&self.role, &self.session) {
                     stream.knows_clock(session.clock().error());
                 }
             }
@@ -153,14 +156,14 @@ impl Peer {
                 }
             }
             Event::State(state) => {
-                if let Role::Publisher(stream) = &self.role {
+                if let PeerRole::Publisher(stream) = &self.role {
                     stream.pictures().told(&state, at);
                     let report = |rooms: &mut Rooms| Ok::<_, Infallible>(rooms.report(self.id, state, at));
                     let Ok(()) = shared.decide(report);
                 }
             }
             Event::Supply(rungs) => {
-                if let Role::Publisher(stream) = &self.role {
+                if let PeerRole::Publisher(stream) = &self.role {
                     stream.pictures().supplied(&rungs);
                 }
             }
@@ -170,10 +173,10 @@ impl Peer {
     }
 
     /// The session is over; its goodbye goes with the next [`transmit`](Self::transmit).
-    pub(super) fn ended(&mut self, end: End) -> Result<(), Broken> {
+    pub(super) fn ended(&mut self, end: End) -> Result<(), ConnectionError> {
         match end {
-            End::Goodbye => Err(Broken::Closed),
-            End::Silent => Err(Broken::Stuck),
+            End::Goodbye => Err(ConnectionError::Closed),
+            End::Silent => Err(ConnectionError::Stuck),
             End::Violation(error) => Err(error.into()),
             End::Refused(_) => {
                 self.transmit(now())?;
@@ -184,12 +187,12 @@ impl Peer {
     }
 
     /// Sends what the session has to say.
-    pub(super) fn transmit(&mut self, now: Micros) -> Result<(), Broken> {
+    pub(super) fn transmit(&mut self, now: Micros) -> Result<(), ConnectionError> {
         transmit(&mut self.session, &mut self.connection, &mut self.pacer, now)
     }
 
     /// Tells what had to wait.
-    pub(in crate::hub::deliver) fn tell_owed(&mut self, shared: &Shared, now: Micros) -> Result<(), Broken> {
+    pub(in crate::hub::deliver) fn tell_owed(&mut self, shared: &Shared, now: Micros) -> Result<(), ConnectionError> {
         let clear = self.connection.nothing_waits();
         if let Some(session) = &mut self.session
             && session.poll_list(clear, now)
@@ -205,7 +208,7 @@ impl Peer {
 
     /// Sends a control message; to who does not speak the native protocol nothing can be said but why it ends. What a newer one
     /// will make worthless may have to wait for it.
-    pub(in crate::hub::deliver) fn tell(&mut self, control: &Control) -> Result<(), Broken> {
+    pub(in crate::hub::deliver) fn tell(&mut self, control: &Control) -> Result<(), ConnectionError> {
         let at = now();
         if let Some(session) = &mut self.session {
             session.tell(control.clone(), self.connection.nothing_waits(), at);
@@ -222,7 +225,7 @@ impl Peer {
     }
 
     /// Says the last thing; the connection closes when it is read, or a second later.
-    pub(in crate::hub::deliver) fn say_bye(&mut self, bye: &Control) -> Result<(), Broken> {
+    pub(in crate::hub::deliver) fn say_bye(&mut self, bye: &Control) -> Result<(), ConnectionError> {
         if self.closing.is_some() {
             return Ok(());
         }
@@ -233,21 +236,21 @@ impl Peer {
 
     /// Says why nothing more is heard of this peer, if that is for it to know. True: it has been told, and the connection
     /// closes when it is read, or a second later.
-    pub(super) fn say_why(&mut self, why: &Broken) -> bool {
+    pub(super) fn say_why(&mut self, why: &ConnectionError) -> bool {
         let said = match why {
             // It was said goodbye to a moment ago.
-            _ if self.closing.is_some() => return matches!(why, Broken::Wire(_)),
-            Broken::Wire(error) => self.say_violation(error),
-            Broken::Full(reason) => {
+            _ if self.closing.is_some() => return matches!(why, ConnectionError::Wire(_)),
+            ConnectionError::Wire(error) => self.say_violation(error),
+            ConnectionError::Full(reason) => {
                 let bye = Control::Bye { cause: Cause::Refused, reason: reason.clone() };
                 let said = self.tell(&bye).and_then(|()| self.connection.send_close());
                 // Memory that is needed now is not waited for.
-                said.and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(Broken::Stuck) })
+                said.and_then(|()| if self.connection.is_idle() { Ok(()) } else { Err(ConnectionError::Stuck) })
             }
             // A goodbye of the session may be left. Whoever reads nothing will not read that either.
             _ => {
                 let _ = self.transmit(now());
-                self.connection.answer_close().and(Err(Broken::Closed))
+                self.connection.answer_close().and(Err(ConnectionError::Closed))
             }
         };
         let lingers = said.is_ok();
@@ -257,7 +260,7 @@ impl Peer {
         lingers
     }
 
-    fn say_violation(&mut self, error: &WireError) -> Result<(), Broken> {
+    fn say_violation(&mut self, error: &WireError) -> Result<(), ConnectionError> {
         match &mut self.session {
             Some(session) => {
                 session.handle_violation(error.clone());
@@ -285,7 +288,7 @@ pub(super) fn transmit(
     connection: &mut Connection,
     pacer: &mut Pacer,
     now: Micros,
-) -> Result<(), Broken> {
+) -> Result<(), ConnectionError> {
     let Some(session) = session else { return Ok(()) };
     while let Some(control) = session.poll_transmit(connection.nothing_waits(), now) {
         if let Control::Ping { .. } = control {

@@ -40,7 +40,7 @@ fn pictures_that_a_publisher_gave_are_not_counted_as_given_to_viewers() {
     peer.metrics.pictures = 5;
     peer.sum_up(&totals);
     // It has broken the rules, and is reading why.
-    peer.role = Role::None;
+    peer.role = PeerRole::None;
     peer.sum_up(&totals);
     assert_eq!(totals.pictures.load(Ordering::Relaxed), 0);
 }
@@ -55,7 +55,7 @@ fn a_viewer_that_was_idle_has_the_whole_time_to_take_a_message() {
             at = at + Duration::from_millis(100);
             peer.tick(at, stuck_after)?;
         }
-        Ok::<_, Broken>(())
+        Ok::<_, ConnectionError>(())
     };
     // What the kernel takes is sent; the viewer reads none of it.
     wait(&mut peer, 60).unwrap();
@@ -63,6 +63,6 @@ fn a_viewer_that_was_idle_has_the_whole_time_to_take_a_message() {
         peer.connection.send_text(&"x".repeat(1000)).unwrap();
     }
     wait(&mut peer, 9).expect("it has waited for 9 s and not for 69");
-    assert!(matches!(wait(&mut peer, 2), Err(Broken::Stuck)));
+    assert!(matches!(wait(&mut peer, 2), Err(ConnectionError::Stuck)));
     assert!(viewer.read(&mut [0; 9]).is_ok());
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Peer, Role};
+use super::{Peer, PeerRole};
 use crate::hub::bridges::keepalive::Due;
-use crate::net::connection::{Broken, Framing};
+use crate::net::connection::{ConnectionError, Framing};
 use crate::net::layout::Dialect;
 use crate::session::server::Event;
 use crate::time::Micros;
@@ -32,7 +32,7 @@ impl Peer {
     }
 
     /// Heartbeat, deadlines, metrics.
-    pub(in crate::hub::deliver) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), Broken> {
+    pub(in crate::hub::deliver) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), ConnectionError> {
         self.rest(now);
         self.account_for()?;
         if let Some(until) = self.closing {
@@ -42,22 +42,22 @@ impl Peer {
                 self.connection.transport.finish();
             } else {
                 // No command reaches it any more, and it may keep a picture.
-                self.account.may_stay().map_err(|full| Broken::Full(full.to_string()))?;
+                self.account.may_stay().map_err(|full| ConnectionError::Full(full.to_string()))?;
             }
-            return if now >= until { Err(Broken::Closed) } else { Ok(()) };
+            return if now >= until { Err(ConnectionError::Closed) } else { Ok(()) };
         }
         if self.connection.is_idle() {
             self.idle = now;
         } else if now.since(self.progress.max(self.idle)) > stuck_after {
-            return Err(Broken::Stuck);
+            return Err(ConnectionError::Stuck);
         }
         // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
         let deadline = SLOWEST * stuck_after;
         if self.connection.sends_picture() && now.since(self.given) > deadline {
-            return Err(Broken::Slow(deadline));
+            return Err(ConnectionError::Slow(deadline));
         }
         if self.bare && now.since(self.progress) > BARE_SILENCE {
-            return Err(Broken::Stuck);
+            return Err(ConnectionError::Stuck);
         }
         if let Some(session) = &mut self.session {
             session.handle_timeout(now);
@@ -70,7 +70,7 @@ impl Peer {
         self.tell_clock()?;
         self.keep_company(now)?;
         self.numbers.tick(&self.metrics, now);
-        if let Role::Member(member) = &self.role {
+        if let PeerRole::Member(member) = &self.role {
             member.tick(now);
         }
         if now.since(self.reported.0) >= METRICS {
@@ -81,8 +81,8 @@ impl Peer {
     }
 
     /// Tells a viewer how well the capture times of its pictures are known, where that is news.
-    fn tell_clock(&mut self) -> Result<(), Broken> {
-        let (Role::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
+    fn tell_clock(&mut self) -> Result<(), ConnectionError> {
+        let (PeerRole::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
         let Some(error) = viewer.stream.clock_error() else { return Ok(()) };
         if self.clock_told.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
             return Ok(());
@@ -92,14 +92,14 @@ impl Peer {
     }
 
     /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
-    fn keep_company(&mut self, now: Micros) -> Result<(), Broken> {
+    fn keep_company(&mut self, now: Micros) -> Result<(), ConnectionError> {
         if self.wants_picture()
             && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
         {
             self.connection.send_picture(&picture, None, Duration::ZERO)?;
             (self.progress, self.given) = (now, now);
         }
-        if let Role::Member(member) = &mut self.role
+        if let PeerRole::Member(member) = &mut self.role
             && member.due(now)
         {
             self.connection.send_text(r#"{"type":"ping"}"#)?;
@@ -113,7 +113,7 @@ impl Peer {
                 self.connection.send_text("keepalive")
             }
             Due::KeepAlive => Ok(()),
-            Due::Dead => Err(Broken::Stuck),
+            Due::Dead => Err(ConnectionError::Stuck),
         }
     }
 }

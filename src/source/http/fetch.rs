@@ -14,7 +14,7 @@ const CHUNK: usize = 64 << 10;
 /// How long after its time a read may still take in what is there already.
 const GRACE: Duration = Duration::from_millis(20);
 
-/// What [`Exchange::read`] got.
+/// What [`Fetch::read`] got.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Read {
     /// Bytes of the body were appended.
@@ -28,7 +28,7 @@ pub(super) enum Read {
 }
 
 /// One connection, one request, one answer.
-pub(super) struct Exchange {
+pub(super) struct Fetch {
     stream: TcpStream,
     chunk: Vec<u8>,
     answer: AnswerReader,
@@ -41,7 +41,7 @@ pub(super) fn resolve(url: &Url) -> Result<SocketAddr, SourceError> {
     found.map_err(|e| missing(e.to_string()))?.next().ok_or_else(|| missing("the name has none".into()))
 }
 
-impl Exchange {
+impl Fetch {
     /// Connects and asks.
     pub(super) fn start(url: &Url, address: SocketAddr, patience: Duration) -> Result<Self, SourceError> {
         let failed = |e: io::Error| match e.kind() {
