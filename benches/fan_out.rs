@@ -9,12 +9,12 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use streamflow::frame::Picture;
-use streamflow::hub::{Hub, HubConfig};
-use streamflow::time::now;
-use streamflow::wire::control::{Control, Hello, Role, ViewRequest};
-use streamflow::wire::framing::{Deframer, prefix};
-use streamflow::wire::packet::{Packet, control_packet, picture_header};
+use streamflow::internal::frame::Picture;
+use streamflow::internal::hub::{Hub, HubConfig};
+use streamflow::internal::time::now;
+use streamflow::internal::wire::control::{Control, Hello, Role, ViewRequest};
+use streamflow::internal::wire::framing::{Deframer, prefix};
+use streamflow::internal::wire::packet::{Packet, control_packet, picture_header};
 
 /// A 640x480 picture of quality 80, roughly.
 const PICTURE: usize = 37_000;

@@ -9,8 +9,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use streamflow::frame::{Frame, PixelFormat, Range, Size};
-use streamflow::jpeg::{Bitmap, Decoder, Encoder};
+use streamflow::internal::frame::{Frame, PixelFormat, Range, Size};
+use streamflow::internal::jpeg::{Bitmap, Decoder, Encoder};
 use yuv::{YuvPackedImage, YuvRange, YuvStandardMatrix};
 
 const SIZES: [Size; 3] = [Size::new(320, 240), Size::new(640, 480), Size::new(1280, 720)];
@@ -73,6 +73,7 @@ fn frame(format: PixelFormat, size: Size) -> Frame {
         PixelFormat::Bgrx => pixels.chunks_exact(3).flat_map(|p| [p[2], p[1], p[0], 0]).collect(),
         PixelFormat::Gray => luma.collect(),
         PixelFormat::Jpeg => encoded(size, 95),
+        other => unreachable!("{other:?} is not in the list"),
     };
     Frame { data: data.into(), format, size, range: Range::Limited, ..Frame::default() }
 }
@@ -179,7 +180,7 @@ fn decode(c: &mut Criterion) {
     eprintln!("640x480 at quality 80 is {} bytes", picture.len());
     group.throughput(Throughput::Bytes(picture.len() as u64));
     group.bench_function("find the true end", |b| {
-        b.iter(|| streamflow::wire::jpeg::inspect(black_box(&picture)).expect("a picture"));
+        b.iter(|| streamflow::internal::wire::jpeg::inspect(black_box(&picture)).expect("a picture"));
     });
     group.finish();
 }

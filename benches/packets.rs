@@ -7,12 +7,12 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use streamflow::frame::Picture;
-use streamflow::time::Micros;
-use streamflow::wire::control::Control;
-use streamflow::wire::framing::{Deframer, prefix};
-use streamflow::wire::packet::{control_packet, picture_header};
-use streamflow::wire::websocket::{End, Reader, binary};
+use streamflow::internal::frame::Picture;
+use streamflow::internal::time::Micros;
+use streamflow::internal::wire::control::Control;
+use streamflow::internal::wire::framing::{Deframer, prefix};
+use streamflow::internal::wire::packet::{control_packet, picture_header};
+use streamflow::internal::wire::websocket::{End, Reader, binary};
 
 /// A 640x480 picture of quality 80, roughly.
 const PICTURE: usize = 37_000;

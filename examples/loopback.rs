@@ -6,14 +6,10 @@
 
 use std::time::{Duration, Instant};
 
-use streamflow::frame::Size;
-use streamflow::hub::{Hub, HubConfig};
-use streamflow::locate::HubLocation;
-use streamflow::net::address::HubAddress;
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::CaptureRequest;
-use streamflow::source::pattern::Pattern;
-use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::{
+    CaptureRequest, Hub, HubAddress, HubConfig, HubLocation, Publisher, PublisherConfig, Size, SourceOptions, Viewer,
+    ViewerConfig, from_spec,
+};
 
 fn main() -> anyhow::Result<()> {
     let seconds = std::env::args().skip_while(|a| a != "--for").nth(1).map_or(Ok(5.0), |text| text.parse())?;
@@ -23,7 +19,7 @@ fn main() -> anyhow::Result<()> {
     let location = HubLocation::Join(HubAddress::of_listener(hub.address()));
     let capture = CaptureRequest { size: Size::new(640, 480), fps: 30.0, ..CaptureRequest::default() };
     let config = PublisherConfig { location: location.clone(), capture, ..PublisherConfig::default() };
-    let _publisher = Publisher::start(config, Box::new(Pattern::default()))?;
+    let _publisher = Publisher::start(config, from_spec("pattern", &SourceOptions::default())?)?;
     let viewer = Viewer::start(ViewerConfig { location, ..ViewerConfig::default() })?;
 
     let end = Instant::now() + Duration::from_secs_f64(seconds);

@@ -1,9 +1,7 @@
 //! Publishes pictures of your own: anything that can fill a buffer with pixels is a camera.
 //! `cargo run --example own_source`, then, in another terminal, `streamflow-view`.
 use std::time::Duration;
-use streamflow::frame::{Frame, PixelFormat, Size};
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::{Next, from_fn};
+use streamflow::{Frame, Next, PixelFormat, Publisher, PublisherConfig, Size, from_fn};
 
 fn main() -> anyhow::Result<()> {
     // A grey that grows brighter, 30 a second. What is opened and closed implements the trait `streamflow::Source`.

@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use streamflow::time::now;
-use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::{Viewer, ViewerConfig, now};
 
 fn main() -> anyhow::Result<()> {
     let viewer = Viewer::start(ViewerConfig::default())?;

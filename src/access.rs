@@ -8,14 +8,14 @@ use crate::names::StreamKey;
 
 /// Who asks: all that the rule knows of somebody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Credentials {
+pub(crate) struct Credentials {
     /// Where the connection comes from.
     pub address: IpAddr,
 }
 
 /// What somebody asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Right<'a> {
+pub(crate) enum Right<'a> {
     /// To publish a stream.
     Publish(&'a StreamKey),
     /// To watch a stream; without a name, the first of its room.
@@ -44,31 +44,31 @@ impl std::fmt::Display for Right<'_> {
 /// That somebody may not do what was asked for; the text says what.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("you may not {0}")]
-pub struct Denied(String);
+pub(crate) struct Denied(String);
 
 /// Publishing the stream of this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish(pub StreamKey);
+pub(crate) struct Publish(pub StreamKey);
 
 /// Watching the stream of this key, or without a name the first of its room.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Watch(pub StreamKey);
+pub(crate) struct Watch(pub StreamKey);
 
 /// Being in the room of this key, under its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Join(pub StreamKey);
+pub(crate) struct Join(pub StreamKey);
 
 /// Knowing the streams of this room, or of all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct List(pub Option<String>);
+pub(crate) struct List(pub Option<String>);
 
 /// Reading the hub's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Metrics;
+pub(crate) struct Metrics;
 
 /// What somebody was allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Grant<T>(T);
+pub(crate) struct Grant<T>(T);
 
 impl<T> Deref for Grant<T> {
     type Target = T;
@@ -81,19 +81,19 @@ impl<T> Deref for Grant<T> {
 impl Grant<Join> {
     /// Whoever is in a room publishes there under its own name.
     #[must_use]
-    pub fn publish(&self) -> Grant<Publish> {
+    pub(crate) fn publish(&self) -> Grant<Publish> {
         Grant(Publish(self.0.0.clone()))
     }
 
     /// Whoever is in a room sees every stream in it.
     #[must_use]
-    pub fn watch(&self, name: &str) -> Grant<Watch> {
+    pub(crate) fn watch(&self, name: &str) -> Grant<Watch> {
         Grant(Watch(StreamKey::new(&self.0.0.room, name)))
     }
 
     /// Whoever is in a room knows what there is in it.
     #[must_use]
-    pub fn list(&self) -> Grant<List> {
+    pub(crate) fn list(&self) -> Grant<List> {
         Grant(List(Some(self.0.0.room.clone())))
     }
 }
@@ -101,7 +101,7 @@ impl Grant<Join> {
 impl Grant<Metrics> {
     /// Whoever reads the hub's numbers knows what there is on it.
     #[must_use]
-    pub fn list(&self) -> Grant<List> {
+    pub(crate) fn list(&self) -> Grant<List> {
         Grant(List(None))
     }
 }
@@ -109,17 +109,17 @@ impl Grant<Metrics> {
 impl Grant<List> {
     /// The program that hosts a hub may know what there is on it.
     #[must_use]
-    pub fn of_host(room: Option<&str>) -> Self {
+    pub(crate) fn of_host(room: Option<&str>) -> Self {
         Grant(List(room.map(str::to_string)))
     }
 }
 
 /// A rule: whether somebody may do something.
-pub type Rule = fn(&Credentials, Right<'_>) -> bool;
+pub(crate) type Rule = fn(&Credentials, Right<'_>) -> bool;
 
 /// Decides who may do what.
 #[derive(Clone, Copy, Debug)]
-pub struct Access {
+pub(crate) struct Access {
     rule: Rule,
 }
 
@@ -133,7 +133,7 @@ impl Default for Access {
 impl Access {
     /// By this rule.
     #[must_use]
-    pub fn by(rule: Rule) -> Self {
+    pub(crate) fn by(rule: Rule) -> Self {
         Self { rule }
     }
 
@@ -141,7 +141,7 @@ impl Access {
     ///
     /// # Errors
     /// It may not.
-    pub fn publish(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Publish>, Denied> {
+    pub(crate) fn publish(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Publish>, Denied> {
         self.ask(who, Right::Publish(&key))?;
         Ok(Grant(Publish(key)))
     }
@@ -150,7 +150,7 @@ impl Access {
     ///
     /// # Errors
     /// It may not.
-    pub fn watch(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Watch>, Denied> {
+    pub(crate) fn watch(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Watch>, Denied> {
         self.ask(who, Right::Watch(&key))?;
         Ok(Grant(Watch(key)))
     }
@@ -159,7 +159,7 @@ impl Access {
     ///
     /// # Errors
     /// It may not.
-    pub fn join(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Join>, Denied> {
+    pub(crate) fn join(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Join>, Denied> {
         self.ask(who, Right::Join(&key))?;
         Ok(Grant(Join(key)))
     }
@@ -168,7 +168,7 @@ impl Access {
     ///
     /// # Errors
     /// It may not.
-    pub fn list(&self, who: &Credentials, room: Option<String>) -> Result<Grant<List>, Denied> {
+    pub(crate) fn list(&self, who: &Credentials, room: Option<String>) -> Result<Grant<List>, Denied> {
         self.ask(who, Right::List(room.as_deref()))?;
         Ok(Grant(List(room)))
     }
@@ -177,7 +177,7 @@ impl Access {
     ///
     /// # Errors
     /// It may not.
-    pub fn metrics(&self, who: &Credentials) -> Result<Grant<Metrics>, Denied> {
+    pub(crate) fn metrics(&self, who: &Credentials) -> Result<Grant<Metrics>, Denied> {
         self.ask(who, Right::Metrics)?;
         Ok(Grant(Metrics))
     }

@@ -73,6 +73,7 @@ impl std::str::FromStr for Size {
 
 /// How the bytes of a [`Frame`] are laid out. All are without padding between rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PixelFormat {
     /// 4:2:2, Y0 U Y1 V; 2 bytes a pixel. What most USB cameras give.
     #[default]
@@ -158,6 +159,7 @@ pub struct Spans {
 
 /// How the payload of a [`Picture`] is compressed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Codec {
     /// Baseline JPEG, whole, with its Huffman tables.
     #[default]
@@ -189,6 +191,7 @@ pub struct Picture {
     /// The compressed bytes.
     pub data: Buffer,
     /// The same as base64, once somebody asked for it; leave it to its default.
+    #[doc(hidden)]
     pub text: Base64Once,
 }
 

@@ -18,44 +18,49 @@
 //! # Ok::<(), streamflow::Error>(())
 //! ```
 //!
+//! The names at the root are all there is to learn; [`report`] has the parts of what publishers and viewers tell. Structs that
+//! you make yourself have defaults and may get new fields: end them with `..Default::default()`.
+//!
 //! How the tree is cut, and why: `ARCHITECTURE.md`. What is on the wire: `docs/protocol.md`.
 
 // Nouns: what everything is about.
-pub mod buffer;
-pub mod error;
-pub mod frame;
-pub mod names;
-pub mod text;
-pub mod time;
+mod buffer;
+mod error;
+mod frame;
+mod names;
+mod text;
+mod time;
 
 // Rules: no sockets, no threads, no clock.
-pub mod access;
-pub mod adapt;
-pub mod pacing;
-pub mod relay;
-pub mod session;
-pub mod stats;
-pub mod wire;
+mod access;
+mod adapt;
+mod pacing;
+mod relay;
+mod session;
+mod stats;
+mod wire;
 
 // Hand-offs and edges: threads, cameras, codec, window, sockets.
 #[cfg(feature = "view")]
-pub mod display;
+mod display;
 #[cfg(feature = "codec")]
-pub mod jpeg;
-pub mod mailbox;
-pub mod net;
+mod jpeg;
+#[cfg(any(feature = "send", feature = "view"))]
+#[cfg_attr(not(feature = "send"), allow(dead_code, reason = "a viewer needs a part of it"))]
+mod mailbox;
+mod net;
 #[cfg(feature = "send")]
-pub mod source;
-pub mod system;
-pub mod transport;
+mod source;
+mod system;
+mod transport;
 
 // Assemblies: threads and wiring.
-pub mod hub;
-pub mod locate;
+mod hub;
+mod locate;
 #[cfg(feature = "send")]
-pub mod publisher;
+mod publisher;
 #[cfg(feature = "view")]
-pub mod viewer;
+mod viewer;
 
 #[doc(hidden)]
 #[cfg_attr(
@@ -64,14 +69,47 @@ pub mod viewer;
 )]
 pub mod cli;
 
-// The public interface is:
+// The public interface, and all of it.
+pub use buffer::Buffer;
 pub use error::{Error, Result};
-pub use frame::{Frame, Picture, PixelFormat, Size};
+pub use frame::{Frame, Picture, PixelFormat, Range, Size};
 pub use hub::{Hub, HubConfig};
+#[cfg(feature = "codec")]
+pub use jpeg::Bitmap;
 pub use locate::HubLocation;
+pub use names::StreamKey;
+pub use net::address::HubAddress;
 #[cfg(feature = "send")]
 pub use publisher::{Publisher, PublisherConfig};
 #[cfg(feature = "send")]
-pub use source::Source;
+pub use source::{CaptureRequest, Next, Opened, Source, SourceError, SourceOptions, Unwatched, from_fn, from_spec};
+pub use time::{Micros, now};
 #[cfg(feature = "view")]
-pub use viewer::{Viewer, ViewerConfig};
+pub use viewer::{Shown, Viewer, ViewerConfig};
+pub use wire::control::ViewRequest;
+
+/// What publishers and viewers tell about themselves.
+pub mod report {
+    pub use crate::adapt::{Limit, Load, Resolution, Stage};
+    pub use crate::frame::{Codec, Spans};
+    pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
+    pub use crate::wire::control::{NominalPicture, StreamInfo};
+}
+
+/// What this project's tests, benches and fuzz targets reach beside that. It may change with every commit.
+#[doc(hidden)]
+pub mod internal {
+    macro_rules! reach {
+        ($($(#[$when:meta])? $module:ident),* $(,)?) => {
+            $($(#[$when])? pub mod $module { pub use crate::$module::*; })*
+        };
+    }
+    reach! {
+        adapt, buffer, error, frame, hub, locate, names, net, pacing, session, stats, text, time, wire,
+        #[cfg(feature = "codec")] jpeg,
+        #[cfg(feature = "send")] publisher,
+        #[cfg(feature = "send")] source,
+        #[cfg(feature = "view")] display,
+        #[cfg(feature = "view")] viewer,
+    }
+}

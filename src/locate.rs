@@ -12,6 +12,7 @@ use crate::system;
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum HubLocation {
     /// Joins the hub at this address (`--host`).
     Join(HubAddress),

@@ -1,4 +1,4 @@
-//! Room for one: the hand-off between two threads that keeps the newest value and counts what it replaced.
+//! Room for one: the hand-off between two threads that keeps the newest value and gives back what it replaced.
 //!
 //! This is the first rule of the program made into a type. Nothing that carries pictures is a queue.
 
@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 struct Slot<T> {
     value: Option<T>,
-    replaced: u64,
     closed: bool,
 }
 
@@ -17,14 +16,14 @@ struct Shared<T> {
 }
 
 /// The end that puts values in. Dropping it closes the mailbox.
-pub struct Sender<T>(Arc<Shared<T>>);
+pub(crate) struct Sender<T>(Arc<Shared<T>>);
 
 /// The end that takes values out. Dropping it closes the mailbox.
-pub struct Receiver<T>(Arc<Shared<T>>);
+pub(crate) struct Receiver<T>(Arc<Shared<T>>);
 
 /// What a [`Receiver`] got.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Taken<T> {
+pub(crate) enum Taken<T> {
     /// The newest value.
     Value(T),
     /// Nothing came within the time.
@@ -35,9 +34,8 @@ pub enum Taken<T> {
 
 /// A mailbox with room for one value.
 #[must_use]
-pub fn mailbox<T>() -> (Sender<T>, Receiver<T>) {
-    let shared =
-        Arc::new(Shared { slot: Mutex::new(Slot { value: None, replaced: 0, closed: false }), filled: Condvar::new() });
+pub(crate) fn mailbox<T>() -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(Shared { slot: Mutex::new(Slot { value: None, closed: false }), filled: Condvar::new() });
     (Sender(shared.clone()), Receiver(shared))
 }
 
@@ -54,40 +52,33 @@ impl<T> Shared<T> {
 
 impl<T> Sender<T> {
     /// Puts a value in; an older one that nobody took is given back, and counted. Never waits.
-    pub fn put(&self, value: T) -> Option<T> {
+    pub(crate) fn put(&self, value: T) -> Option<T> {
         self.put_or_join(value, |_, value| Some(value))
     }
 
     /// As [`put`](Self::put), but one that nobody took may take the new one in: `join` gives back what it does not.
-    pub fn put_or_join(&self, value: T, join: impl FnOnce(&mut T, T) -> Option<T>) -> Option<T> {
+    pub(crate) fn put_or_join(&self, value: T, join: impl FnOnce(&mut T, T) -> Option<T>) -> Option<T> {
         let mut slot = self.0.lock();
         let left = match &mut slot.value {
             Some(old) => join(old, value),
             None => Some(value),
         };
         let old = left.and_then(|value| slot.value.replace(value));
-        slot.replaced += u64::from(old.is_some());
         drop(slot);
         self.0.filled.notify_one();
         old
     }
 
-    /// How many values were replaced before anyone took them.
-    #[must_use]
-    pub fn replaced(&self) -> u64 {
-        self.0.lock().replaced
-    }
-
     /// Whether the receiver is gone.
     #[must_use]
-    pub fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0.lock().closed
     }
 }
 
 impl<T> Receiver<T> {
     /// The newest value, waiting for one until `patience` has passed.
-    pub fn take(&self, patience: Duration) -> Taken<T> {
+    pub(crate) fn take(&self, patience: Duration) -> Taken<T> {
         // A century is for ever, and can be added to the clock.
         let deadline = Instant::now() + patience.min(Duration::from_secs(100 * 365 * 86_400));
         let mut slot = self.0.lock();
@@ -108,26 +99,20 @@ impl<T> Receiver<T> {
 
     /// Whether there is a value to take.
     #[must_use]
-    pub fn has_value(&self) -> bool {
+    pub(crate) fn has_value(&self) -> bool {
         self.0.lock().value.is_some()
     }
 
     /// The newest value if there is one now.
     #[must_use]
-    pub fn try_take(&self) -> Option<T> {
+    pub(crate) fn try_take(&self) -> Option<T> {
         self.take_if(|_| true)
     }
 
     /// The newest value if there is one now, and it is such a one.
     #[must_use]
-    pub fn take_if(&self, is: impl FnOnce(&T) -> bool) -> Option<T> {
+    pub(crate) fn take_if(&self, is: impl FnOnce(&T) -> bool) -> Option<T> {
         self.0.lock().value.take_if(|value| is(value))
-    }
-
-    /// How many values were replaced before anyone took them.
-    #[must_use]
-    pub fn replaced(&self) -> u64 {
-        self.0.lock().replaced
     }
 }
 
@@ -151,14 +136,13 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(1);
 
     #[test]
-    fn the_newest_wins_and_the_loss_is_counted() {
+    fn the_newest_wins_and_what_it_replaced_is_given_back() {
         let (sender, receiver) = mailbox();
         assert_eq!(sender.put(1), None);
         assert_eq!(sender.put(2), Some(1));
         assert_eq!(sender.put(3), Some(2));
         assert_eq!(receiver.take(SHORT), Taken::Value(3));
         assert_eq!(receiver.take(SHORT), Taken::Nothing);
-        assert_eq!(receiver.replaced(), 2);
     }
 
     #[test]
@@ -177,7 +161,7 @@ mod tests {
         assert_eq!(receiver.take_if(|value| value[0] / 10 == 1), Some(vec![10, 11]));
         assert_eq!(sender.put_or_join(vec![12], same_ten), None);
         assert_eq!(sender.put_or_join(vec![20], same_ten), Some(vec![12]));
-        assert_eq!((receiver.try_take(), receiver.replaced()), (Some(vec![20]), 1));
+        assert_eq!(receiver.try_take(), Some(vec![20]));
     }
 
     #[test]

@@ -4,11 +4,11 @@
 //! A stream is a set of tracks, and each consumer of a track has a [`policy`]. Today a stream has one track, its
 //! [pictures](pictures::Pictures).
 
-pub mod numbering;
-pub mod pictures;
-pub mod policy;
-pub mod renditions;
-pub mod rooms;
-pub mod silence;
+pub(crate) mod numbering;
+pub(crate) mod pictures;
+pub(crate) mod policy;
+pub(crate) mod renditions;
+pub(crate) mod rooms;
+pub(crate) mod silence;
 
-pub use self::rooms::{ConnectionId, Effect, Refusal, Rooms};
+pub(crate) use self::rooms::{ConnectionId, Effect, Refusal, Rooms};

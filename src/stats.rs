@@ -19,6 +19,7 @@ use crate::wire::packet::LONGEST_SPAN;
 
 /// Median and tail of a span over the last seconds, in milliseconds. `None`: there was nothing to measure.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct Quantiles {
     /// Half of the pictures were under this.
     pub p50: Option<f64>,
@@ -31,7 +32,8 @@ pub struct Quantiles {
 /// Where the age of the picture on the screen was spent: medians of the last seconds, in milliseconds.
 /// `None`: no picture was shown in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Budget {
+#[non_exhaustive]
+pub struct AgeBudget {
     /// From the sensor until the encoder had it.
     pub capture: Option<f64>,
     /// Encoding.
@@ -51,6 +53,7 @@ pub struct Budget {
 /// How a viewer's stream is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum State {
     /// No hub answered yet, or the connection went; it is tried again.
     #[default]
@@ -67,6 +70,7 @@ pub enum State {
 
 /// What a viewer knows: the overlay shows it, and `--json` prints one a second.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct ViewReport {
     /// `room/name`.
     pub stream: String,
@@ -90,7 +94,7 @@ pub struct ViewReport {
     /// estimate. `None`: nobody knows.
     pub age_error_ms: Option<f64>,
     /// Where the age was spent.
-    pub budget_ms: Budget,
+    pub budget_ms: AgeBudget,
     /// Mean deviation of the time between pictures from its mean; `None` with fewer than two of them.
     pub jitter_ms: Option<f64>,
     /// Thousands of bytes received a second.
@@ -121,7 +125,29 @@ pub struct ViewReport {
     pub nominal: NominalPicture,
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<serde_json::Value>,
+    pub metadata: Option<Metadata>,
+}
+
+/// A picture's metadata where it is a flat JSON object of 16 values at most: what can be shown as lines.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Metadata(serde_json::Map<String, serde_json::Value>);
+
+impl Metadata {
+    /// Reads the JSON text of a picture; `None` where it is not flat.
+    #[must_use]
+    pub fn flat(text: &str) -> Option<Self> {
+        let entries: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
+        let is_flat = entries.len() <= 16 && entries.values().all(|v| !v.is_object() && !v.is_array());
+        is_flat.then_some(Self(entries))
+    }
+
+    /// Its keys and values in words, as the sender wrote them: they may hold anything.
+    pub fn lines(&self) -> impl Iterator<Item = (&str, String)> {
+        self.0
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_string)))
+    }
 }
 
 /// Pictures get older than they were when they were shown, until the next takes their place. As long as that is no more
@@ -142,6 +168,7 @@ impl ViewReport {
 
 /// What a publisher knows: its status line shows it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct PublishReport {
     /// `room/name`.
     pub stream: String,
@@ -349,7 +376,7 @@ impl ViewMeter {
         report.kbytes_per_second = round(self.bytes.sum_rate(now) / 1000.0);
         let [capture, encode, uplink, hub, downlink, decode, show] =
             self.spans.each_mut().map(|recent| recent.quantiles(now).p50);
-        report.budget_ms = Budget { capture, encode, uplink, hub, downlink, decode, show };
+        report.budget_ms = AgeBudget { capture, encode, uplink, hub, downlink, decode, show };
         report
     }
 }

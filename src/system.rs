@@ -18,7 +18,7 @@ const HEAPS: i32 = 8;
 
 /// Lets what is freed go back to the system, on systems with glibc. Others do so anyway. To be called before other threads
 /// are there.
-pub fn give_memory_back() {
+pub(crate) fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     for (parameter, value) in
         [(libc::M_MMAP_THRESHOLD, LONG), (libc::M_TRIM_THRESHOLD, LONG), (libc::M_ARENA_MAX, HEAPS)]

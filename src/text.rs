@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write};
 /// as many as the format's precision says (`{:.40}`); what is cut ends with `…`.
 ///
 /// ```
-/// # use streamflow::text::Untrusted;
+/// # use streamflow::internal::text::Untrusted;
 /// assert_eq!(Untrusted("door \x1b[2J\n").to_string(), "door \\u{1b}[2J\\n");
 /// assert_eq!(format!("{:.4}", Untrusted("doorbell")), "doo…");
 /// ```

@@ -4,9 +4,9 @@
 //! A transport holds at most one message that is partly sent, and never a queue: whoever has a newer picture offers it when
 //! the transport [`is_idle`](Transport::is_idle).
 
-pub mod message;
-pub mod pages;
-pub mod sockopt;
+pub(crate) mod message;
+pub(crate) mod pages;
+pub(crate) mod sockopt;
 mod tcp;
 
 use std::io;
@@ -15,9 +15,9 @@ use std::sync::Arc;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
-pub use self::message::Layout;
+pub(crate) use self::message::Layout;
 use self::pages::SharedPages;
-pub use self::tcp::Tcp;
+pub(crate) use self::tcp::Tcp;
 use crate::frame::Picture;
 use crate::pacing::{CongestionControl, Feedback, Path};
 

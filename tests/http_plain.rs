@@ -7,14 +7,14 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use streamflow::wire::control::Hello;
+use streamflow::internal::wire::control::Hello;
 use support::http::{Http, get, post};
 use support::{LONG, Mood, Peer, at, fine_source, hub, hub_with, limited, publisher, publishes, test_source, until};
 
 const BOUNDARY: &str = "streamflow-next-picture";
 
 /// A real JPEG, from a hub that has one.
-fn jpeg(hub: &streamflow::hub::Hub) -> Vec<u8> {
+fn jpeg(hub: &streamflow::internal::hub::Hub) -> Vec<u8> {
     let answer = get(hub.address(), "/snapshot");
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.body
@@ -60,7 +60,7 @@ fn a_lost_stream_is_a_picture_that_says_so_and_the_stream_goes_on_when_it_is_bac
         let mut http = Http::connect(hub.address());
         http.send(b"GET /stream/main/door HTTP/1.1\r\nHost: hub\r\n\r\n");
         http.head();
-        let size = |jpeg: &[u8]| streamflow::wire::jpeg::size(jpeg).unwrap().to_string();
+        let size = |jpeg: &[u8]| streamflow::internal::wire::jpeg::size(jpeg).unwrap().to_string();
         assert_eq!(size(&http.part(BOUNDARY).body), "640x480", "waiting for it");
         let (source, remote) = test_source();
         let _publisher = publisher(at(&hub), "door", source);

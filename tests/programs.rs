@@ -16,11 +16,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use streamflow::frame::Size;
-use streamflow::source::stamp;
-use streamflow::time::{Micros, now};
+use streamflow::internal::frame::Size;
+use streamflow::internal::source::stamp;
+use streamflow::internal::time::{Micros, now};
 
-use streamflow::wire::control::{Hello, ViewRequest};
+use streamflow::internal::wire::control::{Hello, ViewRequest};
 
 use support::{LONG, Peer, limited, publishes, until, views};
 

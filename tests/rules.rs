@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use streamflow::adapt::{Load, limit};
-use streamflow::session::Backoff;
+use streamflow::internal::adapt::{Load, limit};
+use streamflow::internal::session::Backoff;
 
 #[derive(Deserialize)]
 struct Vectors<T> {

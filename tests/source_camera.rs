@@ -8,10 +8,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use streamflow::frame::{Frame, PixelFormat, Size};
-use streamflow::source::camera::{self, Camera};
-use streamflow::source::{CaptureRequest, Next, Opened, Source, SourceError, stamp};
-use streamflow::time::now;
+use streamflow::internal::frame::{Frame, PixelFormat, Size};
+use streamflow::internal::source::camera::{self, Camera};
+use streamflow::internal::source::{CaptureRequest, Next, Opened, Source, SourceError, stamp};
+use streamflow::internal::time::now;
 
 /// Whether this is the process with the camera; if not, runs the test there.
 fn with_camera(test: &str, settings: &[(&str, &str)]) -> bool {

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use streamflow::frame::{Frame, PixelFormat, Size};
-use streamflow::source::files::Files;
-use streamflow::source::{CaptureRequest, Next, Options, PATIENCE, Source, SourceError, from_spec};
+use streamflow::internal::frame::{Frame, PixelFormat, Size};
+use streamflow::internal::source::files::Files;
+use streamflow::internal::source::{CaptureRequest, Next, PATIENCE, Source, SourceError, SourceOptions, from_spec};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {
@@ -49,7 +49,7 @@ impl Drop for Folder {
 const FAST: f64 = 200.0;
 
 fn open(spec: &str, once: bool, fps: f64) -> Box<dyn Source> {
-    let mut source = from_spec(spec, &Options { once }).unwrap();
+    let mut source = from_spec(spec, &SourceOptions { once }).unwrap();
     source.open(&CaptureRequest { fps, ..CaptureRequest::default() }).unwrap();
     source
 }
@@ -65,7 +65,7 @@ fn all(mut source: Box<dyn Source>) -> Vec<String> {
             Next::Frame => seen.push(format!("{:?} {}", frame.format, frame.size)),
             Next::Broken => seen.push("broken".into()),
             Next::Nothing => {}
-            Next::End => return seen,
+            _ => return seen,
         }
     }
 }
@@ -123,7 +123,7 @@ fn a_single_picture_is_repeated_and_shown_once_on_request() {
 fn a_png_becomes_rgb_whatever_the_file_is_called() {
     let folder = Folder::new("png");
     let path = folder.put("picture.dat", &png(20, 16));
-    let mut source = from_spec(&path, &Options { once: true }).unwrap();
+    let mut source = from_spec(&path, &SourceOptions { once: true }).unwrap();
     let opened = source.open(&CaptureRequest { fps: FAST, ..CaptureRequest::default() }).unwrap();
     assert_eq!((opened.format, opened.size), (PixelFormat::Rgb, Size::new(20, 16)));
     let mut frame = Frame::default();
@@ -148,7 +148,7 @@ fn a_folder_is_played_by_name_and_unreadable_pictures_are_counted() {
 fn what_holds_no_picture_says_so() {
     let folder = Folder::new("none");
     let request = CaptureRequest { fps: FAST, ..CaptureRequest::default() };
-    let said = |spec: &str| match from_spec(spec, &Options::default()) {
+    let said = |spec: &str| match from_spec(spec, &SourceOptions::default()) {
         Ok(_) => panic!("{spec} was taken"),
         Err(error) => {
             assert_eq!(error.exit_code(), 3, "no such source: {error}");
@@ -164,7 +164,7 @@ fn what_holds_no_picture_says_so() {
     assert!(said(&folder.put("empty", b"")).starts_with("no JPEG picture in"));
     assert!(said(&folder.put("bad.png", &png(16, 16)[..40])).contains("is no PNG"));
     let gone = folder.put("gone.mjpg", &jpeg("x"));
-    let mut source = from_spec(&gone, &Options::default()).unwrap();
+    let mut source = from_spec(&gone, &SourceOptions::default()).unwrap();
     fs::remove_file(&gone).unwrap();
     assert_eq!(source.open(&request).unwrap_err(), SourceError::Missing(format!("there is no file {gone}")));
 }

@@ -8,9 +8,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use streamflow::frame::{Frame, Size};
-use streamflow::source::http::Http;
-use streamflow::source::{CaptureRequest, Next, PATIENCE, Source, SourceError};
+use streamflow::internal::frame::{Frame, Size};
+use streamflow::internal::source::http::Http;
+use streamflow::internal::source::{CaptureRequest, Next, PATIENCE, Source, SourceError};
 
 /// A picture by its markers; `tag` tells it from others.
 fn jpeg(tag: &str) -> Vec<u8> {

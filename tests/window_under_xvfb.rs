@@ -11,11 +11,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use streamflow::display::{Action, Screen};
-use streamflow::frame::Size;
-use streamflow::jpeg::Bitmap;
-use streamflow::stats::{State, ViewReport};
-use streamflow::time::now;
+use streamflow::internal::display::{Action, Screen};
+use streamflow::internal::frame::Size;
+use streamflow::internal::jpeg::Bitmap;
+use streamflow::internal::stats::{State, ViewReport};
+use streamflow::internal::time::now;
 
 const PICTURE: u32 = 0x0030_A060;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +34,8 @@ fn the_window_itself() {
     };
     let (sender, orders) = channel();
     std::thread::spawn(move || std::io::stdin().lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-    let mut report = ViewReport { stream: "main/door".into(), ..ViewReport::default() };
+    let mut report = ViewReport::default();
+    report.stream = "main/door".into();
     let (mut spare, mut comes) = (Bitmap::default(), false);
     loop {
         match orders.try_recv().as_deref() {

@@ -130,13 +130,13 @@ mod vectors {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use streamflow::frame::{Picture, Spans};
-    use streamflow::time::Micros;
-    use streamflow::wire::WireError;
-    use streamflow::wire::control::{Ability, Control, Role};
-    use streamflow::wire::framing::{Deframer, prefix};
-    use streamflow::wire::packet::{Packet, control_packet, picture_header};
-    use streamflow::wire::websocket::{self, End, Message, Reader};
+    use streamflow::internal::frame::{Picture, Spans};
+    use streamflow::internal::time::Micros;
+    use streamflow::internal::wire::WireError;
+    use streamflow::internal::wire::control::{Ability, Control, Role};
+    use streamflow::internal::wire::framing::{Deframer, prefix};
+    use streamflow::internal::wire::packet::{Packet, control_packet, picture_header};
+    use streamflow::internal::wire::websocket::{self, End, Message, Reader};
 
     fn vector(name: &str) -> Vec<u8> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/vectors").join(format!("{name}.hex"));

@@ -7,10 +7,10 @@ use std::net::TcpListener;
 use std::process::{Command, Output, Stdio};
 use std::thread;
 
-use streamflow::text::acts;
-use streamflow::wire::control::{Cause, Control, StreamState};
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::control_packet;
+use streamflow::internal::text::acts;
+use streamflow::internal::wire::control::{Cause, Control, StreamState};
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::control_packet;
 
 const SEND: &str = env!("CARGO_BIN_EXE_streamflow-send");
 const VIEW: &str = env!("CARGO_BIN_EXE_streamflow-view");

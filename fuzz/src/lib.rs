@@ -4,17 +4,17 @@
 //! Nothing here may panic, hang, or allocate more than a small multiple of what came in; and where the answer must not
 //! depend on how the bytes were split, it is compared.
 
-use streamflow::names;
-use streamflow::names::check_name;
-use streamflow::time::Micros;
-use streamflow::wire::body::{Length, PictureBody, WholeBody, length_of};
-use streamflow::wire::chunked::Chunked;
-use streamflow::wire::control::Control;
-use streamflow::wire::framing::Deframer;
-use streamflow::wire::jpeg_split::JpegSplitter;
-use streamflow::wire::multipart::{Multipart, boundary_of};
-use streamflow::wire::websocket::{End, Message, Reader};
-use streamflow::wire::{WireError, encoding, jpeg as surgery};
+use streamflow::internal::names;
+use streamflow::internal::names::check_name;
+use streamflow::internal::time::Micros;
+use streamflow::internal::wire::body::{Length, PictureBody, WholeBody, length_of};
+use streamflow::internal::wire::chunked::Chunked;
+use streamflow::internal::wire::control::Control;
+use streamflow::internal::wire::framing::Deframer;
+use streamflow::internal::wire::jpeg_split::JpegSplitter;
+use streamflow::internal::wire::multipart::{Multipart, boundary_of};
+use streamflow::internal::wire::websocket::{End, Message, Reader};
+use streamflow::internal::wire::{WireError, encoding, jpeg as surgery};
 
 const MAX_PICTURE: usize = 1 << 16;
 
@@ -159,7 +159,7 @@ pub fn chunked(data: &[u8]) {
 /// Heads of HTTP requests: nothing is read that was not there, and half a head is not taken for a whole one. Whatever a
 /// path names is a name of ours in the end.
 pub fn http(data: &[u8]) {
-    use streamflow::net::http::{looks_like_http, parse_head, upgrade};
+    use streamflow::internal::net::http::{looks_like_http, parse_head, upgrade};
     let _ = looks_like_http(data);
     if let Ok(Some((request, length))) = parse_head(data) {
         assert!(length <= data.len());
@@ -177,7 +177,7 @@ pub fn http(data: &[u8]) {
 /// is a picture that can be passed on, and the same at every split.
 pub fn publish(data: &[u8]) {
     let (step, data) = pieces(data);
-    let Ok(Some((request, head))) = streamflow::net::http::parse_head(data) else { return };
+    let Ok(Some((request, head))) = streamflow::internal::net::http::parse_head(data) else { return };
     let Ok(Some(length)) = length_of(&request.fields) else { return };
     let raw = &data[head..];
     let boundary = boundary_of(request.field("content-type").unwrap_or_default());
@@ -227,7 +227,7 @@ fn take_whole(length: &Length, raw: &[u8], step: usize) -> Result<Vec<u8>, u16> 
 /// What a detection worker posts, and what its viewers say: what is read is a picture with metadata that stay JSON inside
 /// a message.
 pub fn detection(data: &[u8]) {
-    use streamflow::wire::detection::{answer, camera, read};
+    use streamflow::internal::wire::detection::{answer, camera, read};
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = answer(text);
         let _ = camera(Some(text.into())).map(|camera| assert!(names::fitting(&camera).len() <= 256));
@@ -243,7 +243,7 @@ pub fn detection(data: &[u8]) {
 /// Messages of a room: what is read is passed on as right JSON, whatever it was; and a picture is one that can be passed
 /// on.
 pub fn rooms(data: &[u8]) {
-    use streamflow::wire::rooms::{RoomMessage, chat, read, relay};
+    use streamflow::internal::wire::rooms::{RoomMessage, chat, read, relay};
     let Ok(text) = std::str::from_utf8(data) else { return };
     // The same with 20 kB in its first empty string: that can be nothing but a picture, and is read another way.
     if let Some(at) = text.find("\"\"") {
@@ -277,7 +277,7 @@ pub fn rooms(data: &[u8]) {
 /// What a camera over HTTP answers: head and body are the same at every split, the body is no longer than what came, and
 /// what its multipart body holds is pictures.
 pub fn http_client(data: &[u8]) {
-    use streamflow::wire::answer::{Answer, AnswerReader, MAX_HEAD};
+    use streamflow::internal::wire::answer::{Answer, AnswerReader, MAX_HEAD};
     let (step, data) = pieces(data);
     let read = |step: usize| {
         let (mut reader, mut body, mut head) = (AnswerReader::default(), Vec::new(), None);
@@ -319,8 +319,8 @@ pub fn http_client(data: &[u8]) {
 /// answered, what is due has an end and is never in the past, and no picture was captured after it came.
 pub fn session(data: &[u8]) {
     use std::time::Duration;
-    use streamflow::frame::Picture;
-    use streamflow::session::{DEAD_AFTER, Due, Session};
+    use streamflow::internal::frame::Picture;
+    use streamflow::internal::session::{DEAD_AFTER, Due, Session};
     let (first, data) = pieces(data);
     let open = if first % 2 == 0 { Session::with_clock } else { Session::new };
     let mut now = Micros(1 << 40);
@@ -370,7 +370,7 @@ pub fn session(data: &[u8]) {
 
 /// Names, paths and words of others: whatever is made of them is a name of ours, or can be shown.
 pub fn names(data: &[u8]) {
-    use streamflow::text::{Untrusted, acts};
+    use streamflow::internal::text::{Untrusted, acts};
     let text = String::from_utf8_lossy(data);
     let shown = Untrusted(&text).to_string();
     assert!(!shown.contains(acts) && shown.chars().count() <= 200, "{shown}");
@@ -395,8 +395,8 @@ pub fn names(data: &[u8]) {
 /// decoded as ever, and none gets more memory than its limit.
 pub fn decode(data: &[u8]) {
     use std::cell::RefCell;
-    use streamflow::frame::{Frame, PixelFormat, Size};
-    use streamflow::jpeg::{Bitmap, Decoder, Encoder};
+    use streamflow::internal::frame::{Frame, PixelFormat, Size};
+    use streamflow::internal::jpeg::{Bitmap, Decoder, Encoder};
     const MOST: usize = 1 << 18;
     const GOOD: Size = Size::new(32, 16);
     struct Codec {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 /// The stage that limits the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum Limit {
     /// The camera gives fewer pictures than asked.
     Camera,
@@ -78,6 +79,7 @@ impl Stage {
 /// Every stage of a picture's way, with what was asked of it. Stages that nobody knows of are left out of the JSON.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Load {
     /// Pictures a second.
     #[serde(skip_serializing_if = "Stage::is_unknown")]

@@ -167,7 +167,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         exit_on_source_error: options.exit_on_source_error,
         ..PublisherConfig::default()
     };
-    let source = source::from_spec(&options.source, &source::Options { once: options.once })?;
+    let source = source::from_spec(&options.source, &source::SourceOptions { once: options.once })?;
     let publisher = Publisher::start(config, source)?;
     let mut status = Status::new(options.log.quiet);
     let ended = loop {

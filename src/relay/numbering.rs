@@ -3,20 +3,20 @@
 /// Gives the pictures of a stream numbers that only ever rise, across publishers that come and go, and keeps the gaps
 /// that a publisher left.
 #[derive(Debug, Default)]
-pub struct Numbering {
+pub(crate) struct Numbering {
     last: Option<u32>,
     ours: u32,
 }
 
 impl Numbering {
     /// Another publisher begins; its numbers mean nothing yet.
-    pub fn new_publisher(&mut self) {
+    pub(crate) fn new_publisher(&mut self) {
         self.last = None;
     }
 
     /// Our number for a picture, from its publisher's own, and how many pictures are missing before it. Several rungs
     /// of one picture share a number.
-    pub fn number(&mut self, theirs: u32) -> (u32, u32) {
+    pub(crate) fn number(&mut self, theirs: u32) -> (u32, u32) {
         // A publisher that jumps by more than this has not lost pictures, it counts otherwise.
         const FAR: u32 = 1000;
         let step = match self.last {

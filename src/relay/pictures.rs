@@ -20,7 +20,7 @@ const STILL_FRESH: Duration = Duration::from_secs(1);
 const STILL: Duration = Duration::from_millis(400);
 
 /// What a snapshot is of.
-pub const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
+pub(crate) const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
 
 /// The longest that a snapshot waits for a picture.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -30,7 +30,7 @@ const DEMANDED: Duration = Duration::from_secs(1);
 
 /// The track of a stream's pictures.
 #[derive(Debug, Default)]
-pub struct Pictures {
+pub(crate) struct Pictures {
     renditions: Renditions,
     arrived: Micros,
     numbering: Numbering,
@@ -47,7 +47,7 @@ pub struct Pictures {
 
 /// What came of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Came {
+pub(crate) struct Came {
     /// How many pictures the publisher left out before it.
     pub lost: u32,
     /// The stream was silent until now.
@@ -56,7 +56,7 @@ pub struct Came {
 
 impl Pictures {
     /// A new publisher begins `now`: its numbers follow on from the last one's, and what the last one left is old.
-    pub fn begin(&mut self, gives: Gives, now: Micros) {
+    pub(crate) fn begin(&mut self, gives: Gives, now: Micros) {
         self.numbering.new_publisher();
         self.renditions.begin(gives != Gives::OnDemand { rungs: true });
         self.stills = !matches!(gives, Gives::OnDemand { .. });
@@ -64,7 +64,7 @@ impl Pictures {
     }
 
     /// Puts a picture in, and numbers it.
-    pub fn put(&mut self, mut picture: Picture, now: Micros) -> Came {
+    pub(crate) fn put(&mut self, mut picture: Picture, now: Micros) -> Came {
         let (number, lost) = self.numbering.number(picture.sequence);
         picture.sequence = number;
         let mut wakes = false;
@@ -93,20 +93,20 @@ impl Pictures {
 
     /// The newest of each rendition.
     #[must_use]
-    pub fn newest(&self) -> &Renditions {
+    pub(crate) fn newest(&self) -> &Renditions {
         &self.renditions
     }
 
     /// The newest picture of full size, if it was captured after `asked` or is the newest for as long as can be known.
     #[must_use]
-    pub fn snapshot(&self, asked: Micros) -> Option<Arc<Picture>> {
+    pub(crate) fn snapshot(&self, asked: Micros) -> Option<Arc<Picture>> {
         self.renditions.choose(FULL).filter(|p| p.captured >= asked && self.renditions.meets(FULL)).cloned()
     }
 
     /// The best picture that there is, whenever it was captured; and for how long after `asked` a newer one is worth
     /// waiting for, 5 s at most.
     #[must_use]
-    pub fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
+    pub(crate) fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
         let asleep = asked.since(self.arrived) > STILL_FRESH;
         let picture = self.renditions.choose(FULL).filter(|_| !asleep || self.stills).cloned();
         // The mean is that of streams that move. One that gives a picture every few seconds is waited for, and one that gives
@@ -124,22 +124,22 @@ impl Pictures {
     }
 
     /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
-    pub fn incoming(&mut self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
+    pub(crate) fn incoming(&mut self, now: Micros) -> (Option<Arc<Picture>>, f64, Quantiles) {
         (self.renditions.best().cloned(), self.ages.rate(now), self.ages.quantiles(now))
     }
 
     /// The rungs that the publisher is asked for from now on.
-    pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+    pub(crate) fn demanded(&mut self, rungs: &[Rung], now: Micros) {
         self.renditions.demanded(rungs, now);
     }
 
     /// The rungs that the publisher encodes from here on.
-    pub fn supplied(&mut self, rungs: &[Option<Rung>]) {
+    pub(crate) fn supplied(&mut self, rungs: &[Option<Rung>]) {
         self.renditions.supplied(rungs);
     }
 
     /// The first viewer comes after nobody watched, so pictures from before are forgotten; or the last one has gone.
-    pub fn watched(&mut self, watched: bool, now: Micros) {
+    pub(crate) fn watched(&mut self, watched: bool, now: Micros) {
         if watched && now.since(self.arrived) > STILL_FRESH && !self.stills {
             self.renditions.forget();
         }
@@ -147,21 +147,21 @@ impl Pictures {
     }
 
     /// Nobody publishes it: its pictures are kept no longer than somebody may still be given the last one.
-    pub fn gone(&mut self, now: Micros) {
+    pub(crate) fn gone(&mut self, now: Micros) {
         if now.since(self.arrived) > STILL_FRESH {
             self.renditions.forget();
         }
     }
 
     /// The publisher says how it is doing.
-    pub fn told(&mut self, state: &StreamState, now: Micros) {
+    pub(crate) fn told(&mut self, state: &StreamState, now: Micros) {
         let apart = state.nominal.as_ref().and_then(NominalPicture::interval);
         self.silence.told(apart, !state.reason.is_empty(), now);
     }
 
     /// Whether it gave no picture when somebody watched last, and nobody does now.
     #[must_use]
-    pub fn was_silent(&self) -> bool {
+    pub(crate) fn was_silent(&self) -> bool {
         self.silence.silent().is_some() && !self.silence.is_watched()
     }
 }

@@ -29,7 +29,7 @@ const RECORDER: Duration = Duration::from_secs(5);
 
 /// What there is to give now.
 #[derive(Debug)]
-pub enum Choice<'a> {
+pub(crate) enum Choice<'a> {
     /// Nothing that is news.
     Nothing,
     /// A better one may come until then; ask again at that time at the latest.
@@ -40,7 +40,7 @@ pub enum Choice<'a> {
 
 /// The newest picture replaces those that were not begun.
 #[derive(Debug, Default)]
-pub struct Newest {
+pub(crate) struct Newest {
     /// The number of the last picture that was given.
     given: Option<u32>,
     /// Until when it is given no picture but one of the kind that it needs.
@@ -49,7 +49,7 @@ pub struct Newest {
 
 impl Newest {
     /// What there is for a consumer with this need.
-    pub fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
+    pub(crate) fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
         let Some(picture) = pictures.choose(target).filter(|picture| self.is_news(picture)) else {
             return Choice::Nothing;
         };
@@ -66,7 +66,7 @@ impl Newest {
     }
 
     /// This picture was given. Says how many were left out between the one before and this one.
-    pub fn gave(&mut self, picture: &Picture) -> u64 {
+    pub(crate) fn gave(&mut self, picture: &Picture) -> u64 {
         self.choosy = None;
         let before = self.given.replace(picture.sequence);
         before.map_or(0, |before| u64::from(picture.sequence.wrapping_sub(before).saturating_sub(1)))
@@ -80,7 +80,7 @@ impl Newest {
 
 /// Everything is kept for the consumer, up to so many bytes.
 #[derive(Debug)]
-pub struct Every {
+pub(crate) struct Every {
     most: usize,
     lost: u64,
 }
@@ -88,19 +88,19 @@ pub struct Every {
 impl Every {
     /// Keeps what comes while no more than so many bytes wait.
     #[must_use]
-    pub fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self { most, lost: 0 }
     }
 
     /// Whether one more is kept behind so many bytes that wait already. What is not is lost, and counted.
-    pub fn keeps(&mut self, waiting: usize) -> bool {
+    pub(crate) fn keeps(&mut self, waiting: usize) -> bool {
         let keeps = waiting <= self.most;
         self.lost += u64::from(!keeps);
         keeps
     }
 
     /// How many were lost since this was asked last.
-    pub fn take_lost(&mut self) -> u64 {
+    pub(crate) fn take_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
     }
 }

@@ -16,11 +16,11 @@ use crate::time::Micros;
 use crate::wire::control::{Cause, Control, StreamInfo, StreamState};
 
 /// Names one connection of a hub, for as long as the hub lives.
-pub type ConnectionId = u64;
+pub(crate) type ConnectionId = u64;
 
 /// What is to be done because of what happened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// Send this to a connection.
     Tell(ConnectionId, Control),
     /// Send this to a connection as the last thing, and close it.
@@ -35,7 +35,7 @@ pub enum Effect {
 
 /// Why somebody may not publish or watch.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// Somebody else publishes under the name.
     #[error("the name {0} is taken by a live publisher; use another name, or --replace to take it over")]
     Taken(StreamKey),
@@ -63,7 +63,7 @@ pub enum Refusal {
 
 /// All rooms of a hub.
 #[derive(Debug)]
-pub struct Rooms {
+pub(crate) struct Rooms {
     streams: BTreeMap<StreamKey, Stream>,
     /// Where each connection publishes or watches. A viewer of the first stream there is, while there is none, watches
     /// a stream without a name.
@@ -80,7 +80,7 @@ pub struct Rooms {
 impl Rooms {
     /// No rooms yet; they come and go with the connections in them, of which there are so many at most.
     #[must_use]
-    pub fn new(max_publishers: usize, max_viewers: usize) -> Self {
+    pub(crate) fn new(max_publishers: usize, max_viewers: usize) -> Self {
         Self {
             streams: BTreeMap::new(),
             places: HashMap::new(),
@@ -98,7 +98,7 @@ impl Rooms {
     ///
     /// # Errors
     /// The name is taken, or there are too many publishers.
-    pub fn publish(
+    pub(crate) fn publish(
         &mut self,
         id: ConnectionId,
         grant: &Grant<Publish>,
@@ -140,7 +140,12 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn watch(&mut self, id: ConnectionId, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn watch(
+        &mut self,
+        id: ConnectionId,
+        grant: &Grant<Watch>,
+        now: Micros,
+    ) -> Result<Vec<Effect>, Refusal> {
         let key = &grant.0;
         if !self.places.contains_key(&id) {
             self.one_more_viewer()?;
@@ -159,7 +164,7 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn join(&mut self, id: ConnectionId, _: &Grant<Join>) -> Result<(), Refusal> {
+    pub(crate) fn join(&mut self, id: ConnectionId, _: &Grant<Join>) -> Result<(), Refusal> {
         self.one_more_viewer()?;
         self.members.insert(id, BTreeSet::new());
         Ok(())
@@ -169,7 +174,7 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn see(&mut self, id: ConnectionId, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn see(&mut self, id: ConnectionId, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
         self.one_more_viewer()?;
         let Some(seen) = self.members.get_mut(&id) else { return Ok(Vec::new()) };
         if !seen.insert(grant.0.clone()) {
@@ -179,7 +184,7 @@ impl Rooms {
     }
 
     /// Somebody in a room sees a stream no more.
-    pub fn see_no_more(&mut self, id: ConnectionId, key: &StreamKey) -> Vec<Effect> {
+    pub(crate) fn see_no_more(&mut self, id: ConnectionId, key: &StreamKey) -> Vec<Effect> {
         let sees = self.members.get_mut(&id).is_some_and(|seen| seen.remove(key));
         if sees { self.unsubscribe(Subscriber::Connection(id), key) } else { Vec::new() }
     }
@@ -188,7 +193,7 @@ impl Rooms {
     ///
     /// # Errors
     /// There are too many viewers.
-    pub fn poll(&mut self, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
+    pub(crate) fn poll(&mut self, grant: &Grant<Watch>, now: Micros) -> Result<Vec<Effect>, Refusal> {
         if self.streams.get(&grant.0).is_some_and(|stream| stream.subscribers.contains(&Subscriber::Snapshots)) {
             return Ok(Vec::new());
         }
@@ -197,7 +202,7 @@ impl Rooms {
     }
 
     /// Nobody asks for them any more.
-    pub fn poll_no_more(&mut self, key: &StreamKey) -> Vec<Effect> {
+    pub(crate) fn poll_no_more(&mut self, key: &StreamKey) -> Vec<Effect> {
         self.unsubscribe(Subscriber::Snapshots, key)
     }
 
@@ -207,19 +212,19 @@ impl Rooms {
     }
 
     /// A publisher says how its stream is doing: pictures come if there is no reason why not.
-    pub fn report(&mut self, id: ConnectionId, told: StreamState, now: Micros) -> Vec<Effect> {
+    pub(crate) fn report(&mut self, id: ConnectionId, told: StreamState, now: Micros) -> Vec<Effect> {
         let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
         if stream.report(told, now) { stream.tell(&key, now) } else { Vec::new() }
     }
 
     /// Pictures are due from a publisher and have not come, or they come again. Its own reason why none come has precedence.
-    pub fn silent(&mut self, id: ConnectionId, silent: Option<Silent>, now: Micros) -> Vec<Effect> {
+    pub(crate) fn silent(&mut self, id: ConnectionId, silent: Option<Silent>, now: Micros) -> Vec<Effect> {
         let Some((key, stream)) = self.published_by(id) else { return Vec::new() };
         if stream.fall_silent(silent, now) { stream.tell(&key, now) } else { Vec::new() }
     }
 
     /// The hub has worked out which rungs the viewers of a stream need.
-    pub fn target(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
+    pub(crate) fn target(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
         match self.streams.get_mut(key) {
             Some(stream) if stream.rungs != rungs => {
                 stream.rungs = rungs;
@@ -231,12 +236,12 @@ impl Rooms {
 
     /// The rungs that a stream's publisher is asked for.
     #[must_use]
-    pub fn rungs(&self, key: &StreamKey) -> &[Rung] {
+    pub(crate) fn rungs(&self, key: &StreamKey) -> &[Rung] {
         self.streams.get(key).map_or(&[], |stream| &stream.rungs)
     }
 
     /// A connection is gone, whatever it was; `reason` is what the viewers of a publisher are told.
-    pub fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
+    pub(crate) fn leave(&mut self, id: ConnectionId, reason: &str, now: Micros) -> Vec<Effect> {
         let seen = self.members.remove(&id).unwrap_or_default();
         let mut effects: Vec<_> =
             seen.iter().flat_map(|key| self.unsubscribe(Subscriber::Connection(id), key)).collect();
@@ -254,7 +259,7 @@ impl Rooms {
 
     /// The streams of one room, or of all: first those that are published, then those that somebody waits for.
     #[must_use]
-    pub fn list(&self, grant: &Grant<List>) -> Vec<StreamInfo> {
+    pub(crate) fn list(&self, grant: &Grant<List>) -> Vec<StreamInfo> {
         let here = |key: &StreamKey| !key.name.is_empty() && grant.0.as_ref().is_none_or(|room| *room == key.room);
         let mut streams: Vec<_> = self.streams.iter().filter(|(key, _)| here(key)).collect();
         streams.sort_by_key(|(_, stream)| stream.publisher.is_none());
@@ -271,7 +276,7 @@ impl Rooms {
 
     /// The first stream there is in a room: one that is published before one that is not, and then the oldest.
     #[must_use]
-    pub fn first(&self, room: &str) -> Option<StreamKey> {
+    pub(crate) fn first(&self, room: &str) -> Option<StreamKey> {
         self.streams
             .iter()
             .filter(|(key, stream)| key.room == room && !key.name.is_empty() && stream.publisher.is_some())
@@ -281,37 +286,37 @@ impl Rooms {
 
     /// The state of a stream as viewers are told it.
     #[must_use]
-    pub fn state(&self, key: &StreamKey, now: Micros) -> Option<Control> {
+    pub(crate) fn state(&self, key: &StreamKey, now: Micros) -> Option<Control> {
         self.streams.get(key).map(|stream| stream.state(key, now))
     }
 
     /// Whether somebody publishes under this name now.
     #[must_use]
-    pub fn is_published(&self, key: &StreamKey) -> bool {
+    pub(crate) fn is_published(&self, key: &StreamKey) -> bool {
         self.streams.get(key).is_some_and(|s| s.publisher.is_some())
     }
 
     /// Who publishes under this name now.
     #[must_use]
-    pub fn publisher_of(&self, key: &StreamKey) -> Option<ConnectionId> {
+    pub(crate) fn publisher_of(&self, key: &StreamKey) -> Option<ConnectionId> {
         self.streams.get(key).and_then(|s| s.publisher)
     }
 
     /// Whether this connection publishes under this name now.
     #[must_use]
-    pub fn is_published_by(&self, key: &StreamKey, id: ConnectionId) -> bool {
+    pub(crate) fn is_published_by(&self, key: &StreamKey, id: ConnectionId) -> bool {
         self.streams.get(key).is_some_and(|s| s.publisher == Some(id))
     }
 
     /// How many watch a stream.
     #[must_use]
-    pub fn viewers_of(&self, key: &StreamKey) -> usize {
+    pub(crate) fn viewers_of(&self, key: &StreamKey) -> usize {
         self.streams.get(key).map_or(0, |s| s.subscribers.len())
     }
 
     /// How many publish and how many watch.
     #[must_use]
-    pub fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         (self.publishers, self.viewers)
     }
 

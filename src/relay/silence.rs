@@ -15,7 +15,7 @@ const NONE_COMES: &str = "no picture comes";
 
 /// When a publisher gives pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Gives {
+pub(crate) enum Gives {
     /// When somebody watches; with `rungs` it encodes what is demanded.
     OnDemand {
         /// It does.
@@ -30,7 +30,7 @@ pub enum Gives {
 
 /// Pictures of a stream are due and do not come, though its publisher gives no reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Silent {
+pub(crate) struct Silent {
     /// When the last one came, or since when the first is waited for.
     pub since: Micros,
     /// What viewers are told; empty where that is no fault.
@@ -39,7 +39,7 @@ pub struct Silent {
 
 /// The rule. Tell it what happens, and ask [`judge`](Self::judge) now and then.
 #[derive(Debug, Default)]
-pub struct Silence {
+pub(crate) struct Silence {
     gives: Gives,
     /// When the publisher began, or was last said to have no reason why no pictures come.
     began: Micros,
@@ -61,12 +61,12 @@ pub struct Silence {
 
 impl Silence {
     /// Another publisher.
-    pub fn begin(&mut self, gives: Gives, now: Micros) {
+    pub(crate) fn begin(&mut self, gives: Gives, now: Micros) {
         *self = Self { gives, began: now, watched: self.watched, gave: true, ..Self::default() };
     }
 
     /// Somebody watches from now on, or nobody.
-    pub fn watched(&mut self, watched: bool, now: Micros) {
+    pub(crate) fn watched(&mut self, watched: bool, now: Micros) {
         if let (Some(since), None) = (self.watched, self.last) {
             self.waited += now.since(since.max(self.began));
         }
@@ -77,7 +77,7 @@ impl Silence {
     }
 
     /// The publisher says how long pictures are apart at most, and whether it has a reason why none come.
-    pub fn told(&mut self, apart: Option<Duration>, excused: bool, now: Micros) {
+    pub(crate) fn told(&mut self, apart: Option<Duration>, excused: bool, now: Micros) {
         self.rhythm.announced(apart);
         if excused != std::mem::replace(&mut self.excused, excused) {
             // Who has an excuse again and again, and gives no picture between, has one grace for all.
@@ -89,7 +89,7 @@ impl Silence {
     }
 
     /// A picture came. Says whether the stream was silent until now.
-    pub fn came(&mut self, now: Micros) -> bool {
+    pub(crate) fn came(&mut self, now: Micros) -> bool {
         (self.waited, self.gave, self.refused) = (Duration::ZERO, true, None);
         if self.expects().is_some()
             && let Some(last) = self.last.replace(now)
@@ -100,7 +100,7 @@ impl Silence {
     }
 
     /// Says whether the stream has fallen silent, or is not to be judged any more.
-    pub fn judge(&mut self, now: Micros) -> bool {
+    pub(crate) fn judge(&mut self, now: Micros) -> bool {
         let since = match &self.silent {
             // It gave none when it was asked last. That nobody asks any more, or somebody anew, does not make it live.
             Some(silent) if self.last.is_none() => Some(silent.since),
@@ -118,19 +118,19 @@ impl Silence {
     }
 
     /// A picture came that the hub does not pass on. What came before it is on the screens until it is late.
-    pub fn refused(&mut self, why: &str) {
+    pub(crate) fn refused(&mut self, why: &str) {
         self.refused.get_or_insert_with(|| format!("pictures are left out: {why}").into());
     }
 
     /// Whether somebody watches.
     #[must_use]
-    pub fn is_watched(&self) -> bool {
+    pub(crate) fn is_watched(&self) -> bool {
         self.watched.is_some()
     }
 
     /// Whether pictures are due and do not come.
     #[must_use]
-    pub fn silent(&self) -> Option<Silent> {
+    pub(crate) fn silent(&self) -> Option<Silent> {
         self.silent.clone()
     }
 

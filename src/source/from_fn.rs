@@ -5,20 +5,18 @@ use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, PixelFormat, Size};
 use crate::time::now;
 
-/// Made by [`from_fn`].
-pub struct FromFn<F> {
+struct FromFn<F> {
     make: F,
     pace: Option<Pace>,
 }
 
-/// A source that calls `make` for each picture, at the wished rate.
+/// A source that calls `make` for each picture, at the rate that is asked for.
 ///
 /// `make` finds a frame whose time of capture is now and whose sequence number is set, and puts data, format and size into
 /// it. What else it may say, see [`Source::next`].
 ///
 /// ```
-/// use streamflow::frame::{Frame, PixelFormat, Size};
-/// use streamflow::source::{Next, Source, CaptureRequest, from_fn};
+/// use streamflow::{CaptureRequest, Frame, Next, PixelFormat, Size, Source, from_fn};
 ///
 /// let mut grey = from_fn(|frame: &mut Frame| {
 ///     frame.size = Size::new(64, 48);
@@ -29,9 +27,9 @@ pub struct FromFn<F> {
 /// });
 /// grey.open(&CaptureRequest::default())?;
 /// assert_eq!(grey.next(&mut Frame::default())?, Next::Frame);
-/// # Ok::<(), streamflow::source::SourceError>(())
+/// # Ok::<(), streamflow::SourceError>(())
 /// ```
-pub fn from_fn<F>(make: F) -> FromFn<F>
+pub fn from_fn<F>(make: F) -> impl Source
 where
     F: FnMut(&mut Frame) -> Result<Next, SourceError> + Send + 'static,
 {

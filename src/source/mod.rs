@@ -14,8 +14,8 @@ pub mod stamp;
 
 use std::time::Duration;
 
-pub use self::from_fn::{FromFn, from_fn};
-pub use self::spec::{Options, from_spec};
+pub use self::from_fn::from_fn;
+pub use self::spec::{SourceOptions, from_spec};
 use crate::frame::{Frame, PixelFormat, Size};
 
 /// How long [`Source::next`] may wait before it says [`Next::Nothing`], so that a program can stop at once.
@@ -43,6 +43,7 @@ impl Default for CaptureRequest {
 
 /// What becomes of a source while nobody watches.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unwatched {
     /// It is closed after ten seconds, unless the publisher is told otherwise, and opened again for the first viewer: a
     /// camera, a file that is played for ever.
@@ -65,7 +66,7 @@ pub struct Opened {
     pub fps: Option<f64>,
     /// The format of its first frames, as far as it is known; each frame tells its own.
     pub format: PixelFormat,
-    /// Pictures of another size than the wished one are scaled to it. A camera's are; files and other cameras' pictures
+    /// Pictures of another size than the one that is asked for are scaled to it. A camera's are; files and other cameras' pictures
     /// are passed on as they are.
     pub scale: bool,
     /// What becomes of it while nobody watches.
@@ -74,6 +75,7 @@ pub struct Opened {
 
 /// What [`Source::next`] did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Next {
     /// The frame was filled.
     Frame,
@@ -87,6 +89,7 @@ pub enum Next {
 
 /// Why a source has no picture now, in the words that viewers are told. It will be opened again, but for the last kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SourceError {
     /// There is no such thing: a camera that is not there, a file that does not exist.
     #[error("{0}")]

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 
 /// How a source is to behave, where that is not in its name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+pub struct SourceOptions {
     /// What is played (a file, a folder, standard input, a named pipe) begins when the first viewer is there and ends
     /// after one round. Otherwise files begin again at their end, and a pipe is read whether anybody watches or not.
     pub once: bool,
@@ -27,7 +27,7 @@ pub struct Options {
 /// | `pattern` | [`Pattern`] |
 /// | a number | the camera with this index |
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
-/// | `-` | JPEGs from standard input, at the wished rate at most |
+/// | `-` | JPEGs from standard input, at the rate that is asked for at most |
 /// | `http://…` | another camera |
 /// | a path | a device, a file, a named pipe or a folder |
 /// | anything else | the camera whose name contains it |
@@ -35,7 +35,7 @@ pub struct Options {
 /// # Errors
 /// [`Error::Usage`] for what makes no sense, [`Error::NoSource`] for a camera, file or folder that is not there now, or
 /// has no picture in it. What goes later is told by the source itself.
-pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
+pub fn from_spec(spec: &str, options: &SourceOptions) -> Result<Box<dyn Source>> {
     let spec = spec.trim();
     let lower = spec.to_ascii_lowercase();
     match lower.as_str() {
@@ -70,7 +70,7 @@ pub fn from_spec(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
     from_path_or_name(spec, options)
 }
 
-fn from_path_or_name(spec: &str, options: &Options) -> Result<Box<dyn Source>> {
+fn from_path_or_name(spec: &str, options: &SourceOptions) -> Result<Box<dyn Source>> {
     let path = Path::new(spec);
     // Below /dev only pipes, such as /dev/stdin, are no devices.
     let kind = path.metadata().map(|m| m.file_type());
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     fn refused(spec: &str) -> Error {
-        match from_spec(spec, &Options::default()) {
+        match from_spec(spec, &SourceOptions::default()) {
             Ok(_) => panic!("{spec} was taken"),
             Err(error) => error,
         }
@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn auto_is_a_source_on_every_machine() {
-        from_spec("auto", &Options::default()).unwrap();
-        from_spec("Pattern", &Options::default()).unwrap();
+        from_spec("auto", &SourceOptions::default()).unwrap();
+        from_spec("Pattern", &SourceOptions::default()).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::frame::Picture;
 
 /// What separates the parts of a multipart stream.
-pub const BOUNDARY: &str = "streamflow-next-picture";
+pub(crate) const BOUNDARY: &str = "streamflow-next-picture";
 /// Ends a part. It follows its picture at once: browsers show a part only when they have seen where it ends.
 pub(super) const PART_END: &[u8] = b"\r\n--streamflow-next-picture\r\n";
 

@@ -29,7 +29,7 @@ const USUAL: &[u8] = b"cubic";
 /// # Errors
 /// What the operating system says of `TCP_NODELAY`: the socket is not TCP, or gone.
 #[cfg(unix)]
-pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
+pub(crate) fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     let socket = SockRef::from(socket);
     socket.set_tcp_nodelay(true)?;
     let _ = socket.set_tcp_keepalive(&keep_alive());
@@ -45,7 +45,7 @@ pub fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
 /// Changes a connection's congestion control as [`crate::pacing::Window::control`] says. Where BBR is missing or not allowed
 /// everything stays as it is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn control(socket: &impl std::os::fd::AsFd, control: CongestionControl) {
+pub(crate) fn control(socket: &impl std::os::fd::AsFd, control: CongestionControl) {
     let socket = SockRef::from(socket);
     // Setting the control that is already set does nothing; going by way of another starts it afresh.
     let _ = socket.set_tcp_congestion(USUAL);
@@ -82,7 +82,7 @@ fn keep_alive() -> socket2::TcpKeepalive {
 ///
 /// One system call (0.2 µs) when nothing is under way, two (0.7 µs) when something is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn measure(socket: &impl std::os::fd::AsFd) -> Option<Feedback> {
+pub(crate) fn measure(socket: &impl std::os::fd::AsFd) -> Option<Feedback> {
     let unacknowledged = unacknowledged(socket)?;
     if unacknowledged == 0 {
         return Some(Feedback::default());
@@ -107,20 +107,13 @@ pub fn measure<S>(_socket: &S) -> Option<Feedback> {
 
 /// Bytes written that the other machine has not acknowledged, sent or not: `SIOCOUTQ`, see `tcp(7)`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn unacknowledged(socket: &impl std::os::fd::AsFd) -> Option<u32> {
+pub(crate) fn unacknowledged(socket: &impl std::os::fd::AsFd) -> Option<u32> {
     system::queue(socket, libc::TIOCOUTQ)
-}
-
-/// Bytes written that have not been sent even once: `SIOCOUTQNSD`, `linux/sockios.h`.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn unsent(socket: &impl std::os::fd::AsFd) -> Option<u32> {
-    const SIOCOUTQNSD: libc::Ioctl = 0x894B;
-    system::queue(socket, SIOCOUTQNSD)
 }
 
 /// The fields of the kernel's `struct tcp_info` (`linux/tcp.h`) that say how a connection is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct TcpInfo {
+pub(crate) struct TcpInfo {
     /// Bytes in a full segment.
     pub segment: u32,
     /// Segments sent and not acknowledged up to the first gap.
@@ -148,7 +141,7 @@ pub struct TcpInfo {
 
 /// `TCP_INFO`, as far as this kernel knows it (all fields here are there since Linux 4.9); see `tcp(7)`.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub fn tcp_info(socket: &impl std::os::fd::AsFd) -> Option<TcpInfo> {
+pub(crate) fn tcp_info(socket: &impl std::os::fd::AsFd) -> Option<TcpInfo> {
     let (answer, length) = system::tcp_info(socket)?;
     linux::parse(answer.get(..length)?)
 }
@@ -209,7 +202,7 @@ mod tests {
         while near.write(&picture).is_ok() {}
         let info = tcp_info(&near).unwrap();
         assert!(unacknowledged(&near).unwrap() > 16_000, "{info:?}");
-        assert!(unsent(&near).unwrap() > 0 && info.unsent > 0, "{info:?}");
+        assert!(info.unsent > 0, "{info:?}");
         assert!(info.segment >= 536 && info.window > 0, "{info:?}");
         assert!(info.min_rtt > Duration::ZERO && info.min_rtt < Duration::from_secs(1), "{info:?}");
         let kernel = measure(&near).unwrap();

@@ -175,12 +175,12 @@ mod tests {
     use std::sync::Mutex;
 
     use super::super::Shown;
-    use super::super::watched::{Watched, flat};
+    use super::super::watched::Watched;
     use super::*;
     use crate::frame::Size;
     use crate::locate::HubLocation;
     use crate::mailbox::{Receiver, Taken, mailbox};
-    use crate::stats::{Coming, ViewTimes};
+    use crate::stats::{Coming, Metadata, ViewTimes};
 
     const START: Micros = Micros(100 * 3_600_000_000);
 
@@ -210,7 +210,7 @@ mod tests {
         }
 
         fn shown(&self, shown: &Shown) {
-            let metadata = shown.picture.metadata.as_ref().and_then(|text| flat(text));
+            let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::flat(text));
             self.shared.lock().shown(shown, shown.times, metadata);
         }
     }
@@ -227,15 +227,15 @@ mod tests {
         };
         let told = |rig: &Rig| {
             let report = rig.shared.lock().report(START);
-            (report.quality, report.size, report.metadata.map(|metadata| metadata["n"].clone()))
+            (report.quality, report.size, report.metadata.and_then(|metadata| metadata.lines().next().map(|(_, n)| n)))
         };
         let first = rig.comes(picture(1), START);
         assert_eq!(told(&rig), (0, String::new(), None));
         rig.shown(&first);
         let second = rig.comes(picture(2), START);
-        assert_eq!(told(&rig), (1, "1x8".into(), Some(1.into())), "the second is not there yet");
+        assert_eq!(told(&rig), (1, "1x8".into(), Some("1".into())), "the second is not there yet");
         rig.shown(&second);
-        assert_eq!(told(&rig), (2, "2x8".into(), Some(2.into())));
+        assert_eq!(told(&rig), (2, "2x8".into(), Some("2".into())));
     }
 
     #[test]

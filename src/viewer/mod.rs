@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use self::watched::{Watched, flat};
+use self::watched::Watched;
 use crate::error::{Error, Result};
 use crate::frame::{MAX_PIXELS, Picture, Size};
 use crate::jpeg::Bitmap;
@@ -20,7 +20,7 @@ use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
-use crate::stats::{ViewReport, ViewTimes};
+use crate::stats::{Metadata, ViewReport, ViewTimes};
 use crate::time::{Micros, now};
 use crate::wire::control::ViewRequest;
 
@@ -145,7 +145,7 @@ impl Viewer {
         let mut times = shown.times;
         times.shown = now();
         // What is told of a picture is that of the one on the screen, and not of one that is still on its way there.
-        let metadata = shown.picture.metadata.as_ref().and_then(|text| flat(text));
+        let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::flat(text));
         self.shared.lock().shown(shown, times, metadata);
     }
 

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::frame::{Picture, Size};
 use crate::net::link::LinkState;
 use crate::session::in_words;
-use crate::stats::{Coming, State, ViewMeter, ViewReport, ViewTimes};
+use crate::stats::{Coming, Metadata, State, ViewMeter, ViewReport, ViewTimes};
 use crate::time::{Micros, Standstill};
 use crate::wire::control::{StreamState, ViewRequest};
 
@@ -73,7 +73,7 @@ impl Watched {
         }
     }
 
-    pub(super) fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<serde_json::Value>) {
+    pub(super) fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<Metadata>) {
         self.meter.shown(&shown.picture, times, shown.error);
         self.meter.counts.metadata = metadata;
         if self.size != shown.size {
@@ -215,14 +215,6 @@ impl Watched {
             ..publisher
         }
     }
-}
-
-/// Metadata that can be shown as lines: an object of plain values.
-pub(super) fn flat(text: &str) -> Option<serde_json::Value> {
-    let is_flat = |value: &serde_json::Value| {
-        value.as_object().is_some_and(|o| o.len() <= 16 && o.values().all(|v| !v.is_object() && !v.is_array()))
-    };
-    serde_json::from_str(text).ok().filter(is_flat)
 }
 
 /// Whole seconds, never zero: what a countdown shows.

@@ -116,6 +116,7 @@ pub struct ViewRequest {
 
 /// A stream as the hub lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct StreamInfo {
     /// The room.
     pub room: String,
@@ -172,6 +173,7 @@ fn is_idle(load: &Load) -> bool {
 
 /// The pictures that were asked for.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct NominalPicture {
     /// Width and height, `640x480`.
     pub size: String,

@@ -14,8 +14,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
-use streamflow::hub::Hub;
-use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::hub::Hub;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
 use support::http::{get, post};
 use support::{LONG, at, fine_source, publisher, until};
 use tungstenite::{Message, WebSocket};

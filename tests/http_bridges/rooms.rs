@@ -7,10 +7,10 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
-use streamflow::frame::{Frame, PixelFormat};
-use streamflow::publisher::Publisher;
-use streamflow::source::{Next, SourceError, from_fn};
-use streamflow::wire::jpeg;
+use streamflow::internal::frame::{Frame, PixelFormat};
+use streamflow::internal::publisher::Publisher;
+use streamflow::internal::source::{Next, SourceError, from_fn};
+use streamflow::internal::wire::jpeg;
 use tungstenite::Message;
 
 use crate::support::http::{Http, get};

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use streamflow::hub::{BridgeTimes, Hub};
+use streamflow::internal::hub::{BridgeTimes, Hub};
 use tungstenite::Message;
 
 use crate::support::http::{Http, get};

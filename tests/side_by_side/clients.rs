@@ -2,12 +2,12 @@
 
 use std::thread;
 
-use streamflow::frame::PixelFormat;
-use streamflow::locate::HubLocation;
-use streamflow::publisher::Publisher;
-use streamflow::source::{Next, from_fn};
-use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::ViewRequest;
+use streamflow::internal::frame::PixelFormat;
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::publisher::Publisher;
+use streamflow::internal::source::{Next, from_fn};
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::wire::control::ViewRequest;
 
 use super::http;
 use super::player::Player;

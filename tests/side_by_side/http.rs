@@ -7,9 +7,9 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
 use serde_json::Value;
-use streamflow::frame::Frame;
-use streamflow::source::http::Http as Camera;
-use streamflow::source::{CaptureRequest, Next, Source};
+use streamflow::internal::frame::Frame;
+use streamflow::internal::source::http::Http as Camera;
+use streamflow::internal::source::{CaptureRequest, Next, Source};
 
 use super::clients::{pictures, publisher};
 use super::support::http::{Answer, Http, get};

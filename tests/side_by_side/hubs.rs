@@ -2,11 +2,11 @@
 
 use std::net::TcpListener;
 
-use streamflow::error::Error;
-use streamflow::locate::HubLocation;
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::stats::State;
-use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::error::Error;
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::publisher::{Publisher, PublisherConfig};
+use streamflow::internal::stats::State;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
 
 use super::clients::{pictures, publisher};
 use super::player::Player;

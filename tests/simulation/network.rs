@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 use std::time::Duration;
 
-use streamflow::pacing::Feedback;
+use streamflow::internal::pacing::Feedback;
 
 use crate::random::Random;
 

@@ -3,7 +3,7 @@
 use crate::network::Link;
 use crate::report::report;
 use crate::world::{Viewer, World};
-use streamflow::pacing::PacerConfig;
+use streamflow::internal::pacing::PacerConfig;
 
 const STREET: f64 = 36_000.0;
 

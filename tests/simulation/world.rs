@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use streamflow::adapt::{ANY, Encoding, Fit, Rung, Target, rung_of, rungs_for, share};
-use streamflow::pacing::{CongestionControl, Feedback, Pacer, PacerConfig, Path};
-use streamflow::time::Micros;
+use streamflow::internal::adapt::{ANY, Encoding, Fit, Rung, Target, rung_of, rungs_for, share};
+use streamflow::internal::pacing::{CongestionControl, Feedback, Pacer, PacerConfig, Path};
+use streamflow::internal::time::Micros;
 
 use crate::network::{Link, Pipe};
 use crate::random::Random;

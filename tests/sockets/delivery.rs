@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
-use streamflow::frame::{Frame, PixelFormat};
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::{Next, from_fn};
-use streamflow::wire::control::{Hello, ViewRequest};
+use streamflow::internal::frame::{Frame, PixelFormat};
+use streamflow::internal::publisher::{Publisher, PublisherConfig};
+use streamflow::internal::source::{Next, from_fn};
+use streamflow::internal::wire::control::{Hello, ViewRequest};
 
 use crate::support::{
     LONG, Peer, SIZE, at, fine_source, hub, hub_with, limited, next_picture, publisher_config, publishes, until,

@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 
-use streamflow::hub::Hub;
-use streamflow::locate::HubLocation;
-use streamflow::net::address::HubAddress;
-use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::{Cause, Control, StreamState};
-use streamflow::wire::framing::{Deframer, prefix};
-use streamflow::wire::packet::{HEADER, Packet, VERSION, control_packet};
+use streamflow::internal::hub::Hub;
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::net::address::HubAddress;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::wire::control::{Cause, Control, StreamState};
+use streamflow::internal::wire::framing::{Deframer, prefix};
+use streamflow::internal::wire::packet::{HEADER, Packet, VERSION, control_packet};
 
 use crate::support::http::{Http, get};
 use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, next_picture, publishes, until, viewer, views};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use streamflow::wire::control::{Cause, Control, ViewRequest};
-use streamflow::wire::packet::Packet;
+use streamflow::internal::wire::control::{Cause, Control, ViewRequest};
+use streamflow::internal::wire::packet::Packet;
 
 use crate::support::{Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 

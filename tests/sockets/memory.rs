@@ -4,9 +4,9 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use streamflow::wire::control::Control;
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::{HEADER, Packet, control_packet};
+use streamflow::internal::wire::control::Control;
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::{HEADER, Packet, control_packet};
 
 use crate::support::http::Http;
 use crate::support::{Peer, hub_with, limited, publishes, until, views};

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use streamflow::Error;
-use streamflow::hub::Hub;
-use streamflow::publisher::Publisher;
-use streamflow::stats::State;
-use streamflow::wire::control::{Cause, Control, Hello};
+use streamflow::internal::hub::Hub;
+use streamflow::internal::publisher::Publisher;
+use streamflow::internal::stats::State;
+use streamflow::internal::wire::control::{Cause, Control, Hello};
 
 use crate::support::{
     LONG, Peer, at, fine_source, hub, jpeg, limited, next_picture, publisher, publisher_config, publishes, until,
@@ -40,7 +40,8 @@ fn a_name_can_be_taken_over_and_viewers_stay() {
         let mut old = Peer::join(hub.address(), publishes("door"));
         let viewer = viewer(at(&hub), "door");
         until("somebody watches", || hub.counts() == (1, 1));
-        let config = streamflow::publisher::PublisherConfig { replace: true, ..publisher_config(at(&hub), "door") };
+        let config =
+            streamflow::internal::publisher::PublisherConfig { replace: true, ..publisher_config(at(&hub), "door") };
         let _new = Publisher::start(config, Box::new(fine_source())).unwrap();
         let (cause, reason) = old.bye();
         assert_eq!(cause, Cause::Replaced);

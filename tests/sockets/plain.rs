@@ -2,16 +2,16 @@
 
 use std::net::SocketAddr;
 
-use streamflow::locate::HubLocation;
-use streamflow::names::StreamKey;
-use streamflow::net::address::HubAddress;
-use streamflow::stats::State;
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::Packet;
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::names::StreamKey;
+use streamflow::internal::net::address::HubAddress;
+use streamflow::internal::stats::State;
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::Packet;
 
 use crate::support::{Peer, at, fine_source, hub, hub_with, jpeg, limited, next_picture, publisher, until, viewer};
 
-fn with_plain(stream: Option<StreamKey>) -> streamflow::hub::Hub {
+fn with_plain(stream: Option<StreamKey>) -> streamflow::internal::hub::Hub {
     hub_with(|config| {
         config.plain = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
         config.plain_stream = stream;

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use streamflow::Error;
-use streamflow::hub::{Hub, HubConfig};
-use streamflow::locate::HubLocation;
-use streamflow::net::address::HubAddress;
-use streamflow::stats::State;
-use streamflow::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::hub::{Hub, HubConfig};
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::net::address::HubAddress;
+use streamflow::internal::stats::State;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
 
 use crate::support::{at, fine_source, hub, limited, next_picture, publisher, until, viewer};
 

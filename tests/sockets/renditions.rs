@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use streamflow::adapt::{ANY, Resolution, Rung};
-use streamflow::frame::{Frame, PixelFormat, Size};
-use streamflow::publisher::Publisher;
-use streamflow::source::{Next, SourceError, from_fn};
-use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::{Ability, Control, Hello, ViewRequest};
-use streamflow::wire::jpeg;
-use streamflow::wire::packet::Packet;
+use streamflow::internal::adapt::{ANY, Resolution, Rung};
+use streamflow::internal::frame::{Frame, PixelFormat, Size};
+use streamflow::internal::publisher::Publisher;
+use streamflow::internal::source::{Next, SourceError, from_fn};
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::wire::control::{Ability, Control, Hello, ViewRequest};
+use streamflow::internal::wire::jpeg;
+use streamflow::internal::wire::packet::Packet;
 
 use crate::support::http::{Http, get};
 use crate::support::{
@@ -31,7 +31,7 @@ fn noise(frame: &mut Frame) -> Result<Next, SourceError> {
 }
 
 /// A viewer whose pictures are as small as they get, alone with the stream.
-fn slow_viewer(hub: &streamflow::hub::Hub) -> Viewer {
+fn slow_viewer(hub: &streamflow::internal::hub::Hub) -> Viewer {
     let request = ViewRequest { max_rate: Some(8_000), ..ViewRequest::default() };
     let config = ViewerConfig { name: Some("door".into()), location: at(hub), request, ..ViewerConfig::default() };
     let viewer = Viewer::start(config).unwrap();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use streamflow::hub::Hub;
-use streamflow::time::now;
-use streamflow::wire::control::Control;
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::Packet;
+use streamflow::internal::hub::Hub;
+use streamflow::internal::time::now;
+use streamflow::internal::wire::control::Control;
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::Packet;
 
 use crate::support::http::get;
 use crate::support::{Peer, hub, jpeg, limited, publishes, until, views};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use streamflow::Error;
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::stats::State;
+use streamflow::internal::publisher::{Publisher, PublisherConfig};
+use streamflow::internal::stats::State;
 
 use crate::support::{
     LONG, Mood, at, hub, limited, next_picture, publisher, publisher_config, test_source, until, viewer,
@@ -116,7 +116,7 @@ fn a_source_that_nobody_watches_is_closed_and_wakes_for_the_first_viewer() {
         let first = next_picture(&first_viewer);
         assert!(!publisher.report().asleep);
         // Made for this viewer, and not kept from before.
-        assert!(streamflow::time::now().since(first.captured) < Duration::from_secs(5));
+        assert!(streamflow::internal::time::now().since(first.captured) < Duration::from_secs(5));
         drop(first_viewer);
         until("the source rests again", || publisher.report().asleep && !remote.told().open);
         // What it gave before it rested is old: nobody gets it for new, however slowly the source wakes.

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use streamflow::frame::Picture;
-use streamflow::hub::Hub;
-use streamflow::time::now;
-use streamflow::wire::control::{Cause, Control};
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::{HEADER, Packet, control_packet, picture_header};
-use streamflow::wire::websocket::{self, End};
+use streamflow::internal::frame::Picture;
+use streamflow::internal::hub::Hub;
+use streamflow::internal::time::now;
+use streamflow::internal::wire::control::{Cause, Control};
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::{HEADER, Packet, control_packet, picture_header};
+use streamflow::internal::wire::websocket::{self, End};
 
 use super::{delivery, hostile, limits, memory};
 use crate::support::http::{Http, post};

@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 
-use streamflow::wire::control::{Cause, Control, ViewRequest};
-use streamflow::wire::framing::prefix;
-use streamflow::wire::packet::{HEADER, control_packet};
-use streamflow::wire::websocket;
+use streamflow::internal::wire::control::{Cause, Control, ViewRequest};
+use streamflow::internal::wire::framing::prefix;
+use streamflow::internal::wire::packet::{HEADER, control_packet};
+use streamflow::internal::wire::websocket;
 
 use crate::support::http::Http;
 use crate::support::{LONG, Peer, hub, hub_with, limited, publishes, until, views};

@@ -15,19 +15,19 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use streamflow::Source;
-use streamflow::buffer::Buffer;
-use streamflow::frame::{Frame, Picture, PixelFormat, Range, Size};
-use streamflow::hub::{Hub, HubConfig};
-use streamflow::locate::HubLocation;
-use streamflow::names::StreamKey;
-use streamflow::net::address::HubAddress;
-use streamflow::publisher::{Publisher, PublisherConfig};
-use streamflow::source::{CaptureRequest, Next, Opened, SourceError};
-use streamflow::time::now;
-use streamflow::viewer::{Viewer, ViewerConfig};
-use streamflow::wire::control::{Ability, Cause, Control, Hello, Role, ViewRequest};
-use streamflow::wire::framing::{Deframer, prefix};
-use streamflow::wire::packet::{Packet, control_packet, picture_header};
+use streamflow::internal::buffer::Buffer;
+use streamflow::internal::frame::{Frame, Picture, PixelFormat, Range, Size};
+use streamflow::internal::hub::{Hub, HubConfig};
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::names::StreamKey;
+use streamflow::internal::net::address::HubAddress;
+use streamflow::internal::publisher::{Publisher, PublisherConfig};
+use streamflow::internal::source::{CaptureRequest, Next, Opened, SourceError};
+use streamflow::internal::time::now;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::wire::control::{Ability, Cause, Control, Hello, Role, ViewRequest};
+use streamflow::internal::wire::framing::{Deframer, prefix};
+use streamflow::internal::wire::packet::{Packet, control_packet, picture_header};
 
 /// How long anything may take that is to happen at all. Far above what it takes on a slow machine: a test that reaches
 /// it has failed.
@@ -407,6 +407,6 @@ pub fn jpeg(grey: u8) -> Vec<u8> {
         ..Frame::default()
     };
     let mut out = Vec::new();
-    streamflow::jpeg::Encoder::new().unwrap().encode(&frame, SIZE, 80, &mut out).unwrap();
+    streamflow::internal::jpeg::Encoder::new().unwrap().encode(&frame, SIZE, 80, &mut out).unwrap();
     out
 }

@@ -2,23 +2,28 @@
 //! No stream, no pacing, no rungs; one viewer that stops reading stops them all.
 //!
 //! ```text
-//! cargo run --release --example bare_loop -- 127.0.0.1:8073 /dev/video0 80
+//! cargo bench --bench bare_loop -- 127.0.0.1:8073 /dev/video0 80
 //! ```
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 
 use anyhow::Context;
-use streamflow::frame::Frame;
-use streamflow::jpeg::Encoder;
-use streamflow::source::{self, CaptureRequest, Next};
+use streamflow::internal::frame::Frame;
+use streamflow::internal::jpeg::Encoder;
+use streamflow::internal::source::{self, CaptureRequest, Next};
 
 fn main() -> anyhow::Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    // `cargo bench` runs all benches, with an argument of its own.
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench").peekable();
+    if arguments.peek().is_none() {
+        println!("bare_loop: serves until it is stopped; name IP:PORT, SOURCE and QUALITY");
+        return Ok(());
+    }
     let mut argument = |name| arguments.next().with_context(|| format!("missing: {name}"));
     let listener = TcpListener::bind(argument("IP:PORT")?)?;
     listener.set_nonblocking(true)?;
-    let mut source = source::from_spec(&argument("SOURCE")?, &source::Options::default())?;
+    let mut source = source::from_spec(&argument("SOURCE")?, &source::SourceOptions::default())?;
     let quality = argument("QUALITY")?.parse()?;
     let capture = CaptureRequest::default();
     source.open(&capture)?;
