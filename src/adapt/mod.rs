@@ -7,8 +7,8 @@
 //! | --- | --- | --- | --- |
 //! | [`rungs_for`] | the hub, one for each stream | the [`Target`]s of all viewers | at most four [`Rung`]s, told to the publisher |
 //! | [`Fit`] | the publisher, one for each rung | bytes of the pictures before | quality and scale of the next picture |
-//! | [`share`] | the publisher | what its uplink carries | bytes for each rung |
-//! | [`limit`] | viewer and publisher | how busy each stage is | what limits now |
+//! | [`share()`] | the publisher | what its uplink carries | bytes for each rung |
+//! | [`limit()`] | viewer and publisher | how busy each stage is | what limits now |
 //!
 //! A rung is described by **bytes a picture may have**, under a cap of quality, and not by a quality alone. A link is
 //! limited in bytes; how many of them a quality costs depends on the scene and changes when somebody walks in. The

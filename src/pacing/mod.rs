@@ -72,7 +72,7 @@ impl PacerConfig {
     }
 
     /// Bytes a picture may have so that it crosses within the interval, whether or not anything is made of it; for whom
-    /// the [`Limit`] is worked out.
+    /// the [`Limit`](crate::adapt::Limit) is worked out.
     #[must_use]
     pub fn carries(&self, fits: u32, interval: Duration) -> u32 {
         let capped = self.max_rate.map_or(ANY, |bits| {

@@ -10,7 +10,7 @@ const AHEAD: Duration = Duration::from_millis(250);
 
 /// What was sent of a maximum rate.
 ///
-/// Adaptation fits pictures to the rate ([`crate::adapt::PacerConfig::need`]), and then this never says no. It binds where
+/// Adaptation fits pictures to the rate ([`super::PacerConfig::target`]), and then this never says no. It binds where
 /// pictures are as they are: passed on from a camera, of a fixed quality, or with adaptation off.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RateLimiter {

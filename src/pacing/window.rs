@@ -200,15 +200,16 @@ impl Window {
         }
     }
 
-    /// The other side has the picture of this number, and so all before it. `backlog` is how many earlier pictures still
-    /// wait for its decoder; the one being decoded does not count. Numbers that are not under way are ignored.
+    /// The same of one that was read at once.
     #[cfg(test)]
     pub(super) fn acknowledged(&mut self, sequence: u32, backlog: u16, now: Micros) {
         self.acknowledged_since(sequence, backlog, now, now);
     }
 
-    /// As [`acknowledged`](Self::acknowledged), where the acknowledgement may have lain here, or the picture at the other
-    /// side, unread since a time: whoever is busy hears late, and what is heard late says nothing against the link.
+    /// The other side has the picture of this number, and so all before it. `backlog` is how many earlier pictures still
+    /// wait for its decoder; the one being decoded does not count. Numbers that are not under way are ignored. The
+    /// acknowledgement may have lain here, or the picture at the other side, unread since a time: whoever is busy hears late,
+    /// and what is heard late says nothing against the link.
     pub(super) fn acknowledged_since(&mut self, sequence: u32, backlog: u16, since: Micros, now: Micros) {
         self.acknowledges = true;
         let Some(at) = self.given.iter().position(|g| g.sequence == sequence) else { return };

@@ -42,7 +42,7 @@ pub(crate) fn prepare(socket: &impl std::os::fd::AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Changes a connection's congestion control as [`crate::pacing::Window::control`] says. Where BBR is missing or not allowed
+/// Changes a connection's congestion control as [`CongestionControl`] says. Where BBR is missing or not allowed
 /// everything stays as it is.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) fn control(socket: &impl std::os::fd::AsFd, control: CongestionControl) {
@@ -78,7 +78,7 @@ fn keep_alive() -> socket2::TcpKeepalive {
     keep
 }
 
-/// What the kernel knows about a connection, for [`crate::pacing::Window::measured`]. `None` where it cannot tell.
+/// What the kernel knows about a connection, for a [`crate::pacing::Pacer`]. `None` where it cannot tell.
 ///
 /// One system call (0.2 µs) when nothing is under way, two (0.7 µs) when something is.
 #[cfg(any(target_os = "linux", target_os = "android"))]

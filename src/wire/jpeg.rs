@@ -39,7 +39,7 @@ pub enum JpegError {
     /// A second picture begins before the first ended: the rest of the first was lost.
     #[error("the picture is cut off by the next one")]
     Interrupted,
-    /// [`join`] was given strips that do not belong together.
+    /// [`join()`] was given strips that do not belong together.
     #[error("strips of different pictures")]
     Strips,
 }

@@ -1,4 +1,4 @@
-//! From a driver's buffer to a [`Frame`]'s bytes: one copy, without the padding that some drivers put behind each row.
+//! From a driver's buffer to a [`Frame`](crate::frame::Frame)'s bytes: one copy, without the padding that some drivers put behind each row.
 
 use crate::frame::{PixelFormat, Size};
 
