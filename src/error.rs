@@ -1,6 +1,7 @@
 //! One error type. Its variants say what a caller does next, and which exit code a program ends with.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// What went wrong, by what to do about it. The text is a whole sentence for a person.
@@ -31,6 +32,16 @@ pub enum Error {
         /// Why it failed. Not called `source`: it is in the text already, and would be told twice.
         cause: Arc<io::Error>,
     },
+    /// A hub cannot listen on an address. Exit code 1.
+    #[error("cannot listen on {address}{hint}: {cause}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What to do about it, where that is known: `, another program has the port (--port takes another)`.
+        hint: &'static str,
+        /// What the operating system says.
+        cause: Arc<io::Error>,
+    },
     /// Anything else that ends the work. Exit code 1.
     #[error("{0}")]
     Failed(String),
@@ -51,7 +62,7 @@ impl Error {
             Self::NoSource(_) => 3,
             Self::Refused(_) => 4,
             Self::Unreachable(_) => 5,
-            Self::Protocol(_) | Self::Io { .. } | Self::Failed(_) => 1,
+            Self::Protocol(_) | Self::Io { .. } | Self::Listen { .. } | Self::Failed(_) => 1,
         }
     }
 }

@@ -96,7 +96,7 @@ impl HubLocator {
                 Ok(address)
             }
             // Another program was faster.
-            Err(Error::Io { cause, .. })
+            Err(Error::Listen { cause, .. })
                 if cause.kind() == ErrorKind::AddrInUse
                     && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() =>
             {
@@ -121,16 +121,16 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
     allow_connections(config);
     system::give_memory_back();
     let hub = Hub::start(config.clone()).map_err(|error| match error {
-        Error::Io { what, cause } => {
-            let plain = config.plain.filter(|plain| what.contains(&plain.to_string())).is_some();
-            let why = match cause.kind() {
+        Error::Listen { address, cause, .. } => {
+            let plain = config.plain == Some(address);
+            let hint = match cause.kind() {
                 ErrorKind::AddrInUse if plain => ", another program has the port (give --plain another)",
                 ErrorKind::AddrInUse => ", another program has the port (--port takes another)",
                 ErrorKind::AddrNotAvailable => ", this machine has no such address (0.0.0.0 stands for all it has)",
                 ErrorKind::PermissionDenied => ", this port is for administrators (take one from 1024 on)",
                 _ => "",
             };
-            Error::Io { what: format!("{what}{why}"), cause }
+            Error::Listen { address, hint, cause }
         }
         other => other,
     })?;

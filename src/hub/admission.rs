@@ -93,7 +93,7 @@ impl Admission {
                 let address = listener.local_addr()?;
                 Ok((listener, address))
             });
-            bound.map_err(|e| Error::io(format!("cannot listen on {address}"), e))
+            bound.map_err(|e| Error::Listen { address, hint: "", cause: Arc::new(e) })
         };
         let (main, address) = listen(shared.config.listen, MAIN)?;
         let plain = shared.config.plain.map(|address| listen(address, PLAIN)).transpose()?;

@@ -128,7 +128,7 @@ impl Hub {
     /// Binds the ports and begins to serve.
     ///
     /// # Errors
-    /// [`Error::Io`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
+    /// [`Error::Listen`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
     pub fn start(config: HubConfig) -> Result<Self> {
         Self::start_with(config, Access::default())
     }
