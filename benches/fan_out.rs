@@ -99,7 +99,7 @@ fn fan_out(c: &mut Criterion) {
                 let length = prefix(header.len() + payload.len());
                 publisher.socket.write_all(&[&length[..], &header, &payload].concat()).unwrap();
                 for viewer in &mut viewers {
-                    viewer.until(|packet| matches!(packet, Packet::Picture(_)));
+                    viewer.until(|packet| matches!(packet, Packet::Picture(..)));
                 }
                 publisher.until(|packet| matches!(packet, Packet::Control(Control::Ack { .. })));
             });

@@ -17,7 +17,7 @@ pub use self::capture::Captured;
 use self::capture::Newest;
 pub use self::clock::{ClockFinding, ClockOffset};
 use self::watch::Watch;
-use crate::time::{Micros, micros};
+use crate::time::{Micros, PeerMicros, micros};
 use crate::wire::control::Control;
 
 /// How often a side asks the other, once nothing is in doubt.
@@ -103,14 +103,14 @@ impl Session {
         match *control {
             Control::Ping { time } => Some(Control::Pong { time, now: now.0 }),
             Control::Pong { time, now: theirs } => {
-                self.answer(Micros(time), Micros(theirs), now);
+                self.answer(Micros(time), PeerMicros(theirs), now);
                 None
             }
             _ => None,
         }
     }
 
-    fn answer(&mut self, sent: Micros, theirs: Micros, now: Micros) {
+    fn answer(&mut self, sent: Micros, theirs: PeerMicros, now: Micros) {
         let was = self.clock.to_ours(theirs);
         let verdict = self.clock.answer(sent, theirs, now);
         let Some(watch) = &mut self.watch else { return };
@@ -274,7 +274,7 @@ mod tests {
         let Due::Send(ping) = here.due(START) else { panic!("no ping") };
         let pong = there.control(&ping, Micros(50 + 300)).unwrap();
         assert_eq!(here.control(&pong, START + Duration::from_micros(600)), None);
-        assert_eq!(here.clock.to_ours(Micros(350)), Some(START + Duration::from_micros(300)));
+        assert_eq!(here.clock.to_ours(PeerMicros(350)), Some(START + Duration::from_micros(300)));
     }
 
     /// A path with somebody at its other end, whose clock is ahead by so much; each way takes so long. In milliseconds.
@@ -332,8 +332,8 @@ mod tests {
 
     /// A picture of that time of theirs comes: when it was captured, whether that is an estimate, and whether a guess.
     pub(super) fn comes(session: &mut Session, theirs: u64, spent: Duration, received: Micros) -> (Micros, bool, bool) {
-        let mut picture = Picture { captured: Micros(theirs), ..Picture::default() };
-        session.restate(&mut picture, spent, received);
+        let mut picture = Picture::default();
+        session.restate(&mut picture, PeerMicros(theirs), spent, received);
         (picture.captured, picture.estimated, picture.arrival)
     }
 

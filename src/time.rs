@@ -11,6 +11,11 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub u64);
 
+/// A point in time in the clock of another machine, as it was told: microseconds since that clock's own beginning. Nothing
+/// can be compared with it before [`crate::session::ClockOffset`] has translated it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerMicros(pub u64);
+
 impl Micros {
     /// The time from `earlier` until `self`; zero when `earlier` is in fact later.
     #[must_use]

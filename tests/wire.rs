@@ -196,7 +196,9 @@ mod vectors {
         assert_eq!(ping, Control::Ping { time: 1_000_000 });
         let Ok(Packet::Bare(bare)) = read("bare") else { panic!("{:?}", read("bare")) };
         assert_eq!(**bare, [0xff, 0xd8, 0xff, 0xd9]);
-        let Ok(Packet::Picture(read)) = read("picture") else { panic!("no picture") };
+        let Ok(Packet::Picture(read, captured)) = read("picture") else { panic!("no picture") };
+        assert_eq!(captured.0, picture().captured.0);
+        let read = Picture { captured: picture().captured, ..read };
         assert_eq!(format!("{read:?}"), format!("{:?}", picture()));
         assert_eq!(**read.data, **picture().data);
     }
@@ -210,9 +212,11 @@ mod vectors {
             assert_eq!(used, length);
             message
         };
-        let Some(Message::Packet(Packet::Picture(read))) = message("websocket-picture", End::Client) else {
+        let Some(Message::Packet(Packet::Picture(read, captured))) = message("websocket-picture", End::Client) else {
             panic!("no picture")
         };
+        assert_eq!(captured.0, picture().captured.0);
+        let read = Picture { captured: picture().captured, ..read };
         assert_eq!(format!("{read:?}"), format!("{:?}", picture()));
         let Some(Message::Packet(Packet::Control(ping))) = message("websocket-ping", End::Server) else {
             panic!("no ping")

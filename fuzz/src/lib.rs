@@ -6,7 +6,7 @@
 
 use streamflow::internal::names;
 use streamflow::internal::names::check_name;
-use streamflow::internal::time::Micros;
+use streamflow::internal::time::{Micros, PeerMicros};
 use streamflow::internal::wire::body::{Length, PictureBody, WholeBody, length_of};
 use streamflow::internal::wire::chunked::Chunked;
 use streamflow::internal::wire::control::Control;
@@ -340,9 +340,9 @@ pub fn session(data: &[u8]) {
             3 => assert_eq!(session.control(&Control::Pong { time: near, now: near }, now), None),
             4 => session.heard(Micros(time)),
             kind @ 5..=6 => {
-                let captured = Micros(if kind == 5 { time } else { near });
-                let mut picture = Picture { captured, estimated: step[3] & 1 > 0, ..Picture::default() };
-                session.restate(&mut picture, Duration::from_micros(u64::from(step[3]) << 10), now);
+                let captured = PeerMicros(if kind == 5 { time } else { near });
+                let mut picture = Picture { estimated: step[3] & 1 > 0, ..Picture::default() };
+                session.restate(&mut picture, captured, Duration::from_micros(u64::from(step[3]) << 10), now);
                 received = now;
                 assert!(picture.captured <= now && (picture.estimated || !picture.arrival), "{picture:?}");
             }

@@ -6,7 +6,7 @@ use super::client::{self, Client, GREETING};
 use super::server::{self, Arrival, Server};
 use super::steps::{Chance, Way};
 use crate::frame::Picture;
-use crate::time::Micros;
+use crate::time::{Micros, PeerMicros};
 use crate::wire::control::{Cause, Control, Hello, Role, ViewRequest};
 use crate::wire::packet::Packet;
 
@@ -187,11 +187,11 @@ impl Sessions {
         let sequence = u32::try_from(self.at / APART).unwrap();
         let welcomed = self.hello_at.is_some_and(|at| at + self.answered_after < self.at);
         if self.role == Role::Publish && self.client.is_open() && !self.client_left {
-            let picture = Picture { sequence, captured: ours(self.at), ..Picture::default() };
-            self.send_up(Packet::Picture(picture));
+            let picture = Picture { sequence, ..Picture::default() };
+            self.send_up(Packet::Picture(picture, PeerMicros(ours(self.at).0)));
         } else if self.role == Role::View && welcomed && self.hub.ends == 0 {
-            let picture = Picture { sequence, captured: theirs(self.at), ..Picture::default() };
-            self.send_down(Packet::Picture(picture));
+            let picture = Picture { sequence, ..Picture::default() };
+            self.send_down(Packet::Picture(picture, PeerMicros(theirs(self.at).0)));
         }
     }
 

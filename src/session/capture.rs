@@ -6,7 +6,7 @@ use super::Session;
 use super::clock::signed;
 use super::watch::Watch;
 use crate::frame::Picture;
-use crate::time::{Micros, micros};
+use crate::time::{Micros, PeerMicros, micros};
 
 /// No picture is older, in microseconds: 30 days. Whoever says so has a clock that makes no sense.
 const OLDEST: i64 = 30 * 86_400_000_000;
@@ -25,8 +25,8 @@ pub struct Captured {
 /// The newest picture, as long as its time of capture is an estimate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Newest {
-    /// As the other side has it.
-    told: Captured,
+    /// When it was captured, by the other side's clock, and whether that is an estimate there, or a guess.
+    told: (PeerMicros, bool, bool),
     spent: Duration,
     received: Micros,
     /// What was said of it last.
@@ -34,16 +34,16 @@ pub(super) struct Newest {
 }
 
 impl Session {
-    /// A picture came, all of it at `received`: restates its capture time in our clock, and says in it how well that is
-    /// known. `spent` is the time that is known to have passed between capture and sending.
+    /// A picture came, all of it at `received`, and was `captured` then by the other side's clock: says in it when that was by
+    /// ours, and how well that is known. `spent` is the time that is known to have passed between capture and sending.
     ///
     /// Without an answer yet, or with a time that the translation puts into the future or a month back, the picture counts
     /// as taken when it was received, less the time `spent`. That is a guess; so is every time of a clock in doubt.
-    pub fn restate(&mut self, picture: &mut Picture, spent: Duration, received: Micros) {
-        let told = Captured { at: picture.captured, estimated: picture.estimated, arrival: picture.arrival };
+    pub fn restate(&mut self, picture: &mut Picture, captured: PeerMicros, spent: Duration, received: Micros) {
+        let told = (captured, picture.estimated, picture.arrival);
         self.picture = received;
         if let (Some(age), Some(error), Some(watch)) =
-            (self.age(told.at, received), self.clock.error(), &mut self.watch)
+            (self.age(captured, received), self.clock.error(), &mut self.watch)
         {
             watch.picture(age.saturating_sub(signed(micros(spent))), signed(micros(error)), received);
         }
@@ -65,13 +65,18 @@ impl Session {
     }
 
     /// How old a picture is, in microseconds; `None` before the first answer.
-    fn age(&self, theirs: Micros, received: Micros) -> Option<i64> {
+    fn age(&self, theirs: PeerMicros, received: Micros) -> Option<i64> {
         self.clock.to_ours(theirs).map(|ours| received.0.wrapping_sub(ours.0).cast_signed())
     }
 
-    fn captured(&self, told: Captured, spent: Duration, received: Micros) -> Captured {
+    fn captured(
+        &self,
+        (theirs, estimated, arrival): (PeerMicros, bool, bool),
+        spent: Duration,
+        received: Micros,
+    ) -> Captured {
         let guess = Captured { at: received - spent, estimated: true, arrival: true };
-        let at = match self.age(told.at, received) {
+        let at = match self.age(theirs, received) {
             // Clocks that are a little off may take a picture for one of the future.
             Some(-20_000..0) => received,
             Some(age @ 0..=OLDEST) => match received.0.checked_sub(age.unsigned_abs()) {
@@ -82,7 +87,7 @@ impl Session {
             _ => return guess,
         };
         let doubts = self.watch.as_ref().is_some_and(Watch::doubts);
-        Captured { at, estimated: told.estimated || doubts || !self.clock.is_sure(), arrival: told.arrival || doubts }
+        Captured { at, estimated: estimated || doubts || !self.clock.is_sure(), arrival: arrival || doubts }
     }
 }
 
@@ -155,9 +160,9 @@ mod tests {
     fn what_was_a_guess_before_it_came_stays_one() {
         let (mut session, now) = known(1000);
         for (estimated, arrival) in [(true, false), (true, true)] {
-            let theirs = now + Duration::from_secs(5 * 3600);
-            let mut picture = Picture { captured: theirs, estimated, arrival, ..Picture::default() };
-            session.restate(&mut picture, Duration::ZERO, now + Duration::from_millis(2));
+            let theirs = PeerMicros(now.0 + 5 * 3_600_000_000);
+            let mut picture = Picture { estimated, arrival, ..Picture::default() };
+            session.restate(&mut picture, theirs, Duration::ZERO, now + Duration::from_millis(2));
             assert_eq!((picture.estimated, picture.arrival), (estimated, arrival));
         }
     }

@@ -123,10 +123,10 @@ impl Client {
             Packet::Control(control) => self.control(control, now),
             // Nothing was asked for before the welcome.
             _ if !self.open => {}
-            Packet::Picture(mut picture) => {
+            Packet::Picture(mut picture, captured) => {
                 let spans = picture.spans;
                 let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
-                self.session.restate(&mut picture, spent, now);
+                self.session.restate(&mut picture, captured, spent, now);
                 self.events.push_back(Event::Picture(picture));
             }
             Packet::UnknownCodec { codec, sequence } => self.events.push_back(Event::UnknownCodec { codec, sequence }),
@@ -231,6 +231,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::session::DEAD_AFTER;
+    use crate::time::PeerMicros;
     use crate::wire::control::ViewRequest;
 
     const START: Micros = Micros(1_000_000_000);
@@ -282,13 +283,13 @@ mod tests {
     fn nothing_but_the_hello_is_said_before_the_welcome_and_then_the_clock_is_asked() {
         let mut client = client();
         assert_eq!(run(&mut client, START, after(4999)), (0, None));
-        client.handle_packet(Packet::Picture(Picture::default()), after(4999));
+        client.handle_packet(Packet::Picture(Picture::default(), PeerMicros(0)), after(4999));
         assert!(client.poll_event().is_none(), "it was not asked for");
         client.handle_packet(welcome(), after(4999));
         assert!(matches!(client.poll_event(), Some(Event::Welcomed(_))));
         let (pings, end) = run(&mut client, after(4999), after(5999));
         assert!(pings > 5 && end.is_none(), "{pings}, {end:?}");
-        client.handle_packet(Packet::Picture(Picture::default()), after(5999));
+        client.handle_packet(Packet::Picture(Picture::default(), PeerMicros(0)), after(5999));
         assert!(matches!(client.poll_event(), Some(Event::Picture(_))));
     }
 

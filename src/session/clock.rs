@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use arrayvec::ArrayVec;
 
-use crate::time::{Micros, micros};
+use crate::time::{Micros, PeerMicros, micros};
 
 /// Answers that are kept: the newest ones, and of older ones those that were the quickest on a way.
 const KEPT: usize = 32;
@@ -112,7 +112,7 @@ pub(super) fn signed(micros: u64) -> i64 {
 
 impl ClockOffset {
     /// Notes an answer: the ping left at `sent`, the other clock said `theirs`, the answer came at `received`.
-    pub fn answer(&mut self, sent: Micros, theirs: Micros, received: Micros) -> ClockFinding {
+    pub fn answer(&mut self, sent: Micros, theirs: PeerMicros, received: Micros) -> ClockFinding {
         let there = theirs.0.wrapping_sub(sent.0).cast_signed();
         let least = theirs.0.wrapping_sub(received.0).cast_signed();
         if received < sent || least > there || least == i64::MIN {
@@ -216,7 +216,7 @@ impl ClockOffset {
 
     /// Their point in time on our clock; `None` before the first answer.
     #[must_use]
-    pub fn to_ours(&self, theirs: Micros) -> Option<Micros> {
+    pub fn to_ours(&self, theirs: PeerMicros) -> Option<Micros> {
         self.known.map(|known| Micros(theirs.0.wrapping_sub(known.offset.cast_unsigned())))
     }
 
@@ -264,8 +264,8 @@ mod tests {
         for Case { what, answers } in vectors.cases {
             let mut clock = ClockOffset::default();
             for Known { sent, theirs, received, ahead, error, sure } in answers {
-                clock.answer(micros(sent), micros(theirs), micros(received));
-                let is_ahead = theirs - clock.to_ours(micros(theirs)).unwrap().0 as f64 / 1e3;
+                clock.answer(micros(sent), PeerMicros(micros(theirs).0), micros(received));
+                let is_ahead = theirs - clock.to_ours(PeerMicros(micros(theirs).0)).unwrap().0 as f64 / 1e3;
                 assert!((is_ahead - ahead).abs() < 0.1, "{what} {is_ahead}");
                 let off = clock.error().unwrap().as_secs_f64() * 1e3;
                 assert!((off - error).abs() < 0.1, "{what} {off}");
@@ -283,19 +283,19 @@ mod tests {
     /// Their clock is ahead by so much, the ping leaves at a time and takes so long there and back, in milliseconds.
     fn answer(clock: &mut ClockOffset, ahead: u64, at: u64, there: u64, back: u64) -> bool {
         let sent = START + ms(at);
-        clock.answer(sent, sent + ms(ahead + there), sent + ms(there + back)) == ClockFinding::Steps
+        clock.answer(sent, PeerMicros((sent + ms(ahead + there)).0), sent + ms(there + back)) == ClockFinding::Steps
     }
 
     /// By how many milliseconds the clock is wrong when they are ahead by so much.
     fn wrong(clock: &ClockOffset, ahead: u64) -> f64 {
-        let ours = clock.to_ours(START + ms(ahead)).unwrap();
+        let ours = clock.to_ours(PeerMicros((START + ms(ahead)).0)).unwrap();
         (ours.0 as f64 - START.0 as f64) / 1e3
     }
 
     #[test]
     fn nothing_is_known_before_the_first_answer() {
         let clock = ClockOffset::default();
-        assert_eq!((clock.to_ours(START), clock.is_sure(), clock.error()), (None, false, None));
+        assert_eq!((clock.to_ours(PeerMicros(START.0)), clock.is_sure(), clock.error()), (None, false, None));
     }
 
     #[test]
@@ -367,9 +367,9 @@ mod tests {
         let mut clock = ClockOffset::default();
         for n in 0..720u64 {
             let (sent, parted) = (START + ms(5000 * n), 100 * n);
-            clock.answer(sent, Micros(sent.0 + 10_000 + parted), sent + ms(20));
+            clock.answer(sent, PeerMicros(sent.0 + 10_000 + parted), sent + ms(20));
             let here = sent + ms(5000);
-            let ours = clock.to_ours(Micros(here.0 + parted + 100)).unwrap();
+            let ours = clock.to_ours(PeerMicros(here.0 + parted + 100)).unwrap();
             assert!(ours.0.abs_diff(here.0) < 2_500 && (n < 3 || clock.is_sure()), "{n}: {clock:?}");
         }
     }
@@ -381,8 +381,8 @@ mod tests {
         for sent in times {
             for theirs in times {
                 for received in times {
-                    clock.answer(sent, theirs, received);
-                    let _ = (clock.to_ours(theirs), clock.error(), clock.is_sure());
+                    clock.answer(sent, PeerMicros(theirs.0), received);
+                    let _ = (clock.to_ours(PeerMicros(theirs.0)), clock.error(), clock.is_sure());
                 }
             }
         }

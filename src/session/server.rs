@@ -9,7 +9,7 @@ use crate::adapt::Rung;
 use crate::frame::Picture;
 use crate::names::StreamKey;
 use crate::text::Untrusted;
-use crate::time::{Micros, micros};
+use crate::time::{Micros, PeerMicros, micros};
 use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, NominalPicture, Role, StreamState, ViewRequest, answer};
 use crate::wire::packet::Packet;
@@ -186,10 +186,10 @@ impl Server {
             Packet::Control(Control::Bye { .. }) => self.end(End::Goodbye),
             _ if !self.accepted => self.violation("nothing is said between the hello and its answer"),
             Packet::Control(control) => self.control(control, arrival, now),
-            Packet::Picture(_) | Packet::UnknownCodec { .. } if self.role == Role::View => {
+            Packet::Picture(..) | Packet::UnknownCodec { .. } if self.role == Role::View => {
                 self.violation("a picture from a viewer");
             }
-            Packet::Picture(picture) => self.picture(picture, arrival, now),
+            Packet::Picture(picture, captured) => self.picture(picture, captured, arrival, now),
             Packet::UnknownCodec { codec, sequence } => {
                 self.transmit.push_back(Control::Ack { sequence, backlog: 0, waited: 0 });
                 self.events.push_back(Event::UnknownCodec { codec });
@@ -199,9 +199,9 @@ impl Server {
         }
     }
 
-    fn picture(&mut self, mut picture: Picture, arrival: Arrival, now: Micros) {
+    fn picture(&mut self, mut picture: Picture, captured: PeerMicros, arrival: Arrival, now: Micros) {
         let spent = picture.spans.capture + picture.spans.encode;
-        self.session.restate(&mut picture, spent, now);
+        self.session.restate(&mut picture, captured, spent, now);
         if picture.arrival {
             // Nobody knows when it was taken, but for this.
             picture.captured = picture.captured.min(arrival.began - spent);

@@ -176,8 +176,10 @@ mod tests {
             let bytes = [framed(&picture_packet(&picture)), framed(&control_packet(&ping)), framed(&jpeg)].concat();
             let packets = feed(&bytes, &cuts).unwrap();
             prop_assert_eq!(packets.len(), 3);
-            let Packet::Picture(read) = &packets[0] else { panic!("no picture") };
-            prop_assert_eq!(picture_packet(read), picture_packet(&picture));
+            let Packet::Picture(read, captured) = &packets[0] else { panic!("no picture") };
+            prop_assert_eq!(captured.0, time);
+            let sent = Picture { captured: Micros(0), metadata: picture.metadata.clone(), data: picture.data.to_vec().into(), ..picture };
+            prop_assert_eq!(picture_packet(read), picture_packet(&sent));
             prop_assert_eq!(read.metadata.as_deref(), picture.metadata.as_deref());
             let Packet::Control(control) = &packets[1] else { panic!("no control") };
             prop_assert_eq!(control, &ping);

@@ -15,7 +15,7 @@ use super::WireError;
 use super::control::{Control, MAX_CONTROL, MAX_CONTROL_TO_HUB};
 use crate::buffer::{Buffer, Pool, append};
 use crate::frame::{Codec, Picture, Spans};
-use crate::time::{Micros, micros};
+use crate::time::{PeerMicros, micros};
 
 /// The version of the protocol that this program speaks.
 pub const VERSION: u8 = 1;
@@ -42,8 +42,9 @@ const SOI: [u8; 2] = [0xff, 0xd8];
 /// One packet, read.
 #[derive(Debug)]
 pub enum Packet {
-    /// A picture with all its header told.
-    Picture(Picture),
+    /// A picture with all its header told, and when it was captured in the clock of whoever sent it. The picture itself has no
+    /// time of capture until a session has translated that.
+    Picture(Picture, PeerMicros),
     /// A JPEG without header: no number, no time, no quality. Only its bytes are set.
     Bare(Buffer),
     /// A control message.
@@ -225,9 +226,9 @@ impl Assembler {
         self.metadata.clear();
         match packet? {
             Read::Bare => Ok(Packet::Bare(self.lend())),
-            Read::Picture(mut picture) => {
+            Read::Picture(mut picture, captured) => {
                 picture.data = self.lend();
-                Ok(Packet::Picture(picture))
+                Ok(Packet::Picture(picture, captured))
             }
             Read::Other(packet) => {
                 self.data.clear();
@@ -290,23 +291,23 @@ impl Assembler {
             Duration::from_micros(u64::from(u16::from_le_bytes([self.head[at], self.head[at + 1]])) * SPAN_UNIT)
         };
         let time = u64::from(u32_at(&self.head, 8)) | u64::from(u32_at(&self.head, 12)) << 32;
-        Ok(Read::Picture(Picture {
+        let picture = Picture {
             codec: Codec::Jpeg,
             quality: self.head[6],
             rung: self.head[7],
             sequence: u32_at(&self.head, 16),
-            captured: Micros(time),
             estimated: self.head[5] & (FLAG_ESTIMATED | FLAG_ARRIVAL) != 0,
             arrival: self.head[5] & FLAG_ARRIVAL != 0,
             spans: Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
             metadata,
             ..Picture::default()
-        }))
+        };
+        Ok(Read::Picture(picture, PeerMicros(time)))
     }
 }
 
 enum Read {
-    Picture(Picture),
+    Picture(Picture, PeerMicros),
     Bare,
     Other(Packet),
 }

@@ -69,7 +69,7 @@ pub(crate) fn a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_t
         assert!(told.len() == 1 && told[0].contains("22000x22000") && told[0].contains("64 Mpx"), "{told:?}");
         loop {
             match viewer.next() {
-                Some(Packet::Picture(picture)) => break assert_eq!(*picture.data, *sized(8192, 8192)),
+                Some(Packet::Picture(picture, _)) => break assert_eq!(*picture.data, *sized(8192, 8192)),
                 Some(_) => {}
                 None => panic!("the viewer was sent away"),
             }

@@ -45,7 +45,7 @@ pub(crate) fn an_honest_picture_passes_while_others_hoard_what_they_do_not_finis
             honest.publish(number, length);
             loop {
                 match viewer.next() {
-                    Some(Packet::Picture(picture)) => {
+                    Some(Packet::Picture(picture, _)) => {
                         break assert_eq!((picture.sequence, picture.data.len()), (number, length));
                     }
                     Some(_) => {}

@@ -50,7 +50,7 @@ fn a_slow_viewer_that_is_alone_does_not_shrink_what_others_get() {
         until("whoever wanted a picture is gone", || hub.counts().1 == 1);
         let mut newcomer = Peer::join(hub.address(), views("door"));
         let first = loop {
-            if let Packet::Picture(picture) = newcomer.next().unwrap() {
+            if let Packet::Picture(picture, _) = newcomer.next().unwrap() {
                 break picture;
             }
         };

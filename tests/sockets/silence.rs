@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streamflow::internal::hub::Hub;
-use streamflow::internal::time::now;
+use streamflow::internal::time::{Micros, now};
 use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::prefix;
 use streamflow::internal::wire::packet::Packet;
@@ -165,8 +165,8 @@ fn a_picture_that_takes_long_to_arrive_is_as_old_as_its_first_byte() {
         let mut viewer = Peer::join(hub.address(), views("127.0.0.1"));
         let (head, rest) = bare.split_at(bare.len() / 2);
         let age = |viewer: &mut Peer| loop {
-            if let Some(Packet::Picture(picture)) = viewer.next() {
-                return (now().since(picture.captured), picture.spans.uplink);
+            if let Some(Packet::Picture(picture, captured)) = viewer.next() {
+                return (now().since(Micros(captured.0)), picture.spans.uplink);
             }
         };
         age(&mut viewer);

@@ -95,7 +95,7 @@ fn picture(sequence: u32, metadata: &str) -> Vec<u8> {
 fn next_metadata(viewer: &mut Peer) -> Option<Arc<str>> {
     loop {
         match viewer.next() {
-            Some(Packet::Picture(picture)) => return picture.metadata,
+            Some(Packet::Picture(picture, _)) => return picture.metadata,
             Some(_) => {}
             None => panic!("the viewer was sent away"),
         }

@@ -331,7 +331,7 @@ impl Peer {
     pub fn number(&mut self) -> u32 {
         loop {
             match self.next() {
-                Some(Packet::Picture(picture)) => return number_of(&picture.data),
+                Some(Packet::Picture(picture, _)) => return number_of(&picture.data),
                 Some(_) => {}
                 None => panic!("closed before a picture came"),
             }

@@ -94,7 +94,11 @@ fn a_peer_that_falls_silent_is_told_why_it_ends() {
 fn every_picture_is_acknowledged_with_the_time_for_which_it_may_have_lain_there() {
     let mut server = accepted(Role::Publish);
     let arrival = Arrival { began: after(3), since: after(4) };
-    server.handle_packet(Packet::Picture(Picture { sequence: 7, ..Picture::default() }), arrival, after(9));
+    server.handle_packet(
+        Packet::Picture(Picture { sequence: 7, ..Picture::default() }, PeerMicros(0)),
+        arrival,
+        after(9),
+    );
     let Some(Event::Picture(picture)) = server.poll_event() else { panic!("no picture") };
     assert!(picture.sequence == 7 && picture.captured <= after(3), "{picture:?}");
     server.handle_packet(Packet::UnknownCodec { codec: 9, sequence: 8 }, arrival, after(9));
@@ -112,7 +116,7 @@ fn each_role_has_what_it_may_say_and_a_later_version_may_say_more() {
         say(&mut viewer, control, after(1));
         assert!(viewer.poll_event().is_none());
     }
-    hear(&mut viewer, Packet::Picture(Picture::default()), after(1));
+    hear(&mut viewer, Packet::Picture(Picture::default(), PeerMicros(0)), after(1));
     assert!(matches!(ended(&mut viewer), End::Violation(_)));
     let mut publisher = accepted(Role::Publish);
     say(&mut publisher, subscribe("door"), after(1));

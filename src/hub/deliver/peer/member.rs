@@ -25,7 +25,7 @@ impl Peer {
         let id = self.id;
         let PeerRole::Member(member) = &mut self.role else { return Ok(()) };
         let mut data = match packet {
-            Packet::Picture(picture) => picture.data,
+            Packet::Picture(picture, _) => picture.data,
             Packet::Bare(data) => data,
             Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
             Packet::UnknownCodec { codec, .. } => {

@@ -110,7 +110,7 @@ impl Peer {
                 self.metrics.errors += 1;
                 Ok(())
             }
-            Packet::Picture(_) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
+            Packet::Picture(..) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
                 Err(WireError::Malformed("pictures with a header come after a hello, and bare ones from the first")
                     .into())
             }
