@@ -1,9 +1,9 @@
 //! Admission: one thread accepts and hears what newcomers want. Whoever has said it belongs to a delivery loop from then on. Short
 //! requests are answered here, so a request that is long to answer delays other newcomers a little, and pictures not at all.
 
+mod grace;
 mod greeting;
 mod hello;
-mod patience;
 mod pending;
 mod reactor;
 #[cfg(test)]

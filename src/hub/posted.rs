@@ -30,12 +30,12 @@ struct PostedStream {
     count: u64,
     last: Micros,
     /// Forgotten when no picture came for so long: with nobody watching, or in any case.
-    patience: Patience,
+    times: PostedTimes,
 }
 
 /// How long a stream stays without a picture.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(super) struct PostedTimes {
     /// Another publisher has the name after so long: one with a connection, or who posts from another address.
     pub(super) lost: Duration,
     /// And with no viewer left is it forgotten after so long?
@@ -79,7 +79,7 @@ impl Shared {
         let mut all = self.posted();
         let silent = |one: &PostedStream| at.since(one.last);
         let found = match key {
-            Some(key) => all.0.get(key).filter(|g| silent(g) >= g.patience.lost).map(|_| key.clone()),
+            Some(key) => all.0.get(key).filter(|g| silent(g) >= g.times.lost).map(|_| key.clone()),
             None => all.0.iter().max_by_key(|(_, one)| silent(one)).map(|(key, _)| key.clone()),
         };
         let Some((key, one)) = found.and_then(|key| all.0.remove_entry(&key)) else { return false };
@@ -97,7 +97,7 @@ impl Shared {
         who: &Credentials,
         grant: &Grant<Publish>,
         called: &str,
-        patience: Patience,
+        times: PostedTimes,
         mut picture: Picture,
     ) -> Result<usize, Refusal> {
         let at = now();
@@ -113,7 +113,7 @@ impl Shared {
             all.0.remove(key);
         }
         if elsewhere(&all) {
-            return Err(Refusal::PostedElsewhere { key: key.clone(), lost: patience.lost });
+            return Err(Refusal::PostedElsewhere { key: key.clone(), lost: times.lost });
         }
         if !all.0.contains_key(key) {
             let (id, most) = (self.new_id(), self.config.max_posted);
@@ -126,7 +126,7 @@ impl Shared {
             stream.begin(Gives::Always, at);
             log::info!("{key}: published picture by picture");
             self.show_in_room(key);
-            let one = PostedStream { id, of, stream, called: called.into(), count: 0, last: at, patience };
+            let one = PostedStream { id, of, stream, called: called.into(), count: 0, last: at, times };
             all.0.insert(key.clone(), one);
             // It looks after those who stop.
             self.loops[0].wake();
@@ -171,7 +171,7 @@ impl Shared {
         let mut all = self.posted();
         all.0.retain(|key, one| self.registry().rooms.is_published_by(key, one.id));
         let over = |key: &StreamKey, one: &mut PostedStream| {
-            at.since(one.last) >= one.patience.forgotten && self.viewers_of(key) == 0
+            at.since(one.last) >= one.times.forgotten && self.viewers_of(key) == 0
         };
         let gone: Vec<_> = all.0.extract_if(over).map(|(_, one)| one.id).collect();
         drop(all);
@@ -198,7 +198,7 @@ mod tests {
     use crate::access::Access;
     use crate::hub::{Hub, HubConfig};
 
-    const PATIENT: Patience = Patience { lost: Duration::from_secs(3600), forgotten: Duration::from_secs(3600) };
+    const PATIENT: PostedTimes = PostedTimes { lost: Duration::from_secs(3600), forgotten: Duration::from_secs(3600) };
 
     fn hub(change: impl FnOnce(&mut HubConfig)) -> Hub {
         let mut config = HubConfig { listen: ([127, 0, 0, 1], 0).into(), threads: 1, ..HubConfig::default() };
@@ -211,10 +211,10 @@ mod tests {
         Access::default().publish(&who, StreamKey::new("main", name)).unwrap()
     }
 
-    fn post(hub: &Hub, from: &str, name: &str, patience: Patience) -> Result<usize, Refusal> {
+    fn post(hub: &Hub, from: &str, name: &str, times: PostedTimes) -> Result<usize, Refusal> {
         let picture = Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() };
         let who = Credentials { address: from.parse().unwrap() };
-        hub.shared.publish_one(&who, &granted(name), name, patience, picture)
+        hub.shared.publish_one(&who, &granted(name), name, times, picture)
     }
 
     #[test]
@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(post(&hub, "192.0.2.1", "door", PATIENT), Ok(0), "and goes on as if nobody had asked");
         assert_eq!(hub.shared.stream(&StreamKey::new("main", "door")).published.load(Ordering::Relaxed), 4);
         // It stopped: the name is the other's, and not its own any more.
-        post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();
+        post(&hub, "192.0.2.1", "gate", PostedTimes { lost: Duration::ZERO, ..PATIENT }).unwrap();
         assert_eq!(post(&hub, "192.0.2.2", "gate", PATIENT), Ok(0));
         assert_eq!(post(&hub, "192.0.2.1", "gate", PATIENT), taken("gate"));
         assert_eq!(hub.counts().0, 2);
@@ -274,7 +274,7 @@ mod tests {
         let publish = |name| hub.shared.publish(hub.shared.new_id(), &granted(name), false, 0);
         post(&hub, "192.0.2.1", "door", PATIENT).unwrap();
         assert_eq!(publish("door"), Err(Refusal::Taken(StreamKey::new("main", "door"))));
-        post(&hub, "192.0.2.1", "gate", Patience { lost: Duration::ZERO, ..PATIENT }).unwrap();
+        post(&hub, "192.0.2.1", "gate", PostedTimes { lost: Duration::ZERO, ..PATIENT }).unwrap();
         assert_eq!(publish("gate"), Ok(()));
         assert_eq!(hub.counts().0, 2);
     }

@@ -117,6 +117,11 @@ impl Pacer {
         }
     }
 
+    /// The other side said that it acknowledges pictures.
+    pub fn expect_acknowledgements(&mut self) {
+        self.window.expect_acknowledgements();
+    }
+
     /// The user asks for something else. What was spent of a maximum rate is forgotten.
     pub fn configure(&mut self, config: PacerConfig) {
         (self.config, self.limiter) = (config, RateLimiter::default());

@@ -40,7 +40,7 @@ const EARLY_SEND: f64 = 2_000.0;
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Silence after which a viewer that acknowledges is given one picture although its acknowledgements are missing, so that
-/// one that lost track is not left for ever. Whether it is dead is for the heartbeat to say.
+/// one that lost track is not left for ever. Whether it is dead is for the keepalive to say.
 const PROBE_AFTER: Duration = Duration::from_secs(1);
 
 /// How much later than the kernel's other end a viewer may have a picture and still be there itself.
@@ -141,6 +141,12 @@ impl Window {
         Self::default()
     }
 
+    /// The other side said that it acknowledges pictures, so none counts as arrived before it says so. Without this it is
+    /// learned from the first acknowledgement.
+    pub(super) fn expect_acknowledgements(&mut self) {
+        self.acknowledges = true;
+    }
+
     /// May a picture be given now? `interval` is the time between pictures of the stream.
     ///
     /// Ask when there is a picture that this viewer has not got, all of the one before has been written, and either
@@ -169,7 +175,7 @@ impl Window {
         let rate = self.delivery.cautious_rate(now, self.first_byte_due(), self.overdue(now));
         if let Some(rate) = rate {
             let queue = outstanding - rate * min_rtt - GRACE - rate * EARLY_SEND;
-            // What the viewer alone can tell is not waited for for ever; a dead link would be closed by the heartbeat.
+            // What the viewer alone can tell is not waited for for ever; a dead link would be closed by the keepalive.
             let silence = now.since(self.last_given.max(self.decoder.last_heard()));
             let patience = 4 * PROBE_AFTER * (1 + u32::try_from(self.given.len()).unwrap_or(MOST as u32));
             let lost_track = !self.trusts_kernel() && silence > patience;

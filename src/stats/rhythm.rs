@@ -6,7 +6,7 @@
 //! 2. the second longest of the last eight gaps between pictures: a slow link or camera. One pause among them is no
 //!    rhythm, however long it was, and after eight pictures nothing of it is left. While there is one gap only, it counts
 //!    where nothing is announced;
-//! 3. the beat: a gap of half a second or more that came twice in a row, the longer at most a quarter longer than the
+//! 3. the repeated gap: one of half a second or more that came twice in a row, the longer at most a quarter longer than the
 //!    other. It counts for 30 s after it came last. Programs that leave out unchanged pictures send one a second while
 //!    nothing moves, and old ones do not announce it; a scene that moves now and then would be late whenever it stands
 //!    still. Pauses and queues are not twice the same.
@@ -28,9 +28,9 @@ const LOST: Duration = Duration::from_secs(2);
 const FURTHEST: Duration = Duration::from_secs(60);
 /// Gaps that tell how far pictures are apart.
 const GAPS: usize = 8;
-/// The shortest gap that can be a beat, and how long it counts after it came last.
-const BEAT_FROM: Duration = Duration::from_millis(500);
-const BEAT_LASTS: Duration = Duration::from_secs(30);
+/// The shortest gap that can be a rhythm by coming twice, and how long it counts after it came last.
+const REPEATED_FROM: Duration = Duration::from_millis(500);
+const REPEATED_LASTS: Duration = Duration::from_secs(30);
 
 /// How pictures follow each other.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub struct Rhythm {
     /// The last gaps, the newest at the end.
     gaps: ArrayVec<Duration, GAPS>,
     /// The longest gap of late that came twice in a row, and when it did.
-    beat: Option<(Duration, Micros)>,
+    repeated: Option<(Duration, Micros)>,
     /// The longest time between pictures, as the publisher announces it.
     announced: Option<Duration>,
 }
@@ -48,9 +48,9 @@ impl Rhythm {
     pub fn add(&mut self, gap: Duration, now: Micros) {
         if let Some(before) = self.gaps.last() {
             let (short, long) = (gap.min(*before), gap.max(*before));
-            let is_longest = self.beat(now).is_none_or(|beat| 4 * long >= 3 * beat);
-            if is_longest && short >= BEAT_FROM && long <= short + short / 4 {
-                self.beat = Some((long, now));
+            let is_longest = self.repeated(now).is_none_or(|repeated| 4 * long >= 3 * repeated);
+            if is_longest && short >= REPEATED_FROM && long <= short + short / 4 {
+                self.repeated = Some((long, now));
             }
         }
         if self.gaps.is_full() {
@@ -59,8 +59,8 @@ impl Rhythm {
         self.gaps.push(gap);
     }
 
-    fn beat(&self, now: Micros) -> Option<Duration> {
-        self.beat.filter(|(_, at)| now.since(*at) <= BEAT_LASTS).map(|(beat, _)| beat)
+    fn repeated(&self, now: Micros) -> Option<Duration> {
+        self.repeated.filter(|(_, at)| now.since(*at) <= REPEATED_LASTS).map(|(repeated, _)| repeated)
     }
 
     /// The longest time between pictures as the publisher says it; `None`: it does not say.
@@ -77,7 +77,7 @@ impl Rhythm {
             [.., second, _] => Some(*second),
             [] => None,
         };
-        usual.max(self.beat(now)).max(self.announced).map(|apart| apart.min(FURTHEST))
+        usual.max(self.repeated(now)).max(self.announced).map(|apart| apart.min(FURTHEST))
     }
 
     /// How long after a picture the next one is late.

@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::grace::{GracePeriod, TO_BE_ANSWERED, TO_SAY, TO_SAY_MORE};
 use super::greeting::{Asker, Greeting, Step, Then};
-use super::patience::{BE_ANSWERED, SAY, SAY_MORE, Stay};
 use crate::hub::Shared;
 use crate::hub::addresses::Place;
 use crate::hub::deliver::Admitted;
@@ -44,14 +44,14 @@ pub(super) enum Progress {
     Over,
 }
 
-/// A connection at the door.
+/// A connection that has not said yet what it wants.
 pub(super) struct Pending {
     /// Tells it from others that had its place before.
     pub(super) serial: u64,
     pub(super) address: SocketAddr,
     pub(super) transport: Transport,
     /// `None`: it was not heard yet.
-    pub(super) stay: Option<Stay>,
+    pub(super) stay: Option<GracePeriod>,
     /// When it is over with what it does now.
     pub(super) until: Micros,
     /// It is to have no turn for a moment.
@@ -111,7 +111,7 @@ impl Pending {
 
     /// Goes on for a moment: one read, one request, or as much of an answer as the socket takes.
     pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Progress {
-        self.stay.get_or_insert(Stay::new(now, SAY));
+        self.stay.get_or_insert(GracePeriod::new(now, TO_SAY));
         let turn = self.go_on(shared, scratch, now);
         turn.unwrap_or_else(|error| self.broke(&error))
     }
@@ -175,7 +175,7 @@ impl Pending {
         let step = self.greeting.poll(&Asker { shared, address: self.address, account: &self.account }, now);
         if self.greeting.requests() > self.requests {
             self.requests = self.greeting.requests();
-            self.stay = Some(Stay::new(now, BE_ANSWERED));
+            self.stay = Some(GracePeriod::new(now, TO_BE_ANSWERED));
             // Whoever opened a WebSocket has as long for its hello as others.
             if !self.greeting.is_websocket() {
                 self.until = now + BODY;
@@ -246,14 +246,14 @@ impl Pending {
             Then::GoOn => None,
             Then::Next => {
                 self.until = now + handshake;
-                self.stay = Some(Stay::new(now, SAY_MORE));
+                self.stay = Some(GracePeriod::new(now, TO_SAY_MORE));
                 let next = self.requests + 1;
                 next.is_multiple_of(REQUESTS).then_some(Progress::Rests(now + REST))
             }
             Then::Close(_) => {
                 self.transport.finish();
                 self.until = now + LINGER;
-                self.stay = Some(Stay::new(now, SAY_MORE));
+                self.stay = Some(GracePeriod::new(now, TO_SAY_MORE));
                 self.lingers = Some(LINGER_BYTES);
                 None
             }

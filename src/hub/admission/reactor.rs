@@ -12,7 +12,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use super::patience::{Room, give_way};
+use super::grace::{Capacity, give_way};
 use super::pending::{Pending, Progress};
 use super::turns::Turns;
 use super::{Command, MAIN, PLAIN, WAKER, hand_over};
@@ -45,22 +45,22 @@ const PASS: Duration = Duration::from_millis(2);
 const SCRATCH: usize = 16 * 1024;
 
 /// A listening socket.
-struct Door {
+struct Listener {
     listener: TcpListener,
     /// Somebody may be there: the poll tells of newcomers once.
-    knocks: bool,
+    ready: bool,
     /// When the next one is accepted at the earliest.
     again: Micros,
 }
 
-impl Door {
+impl Listener {
     fn new(listener: TcpListener) -> Self {
-        Self { listener, knocks: true, again: Micros(0) }
+        Self { listener, ready: true, again: Micros(0) }
     }
 
     /// When there may be somebody to accept.
-    fn opens(&self) -> Option<Micros> {
-        self.knocks.then_some(self.again)
+    fn accepts_at(&self) -> Option<Micros> {
+        self.ready.then_some(self.again)
     }
 }
 
@@ -68,10 +68,10 @@ impl Door {
 pub(super) struct Reactor {
     shared: Arc<Shared>,
     poll: Poll,
-    main: Door,
-    plain: Option<Door>,
+    main: Listener,
+    plain: Option<Listener>,
     pending: Slab<Pending>,
-    room: Room,
+    room: Capacity,
     turns: Turns,
     resting: Vec<(Micros, usize)>,
     next_tick: Micros,
@@ -85,11 +85,11 @@ impl Reactor {
         let files = open_files::limit().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
         let for_others = config.max_viewers.saturating_add(config.max_publishers).saturating_add(open_files::BESIDE);
         Self {
-            room: Room::new(config.max_pending, files.saturating_sub(for_others)),
+            room: Capacity::new(config.max_pending, files.saturating_sub(for_others)),
             shared,
             poll,
-            main: Door::new(main),
-            plain: plain.map(Door::new),
+            main: Listener::new(main),
+            plain: plain.map(Listener::new),
             pending: Slab::new(),
             turns: Turns::default(),
             resting: Vec::new(),
@@ -110,8 +110,8 @@ impl Reactor {
 
     fn run(&mut self) {
         let mut events = Events::with_capacity(1024);
-        // After a fault somebody may wait untold, here and at the doors.
-        self.doors().for_each(|door| door.knocks = true);
+        // After a fault somebody may wait untold, here and at the listeners.
+        self.listeners().for_each(|listener| listener.ready = true);
         let all: Vec<_> = self.pending.iter().map(|(key, _)| key).collect();
         all.into_iter().for_each(|key| self.is_ready(key));
         while !self.stopping() {
@@ -123,8 +123,8 @@ impl Reactor {
             }
             for event in &events {
                 match event.token() {
-                    MAIN => self.main.knocks = true,
-                    PLAIN => self.plain.iter_mut().for_each(|door| door.knocks = true),
+                    MAIN => self.main.ready = true,
+                    PLAIN => self.plain.iter_mut().for_each(|listener| listener.ready = true),
                     WAKER => self.take_commands(),
                     Token(key) => self.is_ready(key),
                 }
@@ -141,7 +141,7 @@ impl Reactor {
         self.shared.stopping.load(Ordering::Acquire)
     }
 
-    fn doors(&mut self) -> impl Iterator<Item = &mut Door> {
+    fn listeners(&mut self) -> impl Iterator<Item = &mut Listener> {
         std::iter::once(&mut self.main).chain(&mut self.plain)
     }
 
@@ -150,10 +150,10 @@ impl Reactor {
         if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
-        let doors = [self.main.opens(), self.plain.as_ref().and_then(Door::opens)];
+        let listeners = [self.main.accepts_at(), self.plain.as_ref().and_then(Listener::accepts_at)];
         let ticks = (!self.pending.is_empty()).then_some(self.next_tick);
         let rested = self.resting.iter().map(|(until, _)| *until).min();
-        let first = doors.into_iter().chain([ticks, rested]).flatten().min()?;
+        let first = listeners.into_iter().chain([ticks, rested]).flatten().min()?;
         Some(first.since(now()))
     }
 
@@ -180,14 +180,14 @@ impl Reactor {
         self.look_for_pictures(|stream| streams.contains(&stream));
     }
 
-    /// Lets newcomers to the main door, as long as there is room for them.
+    /// Accepts newcomers at the main listener, as long as there is room for them.
     fn accept_main(&mut self, at: Micros) {
-        let Room { usual, crowded } = self.room;
+        let Capacity { usual, crowded } = self.room;
         for n in 1..=ACCEPTS {
             if n.is_multiple_of(16) && now().since(at) >= ACCEPTING {
                 break;
             }
-            if self.main.opens().is_none_or(|opens| opens > at) {
+            if self.main.accepts_at().is_none_or(|accepts_at| accepts_at > at) {
                 break;
             }
             if self.pending.len() >= crowded {
@@ -199,22 +199,22 @@ impl Reactor {
             }
             match self.main.listener.accept() {
                 Ok((socket, address)) => self.accepted(socket, address, Self::greet),
-                Err(error) => self.main.knocks = self.goes_on_accepting(&error, at),
+                Err(error) => self.main.ready = self.goes_on_accepting(&error, at),
             }
         }
         self.give_way(usual, false, at);
     }
 
-    /// Lets newcomers in by the plain door, where nothing is asked.
+    /// Accepts newcomers at the plain listener, where nothing is asked.
     fn accept_plain(&mut self, at: Micros) {
         for _ in 0..ACCEPTS {
-            let open = |door: &&mut Door| door.opens().is_some_and(|opens| opens <= at);
-            let Some(door) = self.plain.as_mut().filter(open) else { return };
-            match door.listener.accept() {
+            let open = |listener: &&mut Listener| listener.accepts_at().is_some_and(|accepts_at| accepts_at <= at);
+            let Some(listener) = self.plain.as_mut().filter(open) else { return };
+            match listener.listener.accept() {
                 Ok((socket, address)) => self.accepted(socket, address, Self::let_in),
                 Err(error) => {
-                    let knocks = self.goes_on_accepting(&error, at);
-                    self.plain.iter_mut().for_each(|door| door.knocks = knocks);
+                    let ready = self.goes_on_accepting(&error, at);
+                    self.plain.iter_mut().for_each(|listener| listener.ready = ready);
                 }
             }
         }
@@ -231,7 +231,7 @@ impl Reactor {
                     // The descriptors of those who have had their time are for others.
                     self.give_way(self.pending.len().saturating_sub(GIVE), true, at);
                 }
-                self.doors().for_each(|door| door.again = at + PAUSE);
+                self.listeners().for_each(|listener| listener.again = at + PAUSE);
             }
         }
         true

@@ -10,7 +10,7 @@ use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::hub::http::api::unix_seconds;
 use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket, status_of};
-use crate::hub::posted::Patience;
+use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
 use crate::names::fitting;
 use crate::net::connection::Framing;
@@ -42,13 +42,13 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
     let picture =
         Picture { metadata: metadata.map(Arc::from), ..Picture::arrived(exchange.began, now(), picture.into()) };
     let times = &shared.config.bridge_times;
-    let patience = Patience { lost: times.lost_after, forgotten: times.camera_forgotten_after };
+    let posted_times = PostedTimes { lost: times.lost_after, forgotten: times.camera_forgotten_after };
     let who = exchange.credentials();
     let grant = match shared.access.publish(&who, own_key(&camera)) {
         Ok(grant) => grant,
         Err(denied) => return wrong(403, &denied.to_string()),
     };
-    match shared.publish_one(&who, &grant, &camera, patience, picture) {
+    match shared.publish_one(&who, &grant, &camera, posted_times, picture) {
         Ok(viewers) => {
             let answer = json!({
                 "success": true, "viewers": viewers, "camera_id": camera, "frame_size": frame_size,

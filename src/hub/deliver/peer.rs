@@ -127,11 +127,15 @@ impl Peer {
         let bare = first.is_some() || matches!(framing, Framing::Body(_));
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
-        let rungs = hello.as_ref().is_some_and(|hello| hello.can.contains(&Ability::Rungs));
+        let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
+        let (rungs, acknowledges) = (can(Ability::Rungs), can(Ability::Ack));
         let publisher = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
-        let pacer = Pacer::new(pacer_config(request));
+        let mut pacer = Pacer::new(pacer_config(request));
+        if acknowledges {
+            pacer.expect_acknowledgements();
+        }
         let (what, room) = match &purpose {
             Purpose::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
             Purpose::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),

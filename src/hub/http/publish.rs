@@ -4,7 +4,7 @@ use super::{Answer, BodyWanted, Exchange, Outcome, Reply};
 use crate::access::{Grant, Publish};
 use crate::frame::Picture;
 use crate::hub::deliver::{Admitted, Purpose};
-use crate::hub::posted::Patience;
+use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::relay::Refusal;
@@ -66,8 +66,8 @@ fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8
     }
     let picture = Picture::arrived(exchange.began, now(), data.into());
     let times = &shared.config.bridge_times;
-    let patience = Patience { lost: times.lost_after, forgotten: times.stream_forgotten_after };
-    match shared.publish_one(&exchange.credentials(), grant, called, patience, picture) {
+    let posted_times = PostedTimes { lost: times.lost_after, forgotten: times.stream_forgotten_after };
+    match shared.publish_one(&exchange.credentials(), grant, called, posted_times, picture) {
         Ok(viewers) => Answer::json(200, &serde_json::json!({ "stream": grant.0.to_string(), "viewers": viewers })),
         // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
         Err(refusal) => Answer::from(refusal).and_close(),

@@ -300,3 +300,24 @@ fn a_viewer_whose_acknowledgements_stop_is_given_pictures_again_but_rarely() {
     assert!((5..=15).contains(&given.len()), "in three minutes: {given:?}");
     assert!(given.last().is_some_and(|&last| last > 50 + 30 * 120), "{given:?}");
 }
+
+#[test]
+fn whoever_said_that_it_acknowledges_is_given_no_more_than_a_window_before_its_first_acknowledgement() {
+    let given = |says: bool| {
+        let mut window = Window::new();
+        if says {
+            window.expect_acknowledgements();
+        }
+        // Its kernel has each picture at once; the program behind it has not read one yet.
+        let mut given = 0;
+        for i in 0..20 {
+            if ask(&mut window, 0, 33 * i) == Answer::Now {
+                window.given(i as u32, 40_000, at(33 * i));
+                given += 1;
+            }
+        }
+        given
+    };
+    assert_eq!(given(false), 20, "nobody knows that it reads late");
+    assert!((2..=5).contains(&given(true)), "{}", given(true));
+}

@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// Heartbeat, deadlines, metrics.
+    /// Keepalive, deadlines, metrics.
     pub(in crate::hub::deliver) fn tick(&mut self, now: Micros, stuck_after: Duration) -> Result<(), ConnectionError> {
         self.rest(now);
         self.account_for()?;
