@@ -18,7 +18,7 @@ pub enum HubLocation {
     Join(HubAddress),
     /// Hosts one in this process (`--listen`).
     Host(HubConfig),
-    /// Joins the hub on this machine if one runs on the configured port, and hosts it there otherwise. PacerConfig anew when
+    /// Joins the hub on this machine if one runs on the configured port, and hosts it there otherwise. Asked anew when
     /// the hub is gone, so that the machine has one as long as any program needs it.
     Auto(HubConfig),
 }

@@ -258,14 +258,14 @@ impl HubOptions {
                     return Err(wrong("the port is missing"));
                 }
                 if address.port() == listen.port() && address.port() != 0 {
-                    return Err(wrong("this is the hub's own port, and plain pictures target another"));
+                    return Err(wrong("this is the hub's own port, and plain pictures need another"));
                 }
                 Some(address)
             }
         };
         let plain_stream = self.plain_stream.as_deref().map(stream_key).transpose()?;
         if plain_stream.is_some() && plain.is_none() {
-            return Err(Error::Usage("--plain-stream targets --plain".into()));
+            return Err(Error::Usage("--plain-stream needs --plain".into()));
         }
         Ok(HubConfig {
             listen,

@@ -119,7 +119,7 @@ impl Shared {
 
     /// Tells viewers whether the pictures of a stream come.
     pub(super) fn tell_silence(&self, publisher: ConnectionId, stream: &Stream, at: Micros) {
-        // PacerConfig under the lock of the rules: of two who tell it at once the later one tells what is true.
+        // Asked under the lock of the rules: of two who tell it at once the later one tells what is true.
         let silent = || stream.pictures().silence.silent();
         let Ok(()) = self.decide(|rooms| Ok::<_, Infallible>(rooms.silent(publisher, silent(), at)));
     }

@@ -146,7 +146,7 @@ mod tests {
         let mut reader = AnswerReader::default();
         reader.feed(&b"HTTP/1.1 100 Continue\r\n\r\n".repeat(MAX_INTERIM as usize));
         assert_eq!(reader.head(), Ok(None));
-        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-AnswerLength: 3\r\n\r\nabcd");
+        reader.feed(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 3\r\n\r\nabcd");
         assert_eq!(reader.head(), Ok(Some((200, Answer::Body { content_type: "image/jpeg".into() }))));
         let mut body = Vec::new();
         assert_eq!(reader.body(&mut body), Ok(true));
