@@ -419,8 +419,8 @@ impl Loop {
             return self.close(token);
         }
         let lingers = peer.end(&self.shared, why, now());
-        peer.claim = None;
-        let askers = peer.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
+        peer.publishing.claim = None;
+        let askers = peer.publishing.challenge.take().map(|challenge| challenge.askers).unwrap_or_default();
         let published = peer.published().map(|stream| stream.key.clone());
         let role = std::mem::replace(&mut peer.role, PeerRole::None);
         if !lingers {

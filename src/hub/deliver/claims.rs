@@ -46,14 +46,18 @@ impl Loop {
     pub(super) fn claim(&mut self, token: usize, grant: Grant<Publish>, instance: u64, refusal: &Refusal) -> bool {
         let waiting = self.peers.iter().filter(|(_, peer)| peer.is_claiming()).count();
         let Some(peer) = self.peers.get_mut(token) else { return false };
-        if !matches!(refusal, Refusal::Taken(_)) || peer.claim.is_some() || !peer.can_wait() || waiting >= MOST_OF_LOOP
+        if !matches!(refusal, Refusal::Taken(_))
+            || peer.publishing.claim.is_some()
+            || !peer.can_wait()
+            || waiting >= MOST_OF_LOOP
         {
             return false;
         }
         // However long the loop takes that is to answer.
         let until = now() + 2 * self.shared.config.answers_within;
-        peer.claim = Some(Box::new(Claim { grant, instance, until, over: false }));
-        let asker = Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publisher };
+        peer.publishing.claim = Some(Box::new(Claim { grant, instance, until, over: false }));
+        let asker =
+            Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publishing.machine };
         self.shared.challenge(refusal, Some(asker));
         true
     }
@@ -68,18 +72,19 @@ impl Loop {
         };
         let same = asker.is_some_and(|asker| {
             asker.publisher != 0
-                && asker.publisher == peer.publisher
+                && asker.publisher == peer.publishing.machine
                 && asker.address == peer.address.ip().to_canonical()
         });
         let within = self.shared.config.answers_within;
         let until = at + if same { SAME_ANSWERS.min(within) } else { within };
         let lively = if peer.can_be_asked() { LATELY } else { QUIET };
-        if peer.challenge.is_none() && peer.silence(at) < lively {
+        if peer.publishing.challenge.is_none() && peer.silence(at) < lively {
             return self.answer(id, false);
         }
-        let new = peer.challenge.is_none();
+        let new = peer.publishing.challenge.is_none();
         let heard = peer.connection.bytes_in;
         let challenge = peer
+            .publishing
             .challenge
             .get_or_insert_with(|| Box::new(Challenge { heard, until, overdue: false, askers: Vec::new() }));
         challenge.until = challenge.until.min(until);
@@ -102,7 +107,7 @@ impl Loop {
     /// What became of a name that a publisher of this loop waits for.
     pub(super) fn verdict(&mut self, id: ConnectionId, gone: bool) {
         let Some(&token) = self.tokens.get(&id) else { return };
-        let Some(claim) = self.peers.get_mut(token).and_then(|peer| peer.claim.as_mut()) else { return };
+        let Some(claim) = self.peers.get_mut(token).and_then(|peer| peer.publishing.claim.as_mut()) else { return };
         if std::mem::replace(&mut claim.over, true) {
             return;
         }
@@ -121,12 +126,12 @@ impl Loop {
     pub(super) fn judge_claims(&mut self, at: Micros) {
         let (mut dead, mut alive, mut late) = (Vec::new(), Vec::new(), Vec::new());
         for (token, peer) in &mut self.peers {
-            if peer.claim.as_ref().is_some_and(|claim| !claim.over && at >= claim.until) {
+            if peer.publishing.claim.as_ref().is_some_and(|claim| !claim.over && at >= claim.until) {
                 late.push(peer.id);
             }
-            let Some(challenge) = &mut peer.challenge else { continue };
+            let Some(challenge) = &mut peer.publishing.challenge else { continue };
             if peer.connection.bytes_in > challenge.heard {
-                alive.extend(peer.challenge.take().map(|challenge| challenge.askers));
+                alive.extend(peer.publishing.challenge.take().map(|challenge| challenge.askers));
             } else if at >= challenge.until && std::mem::replace(&mut challenge.overdue, true) {
                 dead.push(token);
             }
@@ -148,7 +153,7 @@ impl Loop {
 impl Peer {
     /// Whether it waits for a name.
     pub(super) fn is_claiming(&self) -> bool {
-        self.claim.as_ref().is_some_and(|claim| claim.waits())
+        self.publishing.claim.as_ref().is_some_and(|claim| claim.waits())
     }
 
     /// Whether it can wait for a name: its hello is all that it has said.
@@ -158,7 +163,7 @@ impl Peer {
 
     /// For how long nothing was heard of it.
     fn silence(&self, at: Micros) -> Duration {
-        self.session.as_ref().map_or_else(|| at.since(self.progress), |session| session.silence(at))
+        self.session.as_ref().map_or_else(|| at.since(self.activity.progress), |session| session.silence(at))
     }
 
     /// Whether it answers pings: a publisher of bare pictures, or in the body of a request, does not.

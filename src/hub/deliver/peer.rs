@@ -52,6 +52,47 @@ pub(super) enum PeerRole {
     Member(Box<RoomMember>),
 }
 
+/// What a native viewer was told last.
+#[derive(Default)]
+struct Told {
+    /// Bytes a picture that its connection carries.
+    carries: Option<u32>,
+    /// How busy its loop is, in percent.
+    busy: Option<u8>,
+    /// How far off its publisher's clock may be, in microseconds.
+    clock: Option<u64>,
+}
+
+/// When something last went on.
+pub(super) struct Activity {
+    /// It took a byte, or had nothing to take.
+    pub(super) progress: Micros,
+    /// It was given the last picture.
+    given: Micros,
+    /// It was seen to have nothing to take.
+    idle: Micros,
+    /// It was seen to be busy, and how much had come then.
+    busy_at: (Micros, u64),
+}
+
+/// What whoever publishes is, or waits for.
+#[derive(Default)]
+pub(super) struct Publishing {
+    /// It encodes what is demanded.
+    rungs: bool,
+    /// Its pictures are those that it gave.
+    gives: bool,
+    /// The number that its machine keeps; 0: none.
+    pub(super) machine: u64,
+    /// What came before it was let in.
+    first: Option<(Packet, Micros)>,
+    stand_in: Option<StandIn>,
+    /// Its name is asked for.
+    pub(super) challenge: Option<Box<Challenge>>,
+    /// It waits for a name that is taken.
+    pub(super) claim: Option<Box<Claim>>,
+}
+
 /// Laid out as written (`repr(C)`): what every picture touches comes first and side by side, since with a thousand viewers
 /// none of it is in the cache any more when the next picture comes.
 #[repr(C)]
@@ -61,11 +102,9 @@ pub(super) struct Peer {
     paced: Option<Micros>,
     /// Goodbye was said: when the connection is closed at the latest.
     closing: Option<Micros>,
-    /// What its link and its wishes ask of the stream now.
+    /// What its link and its request ask of the stream now.
     pub(super) target: Target,
-    /// What a native viewer was told: bytes a picture that its connection carries, and how busy its loop is.
-    carries: Option<u32>,
-    busy: Option<u8>,
+    told: Told,
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
     /// It is on the loop's list of those with more to read than one turn took.
@@ -77,42 +116,22 @@ pub(super) struct Peer {
     pub(super) pacer: Pacer,
     pub(super) connection: Connection,
     metrics: Metrics,
-    /// When the peer last took a byte, or had nothing to take.
-    pub(super) progress: Micros,
-    /// When it was last seen to have nothing to take.
-    idle: Micros,
-    /// When it was given the last picture.
-    given: Micros,
+    pub(super) activity: Activity,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
     what: String,
     pub(super) session: Option<Server>,
     pub(super) bare: bool,
-    /// It encodes what is demanded.
-    rungs: bool,
-    /// Its pictures are those that it gave.
-    gives: bool,
+    pub(super) publishing: Publishing,
     room: String,
     since: Micros,
     reported: (Micros, u64),
-    /// How far off a native viewer was told that its publisher's clock may be, in microseconds.
-    clock_told: Option<u64>,
     /// Pictures, bytes, skips and errors that are in the hub's sums already.
     summed: [u64; 4],
-    first: Option<(Packet, Micros)>,
-    stand_in: Option<StandIn>,
     numbers: Arc<ViewerNumbers>,
     keepalive: Option<Keepalive>,
-    /// The number that a publisher's machine keeps; 0: none.
-    pub(super) publisher: u64,
-    /// Its name is asked for.
-    pub(super) challenge: Option<Box<Challenge>>,
-    /// It waits for a name that is taken.
-    pub(super) claim: Option<Box<Claim>>,
     _place: Place,
     account: Account,
-    /// How much had come when it was last seen to be busy, and when.
-    busy_at: (Micros, u64),
 }
 
 impl Peer {
@@ -129,7 +148,7 @@ impl Peer {
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
         let (rungs, acknowledges) = (can(Ability::Rungs), can(Ability::Ack));
-        let publisher = hello.as_ref().map_or(0, |hello| hello.publisher);
+        let machine = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
         let mut pacer = Pacer::new(pacer_config(request));
@@ -150,36 +169,25 @@ impl Peer {
             paced: None,
             what,
             bare,
-            rungs,
-            gives: false,
+            publishing: Publishing { rungs, machine, first, stand_in: newcomer.stand_in, ..Publishing::default() },
             room,
             closing: None,
-            progress: now,
-            idle: now,
-            given: now,
+            activity: Activity { progress: now, given: now, idle: now, busy_at: (now, 0) },
             since: now,
             metrics: Metrics::default(),
             reported: (now, 0),
-            clock_told: None,
             summed: [0; 4],
             target: pacer.target(),
             pacer,
-            carries: None,
-            busy: None,
+            told: Told::default(),
             listed: false,
             reads_on: false,
             holds: false,
             unread_since: None,
-            first,
-            stand_in: newcomer.stand_in,
             numbers,
             keepalive,
-            publisher,
-            challenge: None,
-            claim: None,
             _place: newcomer.place,
             account: newcomer.account,
-            busy_at: (now, 0),
         };
         (peer, purpose, newcomer.early)
     }
@@ -196,9 +204,9 @@ impl Peer {
 
     /// Begins to publish what the rules have given it.
     pub(super) fn publish(&mut self, stream: Arc<Stream>) {
-        stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.rungs } }, now());
+        stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.publishing.rungs } }, now());
         self.role = PeerRole::Publisher(stream);
-        self.gives = true;
+        self.publishing.gives = true;
     }
 
     /// Is in a room from now on.
@@ -253,14 +261,14 @@ impl Peer {
         let before = self.connection.bytes_out();
         self.connection.flush()?;
         if self.connection.bytes_out() > before || self.connection.is_idle() {
-            self.progress = now;
+            self.activity.progress = now;
         }
         Ok(())
     }
 
     /// Takes what was read before the connection came to this loop.
     pub(super) fn feed(&mut self, reading: &mut Reading<'_>, early: &mut [u8]) -> Result<(), ConnectionError> {
-        let first = self.first.take();
+        let first = self.publishing.first.take();
         self.hear(reading, |connection, take| {
             first.map_or(Ok(()), |(packet, began)| take(packet, began))?;
             connection.feed(early, take)
@@ -279,7 +287,7 @@ impl Peer {
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), ConnectionError> {
         let picture = self.connection.picture_held();
-        let progress = if picture > 0 { self.progress } else { self.connection.last_read() };
+        let progress = if picture > 0 { self.activity.progress } else { self.connection.last_read() };
         let held = Held { bytes: self.connection.held() + picture, picture, progress };
         // Most hold nothing, ever, and are asked at every turn.
         if !std::mem::replace(&mut self.holds, !held.is_nothing()) && held.is_nothing() {
@@ -290,7 +298,7 @@ impl Peer {
 
     /// Adds what came since the last time to the hub's sums.
     pub(super) fn sum_up(&mut self, totals: &Totals) {
-        let given = if self.gives { 0 } else { self.metrics.pictures };
+        let given = if self.publishing.gives { 0 } else { self.metrics.pictures };
         let sums = [given, self.connection.bytes_out(), self.metrics.skipped, self.metrics.errors];
         let all = [&totals.pictures, &totals.bytes, &totals.skipped, &totals.errors];
         for ((sum, before), total) in sums.iter().zip(&mut self.summed).zip(all) {

@@ -29,7 +29,7 @@ impl Peer {
     /// A viewer watches this stream now, and no other.
     pub(in crate::hub::deliver) fn watch(&mut self, stream: &Arc<Stream>) {
         stream.numbers.join(self.numbers.clone());
-        self.clock_told = None;
+        self.told.clock = None;
         self.pacer.begins();
         self.role = PeerRole::Viewer(Subscription::new(stream.clone()));
     }
@@ -121,9 +121,9 @@ impl Peer {
         let before = std::mem::replace(&mut self.target, self.pacer.target());
         let target_changed = self.target != before;
         let carries = Some(self.pacer.carries()).filter(|bytes| *bytes != ANY);
-        if carries != self.carries {
-            self.carries = carries;
-            let link = Control::Link { bytes: carries, busy: self.busy };
+        if carries != self.told.carries {
+            self.told.carries = carries;
+            let link = Control::Link { bytes: carries, busy: self.told.busy };
             if let Some(session) = &mut self.session {
                 session.tell(link, self.connection.nothing_waits(), now);
                 transmit(&mut self.session, &mut self.connection, &mut self.pacer, now)?;
@@ -151,17 +151,17 @@ impl Peer {
         };
         self.pacer.given(number, self.connection.length_of(picture), now);
         self.connection.send_picture(picture, Some(&mut fan_out.pages), in_hub(picture, now))?;
-        (self.progress, self.given) = (now, now);
+        (self.activity.progress, self.activity.given) = (now, now);
         Ok(target_changed)
     }
 
     /// Its loop has so much to do that pictures wait, or has not any more.
     pub(in crate::hub::deliver) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), ConnectionError> {
-        if !matches!(self.role, PeerRole::Viewer(_)) || self.busy == busy {
+        if !matches!(self.role, PeerRole::Viewer(_)) || self.told.busy == busy {
             return Ok(());
         }
-        self.busy = busy;
-        self.tell(&Control::Link { bytes: self.carries, busy })
+        self.told.busy = busy;
+        self.tell(&Control::Link { bytes: self.told.carries, busy })
     }
 }
 

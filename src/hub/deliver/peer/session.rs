@@ -95,7 +95,7 @@ impl Peer {
             keepalive.spoke(reading.at);
         }
         if self.bare {
-            self.progress = reading.at;
+            self.activity.progress = reading.at;
         }
         match packet {
             packet if self.is_member() => self.member_said(packet, began, reading, &mut answers.pong),
@@ -214,7 +214,7 @@ impl Peer {
             session.tell(control.clone(), self.connection.nothing_waits(), at);
             return self.transmit(at);
         }
-        if let (Some(stand_in), Control::State(state)) = (&mut self.stand_in, control) {
+        if let (Some(stand_in), Control::State(state)) = (&mut self.publishing.stand_in, control) {
             stand_in.told(state, at);
         }
         if self.closing.is_none() && matches!(control, Control::Bye { .. }) {

@@ -23,10 +23,10 @@ const REST: Duration = Duration::from_secs(1);
 impl Peer {
     /// Gives back what is kept for more when nothing has come for a while.
     fn rest(&mut self, now: Micros) {
-        if self.connection.bytes_in != self.busy_at.1 {
-            self.busy_at = (now, self.connection.bytes_in);
-        } else if now.since(self.busy_at.0) >= REST {
-            self.busy_at.0 = now;
+        if self.connection.bytes_in != self.activity.busy_at.1 {
+            self.activity.busy_at = (now, self.connection.bytes_in);
+        } else if now.since(self.activity.busy_at.0) >= REST {
+            self.activity.busy_at.0 = now;
             self.connection.rest();
         }
     }
@@ -47,16 +47,16 @@ impl Peer {
             return if now >= until { Err(ConnectionError::Closed) } else { Ok(()) };
         }
         if self.connection.is_idle() {
-            self.idle = now;
-        } else if now.since(self.progress.max(self.idle)) > stuck_after {
+            self.activity.idle = now;
+        } else if now.since(self.activity.progress.max(self.activity.idle)) > stuck_after {
             return Err(ConnectionError::Stuck);
         }
         // Who takes a byte now and then would keep a picture of megabytes for as long as it likes.
         let deadline = SLOWEST * stuck_after;
-        if self.connection.sends_picture() && now.since(self.given) > deadline {
+        if self.connection.sends_picture() && now.since(self.activity.given) > deadline {
             return Err(ConnectionError::Slow(deadline));
         }
-        if self.bare && now.since(self.progress) > BARE_SILENCE {
+        if self.bare && now.since(self.activity.progress) > BARE_SILENCE {
             return Err(ConnectionError::Stuck);
         }
         if let Some(session) = &mut self.session {
@@ -84,20 +84,20 @@ impl Peer {
     fn tell_clock(&mut self) -> Result<(), ConnectionError> {
         let (PeerRole::Viewer(viewer), Some(_)) = (&self.role, &self.session) else { return Ok(()) };
         let Some(error) = viewer.stream.clock_error() else { return Ok(()) };
-        if self.clock_told.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
+        if self.told.clock.is_some_and(|told| told.abs_diff(error) <= (told / 8).max(500)) {
             return Ok(());
         }
-        self.clock_told = Some(error);
+        self.told.clock = Some(error);
         self.tell(&Control::Clock { error })
     }
 
     /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
     fn keep_company(&mut self, now: Micros) -> Result<(), ConnectionError> {
         if self.wants_picture()
-            && let Some(picture) = self.stand_in.as_mut().and_then(|s| s.due(now))
+            && let Some(picture) = self.publishing.stand_in.as_mut().and_then(|s| s.due(now))
         {
             self.connection.send_picture(&picture, None, Duration::ZERO)?;
-            (self.progress, self.given) = (now, now);
+            (self.activity.progress, self.activity.given) = (now, now);
         }
         if let PeerRole::Member(member) = &mut self.role
             && member.due(now)
