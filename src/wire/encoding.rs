@@ -1,5 +1,9 @@
 //! What others write in paths and in JSON: percent-encoding and base64.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 /// The parts of a path between slashes, decoded; `None` if it is no UTF-8.
 #[must_use]
 pub fn segments(path: &str) -> Option<Vec<String>> {
@@ -9,22 +13,7 @@ pub fn segments(path: &str) -> Option<Vec<String>> {
 /// Undoes percent-encoding (RFC 3986, section 2.1); `None` if no UTF-8 comes out.
 #[must_use]
 pub fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = |b: Option<&u8>| b.and_then(|b| char::from(*b).to_digit(16));
-        rest = match (byte, hex(after.first()), hex(after.get(1))) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high << 4 | low) as u8);
-                &after[2..]
-            }
-            _ => {
-                bytes.push(byte);
-                after
-            }
-        };
-    }
-    String::from_utf8(bytes).ok()
+    percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned)
 }
 
 /// The bytes of base64 text, with or without the beginning of a `data:` URL before it, padded or not.

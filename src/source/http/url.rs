@@ -1,4 +1,10 @@
 //! `http://` addresses of cameras.
+//!
+//! Not by the crate `url`: what it reads are the addresses of browsers, which have no zones (`[fe80::1%eth0]`, as a camera has
+//! that was not given an address yet), and it brings some thirty crates for names in other scripts.
+
+use data_encoding::BASE64;
+use percent_encoding::percent_decode_str;
 
 use crate::text::Untrusted;
 
@@ -54,11 +60,11 @@ impl Url {
             Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| bad("the port is no port"))?,
         };
         let authorization = user.map(|user| {
-            let mut plain = unescape(user);
+            let mut plain: Vec<u8> = percent_decode_str(user).collect();
             if !plain.contains(&b':') {
                 plain.push(b':');
             }
-            format!("Basic {}", base64(&plain))
+            format!("Basic {}", BASE64.encode(&plain))
         });
         Ok(Self { host: host.to_owned(), port, path, authorization })
     }
@@ -92,41 +98,6 @@ fn strip_scheme<'a>(text: &'a str, scheme: &str) -> Option<&'a str> {
     head.eq_ignore_ascii_case(scheme).then(|| text.get(scheme.len()..))?
 }
 
-/// `%3A` and the like as bytes; what is no such escape stays as it is.
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let digit = |i: usize| after.get(i).and_then(|b| char::from(*b).to_digit(16));
-        match (byte, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high * 16 + low) as u8);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            _ => {
-                bytes.push(byte);
-                rest = after;
-            }
-        }
-    }
-    bytes
-}
-
-/// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let byte = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for i in 0..4 {
-            let letter = LETTERS[(group >> (18 - 6 * i) & 63) as usize];
-            text.push(if i <= three.len() { char::from(letter) } else { '=' });
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +113,7 @@ mod tests {
         assert_eq!(parsed("HTTP://cam:81/a/b?c=d#e"), ("cam".into(), 81, "/a/b?c=d".into()));
         assert_eq!(parsed("http://cam?action=stream"), ("cam".into(), 80, "/?action=stream".into()));
         assert_eq!(parsed("http://[fe80::1]:8080/"), ("fe80::1".into(), 8080, "/".into()));
+        assert_eq!(parsed("http://[fe80::1%eth0]:8080/"), ("fe80::1%eth0".into(), 8080, "/".into()));
         assert_eq!(Url::parse("http://[::1]:81").unwrap().place(), "[::1]:81");
     }
 
@@ -152,7 +124,7 @@ mod tests {
             authorization("http://Aladdin:open%20sesame@cam"),
             Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".into())
         );
-        assert_eq!(authorization("http://a%40b:%zz@cam"), Some(format!("Basic {}", base64(b"a@b:%zz"))));
+        assert_eq!(authorization("http://a%40b:%zz@cam"), Some(format!("Basic {}", BASE64.encode(b"a@b:%zz"))));
         assert_eq!(authorization("http://admin@cam"), Some("Basic YWRtaW46".into()));
         assert_eq!(authorization("http://cam"), None);
     }
