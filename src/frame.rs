@@ -1,9 +1,9 @@
 //! The two nouns everything is about: [`Frame`], raw pixels, and [`Picture`], compressed bytes with their header.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use crate::buffer::{Buffer, Pool};
+use crate::buffer::Buffer;
 use crate::time::Micros;
 
 /// Width and height in pixels.
@@ -219,19 +219,13 @@ impl Picture {
     /// The compressed bytes as base64 (RFC 4648, section 4), made when the first asks and kept for all who follow.
     #[must_use]
     pub fn base64(&self) -> &[u8] {
-        static POOL: LazyLock<Pool> = LazyLock::new(Pool::default);
-        self.text.0.get_or_init(|| {
-            let mut text = POOL.take();
-            text.resize(data_encoding::BASE64.encode_len(self.data.len()), 0);
-            data_encoding::BASE64.encode_mut(&self.data, &mut text);
-            text
-        })
+        self.text.0.get_or_init(|| data_encoding::BASE64.encode(&self.data).into_bytes())
     }
 }
 
 /// A picture's bytes as base64, or nothing as long as nobody asked.
 #[derive(Debug, Default)]
-pub struct Base64Once(OnceLock<Buffer>);
+pub struct Base64Once(OnceLock<Vec<u8>>);
 
 #[cfg(test)]
 mod tests {
