@@ -17,7 +17,7 @@ ifneq ($(LIBCLANG_PATH),)
 export LIBCLANG_PATH
 endif
 
-.PHONY: help setup setup-test build run test check unit examples page fuzz window rigs bench
+.PHONY: help setup setup-test build run test check unit examples page fuzz window rigs bench deny
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -69,6 +69,10 @@ window: build ## the window under Xvfb: starts it, looks, presses keys, saves a 
 
 rigs: build ## cameras and eyes of ../shared, where they are
 	@scripts/try-rigs
+
+deny: ## licences and sources of the dependencies; installs cargo-deny where it is missing (ten minutes)
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --all-features check licenses bans sources
 
 bench: ## criterion benches
 	@cargo bench --locked

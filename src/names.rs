@@ -5,23 +5,35 @@ use crate::text::{Untrusted, acts};
 /// The longest name that others may choose, in bytes.
 pub const MAX_NAME: usize = 200;
 
-/// A stream's address: the room, and the name in it.
+/// A stream's address: the room, and the name in it. Whoever has one has names that were [checked](check_name), or made to fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamKey {
     /// The room; `main` unless somebody said otherwise.
-    pub room: String,
-    /// The name in the room.
-    pub name: String,
+    pub(crate) room: String,
+    /// The name in the room; empty for the first stream there is.
+    pub(crate) name: String,
 }
 
 impl StreamKey {
+    /// The room.
+    #[must_use]
+    pub fn room(&self) -> &str {
+        &self.room
+    }
+
+    /// The name in the room; empty for the first stream there is.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// `room/name`, of names that are known to be fit.
     #[must_use]
-    pub fn new(room: impl Into<String>, name: impl Into<String>) -> Self {
+    pub(crate) fn new(room: impl Into<String>, name: impl Into<String>) -> Self {
         Self { room: room.into(), name: name.into() }
     }
 
-    /// `room/name`, of names that somebody gave.
+    /// `room/name`, of names that somebody gave: each 1 to 64 letters, digits and `-_.@`.
     ///
     /// # Errors
     /// What is wrong with them, in words.

@@ -9,6 +9,7 @@ use clap::Parser;
 use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, identity, logging, machine_name};
+use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::names::StreamKey;
 use crate::publisher::{Publisher, PublisherConfig};
@@ -151,8 +152,9 @@ fn list(json: bool) -> anyhow::Result<()> {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
+    let name = options.stream.name.clone().unwrap_or_else(machine_name);
     let config = PublisherConfig {
-        stream: StreamKey::new(&options.stream.room, options.stream.name.clone().unwrap_or_else(machine_name)),
+        stream: StreamKey::parse(&options.stream.room, &name).map_err(Error::Usage)?,
         location: options.hub.location()?,
         capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,

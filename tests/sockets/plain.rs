@@ -84,7 +84,7 @@ fn a_second_publisher_without_a_name_gets_another_one() {
 #[test]
 fn a_plain_viewer_gets_the_named_stream() {
     limited(|| {
-        let hub = with_plain(Some(StreamKey::new("main", "gate")));
+        let hub = with_plain(Some(StreamKey::parse("main", "gate").unwrap()));
         let _door = publisher(at(&hub), "door", fine_source());
         let mut plain = Peer::connect(hub.plain_address().unwrap());
         until("both are there", || hub.counts() == (1, 1));

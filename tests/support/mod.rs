@@ -82,7 +82,7 @@ pub fn publisher(location: HubLocation, name: &str, source: TestSource) -> Publi
 /// What [`publisher`] starts with.
 pub fn publisher_config(location: HubLocation, name: &str) -> PublisherConfig {
     PublisherConfig {
-        stream: StreamKey::new("main", name),
+        stream: StreamKey::parse("main", name).unwrap(),
         location,
         capture: CaptureRequest { size: SIZE, fps: 50.0, format: None },
         ..PublisherConfig::default()
