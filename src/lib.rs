@@ -105,7 +105,7 @@ pub mod internal {
         };
     }
     reach! {
-        adapt, buffer, error, frame, hub, locate, names, net, pacing, session, stats, text, time, wire,
+        adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, session, stats, text, time, wire,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -6,8 +6,8 @@
 
 pub(crate) mod numbering;
 pub(crate) mod pictures;
-pub(crate) mod policy;
-pub(crate) mod renditions;
+pub mod policy;
+pub mod renditions;
 pub(crate) mod rooms;
 pub(crate) mod silence;
 

@@ -1,13 +1,14 @@
 //! Pictures that fit the link: how large may they be, at which quality and size does one come out that large, and what
 //! stands in the way of better ones.
 //!
-//! Four rules, each pure. How many bytes a picture may have on a link is for [`crate::pacing`] to say.
+//! Five rules, each pure. How many bytes a picture may have on a link is for [`crate::pacing`] to say.
 //!
 //! | rule | where | from | to |
 //! | --- | --- | --- | --- |
 //! | [`rungs_for`] | the hub, one for each stream | the [`Target`]s of all viewers | at most four [`Rung`]s, told to the publisher |
-//! | [`Fit`] | the publisher, one for each rung | bytes of the pictures before | quality and scale of the next picture |
-//! | [`share()`] | the publisher | what its uplink carries | bytes for each rung |
+//! | [`Ladder`] | the publisher | the rungs demanded, what its uplink carries | what to encode of a frame, in which order |
+//! | [`Fit`] | the ladder, one for each rung | bytes of the pictures before | quality and scale of the next picture |
+//! | [`share()`] | the ladder | what the uplink carries | bytes for each rung |
 //! | [`limit()`] | viewer and publisher | how busy each stage is | what limits now |
 //!
 //! A rung is described by **bytes a picture may have**, under a cap of quality, and not by a quality alone. A link is
@@ -17,12 +18,14 @@
 //! A viewer that insists on a quality asks for that quality and any number of bytes.
 
 mod fit;
+mod ladder;
 mod limit;
 mod resolution;
 mod rungs;
 mod share;
 
 pub use fit::{Encoding, Fit};
+pub use ladder::{Ladder, Plan, Step, Supply};
 pub use limit::{HUB_BUSY, Limit, Load, Stage, limit};
 pub use resolution::Resolution;
 pub use rungs::{MOST_RUNGS, is_of_size, nearest, rung_of, rungs_for, serves};

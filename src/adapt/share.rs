@@ -31,7 +31,9 @@ pub fn share(rungs: &[Rung], sizes: &[u32], carries: u32) -> [u32; MOST_RUNGS] {
         }
         for &at in &group {
             let taken = shares[at].min(asks(at, rungs, sizes));
-            left.smaller = left.smaller.max(taken);
+            if rungs[at].size.is_any() {
+                left.smaller = left.smaller.max(taken);
+            }
             left.carries = left.carries.saturating_sub(taken);
         }
     }
@@ -76,7 +78,10 @@ fn divide(
         }
         // Bound by the uplink only if it is; otherwise by its own bytes, which its pictures may yet grow to.
         shares[at] = if wanted <= part { rungs[at].bytes } else { part };
-        left.smaller = left.smaller.max(wanted.min(part));
+        if rungs[at].size.is_any() {
+            // A pinned size is larger than its part, and comes the less often: who adapts is not served by it.
+            left.smaller = left.smaller.max(wanted.min(part));
+        }
         left.carries = left.carries.saturating_sub(wanted.min(part));
     }
     Ok(())

@@ -10,7 +10,7 @@ use std::time::Duration;
 pub(super) use self::ends::Ends;
 use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
-use crate::adapt::{ANY, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
+use crate::adapt::{ANY, Ladder, Rung, Supply};
 use crate::buffer::{Buffer, Pool};
 use crate::error::Error;
 use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
@@ -25,9 +25,6 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How often the thread is looked at.
 const LOOK: Duration = Duration::from_millis(500);
-
-/// What the pictures of a frame are encoded for, in the places of the demand; `None` for a rung that is left out.
-pub(super) type Supply = [Option<Rung>; MOST_RUNGS];
 
 /// Pictures of one frame, one a rung; the others may follow.
 #[derive(Debug, Default)]
@@ -52,13 +49,7 @@ pub(super) struct Encode {
     encoder: Encoder,
     pool: Pool,
     sequence: u32,
-    fits: [Fit; MOST_RUNGS],
-    /// The size that each fit is for.
-    sizes: [Size; MOST_RUNGS],
-    /// Bytes that pictures of each pinned size may still have; below 0 where they had more than their part.
-    allowed: [i64; MOST_RUNGS],
-    /// The uplink is so slow that pictures which may be smaller are.
-    shrunk: bool,
+    ladder: Ladder,
     limiter: RateLimiter,
     unchanged: Unchanged,
     /// Size of the best picture of the last frame.
@@ -70,7 +61,7 @@ pub(super) struct Encode {
 impl Encode {
     pub(super) fn new(shared: Arc<Shared>, ends: Arc<Ends>, turn: u64) -> crate::Result<Self> {
         let encoder = Encoder::new()?;
-        let fits = std::array::from_fn(|_| Fit::new(shared.config.min_quality));
+        let ladder = Ladder::new(shared.config.quality, shared.config.min_quality);
         Ok(Self {
             shared,
             ends,
@@ -79,10 +70,7 @@ impl Encode {
             encoder,
             pool: Pool::default(),
             sequence: 0,
-            fits,
-            sizes: [Size::default(); MOST_RUNGS],
-            allowed: [0; MOST_RUNGS],
-            shrunk: false,
+            ladder,
             limiter: RateLimiter::default(),
             unchanged: Unchanged::default(),
             shown_size: Size::default(),
@@ -304,115 +292,33 @@ impl Encode {
         carries: u32,
         begun: Micros,
     ) -> Result<Vec<Arc<Picture>>, String> {
-        let rungs = &rungs[..rungs.len().min(MOST_RUNGS)];
-        for (at, rung) in rungs.iter().enumerate() {
-            self.fit_for(at, size_of(*rung, size));
-        }
-        let mut shares = self.shares(rungs, carries);
+        let mut plan = self.ladder.plan(rungs, size, carries);
         self.codec(|encoder| encoder.load(frame, size))?;
-        // One does for both as long as it has its full size.
-        let own = rungs.iter().position(|rung| *rung == Rung::default());
-        let pinned = rungs.iter().position(|rung| *rung == Rung::FULL);
-        let mut supply: Supply = std::array::from_fn(|at| rungs.get(at).copied().filter(|_| shares[at] > 0));
         let mut pictures = Vec::with_capacity(rungs.len());
         let mut began = begun;
-        let mut order: [usize; MOST_RUNGS] = std::array::from_fn(|at| at);
-        order[..rungs.len()].sort_by_key(|at| Some(*at) != own);
-        for &at in &order[..rungs.len()] {
-            let (rung, bytes) = (rungs[at], shares[at]);
-            let pin = bytes != ANY && !rung.size.is_any();
-            if bytes == 0 || pin && !self.may_send(at, bytes) {
-                continue;
-            }
+        while let Some(mut step) = self.ladder.next(&mut plan, began) {
             let mut data = self.pool.take();
-            let target = size_of(rung, size);
-            let encoding = self.compress(at, rung, bytes, target, began, &mut data)?;
-            let shown = scaled(target, encoding);
-            if Some(at) == own {
-                self.shrunk = encoding.eighths < 8;
-                self.shown_size = shown;
-                if let (Some(pinned), false) = (pinned, self.shrunk) {
-                    (shares[pinned], supply[pinned]) = (0, None);
+            loop {
+                data.clear();
+                self.codec(|encoder| encoder.compress(step.encoded_size(), step.encoding.quality, &mut data))?;
+                if !self.ladder.again(&mut step, data.len(), began) {
+                    break;
                 }
-                if !self.shrunk {
-                    supply[at] = Some(Rung::FULL);
-                }
-            } else if pictures.is_empty() {
-                self.shown_size = shown;
             }
-            if pin {
-                self.allowed[at] -= data.len() as i64;
+            if pictures.is_empty() {
+                self.shown_size = step.encoded_size();
             }
+            let supply = self.ladder.done(&mut plan, &step, data.len());
             let done = now();
-            let number = u8::try_from(at).unwrap_or(0);
-            let picture = Arc::new(self.picture(frame, data, (began, done), number, encoding.quality));
+            let number = u8::try_from(step.place).unwrap_or(0);
+            let picture = Arc::new(self.picture(frame, data, (began, done), number, step.encoding.quality));
             // Who watches the best does not wait for the others to be encoded.
             self.hand_over(picture.clone(), supply);
             pictures.push(picture);
             began = done;
         }
-        self.wanted = 0;
-        for (at, rung) in rungs.iter().enumerate().filter(|(at, _)| Some(*at) != pinned || own.is_none()) {
-            let asks = self.fits[at].expects(quality_of(*rung, self.shared.config.quality)).unwrap_or(0);
-            self.wanted = self.wanted.saturating_add(asks.min(rung.bytes));
-        }
+        self.wanted = self.ladder.wanted(&plan);
         Ok(pictures)
-    }
-
-    /// Bytes that pictures of each rung may have, of those that the uplink carries.
-    fn shares(&self, rungs: &[Rung], carries: u32) -> [u32; MOST_RUNGS] {
-        let best = self.shared.config.quality;
-        let own = rungs.contains(&Rung::default());
-        let mut sizes = [0; MOST_RUNGS];
-        for ((rung, fit), size) in rungs.iter().zip(&self.fits).zip(&mut sizes) {
-            // As long as nothing is shrunk, the pinned size costs nothing beside the other.
-            let rides = own && *rung == Rung::FULL && !self.shrunk;
-            *size = if rides { 1 } else { fit.expects(quality_of(*rung, best)).unwrap_or(0) };
-        }
-        share(rungs, &sizes, carries)
-    }
-
-    /// Compresses one picture; once more if the scene changed at a stroke and it came out far too large.
-    fn compress(
-        &mut self,
-        at: usize,
-        rung: Rung,
-        bytes: u32,
-        size: Size,
-        now: Micros,
-        data: &mut Vec<u8>,
-    ) -> Result<Encoding, String> {
-        let best = quality_of(rung, self.shared.config.quality);
-        let choose = |fit: &mut Fit| match rung.size {
-            Resolution::Any => fit.choose(bytes, best, now),
-            Resolution::Full | Resolution::Of(_) => fit.choose_full(bytes, best),
-        };
-        let mut encoding = choose(&mut self.fits[at]);
-        for _ in 0..2 {
-            data.clear();
-            self.codec(|encoder| encoder.compress(scaled(size, encoding), encoding.quality, data))?;
-            if !self.fits[at].encoded(encoding, data.len(), bytes) {
-                break;
-            }
-            encoding = choose(&mut self.fits[at]);
-        }
-        Ok(encoding)
-    }
-
-    /// What was learned of one size says little of another.
-    fn fit_for(&mut self, at: usize, size: Size) {
-        if self.sizes[at] != size {
-            self.sizes[at] = size;
-            self.fits[at] = Fit::new(self.shared.config.min_quality);
-        }
-    }
-
-    /// Whether a picture of a pinned size may be sent although it is larger than its part of the uplink: as often as all of
-    /// them together have that part.
-    fn may_send(&mut self, at: usize, bytes: u32) -> bool {
-        let part = i64::from(bytes);
-        self.allowed[at] = (self.allowed[at] + part).min(part);
-        self.allowed[at] >= 0
     }
 
     fn picture(&self, frame: &Frame, data: Buffer, span: (Micros, Micros), rung: u8, quality: u8) -> Picture {
@@ -436,8 +342,7 @@ impl Encode {
         match pictures.first() {
             Some(picture) if picture.quality > 0 => {
                 let best = self.shared.config.quality;
-                let bytes = self.fits[usize::from(picture.rung).min(MOST_RUNGS - 1)].expects(best).unwrap_or(0);
-                Full { size, quality: best, bytes }
+                Full { size, quality: best, bytes: self.ladder.expects_own(picture.rung.into()) }
             }
             picture => Full {
                 size: self.shown_size,
@@ -455,23 +360,4 @@ impl Encode {
         drop(state);
         !smaller && jpeg::inspect(&frame.data).is_ok_and(|layout| layout.header.size == wanted)
     }
-}
-
-/// A viewer that insists on a quality gets it, above the publisher's own as well.
-fn quality_of(rung: Rung, own: u8) -> u8 {
-    if rung.quality == 0 { own } else { rung.quality }
-}
-
-/// The size that a rung asks for: never more than the publisher's own, which costs what it costs.
-fn size_of(rung: Rung, own: Size) -> Size {
-    match rung.size {
-        Resolution::Of(size) => Size::new(size.width.min(own.width), size.height.min(own.height)),
-        Resolution::Any | Resolution::Full => own,
-    }
-}
-
-/// The size at this encoding's scale, in whole pairs of pixels, since colour is at half the resolution.
-fn scaled(size: Size, encoding: Encoding) -> Size {
-    let side = |n: u32| if encoding.eighths == 8 { n } else { ((n * u32::from(encoding.eighths) / 8) & !1).max(16) };
-    Size::new(side(size.width), side(size.height))
 }

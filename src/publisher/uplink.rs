@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::encode::{Pictures, Supply};
+use super::encode::Pictures;
+use crate::adapt::Supply;
 use crate::adapt::{Limit, Load};
 use crate::error::{Error, Result};
 use crate::frame::Picture;

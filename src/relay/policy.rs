@@ -29,7 +29,7 @@ const RECORDER: Duration = Duration::from_secs(5);
 
 /// What there is to give now.
 #[derive(Debug)]
-pub(crate) enum Choice<'a> {
+pub enum Choice<'a> {
     /// Nothing that is news.
     Nothing,
     /// A better one may come until then; ask again at that time at the latest.
@@ -40,7 +40,7 @@ pub(crate) enum Choice<'a> {
 
 /// The newest picture replaces those that were not begun.
 #[derive(Debug, Default)]
-pub(crate) struct Newest {
+pub struct Newest {
     /// The number of the last picture that was given.
     given: Option<u32>,
     /// Until when it is given no picture but one of the kind that it needs.
@@ -49,7 +49,7 @@ pub(crate) struct Newest {
 
 impl Newest {
     /// What there is for a consumer with this need.
-    pub(crate) fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
+    pub fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
         let Some(picture) = pictures.choose(target).filter(|picture| self.is_news(picture)) else {
             return Choice::Nothing;
         };
@@ -66,7 +66,7 @@ impl Newest {
     }
 
     /// This picture was given. Says how many were left out between the one before and this one.
-    pub(crate) fn gave(&mut self, picture: &Picture) -> u64 {
+    pub fn gave(&mut self, picture: &Picture) -> u64 {
         self.choosy = None;
         let before = self.given.replace(picture.sequence);
         before.map_or(0, |before| u64::from(picture.sequence.wrapping_sub(before).saturating_sub(1)))

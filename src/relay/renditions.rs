@@ -15,7 +15,7 @@ const FOLLOWS: Duration = Duration::from_millis(150);
 
 /// The newest pictures of a stream, for choosing from.
 #[derive(Clone, Debug)]
-pub(crate) struct Renditions {
+pub struct Renditions {
     pictures: [Option<Arc<Picture>>; MOST_RUNGS],
     /// What the picture in each place is encoded for.
     rungs: [Option<Rung>; MOST_RUNGS],
@@ -41,7 +41,7 @@ impl Default for Renditions {
 
 impl Renditions {
     /// Another publisher: no picture of the last one, and what it encodes, if it has but one way to.
-    pub(crate) fn begin(&mut self, one_way: bool) {
+    pub fn begin(&mut self, one_way: bool) {
         self.forget();
         self.told = one_way;
         self.rungs = [None; MOST_RUNGS];
@@ -51,12 +51,12 @@ impl Renditions {
     }
 
     /// What there is is old.
-    pub(crate) fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.pictures = Default::default();
     }
 
     /// Puts a picture where it belongs.
-    pub(crate) fn put(&mut self, picture: Picture) {
+    pub fn put(&mut self, picture: Picture) {
         let at = self.place_of(&picture);
         self.pictures[at] = Some(Arc::new(picture));
     }
@@ -79,7 +79,7 @@ impl Renditions {
     }
 
     /// Other rungs are demanded from now on. What there is goes to where it belongs.
-    pub(crate) fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+    pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
         if self.told {
             return;
         }
@@ -100,7 +100,7 @@ impl Renditions {
 
     /// The publisher says what its pictures are encoded for from here on. Those of before go to where they belong, or
     /// nowhere: the next come at once.
-    pub(crate) fn supplied(&mut self, rungs: &[Option<Rung>]) {
+    pub fn supplied(&mut self, rungs: &[Option<Rung>]) {
         let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied().flatten()));
         self.told = true;
         self.since = Micros(0);
@@ -113,12 +113,12 @@ impl Renditions {
     }
 
     /// The newest, and of those the best: the one with most bytes, for a small one may be of the highest quality.
-    pub(crate) fn best(&self) -> Option<&Arc<Picture>> {
+    pub fn best(&self) -> Option<&Arc<Picture>> {
         self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.data.len()))
     }
 
     /// The picture for a viewer with this need: the newest of the rung nearest to it.
-    pub(crate) fn choose(&self, target: Target) -> Option<&Arc<Picture>> {
+    pub fn choose(&self, target: Target) -> Option<&Arc<Picture>> {
         self.nearest(target).and_then(|at| self.pictures[at].as_ref())
     }
 
@@ -138,13 +138,13 @@ impl Renditions {
     }
 
     /// Whether what [`choose`](Self::choose) finds has the size that is needed, for all that the publisher says.
-    pub(crate) fn has_size(&self, target: Target) -> bool {
+    pub fn has_size(&self, target: Target) -> bool {
         let rung = self.nearest(target).and_then(|at| self.rungs[at]);
         !self.told || rung.is_some_and(|rung| is_of_size(target.size, rung.size))
     }
 
     /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.
-    pub(crate) fn meets(&self, target: Target) -> bool {
+    pub fn meets(&self, target: Target) -> bool {
         let Some(at) = self.nearest(target) else { return false };
         let served = self.rungs[at].is_some_and(|rung| serves(target, rung));
         served && self.pictures[at].as_ref().is_some_and(|p| self.told || p.captured >= self.since)

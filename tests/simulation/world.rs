@@ -3,8 +3,11 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use streamflow::internal::adapt::{ANY, Encoding, Fit, Rung, Target, rung_of, rungs_for, share};
+use streamflow::internal::adapt::{ANY, Encoding, Ladder, Rung, Supply, Target, rungs_for};
+use streamflow::internal::frame::{Picture as HubPicture, Size};
 use streamflow::internal::pacing::{CongestionControl, Feedback, Pacer, PacerConfig, Path};
+use streamflow::internal::relay::policy::{Choice, Newest};
+use streamflow::internal::relay::renditions::Renditions;
 use streamflow::internal::time::Micros;
 
 use crate::network::{Link, Pipe};
@@ -54,6 +57,24 @@ struct Picture {
     bytes: usize,
     rung: usize,
     encoding: Encoding,
+    /// What the publisher encodes from this picture on.
+    supply: Supply,
+}
+
+/// The full size of the pictures, of which nothing depends here but that it stays the same.
+const SIZE: Size = Size::new(640, 480);
+
+impl Picture {
+    /// The same, as the hub keeps it.
+    fn at_the_hub(&self) -> HubPicture {
+        HubPicture {
+            sequence: self.sequence,
+            rung: self.rung as u8,
+            quality: self.encoding.quality,
+            captured: Micros(self.captured),
+            ..HubPicture::default()
+        }
+    }
 }
 
 /// An acknowledgement on its way back.
@@ -202,6 +223,8 @@ impl Seen {
 
 pub(crate) struct Viewer {
     pub(crate) lane: Lane,
+    policy: Newest,
+    target: Target,
     /// How long decoding takes, in microseconds.
     pub(crate) decode: u64,
     decoder: (Option<Picture>, Option<(Picture, u64)>),
@@ -213,8 +236,11 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     pub(crate) fn new(link: Link, acknowledges: bool, seed: u64) -> Self {
+        let lane = Lane::new(link, acknowledges, PacerConfig::default(), seed);
         Self {
-            lane: Lane::new(link, acknowledges, PacerConfig::default(), seed),
+            policy: Newest::default(),
+            target: lane.pacer.target(),
+            lane,
             decode: 0,
             decoder: (None, None),
             seen: Vec::new(),
@@ -246,13 +272,11 @@ pub(crate) struct World {
     pub(crate) now: u64,
     pub(crate) scene: Scene,
     pub(crate) interval: Duration,
-    /// The publisher's `--quality`.
-    pub(crate) quality: u8,
     pub(crate) uplink: Lane,
     pub(crate) viewers: Vec<Viewer>,
     next_frame: u64,
     sequence: u32,
-    fits: Vec<Fit>,
+    ladder: Ladder,
     /// Encoded and not yet given to the uplink.
     encoded: Vec<Picture>,
     /// What is left of the frame that is being given.
@@ -261,8 +285,10 @@ pub(crate) struct World {
     demand: Vec<Rung>,
     demanded: VecDeque<(u64, Vec<Rung>)>,
     rungs: Vec<Rung>,
-    /// The newest picture of each rung, at the hub.
-    newest: Vec<Picture>,
+    /// What the hub has of each rung, and the last pictures that it got.
+    renditions: Renditions,
+    supply: Supply,
+    came: VecDeque<Picture>,
     pub(crate) rung_changes: u64,
     /// How long each turn of the hub takes, in microseconds, by when it begins.
     pub(crate) turn: fn(u64) -> u64,
@@ -272,24 +298,30 @@ pub(crate) struct World {
 
 impl World {
     /// A publisher beside its hub, and these viewers.
-    pub(crate) fn new(viewers: Vec<Viewer>, bytes: f64, seed: u64) -> Self {
+    pub(crate) fn new(mut viewers: Vec<Viewer>, bytes: f64, seed: u64) -> Self {
         let beside = Link::new(1_000.0, 0.1);
+        let mut renditions = Renditions::default();
+        renditions.demanded(&[Rung::default()], Micros(0));
+        for viewer in &mut viewers {
+            viewer.target = viewer.lane.pacer.target();
+        }
         Self {
             now: 0,
             scene: Scene::new(bytes, seed),
             interval: Duration::from_micros(33_333),
-            quality: 80,
             uplink: Lane::new(beside, true, PacerConfig::default(), seed + 1),
             viewers,
             next_frame: MS,
             sequence: 0,
-            fits: Vec::new(),
+            ladder: Ladder::new(80, 25),
             encoded: Vec::new(),
             rest: VecDeque::new(),
             demand: vec![Rung::default()],
             demanded: VecDeque::new(),
             rungs: vec![Rung::default()],
-            newest: Vec::new(),
+            renditions,
+            supply: Supply::default(),
+            came: VecDeque::new(),
             rung_changes: 0,
             turn: |_| 0,
             turns: (0, 0),
@@ -335,26 +367,23 @@ impl World {
         }
     }
 
+    /// As a publisher does, with a scene for its encoder.
     fn encode(&mut self) {
+        let now = Micros(self.now);
         let carries = self.uplink.pacer.target().bytes;
-        let fits = &mut self.fits;
-        fits.resize_with(self.demand.len(), || Fit::new(25));
-        let best = |rung: &Rung| if rung.quality == 0 { self.quality } else { rung.quality };
-        let sizes: Vec<u32> =
-            self.demand.iter().zip(fits.iter()).map(|(r, f)| f.expects(best(r)).unwrap_or(0)).collect();
-        let shares = share(&self.demand, &sizes, carries);
+        let mut plan = self.ladder.plan(&self.demand, SIZE, carries);
         self.encoded.clear();
-        for (at, rung) in self.demand.iter().enumerate().filter(|(at, _)| shares[*at] > 0) {
-            let fit = &mut fits[at];
-            let mut encoding = fit.choose(shares[at], best(rung), Micros(self.now));
-            let mut bytes = self.scene.jpeg(encoding);
-            if fit.encoded(encoding, bytes, shares[at]) {
-                encoding = fit.choose(shares[at], best(rung), Micros(self.now));
-                bytes = self.scene.jpeg(encoding);
-                fit.encoded(encoding, bytes, shares[at]);
-            }
-            let captured = self.now;
-            self.encoded.push(Picture { sequence: self.sequence, captured, bytes, rung: at, encoding });
+        while let Some(mut step) = self.ladder.next(&mut plan, now) {
+            let bytes = loop {
+                let bytes = self.scene.jpeg(step.encoding);
+                if !self.ladder.again(&mut step, bytes, now) {
+                    break bytes;
+                }
+            };
+            let supply = self.ladder.done(&mut plan, &step, bytes);
+            let (sequence, captured) = (self.sequence, self.now);
+            let (rung, encoding) = (step.place, step.encoding);
+            self.encoded.push(Picture { sequence, captured, bytes, rung, encoding, supply });
         }
     }
 
@@ -366,30 +395,35 @@ impl World {
         }
         for picture in self.uplink.arrived(self.now) {
             self.uplink.acknowledge(picture, 0, self.now - since, self.now);
-            if picture.rung >= self.newest.len() {
-                self.newest.resize(picture.rung + 1, picture);
+            if picture.supply != self.supply {
+                self.supply = picture.supply;
+                self.renditions.supplied(&self.supply);
             }
-            self.newest[picture.rung] = picture;
+            self.renditions.put(picture.at_the_hub());
+            self.came.push_back(picture);
+            if self.came.len() > 64 {
+                self.came.pop_front();
+            }
             for viewer in &mut self.viewers {
-                if rung_of(viewer.lane.pacer.target(), &self.rungs) == Some(picture.rung) {
-                    viewer.lane.ask_at = self.now;
-                }
+                viewer.lane.ask_at = self.now;
             }
         }
         for viewer in &mut self.viewers {
-            let target = viewer.lane.pacer.target();
-            let Some(at) = rung_of(target, &self.rungs) else { continue };
-            let Some(newest) = self.newest.get(at).copied() else { continue };
-            let is_news = viewer.lane.pacer.last().is_none_or(|last| newest.sequence > last);
-            if is_news && viewer.lane.may_give(self.interval, self.now) {
-                viewer.lane.give(newest, self.now);
+            let choice = viewer.policy.choose(&self.renditions, viewer.target, Micros(self.now));
+            let Choice::Picture(chosen) = choice else { continue };
+            let may = viewer.lane.may_give(self.interval, self.now);
+            viewer.target = viewer.lane.pacer.target();
+            let picture = self.came.iter().find(|p| (p.sequence, p.rung) == (chosen.sequence, chosen.rung.into()));
+            if let (true, Some(picture)) = (may, picture) {
+                viewer.policy.gave(chosen);
+                viewer.lane.give(*picture, self.now);
             }
         }
-        let targets: Vec<Target> = self.viewers.iter().map(|v| v.lane.pacer.target()).collect();
+        let targets: Vec<Target> = self.viewers.iter().map(|v| v.target).collect();
         let rungs = rungs_for(&targets, &self.rungs);
         if rungs != self.rungs {
             self.rung_changes += 1;
-            self.newest.truncate(rungs.len());
+            self.renditions.demanded(&rungs, Micros(self.now));
             self.demanded.push_back((self.now + self.uplink.pipe.link.delay, rungs.clone()));
             self.rungs = rungs;
         }

@@ -1,0 +1,298 @@
+//! The ladder of a publisher: which rungs a frame is encoded at, in which order, and how.
+
+use super::{ANY, Encoding, Fit, MOST_RUNGS, Resolution, Rung, share};
+use crate::frame::Size;
+use crate::time::Micros;
+
+/// What the pictures of a frame are encoded for, in the places of the demand; `None` for a rung that is left out.
+pub type Supply = [Option<Rung>; MOST_RUNGS];
+
+/// What was learned of each rung, and what the uplink has left for it.
+///
+/// For each frame: make a [`plan`](Self::plan); take one rung after the other from [`next`](Self::next); encode it at its
+/// [`encoding`](Step::encoding), and again as long as [`again`](Self::again) says so; then say [`done`](Self::done).
+#[derive(Debug)]
+pub struct Ladder {
+    /// The quality of the publisher's own pictures, and the least while a smaller size helps; 1 to 100.
+    best: u8,
+    least: u8,
+    fits: [Fit; MOST_RUNGS],
+    /// The size that each fit is for.
+    sizes: [Size; MOST_RUNGS],
+    /// Bytes that pictures of each pinned size may still have; below 0 where they had more than their part.
+    allowed: [i64; MOST_RUNGS],
+    /// The uplink is so slow that pictures which may be smaller are.
+    shrunk: bool,
+}
+
+/// What is to be encoded of one frame.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    size: Size,
+    rungs: [Option<Rung>; MOST_RUNGS],
+    shares: [u32; MOST_RUNGS],
+    order: [usize; MOST_RUNGS],
+    next: usize,
+    /// Where the publisher's own pictures are, and those whose full size somebody insists on.
+    own: Option<usize>,
+    pinned: Option<usize>,
+    supply: Supply,
+}
+
+/// One rung of a frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Step {
+    /// Its place in the demand.
+    pub place: usize,
+    /// What it is for.
+    pub rung: Rung,
+    /// Bytes that the picture may have; [`ANY`] for no bound.
+    pub bytes: u32,
+    /// Its size before it is made smaller.
+    pub size: Size,
+    /// How to encode it.
+    pub encoding: Encoding,
+    again: bool,
+}
+
+impl Step {
+    /// The size that the picture is encoded at: in whole pairs of pixels, since colour is at half the resolution.
+    #[must_use]
+    pub fn encoded_size(&self) -> Size {
+        let eighths = self.encoding.eighths;
+        let side = |n: u32| if eighths == 8 { n } else { ((n * u32::from(eighths) / 8) & !1).max(16) };
+        Size::new(side(self.size.width), side(self.size.height))
+    }
+
+    /// Somebody insists on its size, on a link that does not carry all.
+    fn is_pinned(&self) -> bool {
+        self.bytes != ANY && !self.rung.size.is_any()
+    }
+}
+
+impl Ladder {
+    /// A ladder of a publisher whose own pictures have quality `best`, and not less than `least` while a smaller size helps.
+    #[must_use]
+    pub fn new(best: u8, least: u8) -> Self {
+        Self {
+            best,
+            least,
+            fits: std::array::from_fn(|_| Fit::new(least)),
+            sizes: [Size::default(); MOST_RUNGS],
+            allowed: [0; MOST_RUNGS],
+            shrunk: false,
+        }
+    }
+
+    /// What is to be encoded of a frame of this size, for these rungs, where the uplink carries so many bytes in the interval.
+    /// The publisher's own pictures come first.
+    pub fn plan(&mut self, rungs: &[Rung], size: Size, carries: u32) -> Plan {
+        let rungs = &rungs[..rungs.len().min(MOST_RUNGS)];
+        for (place, rung) in rungs.iter().enumerate() {
+            self.fit_for(place, size_of(*rung, size));
+        }
+        let shares = self.shares(rungs, carries);
+        let own = rungs.iter().position(|rung| *rung == Rung::default());
+        let mut order: [usize; MOST_RUNGS] = std::array::from_fn(|place| place);
+        order[..rungs.len()].sort_by_key(|place| Some(*place) != own);
+        Plan {
+            size,
+            rungs: std::array::from_fn(|place| rungs.get(place).copied()),
+            shares,
+            order,
+            next: 0,
+            own,
+            pinned: rungs.iter().position(|rung| *rung == Rung::FULL),
+            supply: std::array::from_fn(|place| rungs.get(place).copied().filter(|_| shares[place] > 0)),
+        }
+    }
+
+    /// The next rung to encode.
+    pub fn next(&mut self, plan: &mut Plan, now: Micros) -> Option<Step> {
+        while let Some(&place) = plan.order.get(plan.next) {
+            plan.next += 1;
+            let (Some(rung), bytes @ 1..) = (plan.rungs[place], plan.shares[place]) else { continue };
+            let size = size_of(rung, plan.size);
+            let encoding = Encoding { quality: self.best, eighths: 8 };
+            let mut step = Step { place, rung, bytes, size, encoding, again: true };
+            if step.is_pinned() && !self.may_send(place, bytes) {
+                continue;
+            }
+            step.encoding = self.choose(&step, now);
+            return Some(step);
+        }
+        None
+    }
+
+    /// The picture came out at so many bytes. Whether it is to be encoded once more, because the scene changed at a stroke and
+    /// it is far too large.
+    pub fn again(&mut self, step: &mut Step, bytes: usize, now: Micros) -> bool {
+        let again = self.fits[step.place].encoded(step.encoding, bytes, step.bytes) && std::mem::take(&mut step.again);
+        if again {
+            step.encoding = self.choose(step, now);
+        }
+        again
+    }
+
+    /// The picture of this rung is made. Says what the frame's pictures are encoded for.
+    pub fn done(&mut self, plan: &mut Plan, step: &Step, bytes: usize) -> Supply {
+        if Some(step.place) == plan.own {
+            self.shrunk = step.encoding.eighths < 8;
+            if !self.shrunk {
+                // One does for both as long as it has its full size.
+                if let Some(pinned) = plan.pinned {
+                    (plan.shares[pinned], plan.supply[pinned]) = (0, None);
+                }
+                plan.supply[step.place] = Some(Rung::FULL);
+            }
+        }
+        if step.is_pinned() {
+            self.allowed[step.place] -= i64::try_from(bytes).unwrap_or(i64::MAX);
+        }
+        plan.supply
+    }
+
+    /// Bytes that all pictures of the frame together would have if nothing but what is demanded bound them.
+    #[must_use]
+    pub fn wanted(&self, plan: &Plan) -> u32 {
+        let rungs = plan.rungs.iter().enumerate().filter_map(|(place, rung)| Some((place, (*rung)?)));
+        // One picture does for both.
+        let made = rungs.filter(|(place, _)| Some(*place) != plan.pinned || plan.own.is_none());
+        made.fold(0, |sum, (place, rung)| sum.saturating_add(self.expects(place, rung).min(rung.bytes)))
+    }
+
+    /// Bytes that the publisher's own picture would have in this place; 0 unknown.
+    #[must_use]
+    pub fn expects_own(&self, place: usize) -> u32 {
+        self.fits[place.min(MOST_RUNGS - 1)].expects(self.best).unwrap_or(0)
+    }
+
+    fn expects(&self, place: usize, rung: Rung) -> u32 {
+        self.fits[place].expects(self.quality_of(rung)).unwrap_or(0)
+    }
+
+    /// A viewer that insists on a quality gets it, above the publisher's own as well.
+    fn quality_of(&self, rung: Rung) -> u8 {
+        if rung.quality == 0 { self.best } else { rung.quality }
+    }
+
+    fn choose(&mut self, step: &Step, now: Micros) -> Encoding {
+        let best = self.quality_of(step.rung);
+        match step.rung.size {
+            Resolution::Any => self.fits[step.place].choose(step.bytes, best, now),
+            Resolution::Full | Resolution::Of(_) => self.fits[step.place].choose_full(step.bytes, best),
+        }
+    }
+
+    /// Bytes that pictures of each rung may have, of those that the uplink carries.
+    fn shares(&self, rungs: &[Rung], carries: u32) -> [u32; MOST_RUNGS] {
+        let own = rungs.contains(&Rung::default());
+        let mut sizes = [0; MOST_RUNGS];
+        for (place, rung) in rungs.iter().enumerate() {
+            // As long as nothing is shrunk, the pinned size costs nothing beside the other.
+            let rides = own && *rung == Rung::FULL && !self.shrunk;
+            sizes[place] = if rides { 1 } else { self.expects(place, *rung) };
+        }
+        share(rungs, &sizes, carries)
+    }
+
+    /// What was learned of one size says little of another.
+    fn fit_for(&mut self, place: usize, size: Size) {
+        if self.sizes[place] != size {
+            self.sizes[place] = size;
+            self.fits[place] = Fit::new(self.least);
+        }
+    }
+
+    /// Whether a picture of a pinned size may be sent although it is larger than its part of the uplink: as often as all of
+    /// them together have that part.
+    fn may_send(&mut self, place: usize, bytes: u32) -> bool {
+        let part = i64::from(bytes);
+        self.allowed[place] = (self.allowed[place] + part).min(part);
+        self.allowed[place] >= 0
+    }
+}
+
+/// The size that a rung asks for: never more than the publisher's own, which costs what it costs.
+fn size_of(rung: Rung, own: Size) -> Size {
+    match rung.size {
+        Resolution::Of(size) => Size::new(size.width.min(own.width), size.height.min(own.height)),
+        Resolution::Any | Resolution::Full => own,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZE: Size = Size::new(640, 480);
+
+    /// Encodes a frame in a scene whose pictures have so many bytes at quality 80 and full size: places, bytes and supply.
+    fn frame(
+        ladder: &mut Ladder,
+        rungs: &[Rung],
+        carries: u32,
+        bytes: f64,
+        now: Micros,
+    ) -> (Vec<(usize, usize)>, Supply) {
+        let mut plan = ladder.plan(rungs, SIZE, carries);
+        let (mut made, mut supply) = (Vec::new(), Supply::default());
+        while let Some(mut step) = ladder.next(&mut plan, now) {
+            let length = loop {
+                let area = f64::from(u32::from(step.encoding.eighths).pow(2)) / 64.0;
+                let length = (bytes * area * (f64::from(step.encoding.quality) / 80.0)) as usize;
+                if !ladder.again(&mut step, length, now) {
+                    break length;
+                }
+            };
+            supply = ladder.done(&mut plan, &step, length);
+            made.push((step.place, length));
+        }
+        (made, supply)
+    }
+
+    #[test]
+    fn one_picture_does_for_who_insists_on_the_full_size_as_long_as_nothing_is_shrunk() {
+        let (mut ladder, rungs) = (Ladder::new(80, 25), [Rung::FULL, Rung::default()]);
+        let (made, supply) = frame(&mut ladder, &rungs, ANY, 40_000.0, Micros(0));
+        assert_eq!(made, [(1, 40_000)], "the publisher's own, first and alone");
+        assert_eq!(supply[..2], [None, Some(Rung::FULL)]);
+    }
+
+    #[test]
+    fn on_a_slow_uplink_the_full_size_comes_as_often_as_its_part_allows() {
+        let (mut ladder, rungs) = (Ladder::new(80, 25), [Rung::default(), Rung::FULL]);
+        let mut counts = [0_usize; 2];
+        for at in 0..200 {
+            let (made, _) = frame(&mut ladder, &rungs, 4_000, 40_000.0, Micros(at * 33_000));
+            made.iter().for_each(|(place, _)| counts[*place] += 1);
+        }
+        assert_eq!(counts[0], 200, "who adapts is not kept waiting");
+        assert!((15..150).contains(&counts[1]), "{counts:?}");
+    }
+
+    #[test]
+    fn a_scene_that_changes_at_a_stroke_is_encoded_again_and_only_once() {
+        let (mut ladder, rung) = (Ladder::new(80, 25), [Rung { bytes: 20_000, ..Rung::default() }]);
+        for at in 0..30 {
+            frame(&mut ladder, &rung, ANY, 20_000.0, Micros(at * 33_000));
+        }
+        let mut plan = ladder.plan(&rung, SIZE, ANY);
+        let mut step = ladder.next(&mut plan, Micros(1_000_000)).unwrap();
+        let first = step.encoding;
+        assert!(ladder.again(&mut step, 90_000, Micros(1_000_000)) && step.encoding != first);
+        let second = step.encoding;
+        assert!(!ladder.again(&mut step, 90_000, Micros(1_000_000)), "it goes out as it is");
+        assert_eq!(step.encoding, second, "and says what it was encoded at");
+    }
+
+    #[test]
+    fn what_is_wanted_counts_one_picture_once() {
+        let (mut ladder, rungs) = (Ladder::new(80, 25), [Rung::default(), Rung::FULL]);
+        for at in 0..10 {
+            frame(&mut ladder, &rungs, ANY, 40_000.0, Micros(at * 33_000));
+        }
+        let plan = ladder.plan(&rungs, SIZE, ANY);
+        assert!((39_000..41_000).contains(&ladder.wanted(&plan)), "{}", ladder.wanted(&plan));
+    }
+}
