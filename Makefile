@@ -42,6 +42,7 @@ check: ## formatting, lints and documentation; each program alone
 	for program in hub send view; do
 		cargo clippy --locked --no-default-features --features $$program -- -D warnings
 	done
+	RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --lib
 	# Links between private items are checked as well.
 	RUSTDOCFLAGS="-D warnings -A rustdoc::private_intra_doc_links" cargo doc --quiet --locked --no-deps --document-private-items
 	# Nothing that needs more than a Rust compiler and a linker gets into the hub.

@@ -1,13 +1,14 @@
-//! Who may do what at a hub. Everything that somebody may do takes a [`Grant`], and only [`Access`] makes one, so an entrance
-//! that does not ask does not compile. The rule of today says yes to everybody; what a token or a key allows will be said here.
+//! Who may do what at a hub. Everything that somebody may do takes a [`Grant`], and this file alone makes one, so an entrance
+//! that does not ask does not compile. [`Access`] asks the rule; some grants follow from another. The rule of today says yes to everybody; what a token or a key allows will be said here.
 
 use core::net::IpAddr;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::names::StreamKey;
 
 /// Who asks: all that the rule knows of somebody.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Credentials {
     /// Where the connection comes from.
     pub address: IpAddr,
@@ -115,12 +116,12 @@ impl Grant<List> {
 }
 
 /// A rule: whether somebody may do something.
-pub(crate) type Rule = fn(&Credentials, Right<'_>) -> bool;
+type Rule = dyn Fn(&Credentials, Right<'_>) -> bool + Send + Sync;
 
 /// Decides who may do what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub(crate) struct Access {
-    rule: Rule,
+    rule: Arc<Rule>,
 }
 
 impl Default for Access {
@@ -133,8 +134,8 @@ impl Default for Access {
 impl Access {
     /// By this rule.
     #[must_use]
-    pub(crate) fn by(rule: Rule) -> Self {
-        Self { rule }
+    pub(crate) fn by(rule: impl Fn(&Credentials, Right<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self { rule: Arc::new(rule) }
     }
 
     /// To publish a stream.

@@ -34,6 +34,7 @@ pub enum Error {
     },
     /// A hub cannot listen on an address. Exit code 1.
     #[error("cannot listen on {address}{hint}: {cause}")]
+    #[non_exhaustive]
     Listen {
         /// The address.
         address: SocketAddr,

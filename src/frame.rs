@@ -173,7 +173,7 @@ pub struct Picture {
     pub codec: Codec,
     /// JPEG quality 1 to 100; 0 where nobody knows, as with a camera's own JPEG.
     pub quality: u8,
-    /// Which rung of the stream this is; 0 is the first or the only one..
+    /// Which of the ways in which the publisher encodes the stream at once, 0 to 3; 0 is the first or the only one.
     pub rung: u8,
     /// Numbers the pictures of a stream; a gap is a picture that did not come. All rungs of one frame share it.
     pub sequence: u32,

@@ -70,6 +70,7 @@ mod viewer;
 pub mod cli;
 
 // The public interface, and all of it.
+pub use adapt::Resolution;
 pub use buffer::Buffer;
 pub use error::{Error, Result};
 pub use frame::{Frame, Picture, PixelFormat, Range, Size};
@@ -90,7 +91,7 @@ pub use wire::control::ViewRequest;
 
 /// What publishers and viewers tell about themselves.
 pub mod report {
-    pub use crate::adapt::{Limit, Load, Resolution, Stage};
+    pub use crate::adapt::{Limit, Load, Stage};
     pub use crate::frame::{Codec, Spans};
     pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
     pub use crate::wire::control::{NominalPicture, StreamInfo};

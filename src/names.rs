@@ -5,8 +5,8 @@ use crate::text::{Untrusted, acts};
 /// The longest name that others may choose, in bytes.
 pub const MAX_NAME: usize = 200;
 
-/// A stream's address: the room, and the name in it. Whoever has one has names that were [checked](check_name), or made to fit.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A stream's address: the room, and the name in it. Whoever has one has names that were checked, or made to fit.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamKey {
     /// The room; `main` unless somebody said otherwise.
     pub(crate) room: String,

@@ -2,7 +2,7 @@
 //! what happened goes in, and what follows comes out.
 //!
 //! A stream is a set of tracks, and each consumer of a track has a [`policy`]. Today a stream has one track, its
-//! [pictures](pictures::Pictures).
+//! [pictures](pictures::PictureTrack).
 
 pub(crate) mod numbering;
 pub(crate) mod pictures;

@@ -2,21 +2,21 @@
 
 #[cfg(test)]
 mod both_ends;
-mod capture;
+mod capture_time;
 pub mod client;
 mod clock;
+mod clock_check;
 mod latest;
 pub mod server;
 #[cfg(test)]
 mod steps;
-mod watch;
 
 use std::time::Duration;
 
-pub use self::capture::Captured;
-use self::capture::Newest;
+pub use self::capture_time::Captured;
+use self::capture_time::Newest;
 pub use self::clock::{ClockFinding, ClockOffset};
-use self::watch::Watch;
+use self::clock_check::ClockCheck;
 use crate::time::{Micros, PeerMicros, micros};
 use crate::wire::control::Control;
 
@@ -56,7 +56,7 @@ pub struct Session {
     /// The other side's clock.
     pub clock: ClockOffset,
     /// Where the other side's clock matters: what its pictures tell of it.
-    watch: Option<Watch>,
+    watch: Option<ClockCheck>,
     heard: Micros,
     /// When the last picture came.
     picture: Micros,
@@ -89,7 +89,7 @@ impl Session {
     /// A session that opened `now`, with somebody who gives pictures: their clock is to be known well.
     #[must_use]
     pub fn with_clock(now: Micros) -> Self {
-        Self { watch: Some(Watch::default()), ..Self::new(now) }
+        Self { watch: Some(ClockCheck::default()), ..Self::new(now) }
     }
 
     /// Something was heard.
@@ -117,7 +117,7 @@ impl Session {
         let moved = was.zip(self.clock.to_ours(theirs)).is_some_and(|(was, is)| was.0.abs_diff(is.0) > 1000);
         if verdict == ClockFinding::Steps || moved {
             // What pictures took is to be measured anew.
-            *watch = Watch::default();
+            *watch = ClockCheck::default();
         }
         match verdict {
             ClockFinding::Steps => {
@@ -139,7 +139,7 @@ impl Session {
         if now >= dead_at {
             return Due::Dead;
         }
-        let wanted = self.watch.as_mut().is_some_and(Watch::wants_ping);
+        let wanted = self.watch.as_mut().is_some_and(ClockCheck::wants_ping);
         let silent_at = self.heard.max(self.pinged) + SILENT;
         let gives = now.since(self.picture) < DEAD_AFTER;
         let at = if gives { self.next_ping.min(silent_at) } else { self.next_ping };

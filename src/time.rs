@@ -6,8 +6,8 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point in time: microseconds of some monotonic clock. Two values compare only if they are of one clock;
-/// [`crate::session::ClockOffset`] translates between the clocks of two machines.
+/// A point in time: microseconds of this machine's clock, which runs on while it sleeps, since its start. What other machines
+/// tell is translated before it becomes one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub u64);
 

@@ -36,7 +36,7 @@ use serde::{Deserialize, Serialize};
 /// No bound on the bytes of a picture.
 pub const ANY: u32 = u32::MAX;
 
-/// What one viewer's link and wishes ask of the stream. The default is the publisher's own quality and size, or what
+/// What one viewer's link and request ask of the stream. The default is the publisher's own quality and size, or what
 /// fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Target {

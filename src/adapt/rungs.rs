@@ -1,4 +1,4 @@
-//! Many viewers' needs summed into a few rungs, and back.
+//! Many viewers' targets summed into a few rungs, and back.
 
 use std::cmp::Reverse;
 
@@ -17,11 +17,11 @@ const MOST_CLASSES: usize = 128;
 /// viewer: a quarter of a doubling of bytes for a third of them.
 const PATIENCE: f64 = 0.08;
 
-/// The rungs that serve these needs, at most [`MOST_RUNGS`]; none if nobody watches. Those that the publisher may fit come
+/// The rungs that serve these targets, at most [`MOST_RUNGS`]; none if nobody watches. Those that the publisher may fit come
 /// first, the largest before the others; then those of which somebody insists on a quality or a size, so that nobody else
 /// waits until they are encoded.
 ///
-/// Every need that asks for bytes gets a rung not larger than it, and while four suffice, its own. Beyond that the
+/// Every target that asks for bytes gets a rung not larger than it, and while four suffice, its own. Beyond that the
 /// cheapest neighbours are merged: two of bytes into the smaller (a viewer cannot be given more than its link carries),
 /// two fixed qualities or sizes into the one that more viewers asked for. The rungs `before` stay as long as they serve all and
 /// are nearly as good, so that one viewer's step does not move everybody's picture.
@@ -56,7 +56,7 @@ pub fn rungs_for(targets: &[Target], before: &[Rung]) -> Vec<Rung> {
     if stays { before.to_vec() } else { best }
 }
 
-/// Which of the rungs a viewer with this need is given: the largest that its link carries, or else the smallest; for a
+/// Which of the rungs a viewer with this target is given: the largest that its link carries, or else the smallest; for a
 /// fixed quality the nearest. `None` only if there are no rungs.
 #[must_use]
 pub fn rung_of(target: Target, rungs: &[Rung]) -> Option<usize> {
@@ -73,7 +73,7 @@ pub fn nearest(target: Target, mut rungs: impl Iterator<Item = (usize, Rung)>) -
     far.min_by(|(_, a), (_, b)| a.total_cmp(b)).map(|(at, _)| at)
 }
 
-/// Whether a picture of this rung is what a viewer with this need asks for, and not just the next best there is.
+/// Whether a picture of this rung is what a viewer with this target asks for, and not just the next best there is.
 #[must_use]
 pub fn serves(target: Target, rung: Rung) -> bool {
     // A level or two of bytes below what a link carries is a rung shared with others, and no other picture.
@@ -151,7 +151,7 @@ fn merge_cost(above: Class, below: Class) -> f64 {
     }
 }
 
-/// How far a rung is from a need; one that is too large for the link is further than any that is not.
+/// How far a rung is from a target; one that is too large for the link is further than any that is not.
 fn distance(target: Target, rung: Rung) -> f64 {
     let quality = match (target.quality, rung.quality) {
         (0, 0) => 0.0,
@@ -172,7 +172,7 @@ fn distance(target: Target, rung: Rung) -> f64 {
     quality + size + if over > 0.0 { 100.0 + over } else { doublings(target.bytes, rung.bytes) }
 }
 
-/// Whether a viewer with this need is served by this rung without a queue, and with no change of size that it did not
+/// Whether a viewer with this target is served by this rung without a queue, and with no change of size that it did not
 /// allow.
 fn fits(target: Target, rung: Rung) -> bool {
     rung.bytes <= target.bytes && is_of_size(target.size, rung.size)

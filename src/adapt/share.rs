@@ -31,7 +31,8 @@ pub fn share(rungs: &[Rung], sizes: &[u32], carries: u32) -> [u32; MOST_RUNGS] {
         }
         for &at in &group {
             let taken = shares[at].min(asks(at, rungs, sizes));
-            if rungs[at].size.is_any() {
+            // One that is carried whole, in every frame, is a picture for others as well.
+            if rungs[at].size.is_any() || taken == asks(at, rungs, sizes) {
                 left.smaller = left.smaller.max(taken);
             }
             left.carries = left.carries.saturating_sub(taken);
@@ -122,5 +123,12 @@ mod tests {
     fn a_pinned_size_has_its_part_though_it_is_no_larger_than_the_others() {
         let rungs = [OWN, Rung::FULL];
         assert_eq!(share(&rungs, &[37_000, 37_000], 4_000)[..2], [2_000, 2_000]);
+        assert_eq!(share(&rungs, &[37_000, 36_000], 4_000)[..2], [2_000, 2_000], "and takes nobody's");
+    }
+
+    #[test]
+    fn who_insists_on_a_quality_is_given_a_whole_full_picture_rather_than_a_worse_one_beside_it() {
+        let rungs = [Rung::FULL, Rung { quality: 60, ..OWN }];
+        assert_eq!(share(&rungs, &[37_000, 30_000], 50_000)[..2], [ANY, 0]);
     }
 }

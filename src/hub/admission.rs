@@ -20,9 +20,9 @@ use mio::{Interest, Poll, Token, Waker};
 
 use self::reactor::Reactor;
 use super::Shared;
-use super::addresses::Place;
+use super::address_limits::Place;
 use super::deliver::{self, Admitted, Newcomer};
-use super::placeholder::StandIn;
+use super::placeholder::Placeholder;
 use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::net::connection::Framing;
@@ -127,9 +127,10 @@ fn hand_over(
     early: Vec<u8>,
 ) {
     let id = shared.new_id();
-    let stand_in = matches!(admitted.framing, Framing::Multipart(_)).then(|| StandIn::new(shared.placeholders.clone()));
+    let placeholder =
+        matches!(admitted.framing, Framing::Multipart(_)).then(|| Placeholder::new(shared.placeholders.clone()));
     let beside = shared.clone();
     let account = shared.memory.open(address.ip(), move || beside.loop_of(id).command(deliver::Command::Evict(id)));
-    let newcomer = Newcomer { id, address, transport, admitted, early, stand_in, place, account };
+    let newcomer = Newcomer { id, address, transport, admitted, early, placeholder, place, account };
     shared.loop_of(id).command(deliver::Command::Adopt(Box::new(newcomer)));
 }

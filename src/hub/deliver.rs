@@ -4,15 +4,15 @@
 //! can take one: there is no queue, so a slow viewer gets fewer pictures, never older ones, and costs the others
 //! nothing.
 
-mod audience;
 mod claim;
 mod claims;
 mod inbox;
 mod member;
 mod newcomer;
 mod peer;
-mod reading;
+mod read_turn;
 mod restart;
+mod subscribers;
 mod subscription;
 mod tick;
 mod turns;
@@ -27,12 +27,12 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use self::audience::Audience;
 use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
 pub(super) use self::newcomer::{Admitted, Newcomer, Purpose};
 use self::peer::{FanOut, Peer, PeerRole};
-use self::reading::ReadBuffers;
+use self::read_turn::ReadBuffers;
+use self::subscribers::Subscribers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
@@ -60,7 +60,7 @@ struct Loop {
     poll: Poll,
     peers: Slab<Peer>,
     tokens: HashMap<ConnectionId, usize>,
-    audiences: BTreeMap<u64, Audience>,
+    audiences: BTreeMap<u64, Subscribers>,
     /// What is to be done, out of the inbox.
     commands: VecDeque<Command>,
     /// Streams with a picture that this loop has not given out yet.
@@ -143,7 +143,7 @@ impl Loop {
             self.read_on();
             self.give_out();
             self.go_on_pacing();
-            self.sum_up_needs();
+            self.tell_targets();
             self.tick();
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::addresses::address_of;
+use super::address_limits::address_of;
 use crate::time::{Micros, now};
 
 /// What is counted in: what is less costs nothing, and nothing is asked for it.

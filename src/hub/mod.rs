@@ -3,13 +3,13 @@
 //! `admission` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
 //! Who publishes and watches what is decided by the rules in [`crate::relay`], under one lock that no picture passes.
 
-mod addresses;
+mod address_limits;
 mod admission;
 mod bridges;
+mod counters;
 mod deliver;
 mod http;
 mod memory;
-mod numbers;
 mod placeholder;
 mod pollers;
 mod posted;
@@ -87,6 +87,7 @@ pub struct HubConfig {
     /// for these hosts beside those that no stranger can register. Default: none.
     pub public_url: Vec<String>,
     /// How long it waits for clients of other protocols than its own.
+    #[doc(hidden)]
     pub bridge_times: BridgeTimes,
     /// Delivery threads; 0, the default: one a core, four at most.
     pub threads: usize,
@@ -164,7 +165,7 @@ impl Hub {
             stopping: AtomicBool::new(false),
             totals: Totals::default(),
             placeholders: Arc::default(),
-            addresses: Arc::new(addresses::Addresses::new(config.max_per_address)),
+            addresses: Arc::new(address_limits::Addresses::new(config.max_per_address)),
             memory: Arc::new(memory::Memory::new(config.max_memory)),
             memberships: Mutex::default(),
             posted: Default::default(),
@@ -242,7 +243,7 @@ struct Shared {
     stopping: AtomicBool,
     totals: Totals,
     placeholders: Arc<placeholder::Placeholders>,
-    addresses: Arc<addresses::Addresses>,
+    addresses: Arc<address_limits::Addresses>,
     memory: Arc<memory::Memory>,
     /// Who is in a room, and sees all others in it.
     memberships: Mutex<bridges::rooms::Memberships>,
@@ -267,7 +268,7 @@ struct Totals {
 struct Registry {
     rooms: Rooms,
     streams: HashMap<StreamKey, Arc<Stream>>,
-    /// What the viewers of each stream need, loop by loop, and last what those need who poll.
+    /// The targets of each stream's viewers, loop by loop, and last those of who polls.
     targets: HashMap<u64, Vec<Vec<Target>>>,
 }
 
@@ -337,12 +338,12 @@ impl Shared {
         Ok(())
     }
 
-    /// What the viewers of a stream on one loop need now, or behind the last loop those who poll; the publisher is told when
+    /// The targets of a stream's viewers on one loop, or behind the last loop of those who poll; the publisher is told when
     /// that changes what it encodes.
-    fn target(&self, stream: &Stream, index: usize, targets: Vec<Target>) {
+    fn set_targets(&self, stream: &Stream, index: usize, targets: Vec<Target>) {
         let mut registry = self.registry();
         if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
-            // Everybody has left it meanwhile; another of its name has needs of its own.
+            // Everybody has left it meanwhile; another of its name has targets of its own.
             return;
         }
         let loops = registry.targets.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len() + 1]);
@@ -350,7 +351,7 @@ impl Shared {
         let all: Vec<Target> = loops.iter().flatten().copied().collect();
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
         stream.pictures().demanded(&rungs, now());
-        for effect in registry.rooms.target(&stream.key, rungs) {
+        for effect in registry.rooms.demand(&stream.key, rungs) {
             if let Effect::Tell(id, control) = effect {
                 self.loop_of(id).command(Command::Tell(id, control));
             }

@@ -25,7 +25,7 @@ const SIZE: Size = Size::new(640, 480);
 const QUALITY: u8 = 85;
 const LINE: usize = 44;
 
-/// Paints stand-ins on a thread of their own, which lives while there are some to paint: a delivery loop has better things to
+/// Paints placeholders on a thread of their own, which lives while there are some to paint: a delivery loop has better things to
 /// do. Each is made once for all viewers, and of each viewer's only the newest.
 #[derive(Default)]
 pub(super) struct Placeholders {
@@ -72,13 +72,13 @@ impl Placeholders {
         if !work.paints {
             let this = self.clone();
             let painter = move || {
-                // One that cannot be painted is taken off the queue before: it costs its own viewers their stand-in only.
+                // One that cannot be painted is taken off the queue before: it costs its own viewers their placeholder only.
                 while catch_unwind(AssertUnwindSafe(|| this.paint_next())).unwrap_or(true) {
                     thread::sleep(PAUSE);
                 }
             };
             // Where there is no thread to be had, it is tried again with the next look.
-            work.paints = thread::Builder::new().name("stand-ins".into()).spawn(painter).is_ok();
+            work.paints = thread::Builder::new().name("placeholders".into()).spawn(painter).is_ok();
         }
     }
 
@@ -108,13 +108,13 @@ impl Placeholders {
 }
 
 /// What one viewer is shown instead of its stream.
-pub(super) struct StandIn {
+pub(super) struct Placeholder {
     maker: Arc<Placeholders>,
     /// The picture, perhaps not painted yet, and when it is to be sent; `None`: the stream lives.
     shown: Option<(Arc<Order>, Micros)>,
 }
 
-impl StandIn {
+impl Placeholder {
     pub(super) fn new(maker: Arc<Placeholders>) -> Self {
         Self { maker, shown: None }
     }
@@ -243,23 +243,23 @@ mod tests {
     #[test]
     fn a_lost_stream_is_shown_once_a_second_until_it_lives_again() {
         let maker = maker();
-        let mut stand_in = StandIn::new(maker.clone());
-        assert!(stand_in.due(Micros(0)).is_none());
-        stand_in.told(&state(false, "camera unplugged"), Micros(0));
-        assert!(stand_in.due(Micros(0)).is_none(), "it is not painted yet");
+        let mut placeholder = Placeholder::new(maker.clone());
+        assert!(placeholder.due(Micros(0)).is_none());
+        placeholder.told(&state(false, "camera unplugged"), Micros(0));
+        assert!(placeholder.due(Micros(0)).is_none(), "it is not painted yet");
         assert!(maker.paint_next() && !maker.paint_next());
-        let picture = stand_in.due(Micros(100_000)).unwrap();
+        let picture = placeholder.due(Micros(100_000)).unwrap();
         assert_eq!(crate::wire::jpeg::size(&picture.data), Some(SIZE));
-        assert!(stand_in.due(Micros(1_000_000)).is_none());
-        assert!(stand_in.due(Micros(1_100_000)).is_some());
-        stand_in.told(&state(true, ""), Micros(1_100_001));
-        assert!(stand_in.due(Micros(9_000_000)).is_none());
+        assert!(placeholder.due(Micros(1_000_000)).is_none());
+        assert!(placeholder.due(Micros(1_100_000)).is_some());
+        placeholder.told(&state(true, ""), Micros(1_100_001));
+        assert!(placeholder.due(Micros(9_000_000)).is_none());
     }
 
     #[test]
     fn of_reasons_that_go_on_changing_only_the_newest_of_each_viewer_is_painted() {
         let maker = maker();
-        let mut viewers: Vec<_> = (0..3).map(|_| StandIn::new(maker.clone())).collect();
+        let mut viewers: Vec<_> = (0..3).map(|_| Placeholder::new(maker.clone())).collect();
         for n in 0..200 {
             viewers
                 .iter_mut()
@@ -274,32 +274,32 @@ mod tests {
     #[test]
     fn a_reason_that_changes_all_the_time_is_seen_now_and_then_and_the_last_one_stays() {
         let maker = maker();
-        let mut stand_in = StandIn::new(maker.clone());
+        let mut placeholder = Placeholder::new(maker.clone());
         let mut seen = 0;
         for ms in 0..2000 {
             let now = Micros(ms * 1000);
             // The painter is slower than the publisher, and hears of the next reason while it paints.
-            stand_in.told(&state(false, &format!("cut {ms}")), now);
+            placeholder.told(&state(false, &format!("cut {ms}")), now);
             if ms % 20 == 0 {
                 maker.paint_next();
-                stand_in.told(&state(false, &format!("cut {ms} again")), now);
+                placeholder.told(&state(false, &format!("cut {ms} again")), now);
             }
-            seen += u32::from(ms % 100 == 50 && stand_in.due(now).is_some());
+            seen += u32::from(ms % 100 == 50 && placeholder.due(now).is_some());
         }
         assert!(seen >= 19, "{seen}");
         while maker.paint_next() {}
         let last = made(&maker).pop();
         assert_eq!(last.as_deref(), Some("main/door: cut 1999"));
-        assert!(stand_in.due(Micros(2_100_000)).is_some());
+        assert!(placeholder.due(Micros(2_100_000)).is_some());
     }
 
     #[test]
-    fn few_stand_ins_are_kept_and_they_are_painted_without_being_waited_for() {
+    fn few_placeholders_are_kept_and_they_are_painted_without_being_waited_for() {
         let maker = Arc::new(Placeholders::default());
         for n in 0..2 * KEPT {
-            let mut stand_in = StandIn::new(maker.clone());
-            stand_in.told(&state(false, &"longer and longer ".repeat(n)), Micros(0));
-            while stand_in.due(Micros(0)).is_none() {
+            let mut placeholder = Placeholder::new(maker.clone());
+            placeholder.told(&state(false, &"longer and longer ".repeat(n)), Micros(0));
+            while placeholder.due(Micros(0)).is_none() {
                 thread::sleep(Duration::from_millis(1));
             }
         }

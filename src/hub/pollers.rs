@@ -36,7 +36,7 @@ impl Shared {
         }
         self.decide(|rooms| rooms.poll(grant, at))?;
         pollers.0.insert(key.clone(), at);
-        self.target(&self.stream(key), self.admission_index(), vec![FULL]);
+        self.set_targets(&self.stream(key), self.admission_index(), vec![FULL]);
         // It looks after those who stop.
         self.loops[0].wake();
         Ok(())
@@ -52,7 +52,7 @@ impl Shared {
         let mut pollers = self.pollers();
         let gone = |_: &StreamKey, last: &mut Micros| at.since(*last) >= STAYS;
         for (key, _) in pollers.0.extract_if(gone) {
-            self.target(&self.stream(&key), self.admission_index(), Vec::new());
+            self.set_targets(&self.stream(&key), self.admission_index(), Vec::new());
             let Ok(()) = self.decide(|rooms| Ok::<_, std::convert::Infallible>(rooms.poll_no_more(&key)));
         }
     }

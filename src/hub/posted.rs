@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
-use super::addresses::address_of;
+use super::address_limits::address_of;
 use super::stream::Stream;
 use crate::access::{Credentials, Grant, Publish};
 use crate::frame::Picture;

@@ -1,7 +1,7 @@
 //! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
 
 use super::bridges::{detection, quality, rooms};
-use super::http::{Answer, Exchange, Outcome, Reply, api, metrics, page, publish, snapshot, sockets, stream};
+use super::http::{Answer, Exchange, Outcome, Reply, api, metrics, page, publish, snapshot, stream, websocket};
 use crate::names;
 use crate::wire::encoding;
 
@@ -39,7 +39,7 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         (["api", "broadcast-status"], _) => detection::status(exchange),
         (["health"], _) => api::health(exchange),
         (["metrics"], _) => metrics::serve(exchange),
-        (["ws"], _) => sockets::native(exchange),
+        (["ws"], _) => websocket::native(exchange),
         (["ws", "viewer", "detection"], _) => detection::viewer(exchange),
         (["ws", room, user], _) => rooms::member(exchange, room, user),
         (["websocket", quality], _) => quality::viewer(exchange, quality),

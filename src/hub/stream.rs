@@ -7,11 +7,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
-use super::numbers::StreamNumbers;
+use super::counters::StreamNumbers;
 use crate::frame::Picture;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
-use crate::relay::pictures::Pictures;
+use crate::relay::pictures::PictureTrack;
 use crate::relay::renditions::Renditions;
 use crate::relay::silence::Gives;
 use crate::time::{Micros, micros};
@@ -21,13 +21,13 @@ pub(super) struct Stream {
     pub(super) key: StreamKey,
     /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
-    pictures: Mutex<Pictures>,
+    pictures: Mutex<PictureTrack>,
     /// For each loop, and last for admission: how many there watch, and whether it has been told of a picture it has not looked
     /// at.
-    loops: Box<[Interest]>,
-    /// Pictures published since the start.
+    loops: Box<[Watchers]>,
+    /// PictureTrack published since the start.
     pub(super) published: AtomicU64,
-    /// Pictures that the publisher left out.
+    /// PictureTrack that the publisher left out.
     pub(super) lost: AtomicU64,
     /// What its viewers were given.
     pub(super) numbers: StreamNumbers,
@@ -38,7 +38,7 @@ pub(super) struct Stream {
 const UNKNOWN: u64 = u64::MAX;
 
 #[derive(Default)]
-struct Interest {
+struct Watchers {
     viewers: AtomicU32,
     told: AtomicBool,
 }
@@ -49,7 +49,7 @@ impl Stream {
             key,
             id,
             pictures: Mutex::default(),
-            loops: (0..loops).map(|_| Interest::default()).collect(),
+            loops: (0..loops).map(|_| Watchers::default()).collect(),
             published: AtomicU64::new(0),
             lost: AtomicU64::new(0),
             numbers: StreamNumbers::default(),
@@ -58,7 +58,7 @@ impl Stream {
     }
 
     /// The rules of its pictures.
-    pub(super) fn pictures(&self) -> MutexGuard<'_, Pictures> {
+    pub(super) fn pictures(&self) -> MutexGuard<'_, PictureTrack> {
         self.pictures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,7 +83,7 @@ impl Stream {
         let came = self.pictures().put(picture, now);
         self.published.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(came.lost), Ordering::Relaxed);
-        let news = |i: &Interest| i.viewers.load(Ordering::Acquire) > 0 && !i.told.swap(true, Ordering::AcqRel);
+        let news = |i: &Watchers| i.viewers.load(Ordering::Acquire) > 0 && !i.told.swap(true, Ordering::AcqRel);
         (self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index), came.wakes)
     }
 

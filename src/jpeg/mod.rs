@@ -5,12 +5,12 @@ mod encode;
 mod planes;
 mod scale;
 mod strips;
-mod watch;
+mod watchdog;
 
 pub use decode::{Bitmap, Decoder};
 pub use encode::Encoder;
 pub use scale::Scaler;
-pub use watch::{Look, TOO_LONG, Watch};
+pub use watchdog::{Look, TOO_LONG, Watchdog};
 
 use crate::error::Error;
 

@@ -258,7 +258,7 @@ mod tests {
     }
 
     impl Path {
-        fn delivery(&mut self, now: Micros) {
+        fn drain(&mut self, now: Micros) {
             self.held = (self.held - self.rate * now.since(self.at).as_secs_f64()).max(0.0);
             self.at = now;
         }
@@ -280,7 +280,7 @@ mod tests {
         let mut waits = None;
         for ms in 0..1000 * seconds {
             let now = start + Duration::from_millis(ms);
-            path.delivery(now);
+            path.drain(now);
             let is_new = now >= next;
             if is_new {
                 next = now + INTERVAL;

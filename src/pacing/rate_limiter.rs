@@ -39,12 +39,12 @@ mod tests {
     use super::*;
 
     fn sent(bytes: impl Fn(u32) -> usize, max_rate: Option<u64>, seconds: u32) -> (u32, usize) {
-        let mut budget = RateLimiter::default();
+        let mut limiter = RateLimiter::default();
         let (mut pictures, mut total) = (0, 0);
         for i in 0..30 * seconds {
             let now = Micros(1_000_000 + u64::from(i) * 33_333);
-            if budget.next() <= now {
-                budget.spend(bytes(i), max_rate, now);
+            if limiter.next() <= now {
+                limiter.spend(bytes(i), max_rate, now);
                 pictures += 1;
                 total += bytes(i);
             }

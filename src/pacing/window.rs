@@ -46,8 +46,9 @@ const PROBE_AFTER: Duration = Duration::from_secs(1);
 /// How much later than the kernel's other end a viewer may have a picture and still be there itself.
 const PROXY_LAG: Duration = Duration::from_millis(15);
 
-/// Pictures after which a path on which each had arrived before the next came is asked about only every second one: a
-/// question costs a twentieth of what a picture costs. What a path that fails at that moment holds is a picture more.
+/// Pictures after which a path on which each had arrived before the next came is asked about only every second one. With 999
+/// viewers who do not acknowledge, medians of seven turns: 9.1 ms at p50 and 20.8 at p99 where it is asked every time, 6.2 to 6.7
+/// and 14.7 to 19.1 where it is not; with 300 there was no difference. What a path that fails at that moment holds is a picture more.
 const SKIP_AFTER: u32 = 32;
 
 /// Pictures that can be under way at all: a bound for memory, not for pacing. 240 pictures a second over a round trip
@@ -135,7 +136,8 @@ pub(super) struct Window {
 }
 
 impl Window {
-    /// The window of a new connection. Whether the other side acknowledges is learned from its first acknowledgement.
+    /// The window of a new connection. Whether the other side acknowledges is learned from its first acknowledgement, unless it
+    /// is [expected](Self::expect_acknowledgements).
     #[must_use]
     pub(super) fn new() -> Self {
         Self::default()

@@ -26,14 +26,14 @@ const PATIENCE: Duration = Duration::from_millis(100);
 /// How often the thread is looked at.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// Pictures of one frame, one a rung; the others may follow.
+/// EncodedFrame of one frame, one a rung; the others may follow.
 #[derive(Debug, Default)]
-pub(super) struct Pictures {
+pub(super) struct EncodedFrame {
     pub(super) supply: Supply,
     pub(super) pictures: Vec<Arc<Picture>>,
 }
 
-impl Pictures {
+impl EncodedFrame {
     /// The frame's number.
     pub(super) fn sequence(&self) -> Option<u32> {
         self.pictures.first().map(|p| p.sequence)
@@ -137,9 +137,8 @@ impl Encode {
         // once the source is closed: from then on it is old, and another is on its way when somebody comes.
         let mut kept: Option<Frame> = None;
         loop {
-            let until_budget = self.limiter.next().since(now());
-            let patience =
-                if kept.is_some() && !until_budget.is_zero() { PATIENCE.min(until_budget) } else { PATIENCE };
+            let until_rate = self.limiter.next().since(now());
+            let patience = if kept.is_some() && !until_rate.is_zero() { PATIENCE.min(until_rate) } else { PATIENCE };
             if self.given_up {
                 return;
             }
@@ -259,7 +258,7 @@ impl Encode {
 
     /// Gives a picture to the link, beside those of the same frame that it has not taken yet.
     fn hand_over(&self, picture: Arc<Picture>, supply: Supply) {
-        let old = self.ends.pictures.put_or_join(Pictures { supply, pictures: vec![picture] }, |waiting, new| {
+        let old = self.ends.pictures.put_or_join(EncodedFrame { supply, pictures: vec![picture] }, |waiting, new| {
             if waiting.sequence() != new.sequence() {
                 return Some(new);
             }
@@ -342,7 +341,7 @@ impl Encode {
         match pictures.first() {
             Some(picture) if picture.quality > 0 => {
                 let best = self.shared.config.quality;
-                Full { size, quality: best, bytes: self.ladder.expects_own(picture.rung.into()) }
+                Full { size, quality: best, bytes: self.ladder.expects_at_best(picture.rung.into()) }
             }
             picture => Full {
                 size: self.shown_size,

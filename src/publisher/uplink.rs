@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Shared;
-use super::encode::Pictures;
-use crate::adapt::Supply;
-use crate::adapt::{Limit, Load};
+use super::encode::EncodedFrame;
+use crate::adapt::{Limit, Load, Supply};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::hub::PROGRAM;
@@ -23,7 +22,7 @@ use crate::wire::jpeg;
 pub(super) struct Uplink {
     shared: Arc<Shared>,
     locator: HubLocator,
-    pictures: Receiver<Pictures>,
+    pictures: Receiver<EncodedFrame>,
     /// The rest of a frame's rungs, and the number of that frame.
     rest: VecDeque<Arc<Picture>>,
     frame: Option<u32>,
@@ -46,7 +45,7 @@ pub(super) struct Uplink {
 }
 
 impl Uplink {
-    pub(super) fn new(shared: Arc<Shared>, locator: HubLocator, pictures: Receiver<Pictures>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, locator: HubLocator, pictures: Receiver<EncodedFrame>) -> Self {
         let instance = fastrand::u64(1..);
         let max_pixels = shared.config.max_pixels;
         Self {
@@ -74,7 +73,7 @@ impl Uplink {
         if !self.rest.is_empty() {
             return;
         }
-        if let Some(Pictures { supply, pictures }) = self.pictures.try_take() {
+        if let Some(EncodedFrame { supply, pictures }) = self.pictures.try_take() {
             self.rest.extend(pictures);
             self.frame = self.rest.front().map(|p| p.sequence);
             self.supply.0 = supply;

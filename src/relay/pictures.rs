@@ -16,7 +16,7 @@ use crate::wire::control::{NominalPicture, StreamState};
 /// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
 const STILL_FRESH: Duration = Duration::from_secs(1);
 
-/// Pictures further apart are those of a still scene; whoever bunches up has them nearer.
+/// PictureTrack further apart are those of a still scene; whoever bunches up has them nearer.
 const STILL: Duration = Duration::from_millis(400);
 
 /// What a snapshot is of.
@@ -30,13 +30,13 @@ const DEMANDED: Duration = Duration::from_secs(1);
 
 /// The track of a stream's pictures.
 #[derive(Debug, Default)]
-pub(crate) struct Pictures {
+pub(crate) struct PictureTrack {
     renditions: Renditions,
     arrived: Micros,
     numbering: Numbering,
     /// Ages of pictures when they arrived, in milliseconds.
     ages: Recent,
-    /// Pictures come one by one, whoever watches: the last one is the newest there is, however old.
+    /// PictureTrack come one by one, whoever watches: the last one is the newest there is, however old.
     stills: bool,
     captured: Micros,
     /// Between the last two pictures.
@@ -54,7 +54,7 @@ pub(crate) struct Came {
     pub wakes: bool,
 }
 
-impl Pictures {
+impl PictureTrack {
     /// A new publisher begins `now`: its numbers follow on from the last one's, and what the last one left is old.
     pub(crate) fn begin(&mut self, gives: Gives, now: Micros) {
         self.numbering.new_publisher();
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_snapshot_waits_for_a_picture_every_few_seconds_and_not_for_one_every_few_minutes() {
         let patience = |seconds: [u64; 2], asked: u64| {
-            let mut pictures = Pictures::default();
+            let mut pictures = PictureTrack::default();
             pictures.begin(Gives::Always, Micros(0));
             for at in seconds.map(|s| Micros(s * 1_000_000)) {
                 let picture = Picture { captured: at, data: vec![0xff, 0xd8].into(), ..Picture::default() };
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn pictures_of_a_publisher_that_has_gone_are_given_for_a_second_and_kept_no_longer() {
-        let mut pictures = Pictures::default();
+        let mut pictures = PictureTrack::default();
         pictures.begin(Gives::Always, Micros(0));
         let _ = pictures.put(Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() }, Micros(1000));
         pictures.gone(Micros(900_000));

@@ -21,11 +21,11 @@ use crate::time::Micros;
 /// to reach the publisher.
 const FOLLOWS: Duration = Duration::from_millis(100);
 /// The longest that it waits, however slow the stream.
-const CHOOSY: Duration = Duration::from_millis(500);
+const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// How long a recorder, who gets one size whatever its link carries, waits for a picture of that size: it would keep the
 /// size of its first one for ever, and another in between ends some. A busy publisher takes a while to follow, and one with a
 /// slow uplink leaves its largest pictures out at times.
-const RECORDER: Duration = Duration::from_secs(5);
+const FULL_SIZE_WAIT: Duration = Duration::from_secs(5);
 
 /// What there is to give now.
 #[derive(Debug)]
@@ -44,20 +44,21 @@ pub struct Newest {
     /// The number of the last picture that was given.
     given: Option<u32>,
     /// Until when it is given no picture but one of the kind that it needs.
-    choosy: Option<Micros>,
+    wait_until: Option<Micros>,
 }
 
 impl Newest {
-    /// What there is for a consumer with this need.
+    /// What there is for a consumer with this target.
     pub fn choose<'a>(&mut self, pictures: &'a Renditions, target: Target, now: Micros) -> Choice<'a> {
         let Some(picture) = pictures.choose(target).filter(|picture| self.is_news(picture)) else {
             return Choice::Nothing;
         };
-        let records = target.size == Resolution::Full;
-        if self.given.is_none() && !pictures.meets(target) || records && !pictures.has_size(target) {
+        let fixed_size = target.size == Resolution::Full;
+        if self.given.is_none() && !pictures.meets(target) || fixed_size && !pictures.has_size(target) {
             // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
-            let patience = if records { RECORDER } else { (2 * pictures.interval + FOLLOWS).min(CHOOSY) };
-            let until = *self.choosy.get_or_insert(now + patience);
+            let patience =
+                if fixed_size { FULL_SIZE_WAIT } else { (2 * pictures.interval + FOLLOWS).min(LONGEST_WAIT) };
+            let until = *self.wait_until.get_or_insert(now + patience);
             if now < until {
                 return Choice::Later(until);
             }
@@ -67,7 +68,7 @@ impl Newest {
 
     /// This picture was given. Says how many were left out between the one before and this one.
     pub fn gave(&mut self, picture: &Picture) -> u64 {
-        self.choosy = None;
+        self.wait_until = None;
         let before = self.given.replace(picture.sequence);
         before.map_or(0, |before| u64::from(picture.sequence.wrapping_sub(before).saturating_sub(1)))
     }
@@ -110,8 +111,8 @@ mod tests {
     use super::*;
     use crate::adapt::{ANY, Rung};
 
-    const NEED: Target = Target { bytes: ANY, quality: 0, size: Resolution::Any };
-    const RECORDS: Target = Target { size: Resolution::Full, ..NEED };
+    const AUTO: Target = Target { bytes: ANY, quality: 0, size: Resolution::Any };
+    const RECORDS: Target = Target { size: Resolution::Full, ..AUTO };
 
     fn at(ms: u64) -> Micros {
         Micros(1_000_000 + ms * 1000)
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn a_slow_viewer_gets_the_newest_and_what_it_missed_is_counted() {
         let (mut policy, mut pictures) = (Newest::default(), stream(Rung::FULL));
-        let mut give = |pictures: &Renditions| given(&mut policy, pictures, NEED, at(0));
+        let mut give = |pictures: &Renditions| given(&mut policy, pictures, AUTO, at(0));
         assert_eq!(give(&pictures), None);
         put(&mut pictures, 7);
         assert_eq!([give(&pictures), give(&pictures)], [Some((7, 0)), None], "and none of them twice");
@@ -161,8 +162,8 @@ mod tests {
             Choice::Picture(_) => 0,
             Choice::Nothing => panic!("there is one"),
         };
-        assert_eq!([later(&mut viewer, NEED, 0), later(&mut viewer, NEED, 165)], [166, 166]);
-        assert_eq!(later(&mut viewer, NEED, 166), 0, "it takes what there is");
+        assert_eq!([later(&mut viewer, AUTO, 0), later(&mut viewer, AUTO, 165)], [166, 166]);
+        assert_eq!(later(&mut viewer, AUTO, 166), 0, "it takes what there is");
         assert_eq!(later(&mut recorder, RECORDS, 0), 5000);
     }
 

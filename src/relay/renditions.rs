@@ -20,7 +20,7 @@ pub struct Renditions {
     /// What the picture in each place is encoded for.
     rungs: [Option<Rung>; MOST_RUNGS],
     /// The publisher itself said so, or has but one way to encode; otherwise it is what was demanded of it.
-    told: bool,
+    declared: bool,
     /// Pictures from before were encoded for another demand, perhaps.
     since: Micros,
     /// The time between pictures, as they come.
@@ -32,7 +32,7 @@ impl Default for Renditions {
         Self {
             pictures: Default::default(),
             rungs: [None; MOST_RUNGS],
-            told: false,
+            declared: false,
             since: Micros(0),
             interval: Duration::from_millis(33),
         }
@@ -41,11 +41,11 @@ impl Default for Renditions {
 
 impl Renditions {
     /// Another publisher: no picture of the last one, and what it encodes, if it has but one way to.
-    pub fn begin(&mut self, one_way: bool) {
+    pub fn begin(&mut self, single: bool) {
         self.forget();
-        self.told = one_way;
+        self.declared = single;
         self.rungs = [None; MOST_RUNGS];
-        if one_way {
+        if single {
             self.rungs[0] = Some(Rung::FULL);
         }
     }
@@ -66,7 +66,7 @@ impl Renditions {
     fn place_of(&self, picture: &Picture) -> usize {
         let own = usize::from(picture.rung).min(MOST_RUNGS - 1);
         match self.rungs[own].map_or(0, |rung| rung.quality) {
-            fixed if !self.told && fixed != 0 && picture.quality != 0 && fixed != picture.quality => {
+            fixed if !self.declared && fixed != 0 && picture.quality != 0 && fixed != picture.quality => {
                 self.fixed(picture).unwrap_or(own)
             }
             _ => own,
@@ -80,7 +80,7 @@ impl Renditions {
 
     /// Other rungs are demanded from now on. What there is goes to where it belongs.
     pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
-        if self.told {
+        if self.declared {
             return;
         }
         let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied()));
@@ -102,7 +102,7 @@ impl Renditions {
     /// nowhere: the next come at once.
     pub fn supplied(&mut self, rungs: &[Option<Rung>]) {
         let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied().flatten()));
-        self.told = true;
+        self.declared = true;
         self.since = Micros(0);
         for (at, picture) in std::mem::take(&mut self.pictures).into_iter().enumerate() {
             let same = before[at].and_then(|rung| self.rungs.iter().position(|r| *r == Some(rung)));
@@ -117,19 +117,19 @@ impl Renditions {
         self.pictures.iter().flatten().max_by_key(|p| (p.sequence, p.data.len()))
     }
 
-    /// The picture for a viewer with this need: the newest of the rung nearest to it.
+    /// The picture for a viewer with this target: the newest of the rung nearest to it.
     pub fn choose(&self, target: Target) -> Option<&Arc<Picture>> {
         self.nearest(target).and_then(|at| self.pictures[at].as_ref())
     }
 
-    /// The place of the picture for this need.
+    /// The place of the picture for this target.
     fn nearest(&self, target: Target) -> Option<usize> {
         let newest = self.pictures.iter().flatten().max_by_key(|p| p.sequence)?.sequence;
         let there = |at: usize| {
             let picture = self.pictures[at].as_ref();
             // Where the publisher tells, a rung whose pictures are few is there all the same.
             picture.is_some_and(|p| newest.wrapping_sub(p.sequence) < ABANDONED)
-                || self.told && self.rungs[at].is_some()
+                || self.declared && self.rungs[at].is_some()
         };
         let known =
             nearest(target, (0..MOST_RUNGS).filter(|at| there(*at)).filter_map(|at| Some((at, self.rungs[at]?))));
@@ -140,14 +140,14 @@ impl Renditions {
     /// Whether what [`choose`](Self::choose) finds has the size that is needed, for all that the publisher says.
     pub fn has_size(&self, target: Target) -> bool {
         let rung = self.nearest(target).and_then(|at| self.rungs[at]);
-        !self.told || rung.is_some_and(|rung| is_of_size(target.size, rung.size))
+        !self.declared || rung.is_some_and(|rung| is_of_size(target.size, rung.size))
     }
 
-    /// Whether this need is met by what [`choose`](Self::choose) finds, rather than by the next best.
+    /// Whether this target is met by what [`choose`](Self::choose) finds, rather than by the next best.
     pub fn meets(&self, target: Target) -> bool {
         let Some(at) = self.nearest(target) else { return false };
         let served = self.rungs[at].is_some_and(|rung| serves(target, rung));
-        served && self.pictures[at].as_ref().is_some_and(|p| self.told || p.captured >= self.since)
+        served && self.pictures[at].as_ref().is_some_and(|p| self.declared || p.captured >= self.since)
     }
 }
 
@@ -158,7 +158,7 @@ mod tests {
 
     const SMALL: Target = Target { bytes: 3_000, quality: 0, size: Resolution::Any };
     const WHOLE: Target = Target { bytes: crate::adapt::ANY, quality: 0, size: Resolution::Any };
-    const RECORDER: Target = Target { size: Resolution::Full, ..WHOLE };
+    const FULL_SIZE: Target = Target { size: Resolution::Full, ..WHOLE };
 
     fn fixed(quality: u8) -> Target {
         Target { quality, ..WHOLE }
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(bench.gets(SMALL), Some((2, 25)), "it is where it belongs now");
         assert!(!bench.0.meets(WHOLE));
         bench.put(3, 0, 80);
-        assert!(bench.0.meets(WHOLE) && bench.0.meets(RECORDER));
+        assert!(bench.0.meets(WHOLE) && bench.0.meets(FULL_SIZE));
         assert_eq!((bench.gets(WHOLE), bench.gets(SMALL)), (Some((3, 80)), Some((2, 25))));
         // Of one that does not.
         let mut bench = Bench(Renditions::default());
@@ -243,17 +243,17 @@ mod tests {
         for sequence in 1..20 {
             bench.put(sequence, 0, 50);
         }
-        assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((1, 25)), Some((19, 50))));
-        assert!(bench.0.has_size(RECORDER));
+        assert_eq!((bench.gets(FULL_SIZE), bench.gets(WHOLE)), (Some((1, 25)), Some((19, 50))));
+        assert!(bench.0.has_size(FULL_SIZE));
         // None is encoded: what there is has another size.
         bench.0.supplied(&[Some(Rung::from(WHOLE)), None]);
         bench.put(19, 0, 50);
-        assert!(!bench.0.has_size(RECORDER) && bench.0.has_size(WHOLE));
+        assert!(!bench.0.has_size(FULL_SIZE) && bench.0.has_size(WHOLE));
         // The uplink is fast again, so one does for both.
         bench.0.supplied(&[Some(Rung::FULL), None]);
         bench.put(20, 0, 80);
-        assert_eq!((bench.gets(RECORDER), bench.gets(WHOLE)), (Some((20, 80)), Some((20, 80))));
-        assert!(bench.0.has_size(RECORDER));
+        assert_eq!((bench.gets(FULL_SIZE), bench.gets(WHOLE)), (Some((20, 80)), Some((20, 80))));
+        assert!(bench.0.has_size(FULL_SIZE));
     }
 
     #[test]
@@ -262,7 +262,7 @@ mod tests {
         bench.0.begin(true);
         bench.demand(&[SMALL], 0);
         bench.put(1, 0, 0);
-        assert!(bench.0.meets(WHOLE) && bench.0.meets(RECORDER));
+        assert!(bench.0.meets(WHOLE) && bench.0.meets(FULL_SIZE));
         assert_eq!(bench.gets(SMALL), Some((1, 0)));
     }
 }

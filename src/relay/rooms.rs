@@ -224,7 +224,7 @@ impl Rooms {
     }
 
     /// The hub has worked out which rungs the viewers of a stream need.
-    pub(crate) fn target(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
+    pub(crate) fn demand(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
         match self.streams.get_mut(key) {
             Some(stream) if stream.rungs != rungs => {
                 stream.rungs = rungs;

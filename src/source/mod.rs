@@ -79,7 +79,7 @@ pub struct Opened {
 pub enum Next {
     /// The frame was filled.
     Frame,
-    /// No frame came within [`PATIENCE`]; ask again.
+    /// No frame came within 100 ms; ask again.
     Nothing,
     /// A frame came and was no good (cut off, flagged as broken); it is counted and the next is asked for.
     Broken,
@@ -114,8 +114,9 @@ pub trait Source: Send + 'static {
     /// Why there will be none. It is called again a second later, for ever.
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError>;
 
-    /// Waits for the next frame, [`PATIENCE`] at most, and puts it into `frame`, whose buffers are reused: set every
-    /// field. Unless it says [`Next::Frame`], what is in `frame` means nothing. A source that can be read faster than its pictures are made paces itself.
+    /// Waits for the next frame, 100 ms at most, and puts it into `frame`, whose buffers are reused: set every field. Unless it
+    /// says [`Next::Frame`], what is in `frame` means nothing. A source that can be read faster than its pictures are made paces
+    /// itself.
     ///
     /// # Errors
     /// Why there will be none. The source is closed and opened again.

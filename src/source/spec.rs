@@ -24,7 +24,7 @@ pub struct SourceOptions {
 /// | text | source |
 /// | --- | --- |
 /// | `auto` | the first camera, or the test pattern if there is none now, which is logged as a warning |
-/// | `pattern` | [`Pattern`] |
+/// | `pattern` | the test pattern |
 /// | a number | the camera with this index |
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
 /// | `-` | JPEGs from standard input, at the rate that is asked for at most |

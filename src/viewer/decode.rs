@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver as Spent;
 
 use super::{Received, Shared, Shown};
 use crate::error::{Error, Result};
-use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Watch};
+use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Watchdog};
 use crate::mailbox::{Receiver, Sender, Taken};
 use crate::stats::ViewTimes;
 use crate::time::{Micros, now};
@@ -33,7 +33,7 @@ pub(super) struct Decode {
     told_broken: AtomicBool,
     /// Makes a decoder, one a thread; `None` where pictures are not decoded.
     codec: Option<Box<dyn Fn() -> Result<Codec> + Send + Sync>>,
-    watch: Watch,
+    watch: Watchdog,
 }
 
 impl Decode {
@@ -51,7 +51,7 @@ impl Decode {
             })
         });
         let told_broken = AtomicBool::new(false);
-        Self { shared, pictures, shown, spent, told_broken, codec, watch: Watch::new(TOO_LONG) }
+        Self { shared, pictures, shown, spent, told_broken, codec, watch: Watchdog::new(TOO_LONG) }
     }
 
     /// Has pictures decoded until there are no more, by another thread when one takes too long.
@@ -174,7 +174,7 @@ mod tests {
         let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
         let (spent_in, spent) = crossbeam_channel::bounded(4);
         let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None);
-        this.watch = Watch::new(patience);
+        this.watch = Watchdog::new(patience);
         this.codec = Some(Box::new(move || {
             let decode = decode.clone();
             Ok(Box::new(move |picture: &[u8], _: &mut Bitmap| {

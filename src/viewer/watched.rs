@@ -208,8 +208,8 @@ impl Watched {
             hub: self.busy.map_or_else(Stage::default, |percent| Stage::new(percent.into(), HUB_BUSY.into())),
             downlink: self.carries.map_or_else(Stage::default, |bytes| {
                 // Where nobody knows how large a picture should be, it is too large for this link, or nothing would bind.
-                let targets = if nominal.bytes > 0 { nominal.bytes } else { bytes.saturating_add(bytes / 4) };
-                Stage::new(targets.into(), bytes.into())
+                let needs = if nominal.bytes > 0 { nominal.bytes } else { bytes.saturating_add(bytes / 4) };
+                Stage::new(needs.into(), bytes.into())
             }),
             decoder: Stage::new(spent.decode.unwrap_or(0.0), 1000.0 / fps),
             ..publisher

@@ -54,6 +54,16 @@ fn acknowledgements_that_never_come_do_not_stop_the_pictures() {
 }
 
 #[test]
+fn whoever_promises_acknowledgements_and_never_sends_one_still_sees_pictures() {
+    let mut viewer = Viewer::new(Link::new(20.0, 20.0), true, 1);
+    viewer.lane.ack_loss = 1.0;
+    let mut world = World::new(vec![viewer], STREET, 3);
+    world.run(30.0);
+    let seen = report(&world.viewers[0].seen, 5.0, 30.0);
+    assert!(seen.fps > 0.4 && seen.max < 200.0, "{seen:?}");
+}
+
+#[test]
 fn a_fixed_quality_is_shown_as_asked_beside_adapting_viewers() {
     let mut fixed = Viewer::new(Link::new(50.0, 5.0), true, 1);
     fixed.lane.pacer.configure(PacerConfig { quality: Some(40), ..PacerConfig::default() });

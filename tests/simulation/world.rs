@@ -236,7 +236,10 @@ pub(crate) struct Viewer {
 
 impl Viewer {
     pub(crate) fn new(link: Link, acknowledges: bool, seed: u64) -> Self {
-        let lane = Lane::new(link, acknowledges, PacerConfig::default(), seed);
+        let mut lane = Lane::new(link, acknowledges, PacerConfig::default(), seed);
+        if acknowledges {
+            lane.pacer.expect_acknowledgements();
+        }
         Self {
             policy: Newest::default(),
             target: lane.pacer.target(),
@@ -401,7 +404,7 @@ impl World {
             }
             self.renditions.put(picture.at_the_hub());
             self.came.push_back(picture);
-            if self.came.len() > 64 {
+            if self.came.len() > 1024 {
                 self.came.pop_front();
             }
             for viewer in &mut self.viewers {
@@ -413,10 +416,11 @@ impl World {
             let Choice::Picture(chosen) = choice else { continue };
             let may = viewer.lane.may_give(self.interval, self.now);
             viewer.target = viewer.lane.pacer.target();
-            let picture = self.came.iter().find(|p| (p.sequence, p.rung) == (chosen.sequence, chosen.rung.into()));
-            if let (true, Some(picture)) = (may, picture) {
+            if may {
+                let is = |p: &&Picture| (p.sequence, p.rung) == (chosen.sequence, chosen.rung.into());
+                let picture = *self.came.iter().rev().find(is).expect("the hub has what it chose");
                 viewer.policy.gave(chosen);
-                viewer.lane.give(*picture, self.now);
+                viewer.lane.give(picture, self.now);
             }
         }
         let targets: Vec<Target> = self.viewers.iter().map(|v| v.target).collect();

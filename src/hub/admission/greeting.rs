@@ -30,7 +30,7 @@ const MAX_TEXT: usize = 4096;
 const ENOUGH: usize = 8;
 
 /// Who says it.
-pub(super) struct Asker<'a> {
+pub(super) struct ClientContext<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) address: SocketAddr,
     pub(super) account: &'a Account,
@@ -68,20 +68,20 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    fn exchange<'a>(&'a self, asker: &Asker<'a>, body: &'a [u8]) -> Exchange<'a> {
-        let Asker { shared, address, .. } = *asker;
+    fn exchange<'a>(&'a self, asker: &ClientContext<'a>, body: &'a [u8]) -> Exchange<'a> {
+        let ClientContext { shared, address, .. } = *asker;
         Exchange { request: &self.request, shared, address, began: self.began, body }
     }
 
     /// Sends an answer. `drained`: nothing of the request's body is still to come.
-    fn answer(&self, asker: &Asker<'_>, answer: Answer, drained: bool) -> Next {
+    fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Next {
         let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
         let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };
         (stage, Some(Step::Sends(head, picture, then)))
     }
 
     /// Sends an answer as the last thing, and says why.
-    fn ends_with(&self, asker: &Asker<'_>, answer: Answer, why: String) -> Step {
+    fn ends_with(&self, asker: &ClientContext<'_>, answer: Answer, why: String) -> Step {
         closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
     }
 
@@ -161,7 +161,7 @@ impl Greeting {
     }
 
     /// It has had its time.
-    pub(super) fn handle_timeout(&mut self, asker: &Asker<'_>) -> Step {
+    pub(super) fn handle_timeout(&mut self, asker: &ClientContext<'_>) -> Step {
         let why = "took too long";
         let late = format!("the request {why}");
         match std::mem::replace(&mut self.stage, Stage::Over) {
@@ -173,7 +173,7 @@ impl Greeting {
     }
 
     /// The memory that it takes is needed for others.
-    pub(super) fn handle_full(&mut self, asker: &Asker<'_>) -> Step {
+    pub(super) fn handle_full(&mut self, asker: &ClientContext<'_>) -> Step {
         let why = Full.to_string();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
@@ -185,7 +185,7 @@ impl Greeting {
     }
 
     /// What follows from what came.
-    pub(super) fn poll(&mut self, asker: &Asker<'_>, now: Micros) -> Step {
+    pub(super) fn poll(&mut self, asker: &ClientContext<'_>, now: Micros) -> Step {
         loop {
             let (stage, step) = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Sniffing => sniff(&self.input, asker),
@@ -207,7 +207,7 @@ impl Greeting {
         }
     }
 
-    fn native(&mut self, asker: &Asker<'_>, mut deframer: Box<Deframer>) -> Next {
+    fn native(&mut self, asker: &ClientContext<'_>, mut deframer: Box<Deframer>) -> Next {
         let ends = |cause, why: String| (Stage::Over, Some(closes_with(native_bye(cause, &why), why)));
         match deframer.decode(&self.input) {
             Ok((_, None)) => {
@@ -222,7 +222,7 @@ impl Greeting {
         }
     }
 
-    fn websocket(&mut self, asker: &Asker<'_>, mut reader: Box<websocket::Reader>) -> Next {
+    fn websocket(&mut self, asker: &ClientContext<'_>, mut reader: Box<websocket::Reader>) -> Next {
         let ends = |cause, code, why: String| (Stage::Over, Some(closes_with(websocket_bye(cause, code, &why), why)));
         // The codes of RFC 6455, section 7.4.1: 1002 a broken rule, 1008 one of our own.
         match reader.decode(&mut self.input) {
@@ -254,13 +254,19 @@ impl Greeting {
         }
     }
 
-    fn admit(&mut self, asker: &Asker<'_>, packet: Packet, framing: Framing, used: usize) -> Result<Step, String> {
+    fn admit(
+        &mut self,
+        asker: &ClientContext<'_>,
+        packet: Packet,
+        framing: Framing,
+        used: usize,
+    ) -> Result<Step, String> {
         let began = self.began.unwrap_or_default();
         let admitted = Box::new(admitted(packet, began, framing, asker.address.ip(), asker.shared)?);
         Ok(Step::Admits { admitted, before: Vec::new(), early: self.input.split_off(used) })
     }
 
-    fn head(&mut self, asker: &Asker<'_>, now: Micros) -> Next {
+    fn head(&mut self, asker: &ClientContext<'_>, now: Micros) -> Next {
         match parse_head(&self.input) {
             Ok(None) => (Stage::Head, Some(Step::Reads)),
             Ok(Some((request, length))) => {
@@ -276,7 +282,7 @@ impl Greeting {
     }
 
     /// What a request leads to, for the first time or `again`, with more of its body.
-    fn ask(&mut self, asker: &Asker<'_>, pending: PendingRequest, again: bool) -> Next {
+    fn ask(&mut self, asker: &ClientContext<'_>, pending: PendingRequest, again: bool) -> Next {
         let exchange = pending.exchange(asker, &self.input);
         let reply = route(&exchange);
         // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
@@ -311,7 +317,13 @@ impl Greeting {
         (Stage::Over, Some(Step::Admits { admitted, before, early: std::mem::take(&mut self.input) }))
     }
 
-    fn body(&mut self, asker: &Asker<'_>, pending: PendingRequest, mut body: WholeBody, wanted: BodyWanted) -> Next {
+    fn body(
+        &mut self,
+        asker: &ClientContext<'_>,
+        pending: PendingRequest,
+        mut body: WholeBody,
+        wanted: BodyWanted,
+    ) -> Next {
         let used = match body.feed(&self.input) {
             Ok(None) => {
                 self.input = Vec::new();
@@ -333,7 +345,7 @@ impl Greeting {
 }
 
 /// What it speaks, by its first bytes.
-fn sniff(input: &[u8], asker: &Asker<'_>) -> Next {
+fn sniff(input: &[u8], asker: &ClientContext<'_>) -> Next {
     match input {
         _ if input.len() < ENOUGH => (Stage::Sniffing, Some(Step::Reads)),
         // The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).

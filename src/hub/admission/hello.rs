@@ -44,7 +44,8 @@ pub(super) fn admitted(
         }
         _ => return Err("the first packet must be a hello or a bare JPEG".into()),
     };
-    Ok(Admitted { framing, purpose: purpose.map_err(|denied| denied.to_string())?, hello, first })
+    let purpose = purpose.map_err(|denied| denied.to_string())?;
+    Ok(Admitted { credentials: who, framing, purpose, hello, first })
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::grace::{GracePeriod, TO_BE_ANSWERED, TO_SAY, TO_SAY_MORE};
-use super::greeting::{Asker, Greeting, Step, Then};
+use super::greeting::{ClientContext, Greeting, Step, Then};
 use crate::hub::Shared;
-use crate::hub::addresses::Place;
+use crate::hub::address_limits::Place;
 use crate::hub::deliver::Admitted;
 use crate::hub::memory::{Account, Full, Held};
 use crate::time::Micros;
@@ -121,7 +121,8 @@ impl Pending {
         if self.lingers.is_some() || self.sending.is_some() {
             return Progress::Over;
         }
-        let step = self.greeting.handle_timeout(&Asker { shared, address: self.address, account: &self.account });
+        let step =
+            self.greeting.handle_timeout(&ClientContext { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
@@ -131,7 +132,7 @@ impl Pending {
         if self.lingers.is_some() || self.sending.is_some() {
             return Progress::Over;
         }
-        let step = self.greeting.handle_full(&Asker { shared, address: self.address, account: &self.account });
+        let step = self.greeting.handle_full(&ClientContext { shared, address: self.address, account: &self.account });
         self.say(step, now)
     }
 
@@ -172,7 +173,7 @@ impl Pending {
     }
 
     fn poll(&mut self, shared: &Arc<Shared>, now: Micros) -> Step {
-        let step = self.greeting.poll(&Asker { shared, address: self.address, account: &self.account }, now);
+        let step = self.greeting.poll(&ClientContext { shared, address: self.address, account: &self.account }, now);
         if self.greeting.requests() > self.requests {
             self.requests = self.greeting.requests();
             self.stay = Some(GracePeriod::new(now, TO_BE_ANSWERED));

@@ -18,7 +18,7 @@ use super::turns::Turns;
 use super::{Command, MAIN, PLAIN, WAKER, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
-use crate::hub::addresses::Place;
+use crate::hub::address_limits::Place;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
@@ -46,7 +46,7 @@ const SCRATCH: usize = 16 * 1024;
 
 /// A listening socket.
 struct Listener {
-    listener: TcpListener,
+    socket: TcpListener,
     /// Somebody may be there: the poll tells of newcomers once.
     ready: bool,
     /// When the next one is accepted at the earliest.
@@ -54,8 +54,8 @@ struct Listener {
 }
 
 impl Listener {
-    fn new(listener: TcpListener) -> Self {
-        Self { listener, ready: true, again: Micros(0) }
+    fn new(socket: TcpListener) -> Self {
+        Self { socket, ready: true, again: Micros(0) }
     }
 
     /// When there may be somebody to accept.
@@ -197,7 +197,7 @@ impl Reactor {
                     break;
                 }
             }
-            match self.main.listener.accept() {
+            match self.main.socket.accept() {
                 Ok((socket, address)) => self.accepted(socket, address, Self::greet),
                 Err(error) => self.main.ready = self.goes_on_accepting(&error, at),
             }
@@ -210,7 +210,7 @@ impl Reactor {
         for _ in 0..ACCEPTS {
             let open = |listener: &&mut Listener| listener.accepts_at().is_some_and(|accepts_at| accepts_at <= at);
             let Some(listener) = self.plain.as_mut().filter(open) else { return };
-            match listener.listener.accept() {
+            match listener.socket.accept() {
                 Ok((socket, address)) => self.accepted(socket, address, Self::let_in),
                 Err(error) => {
                     let ready = self.goes_on_accepting(&error, at);
@@ -255,8 +255,9 @@ impl Reactor {
 
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
         let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
-        let grant = self.shared.access.watch(&Credentials { address: address.ip() }, key).map_err(io::Error::other)?;
-        let admitted = Admitted { framing: Framing::Plain, purpose: Purpose::Watch(grant), hello: None, first: None };
+        let credentials = Credentials { address: address.ip() };
+        let purpose = Purpose::Watch(self.shared.access.watch(&credentials, key).map_err(io::Error::other)?);
+        let admitted = Admitted { credentials, framing: Framing::Plain, purpose, hello: None, first: None };
         hand_over(&self.shared, transport, address, place, admitted, Vec::new());
         Ok(())
     }

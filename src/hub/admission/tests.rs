@@ -6,8 +6,8 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use proptest::prelude::*;
 
-use super::greeting::{Asker, Greeting, Step, Then};
-use crate::access::{Access, Right, Rule};
+use super::greeting::{ClientContext, Greeting, Step, Then};
+use crate::access::{Access, Credentials, Right};
 use crate::hub::deliver::Purpose;
 use crate::hub::{Hub, HubConfig};
 use crate::time::Micros;
@@ -27,7 +27,7 @@ fn hub() -> Hub {
 }
 
 /// A hub at which this says who may do what.
-fn hub_by(rule: Rule) -> Hub {
+fn hub_by(rule: fn(&Credentials, Right<'_>) -> bool) -> Hub {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let plain = Some(listen);
     Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule)).unwrap()
@@ -52,7 +52,7 @@ impl<'a> Newcomer<'a> {
         let shared = &self.hub.shared;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let account = shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
-        let asker = Asker { shared, address, account: &account };
+        let asker = ClientContext { shared, address, account: &account };
         while self.end.is_none() {
             let step = self.greeting.poll(&asker, AT);
             if matches!(step, Step::Reads | Step::Waits) {
@@ -179,7 +179,7 @@ fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words
         newcomer.says(said);
         newcomer.heard.clear();
         let account = hub.shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
-        let asker = Asker { shared: &hub.shared, address: ([127, 0, 0, 1], 4000).into(), account: &account };
+        let asker = ClientContext { shared: &hub.shared, address: ([127, 0, 0, 1], 4000).into(), account: &account };
         let greeting = &mut newcomer.greeting;
         let step = if full { greeting.handle_full(&asker) } else { greeting.handle_timeout(&asker) };
         newcomer.takes(step);

@@ -93,7 +93,16 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Outcome {
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Detection { opening: opening.into() });
     let purpose = Purpose::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
-    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
+    Reply::open(
+        exchange,
+        WebSocket::Admit(Box::new(Admitted {
+            credentials: exchange.credentials(),
+            framing,
+            purpose,
+            hello: None,
+            first: None,
+        })),
+    )
 }
 
 /// The stream of a camera that a worker posts: of this room, whatever the camera is called.

@@ -21,6 +21,12 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>, quality: &str) -> Outcome 
     let request = ViewRequest { quality: Some(quality), ..ViewRequest::default() };
     let hello = Hello::to_view(&grant.0.room, &grant.0.name, "websocket/quality", request);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Jpeg);
-    let admitted = Admitted { framing, hello: Some(hello), purpose: Purpose::Watch(grant), first: None };
+    let admitted = Admitted {
+        credentials: exchange.credentials(),
+        framing,
+        hello: Some(hello),
+        purpose: Purpose::Watch(grant),
+        first: None,
+    };
     Reply::open(exchange, WebSocket::Admit(Box::new(admitted)))
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::access::{Grant, Join};
 use crate::hub::Shared;
-use crate::hub::addresses::Place;
+use crate::hub::address_limits::Place;
 use crate::hub::deliver::{Admitted, Command, Purpose};
 use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
@@ -57,7 +57,16 @@ pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) 
     let key = StreamKey::new(fitting(room), fitting(called));
     let purpose =
         Purpose::Join { grant: exchange.shared.access.join(&exchange.credentials(), key)?, called: called.into() };
-    Reply::open(exchange, WebSocket::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
+    Reply::open(
+        exchange,
+        WebSocket::Admit(Box::new(Admitted {
+            credentials: exchange.credentials(),
+            framing,
+            purpose,
+            hello: None,
+            first: None,
+        })),
+    )
 }
 
 impl Shared {

@@ -57,7 +57,7 @@ impl Loop {
         let until = now() + 2 * self.shared.config.answers_within;
         peer.publishing.claim = Some(Box::new(Claim { grant, instance, until, over: false }));
         let asker =
-            Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publishing.machine };
+            Asker { id: peer.id, address: peer.address.ip().to_canonical(), publisher: peer.publishing.machine_id };
         self.shared.challenge(refusal, Some(asker));
         true
     }
@@ -72,7 +72,7 @@ impl Loop {
         };
         let same = asker.is_some_and(|asker| {
             asker.publisher != 0
-                && asker.publisher == peer.publishing.machine
+                && asker.publisher == peer.publishing.machine_id
                 && asker.address == peer.address.ip().to_canonical()
         });
         let within = self.shared.config.answers_within;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::subscription::Subscription;
 use crate::access::{Grant, Join};
-use crate::hub::numbers::{Metrics, ViewerNumbers};
+use crate::hub::counters::{Metrics, ViewerNumbers};
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
 use crate::pacing::together;

@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use crate::access::{Grant, Join, Publish, Watch};
-use crate::hub::addresses::Place;
+use crate::access::{Credentials, Grant, Join, Publish, Watch};
+use crate::hub::address_limits::Place;
 use crate::hub::memory::Account;
-use crate::hub::placeholder::StandIn;
+use crate::hub::placeholder::Placeholder;
 use crate::net::connection::Framing;
 use crate::relay::ConnectionId;
 use crate::time::Micros;
@@ -30,6 +30,8 @@ pub(in crate::hub) enum Purpose {
 
 /// What somebody said first: how it speaks, and what for.
 pub(in crate::hub) struct Admitted {
+    /// What it showed; it is asked for again whenever it asks for something else.
+    pub(in crate::hub) credentials: Credentials,
     pub(in crate::hub) framing: Framing,
     pub(in crate::hub) purpose: Purpose,
     /// The hello, where there was one.
@@ -47,7 +49,7 @@ pub(in crate::hub) struct Newcomer {
     /// What was read beyond that.
     pub(in crate::hub) early: Vec<u8>,
     /// What shows a viewer who sees nothing but pictures why there is none.
-    pub(in crate::hub) stand_in: Option<StandIn>,
+    pub(in crate::hub) placeholder: Option<Placeholder>,
     /// Given back when the connection ends: its place among those of its address.
     pub(in crate::hub) place: Place,
     /// What it holds.

@@ -18,16 +18,16 @@ use self::session::{pacer_config, transmit};
 use super::claim::{Challenge, Claim};
 use super::member::RoomMember;
 use super::newcomer::{Admitted, Newcomer, Purpose};
-use super::reading::Reading;
+use super::read_turn::ReadTurn;
 use super::subscription::Subscription;
 use crate::access::{Credentials, Grant, Join};
 use crate::adapt::Target;
 use crate::hub::BridgeTimes;
-use crate::hub::addresses::Place;
+use crate::hub::address_limits::Place;
 use crate::hub::bridges::keepalive::Keepalive;
+use crate::hub::counters::{Metrics, ViewerNumbers};
 use crate::hub::memory::{Account, Held};
-use crate::hub::numbers::{Metrics, ViewerNumbers};
-use crate::hub::placeholder::StandIn;
+use crate::hub::placeholder::Placeholder;
 use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
 use crate::names::StreamKey;
@@ -83,10 +83,9 @@ pub(super) struct Publishing {
     /// Its pictures are those that it gave.
     gives: bool,
     /// The number that its machine keeps; 0: none.
-    pub(super) machine: u64,
+    pub(super) machine_id: u64,
     /// What came before it was let in.
     first: Option<(Packet, Micros)>,
-    stand_in: Option<StandIn>,
     /// Its name is asked for.
     pub(super) challenge: Option<Box<Challenge>>,
     /// It waits for a name that is taken.
@@ -119,6 +118,7 @@ pub(super) struct Peer {
     pub(super) activity: Activity,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
+    credentials: Credentials,
     what: String,
     pub(super) session: Option<Server>,
     pub(super) bare: bool,
@@ -130,6 +130,8 @@ pub(super) struct Peer {
     summed: [u64; 4],
     numbers: Arc<ViewerNumbers>,
     keepalive: Option<Keepalive>,
+    /// What a viewer who sees nothing but pictures is shown while there is none.
+    placeholder: Option<Placeholder>,
     _place: Place,
     account: Account,
 }
@@ -137,7 +139,7 @@ pub(super) struct Peer {
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, times: BridgeTimes, now: Micros) -> (Self, Purpose, Vec<u8>) {
-        let Admitted { framing, purpose, hello, first } = newcomer.admitted;
+        let Admitted { credentials, framing, purpose, hello, first } = newcomer.admitted;
         let mut connection = Connection::new(newcomer.transport, framing);
         if let Purpose::Watch(_) = purpose {
             connection.refuse_pictures();
@@ -148,7 +150,7 @@ impl Peer {
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
         let (rungs, acknowledges) = (can(Ability::Rungs), can(Ability::Ack));
-        let machine = hello.as_ref().map_or(0, |hello| hello.publisher);
+        let machine_id = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
         let mut pacer = Pacer::new(pacer_config(request));
@@ -163,13 +165,14 @@ impl Peer {
         let peer = Self {
             id: newcomer.id,
             address: newcomer.address,
+            credentials,
             session: session.map(|role| Server::new(role, now)),
             connection,
             role: PeerRole::None,
             paced: None,
             what,
             bare,
-            publishing: Publishing { rungs, machine, first, stand_in: newcomer.stand_in, ..Publishing::default() },
+            publishing: Publishing { rungs, machine_id, first, ..Publishing::default() },
             room,
             closing: None,
             activity: Activity { progress: now, given: now, idle: now, busy_at: (now, 0) },
@@ -186,6 +189,7 @@ impl Peer {
             unread_since: None,
             numbers,
             keepalive,
+            placeholder: newcomer.placeholder,
             _place: newcomer.place,
             account: newcomer.account,
         };
@@ -217,11 +221,6 @@ impl Peer {
 
     pub(super) fn is_member(&self) -> bool {
         matches!(self.role, PeerRole::Member(_))
-    }
-
-    /// Who it is.
-    fn credentials(&self) -> Credentials {
-        Credentials { address: self.address.ip() }
     }
 
     /// What it publishes.
@@ -267,7 +266,7 @@ impl Peer {
     }
 
     /// Takes what was read before the connection came to this loop.
-    pub(super) fn feed(&mut self, reading: &mut Reading<'_>, early: &mut [u8]) -> Result<(), ConnectionError> {
+    pub(super) fn feed(&mut self, reading: &mut ReadTurn<'_>, early: &mut [u8]) -> Result<(), ConnectionError> {
         let first = self.publishing.first.take();
         self.hear(reading, |connection, take| {
             first.map_or(Ok(()), |(packet, began)| take(packet, began))?;
@@ -276,7 +275,7 @@ impl Peer {
     }
 
     /// Reads what there is, as much as one turn allows.
-    pub(super) fn read(&mut self, reading: &mut Reading<'_>, scratch: &mut [u8]) -> Result<Drained, ConnectionError> {
+    pub(super) fn read(&mut self, reading: &mut ReadTurn<'_>, scratch: &mut [u8]) -> Result<Drained, ConnectionError> {
         let drained = self.hear(reading, |connection, take| connection.read(scratch, take))?;
         if drained == Drained::Yes {
             self.unread_since = None;

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::reading::ReadBuffers;
+use super::read_turn::ReadBuffers;
 use super::turns::Turns;
 use super::{Command, Loop};
 use crate::net::connection::ConnectionError;
@@ -45,7 +45,7 @@ impl Loop {
         }
         for audience in std::mem::take(&mut self.audiences).into_values() {
             audience.tokens.iter().for_each(|_| audience.stream.remove_viewer(self.index));
-            self.shared.target(&audience.stream, self.index, Vec::new());
+            self.shared.set_targets(&audience.stream, self.index, Vec::new());
         }
         // Who came meanwhile has nothing to do with it; all else was for the connections that are gone.
         self.commands.retain(|command| matches!(command, Command::Adopt(_)));

@@ -102,7 +102,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["newest_age_ms"] = round(crate::time::millis(at.since(picture.captured)));
         value["age_estimated"] = picture.estimated.into();
     }
-    let sent = |v: &Arc<crate::hub::numbers::ViewerNumbers>| v.pictures.load(Ordering::Relaxed) > 0;
+    let sent = |v: &Arc<crate::hub::counters::ViewerNumbers>| v.pictures.load(Ordering::Relaxed) > 0;
     let viewers = stream.numbers.viewers();
     let rungs: BTreeSet<u32> = viewers.iter().filter(|v| sent(v)).map(|v| v.rung.load(Ordering::Relaxed)).collect();
     value["rungs"] = rungs.into_iter().map(|r| json!({ "rung": r & 0xff, "quality": r >> 8 })).collect();

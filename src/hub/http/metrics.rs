@@ -9,7 +9,7 @@ use super::api::known;
 use super::{Answer, Body, Exchange, Outcome};
 use crate::access::{self, Grant};
 use crate::hub::Shared;
-use crate::hub::numbers::AGE_BUCKETS;
+use crate::hub::counters::AGE_BUCKETS;
 use crate::time::now;
 
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {

@@ -3,15 +3,15 @@
 
 pub(super) mod api;
 mod exchange;
-mod machine;
+mod host_names;
 pub(super) mod metrics;
 pub(super) mod page;
 pub(super) mod publish;
 mod reply;
 pub(super) mod snapshot;
-pub(super) mod sockets;
 pub(super) mod stream;
+pub(super) mod websocket;
 
 pub(super) use self::exchange::Exchange;
-pub(super) use self::machine::host_names;
+pub(super) use self::host_names::host_names;
 pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, WebSocket, status_of};

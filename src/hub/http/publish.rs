@@ -51,7 +51,13 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
     let length = exchange.request.length().unwrap_or(Length::Open);
     let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
     let purpose = Purpose::Publish { grant, replace: false, instance: 0 };
-    Ok(Reply::Admit(Box::new(Admitted { framing, purpose, hello: None, first: None })))
+    Ok(Reply::Admit(Box::new(Admitted {
+        credentials: exchange.credentials(),
+        framing,
+        purpose,
+        hello: None,
+        first: None,
+    })))
 }
 
 /// A body that is one picture.

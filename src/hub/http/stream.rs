@@ -27,7 +27,13 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
     );
     let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", request);
     let framing = Framing::Multipart(opening.into_bytes());
-    Ok(Reply::Admit(Box::new(Admitted { framing, hello: Some(hello), purpose: Purpose::Watch(grant), first: None })))
+    Ok(Reply::Admit(Box::new(Admitted {
+        credentials: exchange.credentials(),
+        framing,
+        hello: Some(hello),
+        purpose: Purpose::Watch(grant),
+        first: None,
+    })))
 }
 
 /// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.

@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicU32;
 
 use mio::Waker;
 
-use super::Pictures;
+use super::EncodedFrame;
 use crate::frame::Frame;
-use crate::jpeg::{Look, TOO_LONG, Watch};
+use crate::jpeg::{Look, TOO_LONG, Watchdog};
 use crate::mailbox::{Receiver, Sender};
 use crate::publisher::Shared;
 use crate::time::Micros;
@@ -16,21 +16,21 @@ use crate::time::Micros;
 pub(in crate::publisher) struct Ends {
     pub(super) frames: Receiver<Frame>,
     pub(super) spent: crossbeam_channel::Sender<Frame>,
-    pub(super) pictures: Sender<Pictures>,
+    pub(super) pictures: Sender<EncodedFrame>,
     pub(super) waker: Arc<Waker>,
     /// The number of the last frame.
     pub(super) sequence: AtomicU32,
-    pub(super) watch: Watch,
+    pub(super) watch: Watchdog,
 }
 
 impl Ends {
     pub(in crate::publisher) fn new(
         frames: Receiver<Frame>,
         spent: crossbeam_channel::Sender<Frame>,
-        pictures: Sender<Pictures>,
+        pictures: Sender<EncodedFrame>,
         waker: Arc<Waker>,
     ) -> Self {
-        Self { frames, spent, pictures, waker, sequence: AtomicU32::new(0), watch: Watch::new(TOO_LONG) }
+        Self { frames, spent, pictures, waker, sequence: AtomicU32::new(0), watch: Watchdog::new(TOO_LONG) }
     }
 
     /// Looks at the thread that encodes; the number of the one that is to take its place. Viewers are told why they have no

@@ -2,7 +2,7 @@
 
 use super::{Peer, PeerRole};
 use crate::frame::Picture;
-use crate::hub::deliver::reading::Reading;
+use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::ConnectionError;
 use crate::net::layout::unix_time;
 use crate::relay::silence::Gives;
@@ -18,7 +18,7 @@ impl Peer {
         &mut self,
         packet: Packet,
         began: Micros,
-        reading: &mut Reading<'_>,
+        reading: &mut ReadTurn<'_>,
         pinged: &mut bool,
     ) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);

@@ -6,7 +6,7 @@ use super::{Peer, PeerRole};
 use crate::buffer::Buffer;
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::deliver::reading::Reading;
+use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::ConnectionError;
 use crate::time::Micros;
 use crate::wire::control::Control;
@@ -18,14 +18,14 @@ impl Peer {
         &mut self,
         data: Buffer,
         began: Micros,
-        reading: &mut Reading<'_>,
+        reading: &mut ReadTurn<'_>,
     ) -> Result<(), ConnectionError> {
         let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
         self.picture(Picture { sequence, ..Picture::arrived(began, reading.at, data) }, reading)
     }
 
     /// A picture of the stream that it publishes.
-    pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
+    pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut ReadTurn<'_>) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
         if let Err(reason) = shared.check_picture(&picture.data) {
             return self.leave_out(reason, at, shared);

@@ -3,9 +3,8 @@
 use std::convert::Infallible;
 
 use super::{LINGER, Peer, PeerRole};
-use crate::access::Credentials;
 use crate::hub::Shared;
-use crate::hub::deliver::reading::Reading;
+use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::{Connection, ConnectionError};
 use crate::pacing::{Pacer, PacerConfig};
 use crate::relay::{Refusal, Rooms};
@@ -28,7 +27,7 @@ impl Peer {
     /// Hears what `act` gets out of the connection, and answers in one write.
     pub(super) fn hear<T>(
         &mut self,
-        reading: &mut Reading<'_>,
+        reading: &mut ReadTurn<'_>,
         act: impl FnOnce(
             &mut Connection,
             &mut dyn FnMut(Packet, Micros) -> Result<(), ConnectionError>,
@@ -58,7 +57,7 @@ impl Peer {
         Ok(read)
     }
 
-    fn packets(&mut self, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
+    fn packets(&mut self, reading: &mut ReadTurn<'_>) -> Result<(), ConnectionError> {
         let mut answers = Answers::default();
         let mut packets = std::mem::take(reading.packets);
         let heard = packets.drain(..).try_for_each(|(packet, began)| {
@@ -88,7 +87,7 @@ impl Peer {
         &mut self,
         packet: Packet,
         began: Micros,
-        reading: &mut Reading<'_>,
+        reading: &mut ReadTurn<'_>,
         answers: &mut Answers,
     ) -> Result<(), ConnectionError> {
         if let (Packet::Text(_), Some(keepalive)) = (&packet, &mut self.keepalive) {
@@ -117,14 +116,14 @@ impl Peer {
         }
     }
 
-    fn events(&mut self, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
+    fn events(&mut self, reading: &mut ReadTurn<'_>) -> Result<(), ConnectionError> {
         while let Some(event) = self.session.as_mut().and_then(Server::poll_event) {
             self.event(event, reading)?;
         }
         Ok(())
     }
 
-    fn event(&mut self, event: Event, reading: &mut Reading<'_>) -> Result<(), ConnectionError> {
+    fn event(&mut self, event: Event, reading: &mut ReadTurn<'_>) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
         match event {
             Event::Picture(picture) => self.picture(picture, reading)?,
@@ -142,7 +141,7 @@ impl Peer {
                 }
             }
             Event::Subscribe { key, request } => {
-                let granted = shared.access.watch(&self.credentials(), key).map_err(Refusal::from);
+                let granted = shared.access.watch(&self.credentials, key).map_err(Refusal::from);
                 let watches =
                     granted.and_then(|grant| shared.decide(|rooms| rooms.watch(self.id, &grant, at)).map(|()| grant));
                 match watches {
@@ -197,9 +196,8 @@ impl Peer {
         if let Some(session) = &mut self.session
             && session.poll_list(clear, now)
         {
-            let who = Credentials { address: self.address.ip() };
             // Who may not know what there is, is told of nothing.
-            let granted = shared.access.list(&who, Some(self.room.clone()));
+            let granted = shared.access.list(&self.credentials, Some(self.room.clone()));
             let streams = granted.map(|grant| shared.list(&grant)).unwrap_or_default();
             session.tell(Control::Streams { streams }, clear, now);
         }
@@ -214,8 +212,8 @@ impl Peer {
             session.tell(control.clone(), self.connection.nothing_waits(), at);
             return self.transmit(at);
         }
-        if let (Some(stand_in), Control::State(state)) = (&mut self.publishing.stand_in, control) {
-            stand_in.told(state, at);
+        if let (Some(placeholder), Control::State(state)) = (&mut self.placeholder, control) {
+            placeholder.told(state, at);
         }
         if self.closing.is_none() && matches!(control, Control::Bye { .. }) {
             self.connection.send_control(control)

@@ -3,7 +3,7 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use super::*;
 use crate::access::Access;
-use crate::hub::addresses::Addresses;
+use crate::hub::address_limits::Addresses;
 use crate::hub::memory::Memory;
 
 /// A client of `/stream`, and the hub's end of it.
@@ -19,13 +19,14 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
         address,
         transport: mio::net::TcpStream::from_std(socket).into(),
         admitted: Admitted {
+            credentials: who,
             framing: Framing::Multipart(Vec::new()),
             purpose: Purpose::Watch(grant),
             hello: None,
             first: None,
         },
         early: Vec::new(),
-        stand_in: None,
+        placeholder: None,
         place: Arc::new(Addresses::new(1)).place(address.ip()).unwrap(),
         account: Arc::new(Memory::new(1 << 30)).open(address.ip(), || {}),
     };

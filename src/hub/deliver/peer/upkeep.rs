@@ -91,10 +91,10 @@ impl Peer {
         self.tell(&Control::Clock { error })
     }
 
-    /// What is sent to clients that are not native while nothing else is: stand-ins, pings, signs of life.
+    /// What is sent to clients that are not native while nothing else is: placeholders, pings, signs of life.
     fn keep_company(&mut self, now: Micros) -> Result<(), ConnectionError> {
         if self.wants_picture()
-            && let Some(picture) = self.publishing.stand_in.as_mut().and_then(|s| s.due(now))
+            && let Some(picture) = self.placeholder.as_mut().and_then(|s| s.due(now))
         {
             self.connection.send_picture(&picture, None, Duration::ZERO)?;
             (self.activity.progress, self.activity.given) = (now, now);

@@ -12,7 +12,7 @@ const MOST_GIVEN_UP: u32 = 2;
 
 /// Whose turn it is. A thread has a number, says when a call begins and ends, and goes when it is no longer its turn.
 #[derive(Debug)]
-pub struct Watch {
+pub struct Watchdog {
     patience: Duration,
     state: Mutex<State>,
 }
@@ -37,7 +37,7 @@ pub enum Look {
     Hangs,
 }
 
-impl Watch {
+impl Watchdog {
     /// For calls that may take `patience`, [`TOO_LONG`] as a rule. The first thread has the number 0.
     #[must_use]
     pub fn new(patience: Duration) -> Self {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     /// What is said at `to` by who looks every 500 ms from `from` on.
-    fn looked(watch: &Watch, from: u64, to: u64) -> Look {
+    fn looked(watch: &Watchdog, from: u64, to: u64) -> Look {
         for ms in (from..to).step_by(500) {
             assert_eq!(watch.look(at(ms)), Look::Fine, "{ms}");
         }
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_call_that_takes_too_long_is_given_up_and_its_thread_replaced() {
-        let watch = Watch::new(TOO_LONG);
+        let watch = Watchdog::new(TOO_LONG);
         assert!(watch.begins(0, at(0)));
         assert_eq!(looked(&watch, 0, 2000), Look::Fine);
         assert_eq!(watch.look(at(2001)), Look::Replace(1));
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn threads_that_are_given_up_do_not_pile_up() {
-        let watch = Watch::new(TOO_LONG);
+        let watch = Watchdog::new(TOO_LONG);
         for turn in 0..2 {
             assert!(watch.begins(turn, at(turn * 3000)));
             assert_eq!(looked(&watch, turn * 3000, turn * 3000 + 2001), Look::Replace(turn + 1));
@@ -134,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_time_that_the_program_was_stopped_is_not_the_codecs() {
-        let watch = Watch::new(TOO_LONG);
+        let watch = Watchdog::new(TOO_LONG);
         assert_eq!(watch.look(at(0)), Look::Fine);
         assert!(watch.begins(0, at(400)));
         assert_eq!(looked(&watch, 60_000, 62_000), Look::Fine);

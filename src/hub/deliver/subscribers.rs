@@ -10,7 +10,7 @@ use crate::relay::ConnectionId;
 use crate::time::now;
 
 /// The viewers of one stream on this loop.
-pub(super) struct Audience {
+pub(super) struct Subscribers {
     pub(super) stream: Arc<Stream>,
     pub(super) tokens: Vec<usize>,
     /// Who is served first; moves on with every picture, so that nobody is always last.
@@ -60,7 +60,7 @@ impl Loop {
 
     fn join_audience(&mut self, stream: &Arc<Stream>, token: usize) {
         stream.add_viewer(self.index);
-        let audience = self.audiences.entry(stream.id).or_insert_with(|| Audience {
+        let audience = self.audiences.entry(stream.id).or_insert_with(|| Subscribers {
             stream: stream.clone(),
             tokens: Vec::new(),
             first: 0,
@@ -94,17 +94,17 @@ impl Loop {
         audience.tokens.retain(|t| *t != token);
         audience.targets_changed = true;
         if audience.tokens.is_empty() {
-            self.shared.target(&audience.stream, self.index, Vec::new());
+            self.shared.set_targets(&audience.stream, self.index, Vec::new());
             self.audiences.remove(&id);
         }
     }
 
     /// Tells the hub what the viewers need where that has changed.
-    pub(super) fn sum_up_needs(&mut self) {
+    pub(super) fn tell_targets(&mut self) {
         for audience in self.audiences.values_mut().filter(|a| a.targets_changed) {
             audience.targets_changed = false;
             let targets = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
-            self.shared.target(&audience.stream, self.index, targets.collect());
+            self.shared.set_targets(&audience.stream, self.index, targets.collect());
         }
     }
 }

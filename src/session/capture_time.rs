@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::clock::signed;
-use super::watch::Watch;
+use super::clock_check::ClockCheck;
 use crate::frame::Picture;
 use crate::time::{Micros, PeerMicros, micros};
 
@@ -86,7 +86,7 @@ impl Session {
             },
             _ => return guess,
         };
-        let doubts = self.watch.as_ref().is_some_and(Watch::doubts);
+        let doubts = self.watch.as_ref().is_some_and(ClockCheck::doubts);
         Captured { at, estimated: estimated || doubts || !self.clock.is_sure(), arrival: arrival || doubts }
     }
 }

@@ -26,7 +26,7 @@ const REMEMBER: Duration = Duration::from_secs(10);
 /// others of late, by more than the clock may be off anyway, then path or clock is another than before, and a ping tells
 /// which. Until that is answered, the clock is in doubt.
 #[derive(Debug, Default)]
-pub(super) struct Watch {
+pub(super) struct ClockCheck {
     /// How long pictures took, from the least to the most, that came while the clock was right.
     usual: Option<(i64, i64)>,
     /// The most of them in the time before, and when that time ended.
@@ -53,7 +53,7 @@ pub(super) struct Watch {
     asked_for_shift: Micros,
 }
 
-impl Watch {
+impl ClockCheck {
     /// A picture came that was sent so many microseconds ago, by a clock that may be off by `error`.
     pub(super) fn picture(&mut self, took: i64, error: i64, now: Micros) {
         let wider = |range: Option<(i64, i64)>| range.map_or((took, took), |(a, b)| (a.min(took), b.max(took)));
@@ -156,7 +156,7 @@ mod tests {
     }
 
     /// Pictures 33 ms apart that took so long; gives when pings were wanted, and whether there was doubt at the end.
-    fn pictures(watch: &mut Watch, from: u64, took: impl Iterator<Item = i64>) -> (Vec<u64>, bool) {
+    fn pictures(watch: &mut ClockCheck, from: u64, took: impl Iterator<Item = i64>) -> (Vec<u64>, bool) {
         let mut wanted = Vec::new();
         for (at, took) in (from..).step_by(33).zip(took) {
             watch.picture(took, 20_000, START + ms(at));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn pictures_that_come_as_always_want_nothing() {
-        let mut watch = Watch::default();
+        let mut watch = ClockCheck::default();
         let jitter = (0..900).map(|n| 20_100 + 9_000 * i64::from(n % 3 == 0));
         assert_eq!(pictures(&mut watch, 0, jitter), (vec![], false));
     }
@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn a_picture_that_came_too_soon_or_far_too_late_is_doubted_at_once_until_a_ping_confirms_it() {
         for took in [-5_000_000, 0, 15_000, 5_000_000] {
-            let mut watch = Watch::default();
+            let mut watch = ClockCheck::default();
             pictures(&mut watch, 0, std::iter::repeat_n(20_100, 30));
             let (wanted, doubts) = pictures(&mut watch, 1000, std::iter::repeat_n(took, 10));
             assert!(doubts && wanted.first() == Some(&1000) && wanted.len() <= 3, "{took}: {wanted:?}");
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn a_small_shift_is_asked_about_within_half_a_second_without_doubt() {
-        let mut watch = Watch::default();
+        let mut watch = ClockCheck::default();
         pictures(&mut watch, 0, std::iter::repeat_n(20_100, 60));
         let (wanted, doubts) = pictures(&mut watch, 2000, std::iter::repeat_n(28_000, 60));
         assert!(wanted.len() == 1 && wanted[0] <= 2500 && !doubts, "{wanted:?}");
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_path_that_is_never_the_same_costs_three_pings_a_second_at_most() {
-        let mut watch = Watch::default();
+        let mut watch = ClockCheck::default();
         let mut wanted = 0;
         for n in 0..300u64 {
             let took = 20_000 + 6_000 * (n / 9 % 11).cast_signed();
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn pictures_that_wait_for_one_another_are_not_doubted_and_those_that_all_took_longer_are() {
-        let path = |watch: &mut Watch| {
+        let path = |watch: &mut ClockCheck| {
             for n in 0..10 {
                 // Nine of a lost segment's time, which come at once, and nine that did not wait.
                 let held = (0..18).map(|at| 20_100 + (280_000 - 33_000 * at).max(0));
@@ -221,7 +221,7 @@ mod tests {
                 watch.confirmed(START + ms(594 * (n + 1)), START + ms(594 * (n + 1)));
             }
         };
-        let mut watch = Watch::default();
+        let mut watch = ClockCheck::default();
         path(&mut watch);
         let (wanted, doubts) = pictures(&mut watch, 6000, std::iter::repeat_n(160_000, 3));
         assert!(doubts && wanted == [6066], "{wanted:?}");

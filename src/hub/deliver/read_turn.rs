@@ -15,7 +15,7 @@ pub(super) struct ReadBuffers {
 }
 
 /// A turn of one connection.
-pub(super) struct Reading<'a> {
+pub(super) struct ReadTurn<'a> {
     pub(super) shared: &'a Arc<Shared>,
     /// Packets in order, each with the time at which its first byte was here.
     pub(super) packets: &'a mut Vec<(Packet, Micros)>,
@@ -27,8 +27,8 @@ pub(super) struct Reading<'a> {
 }
 
 impl ReadBuffers {
-    pub(super) fn begin<'a>(&'a mut self, shared: &'a Arc<Shared>, at: Micros) -> Reading<'a> {
-        Reading { shared, packets: &mut self.packets, fresh: &mut self.fresh, at }
+    pub(super) fn begin<'a>(&'a mut self, shared: &'a Arc<Shared>, at: Micros) -> ReadTurn<'a> {
+        ReadTurn { shared, packets: &mut self.packets, fresh: &mut self.fresh, at }
     }
 
     /// Streams with a new picture are for this loop to give out, or for others.
