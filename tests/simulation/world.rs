@@ -418,7 +418,9 @@ impl World {
             viewer.target = viewer.lane.pacer.target();
             if may {
                 let is = |p: &&Picture| (p.sequence, p.rung) == (chosen.sequence, chosen.rung.into());
-                let picture = *self.came.iter().rev().find(is).expect("the hub has what it chose");
+                let Some(picture) = self.came.iter().rev().find(is).copied() else {
+                    unreachable!("the hub has what it chose")
+                };
                 viewer.policy.gave(chosen);
                 viewer.lane.give(picture, self.now);
             }
