@@ -1,4 +1,4 @@
-//! The head of a picture's message, made for one client as it understands it. What comes behind it, a [`Layout`] of the
+//! The head of a picture's message, made for one client as it understands it. What comes behind it, a `Layout` of the
 //! picture itself, all clients share: nothing of a picture is copied for a viewer.
 
 use std::io::Write;

@@ -26,7 +26,7 @@ const WARY: Duration = Duration::from_secs(30);
 /// Between two fresh starts of BBR: well under its 10 s, and enough for it to see the link some times.
 const AFRESH: Duration = Duration::from_secs(2);
 
-/// What to do about a connection's congestion control; see [`crate::transport::sockopt::control`].
+/// What to do about a connection's congestion control; done by `transport::sockopt::control`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CongestionControl {
     /// Start BBR, or start it afresh.

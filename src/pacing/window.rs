@@ -55,7 +55,7 @@ const SKIP_AFTER: u32 = 32;
 /// of two seconds come near it.
 const MOST: usize = 512;
 
-/// What the kernel says of a connection; see [`crate::transport::sockopt::measure`].
+/// What the kernel says of a connection; read by `transport::sockopt::measure`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Feedback {
     /// Bytes written that the other machine does not have: unsent, in flight or lost. What arrived behind a gap
