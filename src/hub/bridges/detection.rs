@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::frame::Picture;
 use crate::hub::Shared;
-use crate::hub::deliver::{Admitted, Purpose};
+use crate::hub::deliver::Purpose;
 use crate::hub::http::api::unix_seconds;
 use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket, status_of};
 use crate::hub::posted::PostedTimes;
@@ -93,16 +93,7 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Outcome {
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Detection { opening: opening.into() });
     let purpose = Purpose::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
-    Reply::open(
-        exchange,
-        WebSocket::Admit(Box::new(Admitted {
-            credentials: exchange.credentials(),
-            framing,
-            purpose,
-            hello: None,
-            first: None,
-        })),
-    )
+    Reply::open(exchange, WebSocket::Admit(exchange.admit(framing, purpose, None)))
 }
 
 /// The stream of a camera that a worker posts: of this room, whatever the camera is called.

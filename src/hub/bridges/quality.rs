@@ -1,6 +1,6 @@
 //! `/websocket/{quality}`: the default stream at a quality that the client picked, each message one JPEG.
 
-use crate::hub::deliver::{Admitted, Purpose};
+use crate::hub::deliver::Purpose;
 use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
@@ -21,12 +21,6 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>, quality: &str) -> Outcome 
     let request = ViewRequest { quality: Some(quality), ..ViewRequest::default() };
     let hello = Hello::to_view(&grant.0.room, &grant.0.name, "websocket/quality", request);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Jpeg);
-    let admitted = Admitted {
-        credentials: exchange.credentials(),
-        framing,
-        hello: Some(hello),
-        purpose: Purpose::Watch(grant),
-        first: None,
-    };
-    Reply::open(exchange, WebSocket::Admit(Box::new(admitted)))
+    let admitted = exchange.admit(framing, Purpose::Watch(grant), Some(hello));
+    Reply::open(exchange, WebSocket::Admit(admitted))
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::access::{Grant, Join};
 use crate::hub::Shared;
 use crate::hub::address_limits::Place;
-use crate::hub::deliver::{Admitted, Command, Purpose};
+use crate::hub::deliver::{Command, Purpose};
 use crate::hub::http::{Exchange, Outcome, Reply, WebSocket};
 use crate::names::StreamKey;
 use crate::names::{MAX_NAME, fitting};
@@ -57,16 +57,7 @@ pub(in crate::hub) fn member(exchange: &Exchange<'_>, room: &str, called: &str) 
     let key = StreamKey::new(fitting(room), fitting(called));
     let purpose =
         Purpose::Join { grant: exchange.shared.access.join(&exchange.credentials(), key)?, called: called.into() };
-    Reply::open(
-        exchange,
-        WebSocket::Admit(Box::new(Admitted {
-            credentials: exchange.credentials(),
-            framing,
-            purpose,
-            hello: None,
-            first: None,
-        })),
-    )
+    Reply::open(exchange, WebSocket::Admit(exchange.admit(framing, purpose, None)))
 }
 
 impl Shared {

@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use crate::access::Credentials;
 use crate::hub::Shared;
+use crate::hub::deliver::{Admitted, Purpose};
+use crate::net::connection::Framing;
 use crate::net::http::Request;
 use crate::time::Micros;
 use crate::wire::body::{Refused, length_of};
+use crate::wire::control::Hello;
 use crate::wire::encoding;
 use crate::wire::host::Host;
 
@@ -27,6 +30,11 @@ impl Exchange<'_> {
     /// Who asks.
     pub(in crate::hub) fn credentials(&self) -> Credentials {
         Credentials { address: self.address.ip() }
+    }
+
+    /// Who asks is no matter of HTTP any more, but of a delivery loop. The hello stands for what a native client would have said.
+    pub(in crate::hub) fn admit(&self, framing: Framing, purpose: Purpose, hello: Option<Hello>) -> Box<Admitted> {
+        Box::new(Admitted { credentials: self.credentials(), framing, purpose, hello, first: None })
     }
 
     /// What is wrong with any request, whatever its path.

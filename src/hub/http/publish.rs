@@ -3,7 +3,7 @@
 use super::{Answer, BodyWanted, Exchange, Outcome, Reply};
 use crate::access::{Grant, Publish};
 use crate::frame::Picture;
-use crate::hub::deliver::{Admitted, Purpose};
+use crate::hub::deliver::Purpose;
 use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
@@ -51,13 +51,7 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
     let length = exchange.request.length().unwrap_or(Length::Open);
     let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
     let purpose = Purpose::Publish { grant, replace: false, instance: 0 };
-    Ok(Reply::Admit(Box::new(Admitted {
-        credentials: exchange.credentials(),
-        framing,
-        purpose,
-        hello: None,
-        first: None,
-    })))
+    Ok(Reply::Admit(exchange.admit(framing, purpose, None)))
 }
 
 /// A body that is one picture.

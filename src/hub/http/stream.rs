@@ -2,7 +2,7 @@
 
 use super::{Answer, Body, Exchange, Outcome, Reply};
 use crate::adapt::Resolution;
-use crate::hub::deliver::{Admitted, Purpose};
+use crate::hub::deliver::Purpose;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::transport::message::BOUNDARY;
@@ -27,13 +27,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
     );
     let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", request);
     let framing = Framing::Multipart(opening.into_bytes());
-    Ok(Reply::Admit(Box::new(Admitted {
-        credentials: exchange.credentials(),
-        framing,
-        hello: Some(hello),
-        purpose: Purpose::Watch(grant),
-        first: None,
-    })))
+    Ok(Reply::Admit(exchange.admit(framing, Purpose::Watch(grant), Some(hello))))
 }
 
 /// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.
