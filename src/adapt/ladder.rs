@@ -110,7 +110,8 @@ impl Ladder {
     pub fn next(&mut self, plan: &mut Plan, now: Micros) -> Option<Step> {
         while let Some(&place) = plan.order.get(plan.next) {
             plan.next += 1;
-            let (Some(rung), bytes @ 1..) = (plan.rungs[place], plan.shares[place]) else { continue };
+            let (Some(rung), Some(_)) = (plan.rungs[place], plan.supply[place]) else { continue };
+            let bytes = plan.shares[place];
             let size = size_of(rung, plan.size);
             let encoding = Encoding { quality: self.best, eighths: 8 };
             let mut step = Step { place, rung, bytes, size, encoding, again: true };
@@ -140,7 +141,7 @@ impl Ladder {
             if !self.shrunk {
                 // One does for both as long as it has its full size.
                 if let Some(pinned) = plan.pinned {
-                    (plan.shares[pinned], plan.supply[pinned]) = (0, None);
+                    plan.supply[pinned] = None;
                 }
                 plan.supply[step.place] = Some(Rung::FULL);
             }

@@ -60,7 +60,7 @@ struct Loop {
     poll: Poll,
     peers: Slab<Peer>,
     tokens: HashMap<ConnectionId, usize>,
-    audiences: BTreeMap<u64, Subscribers>,
+    subscribers: BTreeMap<u64, Subscribers>,
     /// What is to be done, out of the inbox.
     commands: VecDeque<Command>,
     /// Streams with a picture that this loop has not given out yet.
@@ -93,7 +93,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         poll,
         peers: Slab::new(),
         tokens: HashMap::new(),
-        audiences: BTreeMap::new(),
+        subscribers: BTreeMap::new(),
         commands: VecDeque::new(),
         fresh: Vec::new(),
         turns: Turns::default(),
@@ -309,10 +309,10 @@ impl Loop {
     fn give_out(&mut self) {
         for stream in std::mem::take(&mut self.fresh) {
             let newest = stream.newest(self.index);
-            let Some(audience) = self.audiences.get_mut(&stream.id) else { continue };
-            let count = audience.tokens.len();
-            audience.first = (audience.first + 1) % count.max(1);
-            let (before, from) = audience.tokens.split_at(audience.first);
+            let Some(subscribers) = self.subscribers.get_mut(&stream.id) else { continue };
+            let count = subscribers.tokens.len();
+            subscribers.first = (subscribers.first + 1) % count.max(1);
+            let (before, from) = subscribers.tokens.split_at(subscribers.first);
             let (mut failed, mut changed, mut fan_out) = (Vec::new(), Vec::new(), FanOut::default());
             for &token in from.iter().chain(before) {
                 let Some(peer) = self.peers.get_mut(token) else { continue };

@@ -43,9 +43,9 @@ impl Loop {
                 let _ = catch_unwind(AssertUnwindSafe(|| self.forget(token, id, &room)));
             }
         }
-        for audience in std::mem::take(&mut self.audiences).into_values() {
-            audience.tokens.iter().for_each(|_| audience.stream.remove_viewer(self.index));
-            self.shared.set_targets(&audience.stream, self.index, Vec::new());
+        for subscribers in std::mem::take(&mut self.subscribers).into_values() {
+            subscribers.tokens.iter().for_each(|_| subscribers.stream.remove_viewer(self.index));
+            self.shared.set_targets(&subscribers.stream, self.index, Vec::new());
         }
         // Who came meanwhile has nothing to do with it; all else was for the connections that are gone.
         self.commands.retain(|command| matches!(command, Command::Adopt(_)));

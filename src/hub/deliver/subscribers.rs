@@ -26,7 +26,7 @@ impl Loop {
         self.unwatch(token);
         let Some(peer) = self.peers.get_mut(token) else { return };
         peer.watch(stream);
-        self.join_audience(stream, token);
+        self.subscribe(stream, token);
     }
 
     /// Somebody in a room sees one more stream.
@@ -36,7 +36,7 @@ impl Loop {
         let address = peer.address;
         if let PeerRole::Member(member) = &mut peer.role {
             member.see(stream, opening, address, now());
-            self.join_audience(stream, token);
+            self.subscribe(stream, token);
         }
     }
 
@@ -45,29 +45,29 @@ impl Loop {
         let Some(&token) = self.tokens.get(&id) else { return };
         let Some(PeerRole::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         if let Some(stream) = member.see_no_more(key) {
-            self.leave_audience(stream, token);
+            self.unsubscribe_from(stream, token);
         }
     }
 
-    /// Takes a connection out of all audiences.
+    /// Takes a connection off all lists of subscribers.
     pub(super) fn unsubscribe(&mut self, token: usize) {
         self.unwatch(token);
         let Some(PeerRole::Member(member)) = self.peers.get_mut(token).map(|p| &mut p.role) else { return };
         for stream in member.sees_nothing() {
-            self.leave_audience(stream, token);
+            self.unsubscribe_from(stream, token);
         }
     }
 
-    fn join_audience(&mut self, stream: &Arc<Stream>, token: usize) {
+    fn subscribe(&mut self, stream: &Arc<Stream>, token: usize) {
         stream.add_viewer(self.index);
-        let audience = self.audiences.entry(stream.id).or_insert_with(|| Subscribers {
+        let subscribers = self.subscribers.entry(stream.id).or_insert_with(|| Subscribers {
             stream: stream.clone(),
             tokens: Vec::new(),
             first: 0,
             targets_changed: true,
         });
-        audience.tokens.push(token);
-        audience.targets_changed = true;
+        subscribers.tokens.push(token);
+        subscribers.targets_changed = true;
         // The newest picture at once.
         self.fresh.push(stream.clone());
     }
@@ -76,8 +76,8 @@ impl Loop {
     pub(super) fn target_changed(&mut self, token: usize) {
         let Some(peer) = self.peers.get(token) else { return };
         for stream in peer.streams() {
-            if let Some(audience) = self.audiences.get_mut(&stream) {
-                audience.targets_changed = true;
+            if let Some(subscribers) = self.subscribers.get_mut(&stream) {
+                subscribers.targets_changed = true;
             }
         }
     }
@@ -85,26 +85,26 @@ impl Loop {
     fn unwatch(&mut self, token: usize) {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let Some(id) = peer.unwatch() else { return };
-        self.leave_audience(id, token);
+        self.unsubscribe_from(id, token);
     }
 
-    fn leave_audience(&mut self, id: u64, token: usize) {
-        let Some(audience) = self.audiences.get_mut(&id) else { return };
-        audience.stream.remove_viewer(self.index);
-        audience.tokens.retain(|t| *t != token);
-        audience.targets_changed = true;
-        if audience.tokens.is_empty() {
-            self.shared.set_targets(&audience.stream, self.index, Vec::new());
-            self.audiences.remove(&id);
+    fn unsubscribe_from(&mut self, id: u64, token: usize) {
+        let Some(subscribers) = self.subscribers.get_mut(&id) else { return };
+        subscribers.stream.remove_viewer(self.index);
+        subscribers.tokens.retain(|t| *t != token);
+        subscribers.targets_changed = true;
+        if subscribers.tokens.is_empty() {
+            self.shared.set_targets(&subscribers.stream, self.index, Vec::new());
+            self.subscribers.remove(&id);
         }
     }
 
     /// Tells the hub what the viewers need where that has changed.
     pub(super) fn tell_targets(&mut self) {
-        for audience in self.audiences.values_mut().filter(|a| a.targets_changed) {
-            audience.targets_changed = false;
-            let targets = audience.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
-            self.shared.set_targets(&audience.stream, self.index, targets.collect());
+        for subscribers in self.subscribers.values_mut().filter(|a| a.targets_changed) {
+            subscribers.targets_changed = false;
+            let targets = subscribers.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
+            self.shared.set_targets(&subscribers.stream, self.index, targets.collect());
         }
     }
 }
