@@ -16,6 +16,10 @@ use super::talk::{Entry, Message, Side, talk};
 
 /// Publishes these pictures as they are, one after the other and again.
 pub fn publisher(location: HubLocation, pictures: &[Vec<u8>]) -> Publisher {
+    publisher_named(location, pictures, "door")
+}
+
+fn publisher_named(location: HubLocation, pictures: &[Vec<u8>], name: &str) -> Publisher {
     let (pictures, mut number) = (pictures.to_vec(), 0);
     let source = from_fn(move |frame| {
         (frame.format, frame.size) = (PixelFormat::Jpeg, SIZE);
@@ -24,7 +28,7 @@ pub fn publisher(location: HubLocation, pictures: &[Vec<u8>]) -> Publisher {
         number += 1;
         Ok(Next::Frame)
     });
-    Publisher::start(publisher_config(location, "door"), Box::new(source)).unwrap()
+    Publisher::start(publisher_config(location, name), Box::new(source)).unwrap()
 }
 
 pub fn pictures() -> Vec<Vec<u8>> {
@@ -144,6 +148,29 @@ fn a_viewer_waits_for_a_sender_and_is_told_when_it_has_gone() {
         assert_eq!(told["reason"], "publisher gone");
         drop(hub);
         old.finish();
+    });
+}
+
+#[test]
+fn a_viewer_is_told_which_streams_there_are_and_switches_to_another_one() {
+    limited(|| {
+        let (hub, pictures) = (hub(), pictures());
+        let (door, yard) = pictures.split_at(50);
+        let _door = publisher(at(&hub), door);
+        let _yard = publisher_named(at(&hub), yard, "yard");
+        next_picture(&viewer(at(&hub), "door"));
+        next_picture(&viewer(at(&hub), "yard"));
+        let mut old = Player::client(hub.address(), "viewer-switches");
+        old.finish();
+        let told = old.heard.iter().find(|m| m.is("streams")).unwrap().json();
+        let names: Vec<_> = told["streams"].as_array().unwrap().iter().map(|s| (&s["room"], &s["name"])).collect();
+        assert_eq!(names, [(&"main".into(), &"door".into()), (&"main".into(), &"yard".into())]);
+        let switched = old.heard.iter().position(|m| m.is("state") && m.json()["name"] == "yard").unwrap();
+        for (number, message) in old.heard.iter().enumerate().filter(|(_, m)| m.is("picture")) {
+            let of = if number < switched { door } else { yard };
+            assert!(of.iter().any(|jpeg| jpeg == message.jpeg()), "message {number} is a picture of another stream");
+        }
+        assert!(old.heard[switched..].iter().filter(|m| m.is("picture")).count() >= 2);
     });
 }
 
