@@ -1,7 +1,9 @@
-//! Another camera's pictures over HTTP: an endless `multipart/x-mixed-replace` answer (ESP32-CAM, µStreamer,
+//! Another camera's pictures over HTTP or HTTPS: an endless `multipart/x-mixed-replace` answer (ESP32-CAM, µStreamer,
 //! mjpg-streamer, IP cameras), or a single JPEG that is asked for again and again. JPEGs are passed on as they are.
 
 mod fetch;
+mod socket;
+mod tls;
 mod url;
 
 use std::net::SocketAddr;
@@ -68,10 +70,11 @@ enum Kind {
 }
 
 impl Http {
-    /// A camera at `http://[user:password@]host[:port]/path`.
+    /// A camera at `http[s]://[user:password@]host[:port]/path`. Of `https`, `#sha256=` behind it is the SHA-256 of the
+    /// certificate that it must show; without that, an authority must vouch for it that this machine trusts.
     ///
     /// # Errors
-    /// [`Error::Usage`] for any other address, also for `https://`.
+    /// [`Error::Usage`] for any other address.
     pub fn new(url: &str) -> Result<Self> {
         Ok(Self { url: Url::parse(url).map_err(Error::Usage)?, camera: None, sequence: 0, first: FIRST })
     }
@@ -127,7 +130,7 @@ impl Source for Http {
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
         self.close();
         let camera = self.connect(request)?;
-        let name = format!("http://{}{}", camera.url.place(), camera.url.path);
+        let name = camera.url.to_string();
         self.camera = Some(camera);
         Ok(Opened { name, format: PixelFormat::Jpeg, ..Opened::default() })
     }

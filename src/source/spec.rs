@@ -155,7 +155,7 @@ mod tests {
         for (spec, hint) in [
             ("", "leave --source out"),
             ("  ", "leave --source out"),
-            ("https://cam/", "ffmpeg"),
+            ("https://", "host is missing"),
             ("rtsp://cam/stream", "ffmpeg -i rtsp://cam/stream"),
             ("nokhwa:x", "nokhwa:0"),
             ("http://", "host is missing"),

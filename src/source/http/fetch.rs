@@ -1,9 +1,10 @@
-//! One request and its answer, over a plain socket with time-outs and limits on everything that the camera may say.
+//! One request and its answer, with time-outs and limits on everything that the camera may say.
 
-use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
+use super::socket::Socket;
 use super::url::Url;
 use crate::source::SourceError;
 use crate::time::{Micros, now};
@@ -29,7 +30,7 @@ pub(super) enum Read {
 
 /// One connection, one request, one answer.
 pub(super) struct Fetch {
-    stream: TcpStream,
+    socket: Socket,
     chunk: Vec<u8>,
     answer: AnswerReader,
 }
@@ -44,18 +45,8 @@ pub(super) fn resolve(url: &Url) -> Result<SocketAddr, SourceError> {
 impl Fetch {
     /// Connects and asks.
     pub(super) fn start(url: &Url, address: SocketAddr, patience: Duration) -> Result<Self, SourceError> {
-        let failed = |e: io::Error| match e.kind() {
-            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-                SourceError::Lost(format!("camera at {} does not answer", url.place()))
-            }
-            io::ErrorKind::ConnectionRefused => {
-                SourceError::Lost(format!("camera at {} refuses the connection", url.place()))
-            }
-            _ => SourceError::Lost(format!("camera at {}: {e}", url.place())),
-        };
-        let mut stream = TcpStream::connect_timeout(&address, patience).map_err(failed)?;
-        stream.set_nodelay(true).map_err(failed)?;
-        stream.set_write_timeout(Some(patience)).map_err(failed)?;
+        let failed = |why: String| SourceError::Lost(format!("camera at {} {why}", url.place()));
+        let mut socket = Socket::connect(url, address, patience).map_err(failed)?;
         let authorization = match &url.authorization {
             Some(value) => format!("Authorization: {value}\r\n"),
             None => String::new(),
@@ -67,8 +58,8 @@ impl Fetch {
             url.place(),
             env!("CARGO_PKG_VERSION"),
         );
-        stream.write_all(request.as_bytes()).map_err(failed)?;
-        Ok(Self { stream, chunk: vec![0; CHUNK], answer: AnswerReader::default() })
+        socket.write_all(request.as_bytes()).map_err(failed)?;
+        Ok(Self { socket, chunk: vec![0; CHUNK], answer: AnswerReader::default() })
     }
 
     /// Waits until the head of the answer is here.
@@ -129,21 +120,9 @@ impl Fetch {
 
     /// Reads what the socket has, waiting for `patience`. `Some(0)`: the other side closed. `None`: nothing came.
     fn receive(&mut self, patience: Duration) -> io::Result<Option<usize>> {
-        // A time-out of zero would mean to wait for ever.
-        self.stream.set_nonblocking(patience.is_zero())?;
-        if !patience.is_zero() {
-            self.stream.set_read_timeout(Some(patience.max(Duration::from_millis(1))))?;
-        }
-        match self.stream.read(&mut self.chunk) {
-            Ok(n) => {
-                self.answer.feed(self.chunk.get(..n).unwrap_or_default());
-                Ok(Some(n))
-            }
-            Err(e) => match e.kind() {
-                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted => Ok(None),
-                _ => Err(e),
-            },
-        }
+        let read = self.socket.read(&mut self.chunk, patience)?;
+        self.answer.feed(self.chunk.get(..read.unwrap_or(0)).unwrap_or_default());
+        Ok(read)
     }
 }
 
@@ -152,7 +131,8 @@ fn judge(status: u16, answer: Answer, url: &Url) -> Result<Answer, SourceError> 
     match (status, &answer) {
         (200, _) | (_, Answer::Elsewhere(_)) => Ok(answer),
         (401 | 403, _) if url.authorization.is_none() => Err(SourceError::Lost(format!(
-            "camera at {place} wants a user name and a password ({status}): write http://USER:PASSWORD@{place}{}",
+            "camera at {place} wants a user name and a password ({status}): write {}://USER:PASSWORD@{place}{}",
+            url.scheme(),
             url.path
         ))),
         (401 | 403, _) => {

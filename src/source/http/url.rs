@@ -1,9 +1,11 @@
-//! `http://` addresses of cameras.
+//! `http://` and `https://` addresses of cameras.
 //!
 //! Not by the crate `url`: what it reads are the addresses of browsers, which have no zones (`[fe80::1%eth0]`, as a camera has
 //! that was not given an address yet), and it brings some thirty crates for names in other scripts.
 
-use data_encoding::BASE64;
+use std::fmt;
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use percent_encoding::percent_decode_str;
 
 use crate::text::Untrusted;
@@ -14,6 +16,10 @@ pub(super) struct Url {
     /// A name or an address; IPv6 without its brackets.
     pub(super) host: String,
     pub(super) port: u16,
+    /// Over TLS.
+    pub(super) secure: bool,
+    /// SHA-256 of the certificate that the camera must show, where the address says it.
+    pub(super) pin: Option<Fingerprint>,
     /// With the query; begins with `/`.
     pub(super) path: String,
     /// The value of an `Authorization` header.
@@ -21,21 +27,28 @@ pub(super) struct Url {
 }
 
 impl Url {
-    /// Reads `http://[user:password@]host[:port][/path][?query]`.
+    /// Reads `http[s]://[user:password@]host[:port][/path][?query][#sha256=FINGERPRINT]`.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| format!("'{}' is no address of a camera: {why}", Untrusted(text));
-        let Some(rest) = strip_scheme(text, "http://") else {
-            if strip_scheme(text, "https://").is_some() {
-                return Err(bad("https is not spoken here; use http, or let another program fetch it: \
-                     ffmpeg -i https://… -f mjpeg - | streamflow-send --source -"));
-            }
-            return Err(bad("write http://HOST[:PORT]/PATH"));
+        let (secure, rest) = match (strip_scheme(text, "http://"), strip_scheme(text, "https://")) {
+            (Some(rest), _) => (false, rest),
+            (_, Some(rest)) => (true, rest),
+            _ => return Err(bad("write http://HOST[:PORT]/PATH or https://HOST[:PORT]/PATH")),
         };
         // What stands in a request line must not end it.
         if rest.bytes().any(|b| b <= b' ' || b == 0x7f) {
             return Err(bad("it has a space or a control character in it"));
         }
-        let rest = rest.split('#').next().unwrap_or_default();
+        let (rest, fragment) = rest.split_once('#').unwrap_or((rest, ""));
+        let pin = match fragment.split_once('=') {
+            Some((name, hex)) if name.eq_ignore_ascii_case("sha256") => {
+                if !secure {
+                    return Err(bad("only an https address has a fingerprint"));
+                }
+                Some(Fingerprint::parse(hex).ok_or_else(|| bad("a SHA-256 fingerprint has 64 hexadecimal digits"))?)
+            }
+            _ => None,
+        };
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (place, path) = rest.split_at(end);
         let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
@@ -56,7 +69,7 @@ impl Url {
             return Err(bad("the host is missing"));
         }
         let port = match port {
-            None | Some("") => 80,
+            None | Some("") => default_port(secure),
             Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| bad("the port is no port"))?,
         };
         let authorization = user.map(|user| {
@@ -66,30 +79,68 @@ impl Url {
             }
             format!("Basic {}", BASE64.encode(&plain))
         });
-        Ok(Self { host: host.to_owned(), port, path, authorization })
+        Ok(Self { host: host.to_owned(), port, secure, pin, path, authorization })
     }
 
-    /// Where a `Location` header leads. The password goes along only to the same place.
+    /// Where a `Location` header leads. The password and the fingerprint go along only to the same place.
     pub(super) fn follow(&self, location: &str) -> Result<Self, String> {
         let mut url = if location.contains("://") {
             Self::parse(location)?
         } else if location.starts_with("//") {
-            Self::parse(&format!("http:{location}"))?
+            Self::parse(&format!("{}:{location}", self.scheme()))?
         } else {
             let folder = self.path.split('?').next().and_then(|p| p.rsplit_once('/')).map_or("", |(folder, _)| folder);
             let path = if location.starts_with('/') { location.to_owned() } else { format!("{folder}/{location}") };
-            Self::parse(&format!("http://{}{path}", self.place()))?
+            Self::parse(&format!("{}://{}{path}", self.scheme(), self.place()))?
         };
-        if url.place() == self.place() && url.authorization.is_none() {
-            url.authorization.clone_from(&self.authorization);
+        if (url.secure, url.place()) == (self.secure, self.place()) {
+            if url.authorization.is_none() {
+                url.authorization.clone_from(&self.authorization);
+            }
+            url.pin = self.pin;
         }
         Ok(url)
     }
 
-    /// Host and port as in a `Host` header and for people: without the port where it is 80.
+    /// `http` or `https`.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    /// Host and port as in a `Host` header and for people: without the port where it is the usual one.
     pub(super) fn place(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == 80 { host } else { format!("{host}:{}", self.port) }
+        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+/// The whole address, without user, password and fingerprint.
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}{}", self.scheme(), self.place(), self.path)
+    }
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}
+
+/// SHA-256 of a certificate, as browsers and `openssl x509 -fingerprint -sha256` show it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fingerprint(pub(super) [u8; 32]);
+
+impl Fingerprint {
+    /// Reads 64 hexadecimal digits, with colons between them or without.
+    fn parse(text: &str) -> Option<Self> {
+        let digits: String = text.chars().filter(|c| *c != ':').collect();
+        let bytes = HEXLOWER_PERMISSIVE.decode(digits.as_bytes()).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER_PERMISSIVE.encode(&self.0))
     }
 }
 
@@ -115,6 +166,9 @@ mod tests {
         assert_eq!(parsed("http://[fe80::1]:8080/"), ("fe80::1".into(), 8080, "/".into()));
         assert_eq!(parsed("http://[fe80::1%eth0]:8080/"), ("fe80::1%eth0".into(), 8080, "/".into()));
         assert_eq!(Url::parse("http://[::1]:81").unwrap().place(), "[::1]:81");
+        assert_eq!(parsed("HTTPS://cam/x"), ("cam".into(), 443, "/x".into()));
+        let pinned = Url::parse(&format!("https://cam/#SHA256={}", ["AB"; 32].join(":"))).unwrap();
+        assert_eq!(pinned.pin, Some(Fingerprint([0xab; 32])));
     }
 
     #[test]
@@ -132,7 +186,8 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_a_reason() {
         for (text, why) in [
-            ("https://cam/", "ffmpeg"),
+            ("http://cam/#sha256=00", "only an https"),
+            ("https://cam/#sha256=00", "64 hexadecimal"),
             ("ftp://cam", "http://HOST"),
             ("http://", "host is missing"),
             ("http://:80/", "host is missing"),
@@ -156,6 +211,15 @@ mod tests {
         assert_eq!(to("http://cam:81/x").authorization, url.authorization);
         assert_eq!(to("http://evil/x").authorization, None);
         assert_eq!(to("//evil/x").host, "evil");
-        assert!(url.follow("https://cam/").is_err());
+        let pin = "ab".repeat(32);
+        let secure = Url::parse(&format!("https://u:p@cam/old#sha256={pin}")).unwrap();
+        assert_eq!((secure.place(), secure.to_string()), ("cam".into(), "https://cam/old".into()));
+        let there = secure.follow("https://cam:443/new").unwrap();
+        assert_eq!((there.pin, there.authorization), (Some(Fingerprint([0xab; 32])), secure.authorization.clone()));
+        for elsewhere in ["http://cam:443/new", "https://cam:8443/", "https://other/"] {
+            let there = secure.follow(elsewhere).unwrap();
+            assert_eq!((there.pin, there.authorization), (None, None), "{elsewhere}");
+        }
+        assert!(secure.follow("/new").unwrap().secure);
     }
 }
