@@ -11,8 +11,8 @@ use streamflow::internal::wire::body::{Length, PictureBody, WholeBody, length_of
 use streamflow::internal::wire::chunked::Chunked;
 use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::Deframer;
-use streamflow::internal::wire::jpeg_split::JpegSplitter;
-use streamflow::internal::wire::multipart::{Multipart, boundary_of};
+use streamflow::internal::wire::jpeg::CountLimit;
+use streamflow::internal::wire::pictures::{Pictures, boundary_of};
 use streamflow::internal::wire::websocket::{End, Message, Reader};
 use streamflow::internal::wire::{WireError, encoding, jpeg as surgery};
 
@@ -102,7 +102,7 @@ pub fn jpeg(data: &[u8]) {
     if let Ok(layout) = surgery::inspect(data) {
         assert!(layout.end <= data.len() && layout.scan <= layout.end);
         let mut tidy = Vec::new();
-        if surgery::tidy(data, &mut tidy).is_ok() {
+        if surgery::tidy(data, &mut tidy, &mut |_| true).is_ok() {
             assert!(tidy.len() <= layout.end + 1024, "tables are 420 bytes");
             let again = surgery::inspect(&tidy);
             assert_eq!(again.map(|l| (l.end, l.has_tables, l.header)), Ok((tidy.len(), true, layout.header)));
@@ -111,12 +111,15 @@ pub fn jpeg(data: &[u8]) {
     let mut joined = Vec::new();
     let _ = surgery::join(&[data, data], 64, &mut joined);
     let (step, data) = pieces(data);
-    let mut splitter = JpegSplitter::default();
+    let mut pictures = Pictures::default();
     for piece in data.chunks(step) {
-        splitter.feed(piece, Micros(1));
-        while let Some(picture) = splitter.next_picture() {
+        pictures.feed(piece, Micros(1));
+        while let Some(picture) = pictures.next_picture(&mut |_| true) {
             assert!(picture.data.starts_with(&[0xff, 0xd8]) && picture.data.ends_with(&[0xff, 0xd9]));
         }
+    }
+    if let Some(plain) = surgery::plain(data) {
+        assert!(plain.len() <= data.len() + 2);
     }
 }
 
@@ -124,19 +127,20 @@ pub fn jpeg(data: &[u8]) {
 pub fn multipart(data: &[u8]) {
     let (step, data) = pieces(data);
     let _ = boundary_of(&String::from_utf8_lossy(data));
-    let mut parts = Multipart::new("frame", MAX_PICTURE);
-    let mut bytes = 0;
-    for piece in data.chunks(step) {
-        parts.feed(piece, Micros(1));
-        loop {
-            match parts.next_part() {
-                Ok(Some(part)) => bytes += part.body.len(),
-                Ok(None) => break,
-                Err(_) => return,
+    let take = |step: usize| {
+        let (mut pictures, mut bytes, mut count) = (Pictures::new("frame", MAX_PICTURE), 0, 0);
+        for piece in data.chunks(step) {
+            pictures.feed(piece, Micros(1));
+            while let Some(picture) = pictures.next_picture(&mut |_| true) {
+                (bytes, count) = (bytes + picture.data.len(), count + 1);
             }
         }
-    }
-    assert!(bytes <= data.len(), "{bytes} bytes of pictures out of {}", data.len());
+        let last = pictures.last_picture(&mut |_| true).map_or(0, |picture| picture.data.len());
+        assert!(bytes + last <= data.len() + 2 * (count + 1), "{bytes} bytes of pictures out of {}", data.len());
+        (count, last > 0)
+    };
+    take(data.len().max(1));
+    take(step);
 }
 
 /// HTTP chunks.
@@ -186,14 +190,16 @@ pub fn publish(data: &[u8]) {
         let whole = take_whole(&length, raw, raw.len().max(1));
         assert_eq!(whole, take_whole(&length, raw, step));
         if let (Ok(body), mut out) = (whole, Vec::new())
-            && surgery::tidy(&body, &mut out).is_ok()
+            && surgery::tidy(&body, &mut out, &mut |_| true).is_ok()
         {
             assert!(surgery::inspect(&out).is_ok_and(|layout| layout.end == out.len()));
         }
         return;
     };
+    let counting = std::sync::Arc::new(CountLimit::new(u32::MAX));
     let push = |step: usize| {
-        let (mut body, mut pictures) = (PictureBody::new(length.clone(), &boundary, MAX_PICTURE), Vec::new());
+        let (mut body, mut pictures) =
+            (PictureBody::new(length.clone(), &boundary, MAX_PICTURE, counting.clone()), Vec::new());
         for piece in raw.chunks(step) {
             let mut take = |picture: Vec<u8>, _: Micros| {
                 assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
@@ -232,7 +238,7 @@ pub fn detection(data: &[u8]) {
         let _ = answer(text);
         let _ = camera(Some(text.into())).map(|camera| assert!(names::fitting(&camera).len() <= 256));
     }
-    let Ok(got) = read(data) else { return };
+    let Ok(got) = read(data, &mut |_| true) else { return };
     assert!(surgery::inspect(&got.picture).is_ok_and(|layout| layout.end == got.picture.len()));
     assert!(got.frame_size <= data.len() && got.picture.len() <= got.frame_size + 1024);
     let metadata = got.metadata.as_deref().unwrap_or("{}");
@@ -260,7 +266,9 @@ pub fn rooms(data: &[u8]) {
     let passed_on = match read(text) {
         Ok(RoomMessage::VideoFrame(data)) => {
             let mut picture = Vec::new();
-            if encoding::decode_base64(&data).is_some_and(|jpeg| surgery::tidy(&jpeg, &mut picture).is_ok()) {
+            if encoding::decode_base64(&data)
+                .is_some_and(|jpeg| surgery::tidy(&jpeg, &mut picture, &mut |_| true).is_ok())
+            {
                 assert!(surgery::inspect(&picture).is_ok_and(|layout| layout.end == picture.len()));
             }
             return;
@@ -305,11 +313,11 @@ pub fn http_client(data: &[u8]) {
     let (head, body, _) = split;
     assert!(body.len() <= data.len());
     if let Some((_, Answer::Body { content_type })) = head {
-        let mut parts = Multipart::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE);
+        let mut pictures = Pictures::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE);
         for piece in body.chunks(step) {
-            parts.feed(piece, Micros(1));
-            while let Ok(Some(part)) = parts.next_part() {
-                assert!(part.body.len() <= body.len());
+            pictures.feed(piece, Micros(1));
+            while let Some(picture) = pictures.next_picture(&mut |_| true) {
+                assert!(picture.data.len() <= body.len() + 2);
             }
         }
     }

@@ -67,12 +67,39 @@ impl Decoder {
     }
 
     fn decompress(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
+        let Err(error) = self.decompress_once(picture, size, format, pixels) else { return Ok(()) };
+        let plain = jpeg::plain(picture);
+        let picture = plain.as_deref().unwrap_or(picture);
+        let header = self.with_turbo(|turbo| turbo.read_header(picture).map_err(|e| failed("decoding", e)))?;
+        if matches!(header.colorspace, turbojpeg::Colorspace::CMYK | turbojpeg::Colorspace::YCCK) {
+            return self.decompress_cmyk(picture, size, format, pixels);
+        }
+        if plain.is_none() { Err(error) } else { self.decompress_once(picture, size, format, pixels) }
+    }
+
+    fn decompress_once(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
         let (width, height) = (size.width as usize, size.height as usize);
         self.with_turbo(|turbo| {
             let decoded =
                 turbo.decompress(picture, Image { pixels, width, pitch: width * format.size(), height, format });
             judge(turbo, picture, decoded)
         })
+    }
+
+    /// What cameras never make and people upload. Without a colour profile, as browsers do it: whoever writes such JPEGs inverts
+    /// the inks, so that each dims its colour as black dims all.
+    fn decompress_cmyk(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
+        let mut inks = vec![0; 4 * size.area()];
+        self.decompress_once(picture, size, PixelFormat::CMYK, &mut inks)?;
+        for (pixel, ink) in pixels.chunks_exact_mut(format.size()).zip(inks.chunks_exact(4)) {
+            let [r, g, b] = [0, 1, 2].map(|n| (u16::from(ink[n]) * u16::from(ink[3]) / 255) as u8);
+            match format {
+                PixelFormat::BGRX => pixel[..3].copy_from_slice(&[b, g, r]),
+                PixelFormat::XRGB => pixel[1..].copy_from_slice(&[r, g, b]),
+                _ => pixel[..3].copy_from_slice(&[r, g, b]),
+            }
+        }
+        Ok(())
     }
 
     /// Lends out the decompressor. One that has given an error is not used again.
@@ -93,7 +120,16 @@ impl Decoder {
         scaler: &mut Scaler,
     ) -> Result<()> {
         let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
-        let header = self.with_turbo(|turbo| turbo.read_header(picture).map_err(|e| failed("decoding", e)))?;
+        let read =
+            |turbo: &mut Decompressor, picture: &[u8]| turbo.read_header(picture).map_err(|e| failed("decoding", e));
+        let (header, plain) = match self.with_turbo(|turbo| read(turbo, picture)) {
+            Ok(header) => (header, None),
+            Err(error) => {
+                let plain = jpeg::plain(picture).ok_or(error)?;
+                (self.with_turbo(|turbo| read(turbo, &plain))?, Some(plain))
+            }
+        };
+        let picture = plain.as_deref().unwrap_or(picture);
         let subsamp = header.subsamp;
         let is_yuv = matches!(header.colorspace, turbojpeg::Colorspace::YCbCr | turbojpeg::Colorspace::Gray);
         if !is_yuv || subsamp == Subsamp::Unknown {
@@ -103,6 +139,7 @@ impl Decoder {
             factor.scale(header.width) >= wanted.width as usize && factor.scale(header.height) >= wanted.height as usize
         });
         let factor = factor.unwrap_or(ScalingFactor::ONE);
+        let full = (header.width as u32, header.height as u32);
         let header = header.scaled(factor);
         let (width, height) = (header.width, header.height);
         let size = Size::new(width as u32, height as u32);
@@ -115,7 +152,10 @@ impl Decoder {
         turbo.set_scaling_factor(factor).map_err(|e| failed("decoding", e))?;
         let decoded = turbo.decompress_to_yuv(picture, image);
         turbo.set_scaling_factor(ScalingFactor::ONE).map_err(|e| failed("decoding", e))?;
-        judge(&mut turbo, picture, decoded)?;
+        if let Err(error) = judge(&mut turbo, picture, decoded) {
+            let Some(plain) = jpeg::plain(picture) else { return Err(error) };
+            return self.decode_planes_from_rgb(&plain, Size::new(full.0, full.1), planes);
+        }
         self.turbo = Some(turbo);
 
         planes.reset(size, subsamp == Subsamp::Gray);

@@ -6,6 +6,10 @@ use crate::wire::body::{Length, length_of};
 pub const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 
+/// The longest head of a server's answer to an upgrade, and the most fields in it: proxies add to it.
+pub const MAX_ANSWER: usize = 64 * 1024;
+const MAX_ANSWER_FIELDS: usize = 256;
+
 /// A request's head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
@@ -132,14 +136,84 @@ pub fn short_answer(status: u16, text: &str) -> Vec<u8> {
 /// What is wrong with the request, in words.
 pub fn upgrade(request: &Request) -> Result<Vec<u8>, String> {
     let mut builder = tungstenite::http::Request::builder().method("GET").uri(&request.path);
-    for (name, value) in &request.fields {
+    // Fields of one name are one list (RFC 9110, section 5.3), and tungstenite reads the first line, and all of that as one word.
+    let lists = [("connection", "upgrade"), ("upgrade", "websocket")];
+    for (name, value) in request.fields.iter().filter(|(name, _)| lists.iter().all(|(list, _)| name != list)) {
         builder = builder.header(name, value);
+    }
+    for (name, word) in lists.iter().filter(|(name, word)| request.field_has(name, word)) {
+        builder = builder.header(*name, *word);
     }
     let request = builder.body(()).map_err(|e| e.to_string())?;
     let response = tungstenite::handshake::server::create_response(&request).map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
     tungstenite::handshake::server::write_response(&mut bytes, &response).map_err(|e| e.to_string())?;
     Ok(bytes)
+}
+
+/// What is asked of a server that should speak WebSocket, and what it must answer (RFC 6455, section 4.1).
+#[derive(Debug)]
+pub struct UpgradeRequest {
+    /// The head of the request.
+    pub head: String,
+    accept: String,
+}
+
+/// Why a server did not do so.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotUpgraded {
+    /// Another status than 101.
+    #[error("it answers {0}")]
+    Status(u16),
+    /// No answer of HTTP, or none to what was asked.
+    #[error("{0}")]
+    Nonsense(&'static str),
+}
+
+impl UpgradeRequest {
+    /// For this path at `host[:port]`.
+    #[must_use]
+    pub fn new(authority: &str, path: &str) -> Self {
+        let key = tungstenite::handshake::client::generate_key();
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: {authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+        );
+        Self { head, accept: tungstenite::handshake::derive_accept_key(key.as_bytes()) }
+    }
+
+    /// Reads the answer: how long its head is, or `None` while it is incomplete. Not by tungstenite, which reads fields of one
+    /// name as several things, where proxies make lists of them.
+    ///
+    /// # Errors
+    /// [`NotUpgraded`].
+    pub fn answer(&self, bytes: &[u8]) -> Result<Option<usize>, NotUpgraded> {
+        let mut fields = [httparse::EMPTY_HEADER; MAX_ANSWER_FIELDS];
+        let mut parsed = httparse::Response::new(&mut fields);
+        let length = match parsed.parse(bytes) {
+            Ok(httparse::Status::Complete(length)) => length,
+            Ok(httparse::Status::Partial) if bytes.len() < MAX_ANSWER => return Ok(None),
+            Ok(_) | Err(httparse::Error::TooManyHeaders) => return Err(NotUpgraded::Nonsense("it answers too much")),
+            Err(_) => return Err(NotUpgraded::Nonsense("it does not speak HTTP")),
+        };
+        let has = |name: &str, word: &str| {
+            let mut all = parsed.headers.iter().filter(|h| h.name.eq_ignore_ascii_case(name));
+            all.any(|h| h.value.split(|b| *b == b',').any(|w| w.trim_ascii().eq_ignore_ascii_case(word.as_bytes())))
+        };
+        let accepted = |h: &httparse::Header<'_>| {
+            h.name.eq_ignore_ascii_case("sec-websocket-accept") && h.value.trim_ascii() == self.accept.as_bytes()
+        };
+        match parsed.code {
+            Some(101) if !has("upgrade", "websocket") || !has("connection", "upgrade") => {
+                Err(NotUpgraded::Nonsense("it does not upgrade to a WebSocket"))
+            }
+            Some(101) if !parsed.headers.iter().any(accepted) => {
+                Err(NotUpgraded::Nonsense("its Sec-WebSocket-Accept is the answer to another key"))
+            }
+            Some(101) => Ok(Some(length)),
+            status => Err(NotUpgraded::Status(status.unwrap_or(0))),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -174,6 +248,39 @@ mod tests {
         assert!(looks_like_http(b"OPTIONS "));
         assert!(!looks_like_http(&40u64.to_le_bytes()));
         assert!(!looks_like_http(b"\x16\x03\x01\x02"));
+    }
+
+    #[test]
+    fn fields_of_one_name_are_one_list() {
+        let key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n";
+        for (lines, good) in [
+            ("Connection: Upgrade\r\nUpgrade: websocket\r\n", true),
+            ("Connection: keep-alive\r\nConnection: upgrade\r\nUpgrade: h2c, WebSocket\r\n", true),
+            ("Connection: keep-alive\r\nUpgrade: websocket\r\n", false),
+            ("Connection: Upgrade\r\nUpgrade: h2c\r\n", false),
+        ] {
+            let head = format!("GET /ws HTTP/1.1\r\nHost: h\r\n{lines}{key}");
+            let (request, _) = parse_head(head.as_bytes()).unwrap().unwrap();
+            assert_eq!(upgrade(&request).is_ok(), good, "{lines}");
+        }
+    }
+
+    #[test]
+    fn an_upgrade_is_known_however_a_proxy_writes_it() {
+        let asked = UpgradeRequest::new("h:8002", "/ws");
+        let accept = format!("Sec-WebSocket-Accept: {}\r\n\r\n", asked.accept);
+        let answer = |lines: &str| asked.answer(format!("HTTP/1.1 {lines}{accept}rest").as_bytes());
+        let good = "101 Switching Protocols\r\nConnection: keep-alive\r\nconnection: Upgrade\r\nUpgrade: WebSocket\r\n";
+        let length = "HTTP/1.1 ".len() + good.len() + accept.len();
+        assert_eq!(answer(good), Ok(Some(length)));
+        assert_eq!(answer("101 X\r\nConnection: a, Upgrade\r\nUpgrade: websocket\r\n").map(|n| n.is_some()), Ok(true));
+        assert_eq!(answer("421 Misdirected\r\n"), Err(NotUpgraded::Status(421)));
+        assert!(matches!(answer("101 X\r\nUpgrade: websocket\r\n"), Err(NotUpgraded::Nonsense(_))));
+        let other = good.to_owned() + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+        assert!(asked.answer(format!("HTTP/1.1 {other}").as_bytes()).is_err());
+        assert_eq!(asked.answer(b"HTTP/1.1 101 X\r\n"), Ok(None));
+        assert!(asked.answer(&[b"HTTP/1.1 101 X\r\nA: ".to_vec(), vec![b'a'; MAX_ANSWER]].concat()).is_err());
+        assert!(asked.answer(b"\0\0\0").is_err());
     }
 
     #[test]

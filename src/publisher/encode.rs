@@ -275,7 +275,7 @@ impl Encode {
     /// A camera's own JPEG, cut at its true end and with its tables.
     fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Vec<Arc<Picture>>, String> {
         let mut data = self.pool.take();
-        self.shown_size = jpeg::tidy(&frame.data, &mut data).map_err(|e| e.to_string())?;
+        self.shown_size = jpeg::tidy(&frame.data, &mut data, &mut |_| true).map_err(|e| e.to_string())?;
         self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let picture = Arc::new(self.picture(frame, data, (begun, now()), 0, 0));
         self.hand_over(picture.clone(), [Some(Rung::FULL), None, None, None]);
@@ -357,6 +357,7 @@ impl Encode {
         let smaller =
             self.shared.config.adapt && (state.carries != ANY || state.demand.rungs.iter().any(|rung| !rung.is_own()));
         drop(state);
-        !smaller && jpeg::inspect(&frame.data).is_ok_and(|layout| layout.header.size == wanted)
+        let found = jpeg::find(&frame.data, &mut |_| true);
+        !smaller && found.is_ok_and(|found| found.layout.header.size == wanted)
     }
 }

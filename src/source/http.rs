@@ -1,15 +1,18 @@
-//! Another camera's pictures over HTTP or HTTPS: an endless `multipart/x-mixed-replace` answer (ESP32-CAM, µStreamer,
-//! mjpg-streamer, IP cameras), or a single JPEG that is asked for again and again. JPEGs are passed on as they are.
+//! Another camera's pictures over HTTP or HTTPS: an endless answer (ESP32-CAM, µStreamer, mjpg-streamer, IP cameras, ffmpeg), or a
+//! single JPEG that is asked for again and again. JPEGs are passed on as they are.
+//!
+//! What the camera says of its answer is a hint: its bytes decide (`wire/pictures.rs`). An answer that is not in
+//! parts and ends with its first picture is a single one; any other is a stream.
 
+mod authorization;
 mod fetch;
 mod socket;
 mod tls;
 mod url;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use fetch::{Fetch, Read, resolve};
+use fetch::{Fetch, Read};
 use url::Url;
 
 use super::arrivals::Arrivals;
@@ -21,11 +24,10 @@ use crate::stats::Rhythm;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::answer::Answer;
-use crate::wire::jpeg_split::{MAX_PICTURE, first_picture};
-use crate::wire::multipart::{Multipart, boundary_of};
+use crate::wire::pictures::{MAX_PICTURE, Pictures, boundary_of};
 
-/// How long the camera may take to say what it will send, after it was reached.
-const HEAD_TIME: Duration = Duration::from_secs(3);
+/// How long the camera may take to say what it will send, after it was reached. Some wake up first.
+const HEAD_TIME: Duration = Duration::from_secs(10);
 /// How long pictures are waited for as long as nobody knows how far they are apart: twice as long each time that they were
 /// waited for in vain, for some cameras give one in half a minute, and others hang until they are asked anew.
 const FIRST: Duration = Duration::from_secs(10);
@@ -34,6 +36,8 @@ const FIRST_MOST: Duration = Duration::from_secs(60);
 const RUBBISH: usize = 4 * MAX_PICTURE;
 /// How many redirects are followed.
 const REDIRECTS: usize = 3;
+/// An answer that gave one picture and then nothing for so long was a single one that does not end.
+const SINGLE: Duration = Duration::from_secs(1);
 
 /// A camera that speaks HTTP. When a picture was taken nobody knows: the time of capture is when its first byte came, or
 /// earlier where it may have waited on its way. What the camera says in headers is of a clock that nobody knows.
@@ -41,32 +45,37 @@ pub struct Http {
     url: Url,
     camera: Option<Camera>,
     sequence: u64,
-    /// How long a stream's pictures are waited for that have no rhythm yet.
+    /// How long pictures are waited for that have no rhythm yet.
     first: Duration,
 }
 
 struct Camera {
     /// Where it was in the end, after redirects.
     url: Url,
-    address: SocketAddr,
-    kind: Kind,
+    /// The answer under way; `None` until the next picture is due.
+    fetch: Option<Fetch>,
+    /// What it said of this answer.
+    content_type: String,
+    /// What came of this answer: pictures, and whether there is a chance that more will.
+    pictures: Pictures,
+    got: u64,
+    /// Up to when nothing of it was there.
+    nothing: Micros,
+    told_broken: u64,
+    arrivals: Arrivals,
+    /// Each picture is asked for.
+    polled: bool,
+    pace: Pace,
     bytes: Vec<u8>,
-    /// When a picture or a part came the last time, and when anything did.
+    /// When a picture came the last time, and when anything did.
     last: Micros,
     heard: Micros,
     /// Bytes since the last picture.
     rubbish: usize,
-    /// How a stream's pictures follow each other, when the last one came, and how long they are waited for without that.
+    /// How pictures follow each other, when the last one came, and how long they are waited for without that.
     rhythm: Rhythm,
     picture: Option<Micros>,
     first: Duration,
-}
-
-enum Kind {
-    /// One answer, many pictures.
-    Stream { fetch: Fetch, parts: Multipart, arrivals: Arrivals, told_broken: u64 },
-    /// One answer a picture: the one under way, with when its first byte came, and up to when nothing of it was there.
-    Single { fetch: Option<Fetch>, began: Option<Micros>, nothing: Micros, pace: Pace, patience: Duration },
 }
 
 impl Http {
@@ -82,37 +91,27 @@ impl Http {
     fn connect(&self, request: &CaptureRequest) -> Result<Camera, SourceError> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
-            let address = resolve(&url)?;
-            let mut fetch = Fetch::start(&url, address, STALL)?;
-            let answer = fetch.wait_for_head(&url, now() + HEAD_TIME)?;
-            let kind = match answer {
+            let (fetch, answer) = Fetch::ask(&mut url, STALL, HEAD_TIME)?;
+            let content_type = match answer {
                 Answer::Elsewhere(location) => {
                     url = url.follow(&location).map_err(SourceError::Lost)?;
                     continue;
                 }
-                Answer::Body { content_type } => match boundary_of(&content_type) {
-                    Some(boundary) => {
-                        let (parts, arrivals) = (Multipart::new(&boundary, MAX_PICTURE), Arrivals::default());
-                        Kind::Stream { fetch, parts, arrivals, told_broken: 0 }
-                    }
-                    None if content_type.trim_start().to_ascii_lowercase().starts_with("image/jp") => {
-                        let patience = STALL.max(Duration::from_secs_f64(3.0 / request.fps.clamp(0.01, 1000.0)));
-                        let mut pace = Pace::new(request.fps);
-                        pace.next(now()); // the first picture is on its way
-                        Kind::Single { fetch: Some(fetch), began: None, nothing: now(), pace, patience }
-                    }
-                    None => {
-                        let said = if content_type.is_empty() { "something unnamed" } else { &content_type };
-                        let said = Untrusted(said);
-                        let place = url.place();
-                        return Err(SourceError::Lost(format!("camera at {place} sends {said}, no MJPEG and no JPEG")));
-                    }
-                },
+                Answer::Body { content_type } => content_type,
             };
+            let mut pace = Pace::new(request.fps);
+            pace.next(now()); // the first picture is on its way
             return Ok(Camera {
                 url,
-                address,
-                kind,
+                fetch: Some(fetch),
+                pictures: Pictures::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE),
+                content_type,
+                got: 0,
+                nothing: now(),
+                told_broken: 0,
+                arrivals: Arrivals::default(),
+                polled: false,
+                pace,
                 bytes: Vec::new(),
                 last: now(),
                 heard: now(),
@@ -138,13 +137,11 @@ impl Source for Http {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let Some(camera) = &mut self.camera else { return Err(SourceError::Lost("camera is not open".into())) };
         let next = camera.next(frame);
-        if matches!(camera.kind, Kind::Stream { .. }) {
-            self.first = match (camera.rhythm.lost_after(now()), &next) {
-                (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
-                (None, Ok(_)) => self.first,
-                (Some(_), _) => FIRST,
-            };
-        }
+        self.first = match (camera.rhythm.lost_after(now()), &next) {
+            (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
+            (None, Ok(_)) => self.first,
+            (Some(_), _) => FIRST,
+        };
         let next = next?;
         if next == Next::Frame || next == Next::Broken {
             self.sequence += 1;
@@ -159,16 +156,14 @@ impl Source for Http {
 }
 
 impl Camera {
+    fn lost(&self, what: &str) -> SourceError {
+        SourceError::Lost(format!("camera at {} {what}", self.url.place()))
+    }
+
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let deadline = now() + PATIENCE;
-        let patience = match &self.kind {
-            Kind::Stream { .. } => self.rhythm.lost_after(deadline).unwrap_or(self.first),
-            Kind::Single { patience, .. } => *patience,
-        };
-        let next = match self.kind {
-            Kind::Stream { .. } => self.next_part(frame, deadline)?,
-            Kind::Single { .. } => self.next_answer(frame, deadline)?,
-        };
+        let patience = self.rhythm.lost_after(deadline).unwrap_or(self.first);
+        let next = self.read_until(deadline, frame)?;
         if now().since(deadline) > STALL / 2 {
             // This program was stopped, and not the camera.
             self.last = now();
@@ -176,131 +171,153 @@ impl Camera {
         if next == Next::Frame {
             self.rubbish = 0;
         }
-        let place = self.url.place();
         if self.rubbish > RUBBISH {
-            return Err(SourceError::Lost(format!("camera at {place} sent {} MiB and no picture", RUBBISH >> 20)));
+            return Err(self.lost(&format!("sent {} MiB and no picture", RUBBISH >> 20)));
         }
         if next == Next::Nothing && now().since(self.last) >= patience {
             let talks = now().since(self.heard) < STALL;
-            let what = if talks { "sends something, and no pictures" } else { "stalled" };
-            return Err(SourceError::Lost(format!("camera at {place} {what}")));
+            return Err(if talks { self.lost(&self.no_picture()) } else { self.lost("stalled") });
         }
         Ok(next)
     }
 
-    fn next_part(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Stream { fetch, parts, arrivals, told_broken } = &mut self.kind else {
-            return Ok(Next::Nothing);
-        };
-        let place = || self.url.place();
-        let mut got = Next::Nothing;
+    /// What is said of an answer without a picture in it.
+    fn no_picture(&self) -> String {
+        match self.content_type.as_str() {
+            "" => "sends something, and no pictures".into(),
+            kind => format!("sends {}, and no pictures in it", Untrusted(kind)),
+        }
+    }
+
+    fn read_until(&mut self, deadline: Micros, frame: &mut Frame) -> Result<Next, SourceError> {
+        let mut next = Next::Nothing;
         // A camera that sends faster than pictures can be shown must not keep us reading.
         let mut more = 8;
         loop {
-            // The newest wins: a part that is here already replaces the one before.
-            while let Some(part) =
-                parts.next_part().map_err(|e| SourceError::Lost(format!("camera at {}: {e}", place())))?
-            {
-                let at = now();
-                let taken = arrivals.picture(part.began, at);
-                got = if put(frame, part.body, taken) { Next::Frame } else { Next::Broken };
-                self.last = at;
-                if got == Next::Frame
-                    && let Some(before) = self.picture.replace(at)
-                {
-                    self.rhythm.add(at.since(before), at);
-                }
+            if self.take_pictures(frame, false) {
+                next = Next::Frame;
+            } else if next == Next::Nothing && self.pictures.broken() > self.told_broken {
+                self.told_broken += 1;
+                next = Next::Broken;
             }
-            let wait = deadline.since(now());
-            if got == Next::Nothing && parts.broken() > *told_broken {
-                *told_broken += 1;
-                got = Next::Broken;
-            }
-            if got != Next::Nothing {
+            if next != Next::Nothing {
                 more -= 1;
             }
-            if wait.is_zero() || more == 0 {
-                return Ok(got);
+            if self.pictures.was_too_long() {
+                return Err(self.lost(&format!("sends pictures of more than {MAX_PICTURE} bytes")));
             }
-            self.bytes.clear();
-            let patience = if got == Next::Nothing { wait } else { Duration::ZERO };
-            match fetch.read(&mut self.bytes, patience) {
-                Read::Some => {
-                    self.rubbish += self.bytes.len();
-                    self.heard = now();
-                    parts.feed(&self.bytes, self.heard);
-                }
-                Read::Nothing => return Ok(got),
-                Read::Over if got != Next::Nothing => return Ok(got),
-                Read::Over => return Err(SourceError::Lost(format!("camera at {} ended the stream", place()))),
-                Read::Failed(why) => return Err(SourceError::Lost(format!("camera at {}: {why}", place()))),
+            if next == Next::Frame && self.polled {
+                self.over();
+                return Ok(next);
             }
-        }
-    }
-
-    fn next_answer(&mut self, frame: &mut Frame, deadline: Micros) -> Result<Next, SourceError> {
-        let Kind::Single { fetch, began, nothing, pace, .. } = &mut self.kind else { return Ok(Next::Nothing) };
-        let place = || self.url.place();
-        let Some(under_way) = fetch else {
-            if pace.wait().is_some() {
-                // One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
-                *fetch = Fetch::start(&self.url, self.address, PATIENCE).ok();
-                (*began, *nothing) = (None, now());
-                self.bytes.clear();
-            }
-            return Ok(Next::Nothing);
-        };
-        let finished = loop {
             let wait = deadline.since(now());
-            if wait.is_zero() {
-                return Ok(Next::Nothing);
+            if wait.is_zero() || more == 0 {
+                return Ok(next);
             }
-            let read = under_way.read(&mut self.bytes, wait);
-            if self.bytes.is_empty() {
-                *nothing = now();
-            } else if began.is_none() {
-                // Who was stopped meanwhile finds an answer that came long ago.
-                let (at, since) = (now(), *nothing);
-                *began = Some(if at.since(since) > 3 * PATIENCE { since } else { at });
-            }
-            if self.bytes.len() > MAX_PICTURE {
-                return Err(SourceError::Lost(format!("camera at {} sends more than {MAX_PICTURE} bytes", place())));
-            }
-            match read {
-                Read::Some => {}
-                Read::Nothing => return Ok(Next::Nothing),
-                Read::Over => break true,
-                Read::Failed(why) => {
-                    log::debug!("camera at {}: {why}", place());
-                    break false;
+            let Some(fetch) = &mut self.fetch else {
+                if !self.polled {
+                    return Err(self.lost("ended the stream"));
                 }
+                self.ask_again();
+                return Ok(next);
+            };
+            self.bytes.clear();
+            let patience = if next == Next::Nothing { wait } else { Duration::ZERO };
+            match fetch.read(&mut self.bytes, patience) {
+                Read::Some => self.feed(),
+                Read::Nothing => {
+                    self.nothing = now();
+                    let quiet = self.got == 1 && now().since(self.heard) >= SINGLE;
+                    if quiet && boundary_of(&self.content_type).is_none() {
+                        self.polled = true;
+                        self.over();
+                    }
+                    return Ok(next);
+                }
+                // A length is believed that a picture ends by. Where none did, what follows is looked at.
+                Read::Over if self.got == 0 && next == Next::Nothing && fetch.go_past_length() => {}
+                Read::Over => {
+                    if self.take_pictures(frame, true) {
+                        next = Next::Frame;
+                    }
+                    return self.ended(next);
+                }
+                Read::Failed(_) if next != Next::Nothing => return Ok(next),
+                Read::Failed(why) if self.polled => {
+                    log::debug!("camera at {} {why}", self.url.place());
+                    // What it gave out for Digest authentication lasts for a while only.
+                    if let Some(authorization) = &mut self.url.authorization {
+                        authorization.challenged(fetch.challenges());
+                    }
+                    self.over();
+                    return Ok(Next::Nothing);
+                }
+                Read::Failed(why) => return Err(self.lost(&why)),
             }
-        };
-        if finished {
-            self.heard = now();
         }
-        self.rubbish += self.bytes.len();
-        let good = finished && put(frame, &self.bytes, began.unwrap_or_else(now));
-        (*fetch, *began) = (None, None);
-        self.bytes.clear();
-        if !good {
-            return Ok(if now().since(self.last) >= STALL { Next::Nothing } else { Next::Broken });
-        }
-        self.last = now();
-        Ok(Next::Frame)
     }
-}
 
-/// Puts a JPEG into the frame; `false` if it is none, or cut off.
-fn put(frame: &mut Frame, body: &[u8], captured: Micros) -> bool {
-    let Some(found) = first_picture(body) else { return false };
-    frame.data.clear();
-    frame.data.extend_from_slice(body.get(found.range).unwrap_or_default());
-    frame.format = PixelFormat::Jpeg;
-    frame.size = found.size;
-    frame.range = Range::Full;
-    frame.captured = captured;
-    frame.arrival = true;
-    frame.metadata = None;
-    true
+    fn feed(&mut self) {
+        self.rubbish += self.bytes.len();
+        self.heard = now();
+        // Who was stopped meanwhile finds an answer that came long ago.
+        let stopped = self.polled && self.heard.since(self.nothing) > 3 * PATIENCE;
+        let came = if stopped { self.nothing } else { self.heard };
+        self.pictures.feed(&self.bytes, came);
+        self.nothing = self.heard;
+    }
+
+    /// Takes all pictures that are here; `true` if there was one. The newest wins.
+    fn take_pictures(&mut self, frame: &mut Frame, over: bool) -> bool {
+        let (mut any, all) = (false, &mut |_: u32| true);
+        while let Some(jpeg) = if over { self.pictures.last_picture(all) } else { self.pictures.next_picture(all) } {
+            let at = now();
+            frame.data.clear();
+            frame.data.extend_from_slice(jpeg.data);
+            frame.format = PixelFormat::Jpeg;
+            frame.size = jpeg.size;
+            frame.range = Range::Full;
+            frame.captured = if self.polled { jpeg.began } else { self.arrivals.picture(jpeg.began, at) };
+            frame.arrival = true;
+            frame.metadata = None;
+            if let Some(before) = self.picture.replace(at) {
+                self.rhythm.add(at.since(before), at);
+            }
+            (self.last, any) = (at, true);
+            self.got += 1;
+        }
+        any
+    }
+
+    /// The answer is over.
+    fn ended(&mut self, next: Next) -> Result<Next, SourceError> {
+        self.polled |= self.got == 1 && boundary_of(&self.content_type).is_none();
+        if self.polled {
+            let broken = self.got == 0 && next == Next::Nothing;
+            self.over();
+            return Ok(if broken && now().since(self.last) < STALL { Next::Broken } else { next });
+        }
+        self.fetch = None;
+        match next {
+            Next::Nothing if self.got == 0 => Err(self.lost(&self.no_picture())),
+            Next::Nothing => Err(self.lost("ended the stream")),
+            // It is said when it is read again.
+            next => Ok(next),
+        }
+    }
+
+    /// Lets go of a single answer.
+    fn over(&mut self) {
+        (self.fetch, self.got) = (None, 0);
+        self.pictures.reset();
+        self.told_broken = self.pictures.broken();
+    }
+
+    /// One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
+    fn ask_again(&mut self) {
+        if self.pace.wait().is_some() {
+            self.fetch = Fetch::start(&mut self.url, PATIENCE).ok();
+            self.nothing = now();
+        }
+    }
 }

@@ -16,7 +16,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::time::{Micros, now};
-use crate::wire::jpeg_split::JpegSplitter;
+use crate::wire::pictures::Pictures;
 
 /// How much is read at once: what a pipe holds.
 const CHUNK: usize = 64 << 10;
@@ -190,21 +190,24 @@ struct Reader {
 impl Reader {
     /// Reads to the end, until nobody takes the pictures any more, or until it is clear that there are none.
     fn read(&mut self, input: &mut dyn Read) -> io::Result<()> {
-        let mut splitter = JpegSplitter::default();
+        let mut pictures = Pictures::default();
         let (mut intake, mut arrivals) = (Intake::new(self.fps), Arrivals::default());
         let mut chunk = vec![0; CHUNK];
         let pool = Pool::default();
         let mut sequence = 0;
         while !self.frames.is_closed() && (sequence > 0 || self.seen.bytes.load(Ordering::Relaxed) <= SEARCHED) {
             let n = match input.read(&mut chunk) {
-                Ok(0) => return Ok(()),
                 Ok(n) => n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e),
             };
             self.seen.bytes.fetch_add(n as u64, Ordering::Relaxed);
-            splitter.feed(chunk.get(..n).unwrap_or_default(), now());
-            while let Some(picture) = splitter.next_picture() {
+            let over = n == 0;
+            if !over {
+                pictures.feed(chunk.get(..n).unwrap_or_default(), now());
+            }
+            let all = &mut |_| true;
+            while let Some(picture) = if over { pictures.last_picture(all) } else { pictures.next_picture(all) } {
                 sequence += 1;
                 self.seen.pictures.store(sequence, Ordering::Relaxed);
                 let mut data = pool.take();
@@ -235,7 +238,10 @@ impl Reader {
                 }
                 self.frames.put(Handed { data, size, captured, sequence });
             }
-            self.seen.broken.store(splitter.broken(), Ordering::Relaxed);
+            self.seen.broken.store(pictures.broken(), Ordering::Relaxed);
+            if over {
+                break;
+            }
         }
         Ok(())
     }
@@ -264,7 +270,7 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::jpeg_split::tests::picture;
+    use crate::wire::pictures::tests::picture;
 
     fn read_all(input: &mut dyn Read) -> (Receiver<Handed>, Arc<Seen>) {
         let (frames, receiver) = mailbox();

@@ -5,7 +5,7 @@ use super::chunked::Chunked;
 /// The longest head of an answer, in bytes.
 pub const MAX_HEAD: usize = 16 << 10;
 /// The most header fields in it.
-const MAX_FIELDS: usize = 64;
+const MAX_FIELDS: usize = 256;
 /// The most interim answers (RFC 9110, 15.2) before the answer proper.
 pub const MAX_INTERIM: u32 = 16;
 
@@ -37,6 +37,7 @@ pub struct AnswerReader {
     interim: u32,
     /// `None` until the head is here.
     length: Option<AnswerLength>,
+    challenges: Vec<String>,
 }
 
 impl AnswerReader {
@@ -51,10 +52,19 @@ impl AnswerReader {
         self.length.is_none()
     }
 
-    /// Whether the body ends when the connection does.
+    /// How the other side wants to know who asks: the values of its `WWW-Authenticate` fields.
     #[must_use]
-    pub fn ends_when_closed(&self) -> bool {
-        matches!(self.length, Some(AnswerLength::UntilClosed))
+    pub fn challenges(&self) -> &[String] {
+        &self.challenges
+    }
+
+    /// What comes behind the end of the body belongs to it, up to the end of the connection. `false`: it has no length.
+    pub fn go_past_length(&mut self) -> bool {
+        let has_length = matches!(self.length, Some(AnswerLength::Left(_)));
+        if has_length {
+            self.length = Some(AnswerLength::UntilClosed);
+        }
+        has_length
     }
 
     /// The head with its status, once it is here. Interim answers before it are passed over.
@@ -63,8 +73,9 @@ impl AnswerReader {
     /// What is wrong with it, to be put behind `camera at … `.
     pub fn head(&mut self) -> Result<Option<(u16, Answer)>, String> {
         loop {
-            let Some((end, status, length, answer)) = read_head(&self.raw)? else { return Ok(None) };
+            let Some((end, status, length, answer, challenges)) = read_head(&self.raw)? else { return Ok(None) };
             self.raw.drain(..end);
+            self.challenges = challenges;
             if !(100..200).contains(&status) {
                 self.length = Some(length);
                 return Ok(Some((status, answer)));
@@ -91,7 +102,8 @@ impl AnswerReader {
                 let take = usize::try_from(*left).unwrap_or(usize::MAX).min(self.raw.len());
                 body.extend_from_slice(self.raw.get(..take).unwrap_or_default());
                 *left -= take as u64;
-                *left == 0
+                self.raw.drain(..take);
+                return Ok(*left == 0);
             }
             Some(AnswerLength::UntilClosed) => {
                 body.extend_from_slice(&self.raw);
@@ -103,8 +115,8 @@ impl AnswerReader {
     }
 }
 
-/// The length of a head, its status, how its body ends, and what it says.
-type Head = (usize, u16, AnswerLength, Answer);
+/// The length of a head, its status, how its body ends, what it says, and how it wants to know who asks.
+type Head = (usize, u16, AnswerLength, Answer, Vec<String>);
 
 fn read_head(raw: &[u8]) -> Result<Option<Head>, String> {
     let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
@@ -127,14 +139,17 @@ fn read_head(raw: &[u8]) -> Result<Option<Head>, String> {
     let chunked = field("transfer-encoding").is_some_and(|v| v.to_ascii_lowercase().contains("chunked"));
     let length = match field("content-length").and_then(|v| v.parse().ok()) {
         _ if chunked => AnswerLength::Chunked(Chunked::default()),
-        Some(length) => AnswerLength::Left(length),
-        None => AnswerLength::UntilClosed,
+        // Nobody gives an empty picture: some say so of a stream.
+        Some(length) if length > 0 => AnswerLength::Left(length),
+        _ => AnswerLength::UntilClosed,
     };
     let answer = match field("location") {
         Some(location) if matches!(status, 301 | 302 | 303 | 307 | 308) => Answer::Elsewhere(location),
         _ => Answer::Body { content_type: field("content-type").unwrap_or_default() },
     };
-    Ok(Some((end, status, length, answer)))
+    let challenges = response.headers.iter().filter(|h| h.name.eq_ignore_ascii_case("www-authenticate"));
+    let challenges = challenges.map(|h| String::from_utf8_lossy(h.value).trim().to_owned()).collect();
+    Ok(Some((end, status, length, answer, challenges)))
 }
 
 #[cfg(test)]

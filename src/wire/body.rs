@@ -1,10 +1,12 @@
 //! Bodies of HTTP requests as they come, at any split: how long they are, whole ones with a limit, and those that do not
 //! end and hold pictures, as a camera or ffmpeg pushes them.
 
+use std::sync::Arc;
+
 use super::WireError;
 use super::chunked::Chunked;
-use super::jpeg;
-use super::multipart::Multipart;
+use super::jpeg::{self, CountLimit};
+use super::pictures::Pictures;
 use crate::buffer::append;
 use crate::time::Micros;
 
@@ -126,11 +128,13 @@ fn too_long(limit: usize) -> Refused {
     (413, format!("a body has {limit} bytes at most here"))
 }
 
-/// Takes a multipart body as it comes and gives its pictures.
+/// Takes a body as it comes and gives its pictures, which are parts of a multipart body or stand one behind the other.
 #[derive(Debug)]
 pub struct PictureBody {
     length: Length,
-    parts: Multipart,
+    limit: usize,
+    parts: Pictures,
+    counting: Arc<CountLimit>,
     /// Undone chunks.
     plain: Vec<u8>,
     pictures: u64,
@@ -138,10 +142,12 @@ pub struct PictureBody {
 }
 
 impl PictureBody {
-    /// A multipart body with this boundary, and parts of so many bytes at most.
+    /// A body with this boundary if it is a multipart one, and pictures of so many bytes at most. Of those without an end so many
+    /// blocks are counted.
     #[must_use]
-    pub fn new(length: Length, boundary: &str, limit: usize) -> Self {
-        Self { length, parts: Multipart::new(boundary, limit), plain: Vec::new(), pictures: 0, broken: 0 }
+    pub fn new(length: Length, boundary: &str, limit: usize, counting: Arc<CountLimit>) -> Self {
+        let parts = Pictures::new(boundary, limit);
+        Self { length, limit, parts, counting, plain: Vec::new(), pictures: 0, broken: 0 }
     }
 
     /// Whether the body ends when the other side says nothing more.
@@ -150,7 +156,7 @@ impl PictureBody {
         matches!(self.length, Length::Open)
     }
 
-    /// How many pictures came, and how many parts were none that can be passed on.
+    /// How many pictures came, and how many were none that can be passed on.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
         (self.pictures, self.broken + self.parts.broken())
@@ -166,6 +172,11 @@ impl PictureBody {
     pub fn rest(&mut self) {
         self.parts.rest();
         self.plain = Vec::new();
+    }
+
+    /// Forgets what is under way. What comes after it makes no sense any more.
+    pub fn forget(&mut self) {
+        *self = Self::new(Length::Open, "", 0, self.counting.clone());
     }
 
     /// How many bytes the picture that is under way lacks, if it said how long it is.
@@ -201,28 +212,33 @@ impl PictureBody {
             Length::Open => (bytes, Ok(false)),
         };
         self.parts.feed(plain, now);
+        let may_count = &mut |blocks| self.counting.may_count(blocks, now);
+        let ends = !matches!(over, Ok(false));
         loop {
-            match self.parts.next_part() {
-                Ok(Some(part)) => {
-                    let mut data = Vec::new();
-                    if jpeg::tidy(part.body, &mut data).is_err() {
-                        self.broken += 1;
-                        continue;
-                    }
-                    self.pictures += 1;
-                    take(data, part.began)?;
-                }
-                Ok(None) => return over.map_err(E::from),
-                Err(why) => return Err(WireError::from(why).into()),
+            let picture = match self.parts.next_picture(may_count) {
+                None if ends => self.parts.last_picture(may_count),
+                next => next,
+            };
+            let Some(picture) = picture else { break };
+            let mut data = Vec::new();
+            if jpeg::tidy(picture.data, &mut data, may_count).is_err() {
+                self.broken += 1;
+                continue;
             }
+            self.pictures += 1;
+            take(data, picture.began)?;
         }
+        if self.parts.was_too_long() || self.parts.will_be_too_long() {
+            return Err(WireError::Body(413, format!("a picture is longer than {} bytes", self.limit)).into());
+        }
+        over.map_err(E::from)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::jpeg_split::tests::picture;
+    use crate::wire::pictures::tests::picture;
 
     fn body() -> Vec<u8> {
         let part = |n: u8| [&b"\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n"[..], &picture(64, &[n; 9])].concat();
@@ -231,7 +247,7 @@ mod tests {
     }
 
     fn count(length: Length, bytes: &[u8]) -> ((u64, u64), bool) {
-        let mut body = PictureBody::new(length, "b", 1 << 20);
+        let mut body = PictureBody::new(length, "b", 1 << 20, Arc::new(CountLimit::new(1)));
         let mut over = false;
         for piece in bytes.chunks(7) {
             over |= body

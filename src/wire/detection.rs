@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 
 use super::body::Refused;
 use super::encoding::decode_base64;
-use super::jpeg;
-use super::json::{MAX_DEPTH, may_pass};
+use super::jpeg::{self, MayCount};
+use super::json::{MAX_DEPTH, may_pass, without_nan};
 use super::packet::MAX_METADATA;
 use crate::names::MAX_NAME;
 
@@ -31,29 +31,41 @@ pub fn max_body(max_picture: usize) -> usize {
     max_picture / 3 * 4 + MAX_METADATA + 4096
 }
 
-/// Reads what a worker posted.
+/// Reads what a worker posted. `may_count`: see [`jpeg::tidy`].
 ///
 /// # Errors
 /// What is wrong with it.
-pub fn read(body: &[u8]) -> Result<Broadcast, Refused> {
+pub fn read(body: &[u8], may_count: MayCount<'_>) -> Result<Broadcast, Refused> {
     #[derive(Deserialize)]
     struct Posted {
-        camera_id: Option<String>,
+        camera_id: Option<Name>,
         frame_base64: Option<String>,
         metadata: Option<Box<RawValue>>,
+    }
+    /// Some number their cameras.
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Name {
+        Text(String),
+        Number(serde_json::Number),
     }
     #[derive(Deserialize)]
     struct Stamped {
         timestamp: Option<serde_json::Value>,
     }
     let wrong = |why: &str| (400, why.to_string());
-    let posted: Posted = serde_json::from_slice(body)
+    let without_nan = without_nan(body);
+    let posted: Posted = serde_json::from_slice(without_nan.as_deref().unwrap_or(body))
         .map_err(|error| (400, format!("the body is not the JSON that is expected: {error}")))?;
-    let camera = camera(posted.camera_id).ok_or_else(|| wrong(NO_CAMERA))?;
+    let name = posted.camera_id.map(|id| match id {
+        Name::Text(text) => text,
+        Name::Number(number) => number.to_string(),
+    });
+    let camera = camera(name).ok_or_else(|| wrong(NO_CAMERA))?;
     let frame = posted.frame_base64.as_deref().and_then(decode_base64);
     let frame = frame.ok_or_else(|| wrong("frame_base64 is missing, or not base64"))?;
     let mut picture = Vec::new();
-    jpeg::tidy(&frame, &mut picture)
+    jpeg::tidy(&frame, &mut picture, may_count)
         .map_err(|why| (400, format!("frame_base64 is no JPEG picture that can be passed on: {why}")))?;
     let metadata: Option<Box<str>> = posted.metadata.map(Into::into);
     if metadata.as_ref().is_some_and(|m| m.len() > MAX_METADATA) {
@@ -87,11 +99,14 @@ pub fn answer(text: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::jpeg_split::tests::picture;
+    use crate::wire::pictures::tests::picture;
 
     fn posted(members: &str) -> Result<Broadcast, Refused> {
         let frame = data_encoding::BASE64.encode(&picture(64, b"x"));
-        read(members.replace('$', &format!(r#""frame_base64":"data:image/jpeg;base64,{frame}""#)).as_bytes())
+        read(
+            members.replace('$', &format!(r#""frame_base64":"data:image/jpeg;base64,{frame}""#)).as_bytes(),
+            &mut |_| true,
+        )
     }
 
     #[test]

@@ -4,11 +4,17 @@
 //! Sources: ITU-T T.81 (the JPEG standard): markers in B.1.1.3, the order of segments in B.2, restart intervals in
 //! B.2.4.4, the usual Huffman tables in Annex K.3.3.
 
+mod find;
 mod join;
+mod plain;
+mod scan;
 mod tables;
+mod walk;
 
+pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, tidy};
 pub use join::join;
-use tables::USUAL_TABLES;
+pub use plain::plain;
+pub use walk::{Layout, Walk};
 
 use crate::frame::Size;
 
@@ -71,172 +77,12 @@ pub struct Header {
     pub progressive: bool,
 }
 
-/// A whole picture found at the beginning of some bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Layout {
-    /// What its header says.
-    pub header: Header,
-    /// Its length: what follows does not belong to it.
-    pub end: usize,
-    /// Where its first scan begins. The usual Huffman tables belong here if it has none.
-    pub scan: usize,
-    /// It brings its Huffman tables along, and can be passed on as `input[..end]`.
-    pub has_tables: bool,
-}
-
-/// Finds the end of the first picture in bytes that come little by little. Every byte is looked at once.
-#[derive(Clone, Debug, Default)]
-pub struct Walk {
-    at: usize,
-    header: Option<Header>,
-    scan: Option<usize>,
-    in_scan: bool,
-    scan_bytes: usize,
-    has_tables: bool,
-}
-
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
-
-impl Walk {
-    /// How many bytes from the beginning need not be looked at again.
-    #[must_use]
-    pub fn passed(&self) -> usize {
-        self.at
-    }
-
-    /// Goes on where the last call stopped. `input` begins as it did then and may have grown. `None`: more is needed.
-    ///
-    /// # Errors
-    /// What is wrong with the picture; never [`JpegError::CutOff`].
-    pub fn resume(&mut self, input: &[u8]) -> Result<Option<Layout>, JpegError> {
-        if self.at == 0 {
-            match input {
-                [0xFF, SOI, ..] => self.at = 2,
-                [] | [0xFF] => return Ok(None),
-                _ => return Err(JpegError::NotJpeg),
-            }
-        }
-        loop {
-            if self.in_scan && !self.pass_scan(input) {
-                return Ok(None);
-            }
-            let Some((marker, body)) = self.marker(input)? else { return Ok(None) };
-            match marker {
-                EOI => return self.end(body).map(Some),
-                SOI => return Err(JpegError::Interrupted),
-                // TEM, restart markers outside a scan, and the reserved ones have no body and no business here.
-                0x01..=0xBF | 0xD0..=0xD7 => return Err(JpegError::Markers),
-                _ => {}
-            }
-            let Some(segment) = segment(input, body)? else { return Ok(None) };
-            match marker {
-                // Tables that come after the first scan are too late for it.
-                DHT => self.has_tables |= self.scan.is_none(),
-                0xC0..=0xC2 if self.header.is_none() => {
-                    self.header = Some(header_from(marker, segment)?);
-                }
-                0xC0..=0xC2 => return Err(JpegError::Header),
-                0xC3..=0xCF => return Err(JpegError::Kind),
-                SOS => {
-                    if self.header.is_none() {
-                        return Err(JpegError::Header);
-                    }
-                    self.scan.get_or_insert(body - 2);
-                    self.in_scan = true;
-                }
-                _ => {}
-            }
-            self.at = body + 2 + segment.len();
-        }
-    }
-
-    /// The marker that must stand at `self.at`, and where what follows it begins. Any number of `FF` may lead it.
-    fn marker(&mut self, input: &[u8]) -> Result<Option<(u8, usize)>, JpegError> {
-        match input.get(self.at) {
-            None => return Ok(None),
-            Some(0xFF) => {}
-            Some(_) => return Err(JpegError::Markers),
-        }
-        while input.get(self.at + 1) == Some(&0xFF) {
-            self.at += 1;
-        }
-        match input.get(self.at + 1) {
-            None => Ok(None),
-            Some(0) => Err(JpegError::Markers),
-            Some(&marker) => Ok(Some((marker, self.at + 2))),
-        }
-    }
-
-    /// Passes over compressed data up to the marker that ends it; false when that has not come yet.
-    fn pass_scan(&mut self, input: &[u8]) -> bool {
-        let mut at = self.at;
-        loop {
-            let from = at;
-            // Marker behind marker must not cost a search each.
-            if input.get(at) != Some(&0xFF) {
-                at = find_ff(input, at);
-            }
-            self.scan_bytes = self.scan_bytes.saturating_add(at - from);
-            while input.get(at + 1) == Some(&0xFF) {
-                at += 1;
-            }
-            self.at = at;
-            match input.get(at + 1) {
-                // FF 00 is a byte FF of the data; a restart marker divides it.
-                Some(0) => {
-                    self.scan_bytes = self.scan_bytes.saturating_add(1);
-                    at += 2;
-                }
-                Some(0xD0..=0xD7) => at += 2,
-                Some(_) => {
-                    self.in_scan = false;
-                    return true;
-                }
-                None => return false,
-            }
-        }
-    }
-
-    fn end(&self, end: usize) -> Result<Layout, JpegError> {
-        let (Some(header), Some(scan)) = (self.header, self.scan) else { return Err(JpegError::Empty) };
-        if self.scan_bytes == 0 {
-            return Err(JpegError::Empty);
-        }
-        if header.progressive && !self.has_tables {
-            return Err(JpegError::Tables);
-        }
-        Ok(Layout { header, end, scan, has_tables: self.has_tables })
-    }
-}
-
-/// Looks at the first picture in `input` and finds where it truly ends. Cameras hand over buffers whose end is the rest
-/// of an older picture, a second end marker included; that is not looked at.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn inspect(input: &[u8]) -> Result<Layout, JpegError> {
-    Walk::default().resume(input)?.ok_or(JpegError::CutOff)
-}
-
-/// Appends to `out` the first picture in `input`, cut at its true end, with the usual Huffman tables put in if it has
-/// none, as the pictures of many USB cameras do. Where [`Layout::has_tables`], `input[..end]` is the same without a copy.
-///
-/// # Errors
-/// What is wrong with it; then `out` is as it was.
-pub fn tidy(input: &[u8], out: &mut Vec<u8>) -> Result<Size, JpegError> {
-    let layout = inspect(input)?;
-    let (before, rest) = input[..layout.end].split_at(layout.scan);
-    out.reserve(layout.end + USUAL_TABLES.len());
-    out.extend_from_slice(before);
-    if !layout.has_tables {
-        out.extend_from_slice(&USUAL_TABLES);
-    }
-    out.extend_from_slice(rest);
-    Ok(layout.header.size)
-}
+/// An end of image, for pictures that lack it.
+pub(in crate::wire) const END: [u8; 2] = [0xFF, EOI];
 
 /// The most segments before the frame header, and the most fill bytes before one. A picture of millions of empty ones
 /// would keep whoever only wants to know its size.
@@ -248,11 +94,10 @@ const MOST_FILL: usize = 16;
 /// more segments before it than anybody writes.
 #[must_use]
 pub fn header(input: &[u8]) -> Option<Header> {
-    let mut walk = Walk::default();
     if !input.starts_with(&[0xFF, SOI]) {
         return None;
     }
-    walk.at = 2;
+    let mut walk = Walk::behind_start();
     for _ in 0..MOST_SEGMENTS {
         if input.get(walk.at..=walk.at + MOST_FILL).is_some_and(|bytes| bytes.iter().all(|b| *b == 0xFF)) {
             return None;
@@ -320,20 +165,9 @@ fn header_from(marker: u8, segment: &[u8]) -> Result<Header, JpegError> {
     Ok(Header { size, subsampling, progressive: marker == 0xC2 })
 }
 
-/// Where the next `FF` is, or the end. Blocks without one are passed over at a speed that the compiler makes of it.
-fn find_ff(input: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(block) = input.get(at..at + 64) {
-        if block.iter().fold(false, |found, &byte| found | (byte == 0xFF)) {
-            break;
-        }
-        at += 64;
-    }
-    input.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == 0xFF)).map_or(input.len(), |n| at + n)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::tables::USUAL_TABLES;
     use super::*;
 
     /// A picture of markers alone: what decoders would say to it does not matter here.
@@ -361,16 +195,16 @@ mod tests {
         assert_eq!(layout.end, whole.len());
         assert!(layout.has_tables);
         let mut out = vec![42];
-        assert_eq!(tidy(&buffer, &mut out), Ok(Size::new(64, 48)));
+        assert_eq!(tidy(&buffer, &mut out, &mut |_| true), Ok(Size::new(64, 48)));
         assert_eq!(out[1..], whole);
     }
 
     #[test]
     fn the_usual_tables_are_put_in_where_there_are_none() {
         let mut out = Vec::new();
-        assert_eq!(tidy(&picture(false, 0xC0), &mut out), Ok(Size::new(64, 48)));
+        assert_eq!(tidy(&picture(false, 0xC0), &mut out, &mut |_| true), Ok(Size::new(64, 48)));
         assert_eq!(out, picture(true, 0xC0));
-        assert_eq!(tidy(&picture(false, 0xC2), &mut out), Err(JpegError::Tables));
+        assert_eq!(tidy(&picture(false, 0xC2), &mut out, &mut |_| true), Err(JpegError::Tables));
     }
 
     #[test]
@@ -465,7 +299,7 @@ mod tests {
             let late = if early == Ok(None) { walk.resume(&bytes) } else { early };
             proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(JpegError::CutOff)), inspect(&bytes));
             let mut out = Vec::new();
-            match tidy(&bytes, &mut out) {
+            match tidy(&bytes, &mut out, &mut |_| true) {
                 // What was put in order is in order.
                 Ok(size) => {
                     let layout = inspect(&out).unwrap();

@@ -32,6 +32,33 @@ fn nests_within(text: &str, most: usize) -> bool {
     true
 }
 
+/// The text with `null` for `NaN` and infinities, which Python's `json` writes and JSON does not have; `None`: there are none.
+#[must_use]
+pub fn without_nan(text: &[u8]) -> Option<Vec<u8>> {
+    const NONE: [&[u8]; 3] = [b"NaN", b"-Infinity", b"Infinity"];
+    let (mut out, mut kept, mut at, mut in_string) = (Vec::new(), 0, 0, false);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'\\' if in_string => at += 1,
+            b'"' => in_string = !in_string,
+            b'N' | b'-' | b'I' if !in_string => {
+                if let Some(word) = NONE.iter().find(|word| text[at..].starts_with(word)) {
+                    out.extend_from_slice(&text[kept..at]);
+                    out.extend_from_slice(b"null");
+                    kept = at + word.len();
+                    at = kept - 1;
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    (kept > 0).then(|| {
+        out.extend_from_slice(&text[kept..]);
+        out
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +81,15 @@ mod tests {
         assert!(may_pass(&text));
         assert!(may_pass(&format!("[{}[]]", "[],".repeat(1000))));
         assert!(may_pass(r#"{"path":"C:\\"}"#));
+    }
+
+    #[test]
+    fn numbers_that_json_does_not_have_become_null_outside_of_strings() {
+        let text = br#"{"NaN":[NaN,-Infinity,Infinity,-1],"a":"NaN \" Infinity"}"#;
+        let expected = br#"{"NaN":[null,null,null,-1],"a":"NaN \" Infinity"}"#;
+        assert_eq!(without_nan(text), Some(expected.to_vec()));
+        assert_eq!(without_nan(expected), None);
+        assert_eq!(without_nan(b"\"\\"), None);
     }
 
     #[test]

@@ -9,10 +9,9 @@ pub mod encoding;
 pub mod framing;
 pub mod host;
 pub mod jpeg;
-pub mod jpeg_split;
 pub mod json;
-pub mod multipart;
 pub mod packet;
+pub mod pictures;
 pub mod rooms;
 pub mod websocket;
 

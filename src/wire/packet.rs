@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use super::WireError;
 use super::control::{Control, MAX_CONTROL, MAX_CONTROL_TO_HUB};
+use memchr::memmem;
+
 use crate::buffer::{Buffer, Pool, append};
 use crate::frame::{Codec, Picture, Spans};
 use crate::time::{PeerMicros, micros};
@@ -38,6 +40,8 @@ const SPAN_UNIT: u64 = 16;
 /// A span that says so is that long or longer.
 pub const LONGEST_SPAN: Duration = Duration::from_micros(SPAN_UNIT * u16::MAX as u64);
 const SOI: [u8; 2] = [0xff, 0xd8];
+/// A start of image and the marker behind it: with these within the length of a header, rubbish stands before a JPEG.
+const BEGINNING: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// One packet, read.
 #[derive(Debug)]
@@ -183,7 +187,9 @@ impl Assembler {
             self.head[self.have..self.have + n].copy_from_slice(&piece[..n]);
             self.have += n;
             piece = &piece[n..];
-            if self.have >= 2 && self.head[..2] == SOI {
+            let is_bare = self.have >= 2 && self.head[..2] == SOI
+                || self.have == HEADER && self.head[..2] != MAGIC && memmem::find(&self.head, &BEGINNING).is_some();
+            if is_bare {
                 self.bare = true;
                 self.data.extend_from_slice(&self.head[..self.have]);
             } else if self.have == HEADER {

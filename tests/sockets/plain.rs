@@ -58,7 +58,9 @@ fn a_crowd_gets_what_was_published_byte_by_byte() {
         let mut publisher = Peer::connect(hub.address());
         for grey in 0..30 {
             // Pages that are still on their way must not be those of the next picture.
-            let picture = [&jpeg(grey)[..], &vec![grey; 60_000]].concat();
+            let jpeg = jpeg(grey);
+            let segment = [&[0xff, 0xef][..], &60_002_u16.to_be_bytes(), &vec![grey; 60_000]].concat();
+            let picture = [&jpeg[..2], &segment, &jpeg[2..]].concat();
             publisher.packet(&picture);
             for plain in &mut crowd {
                 assert!(plain_picture(plain) == picture);

@@ -31,7 +31,8 @@ pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Outcome {
 }
 
 fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
-    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(body) {
+    let may_count = &mut |blocks| exchange.shared.counting.may_count(blocks, now());
+    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(body, may_count) {
         Ok(broadcast) => broadcast,
         Err((status, why)) => return wrong(status, &why),
     };

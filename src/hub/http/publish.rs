@@ -9,30 +9,39 @@ use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::relay::Refusal;
 use crate::time::now;
+use crate::wire::WireError;
 use crate::wire::body::{Length, PictureBody};
 use crate::wire::jpeg;
-use crate::wire::multipart::boundary_of;
+use crate::wire::pictures::boundary_of;
+
+/// What a form may have beside its picture, in bytes.
+const FORM: usize = 64 << 10;
 
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> Outcome {
     exchange.takes("POST, PUT")?;
     let key = StreamKey::parse(room, name).map_err(|why| Answer::text(400, &why))?;
     let grant = exchange.shared.access.publish(&exchange.credentials(), key)?;
     let kind = exchange.request.field("content-type").unwrap_or_default();
+    let (length, limit) = (exchange.request.length(), exchange.shared.config.max_picture);
+    // A form is a picture as a plain body is: whoever uploads one each second has one stream, and none that comes and goes.
+    let is_stream = kind.to_ascii_lowercase().contains("x-mixed-replace");
+    let is_whole = !is_stream && matches!(length, Some(Length::Bytes(n)) if n <= (limit + FORM) as u64);
     let mut boundary = boundary_of(kind);
-    if boundary.is_none() && !kind.starts_with("image/") {
-        let Some(multipart) =
-            exchange.request.length().map_or(Some(false), |length| length.begins_multipart(exchange.body))
-        else {
+    if boundary.is_none() && !is_whole {
+        let Some(multipart) = length.map_or(Some(false), |length| length.begins_multipart(exchange.body)) else {
             return Ok(Reply::More);
         };
         boundary = multipart.then(String::new);
     }
     match boundary {
-        Some(boundary) => many(exchange, grant, &boundary),
-        None => {
+        Some(boundary) if !is_whole => many(exchange, grant, &boundary),
+        boundary => {
             let called = name.to_string();
-            let limit = exchange.shared.config.max_picture;
-            let then = Box::new(move |exchange: &Exchange<'_>, body: Vec<u8>| one(exchange, &grant, &called, &body));
+            let limit = if boundary.is_some() { limit + FORM } else { limit };
+            let then = Box::new(move |exchange: &Exchange<'_>, body: Vec<u8>| match &boundary {
+                Some(boundary) => parts(exchange, &grant, &called, &body, boundary),
+                None => one(exchange, &grant, &called, &body),
+            });
             Ok(Reply::Body(BodyWanted { limit, refuse: Answer::text, then }))
         }
     }
@@ -49,7 +58,8 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
         return Err(refusal.into());
     }
     let length = exchange.request.length().unwrap_or(Length::Open);
-    let framing = Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture)));
+    let framing =
+        Framing::Body(Box::new(PictureBody::new(length, boundary, shared.config.max_picture, shared.counting.clone())));
     let purpose = Purpose::Publish { grant, replace: false, instance: 0 };
     Ok(Reply::Admit(exchange.admit(framing, purpose, None)))
 }
@@ -57,9 +67,30 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
 /// A body that is one picture.
 fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8]) -> Answer {
     let mut data = Vec::with_capacity(body.len());
-    if let Err(why) = jpeg::tidy(body, &mut data) {
-        return Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
+    let may_count = &mut |blocks| exchange.shared.counting.may_count(blocks, now());
+    match jpeg::tidy(body, &mut data, may_count) {
+        Ok(_) => publish(exchange, grant, called, data),
+        Err(why) => Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}")),
     }
+}
+
+/// A multipart body that is here: a form with a picture, or a few pictures.
+fn parts(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8], boundary: &str) -> Answer {
+    let (shared, length) = (exchange.shared, Length::Bytes(body.len() as u64));
+    let mut pictures = PictureBody::new(length, boundary, shared.config.max_picture, shared.counting.clone());
+    let mut answer = None;
+    let fed = pictures.feed(body, now(), &mut |data, _| {
+        answer = Some(publish(exchange, grant, called, data));
+        Ok(())
+    });
+    match (answer, fed) {
+        (Some(answer), _) => answer,
+        (None, Err(WireError::Body(status, why))) => Answer::text(status, &why),
+        _ => Answer::text(400, "no part of the body is a JPEG picture that can be passed on"),
+    }
+}
+
+fn publish(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, data: Vec<u8>) -> Answer {
     let shared = exchange.shared;
     if let Err(why) = shared.check_picture(&data) {
         return Answer::text(413, &why);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::frame::Picture;
 use crate::net::layout::{self, Dialect, Head};
 use crate::transport::Layout;
-use crate::wire::body::{Length, PictureBody};
+use crate::wire::body::PictureBody;
 use crate::wire::framing::{self, Deframer};
 use crate::wire::websocket::{self, End};
 
@@ -97,7 +97,7 @@ impl Framing {
             Self::WebSocket(reader, _) | Self::Bridge(reader, _) => {
                 **reader = websocket::Reader::new(reader.end(), 0, 0)
             }
-            Self::Body(body) => **body = PictureBody::new(Length::Open, "", 0),
+            Self::Body(body) => body.forget(),
             Self::Plain | Self::Multipart(_) => {}
         }
     }

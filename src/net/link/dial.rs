@@ -11,6 +11,7 @@ use mio::{Events, Interest};
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::{HubAddress, PORT};
 use crate::net::connection::Framing;
+use crate::net::http::{MAX_ANSWER, NotUpgraded, UpgradeRequest};
 use crate::session::in_words;
 use crate::time::{Micros, now};
 use crate::transport::sockopt;
@@ -95,35 +96,43 @@ impl<U: LinkUser> Runner<U> {
             .and_then(|()| socket.set_read_timeout(Some(Duration::from_millis(100))))
             .map_err(|e| failed(e.to_string()));
         ready?;
-        let url = if hub.host.contains(':') {
-            format!("ws://[{}]:{}{path}", hub.host, hub.port_or(PORT))
-        } else {
-            format!("ws://{}:{}{path}", hub.host, hub.port_or(PORT))
-        };
+        let port = hub.port_or(PORT);
+        let authority =
+            if hub.host.contains(':') { format!("[{}]:{port}", hub.host) } else { format!("{}:{port}", hub.host) };
         let until = now() + CONNECT;
-        let hurried = Hurried { socket: &socket, until, stop: &self.stop };
-        let mut tried = tungstenite::client(url, hurried);
+        let asked = UpgradeRequest::new(&authority, path);
+        let mut hurried = Hurried { socket: &socket, until, stop: &self.stop };
+        hurried.write_all(asked.head.as_bytes()).map_err(|e| failed(e.to_string()))?;
+        let (mut head, mut byte) = (Vec::new(), [0]);
         loop {
-            match tried {
-                Ok(_) => break,
-                Err(tungstenite::HandshakeError::Interrupted(half)) => {
-                    if self.stopped() {
-                        return Err(Outcome::Stopped);
-                    }
-                    if now() > until {
-                        return Err(failed("no answer".into()));
-                    }
-                    tried = half.handshake();
+            if self.stopped() {
+                return Err(Outcome::Stopped);
+            }
+            if now() > until {
+                return Err(failed("no answer".into()));
+            }
+            // Byte by byte, for what comes behind the head is for another reader.
+            match hurried.read(&mut byte) {
+                Ok(0) => return Err(failed("it hung up".into())),
+                Ok(_) => head.push(byte[0]),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
+                    continue;
                 }
-                Err(tungstenite::HandshakeError::Failure(tungstenite::Error::Http(answer)))
-                    if answer.status() == 421 =>
-                {
+                Err(e) => return Err(failed(e.to_string())),
+            }
+            if byte != *b"\n" && head.len() < MAX_ANSWER {
+                continue;
+            }
+            match asked.answer(&head) {
+                Ok(None) => {}
+                Ok(Some(_)) => break,
+                Err(NotUpgraded::Status(421)) => {
                     let host = &hub.host;
                     let why =
                         format!("the hub at {hub} does not answer as {host}: it needs --public-url http://{host}");
                     return Err(Outcome::Again(why));
                 }
-                Err(tungstenite::HandshakeError::Failure(error)) => return Err(failed(error.to_string())),
+                Err(why) => return Err(failed(why.to_string())),
             }
         }
         socket.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;

@@ -20,7 +20,7 @@ use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::source::arrivals::Arrivals;
 use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now};
-use crate::wire::jpeg_split::first_picture;
+use crate::wire::jpeg;
 
 /// How long opening and the first frame may take: some cameras need seconds to wake up.
 const FIRST_FRAME: Duration = Duration::from_secs(5);
@@ -184,14 +184,15 @@ fn read(
         sequence += 1;
         let mut data = pool.take();
         // nokhwa gives the whole buffer, with older data behind the end of a JPEG.
-        let end = match format.frame_len(size) {
-            Some(len) => (raw.len() >= len).then_some(len),
-            None => first_picture(&raw).map(|f| f.range.end),
+        let good = match format.frame_len(size) {
+            Some(len) => raw.get(..len).map(|bytes| data.extend_from_slice(bytes)).is_some(),
+            None => {
+                data.extend_from_slice(&raw);
+                jpeg::cut_to_picture(&mut data, &mut |_| true).is_ok()
+            }
         };
-        let bytes = end.and_then(|end| raw.get(..end));
-        data.extend_from_slice(bytes.unwrap_or_default());
         let at = now();
-        frames.put(Handed { data, captured: arrivals.picture(at, at), sequence, good: bytes.is_some() });
+        frames.put(Handed { data, captured: arrivals.picture(at, at), sequence, good });
     }
     camera.stop_stream().ok();
     None
@@ -288,6 +289,7 @@ pub(super) fn list() -> Vec<super::CameraInfo> {
         }
         formats
     };
-    let info = |(index, name)| super::CameraInfo { index, name, path: String::new(), formats: formats(index) };
+    let info =
+        |(index, name)| super::CameraInfo { index, name, path: String::new(), formats: formats(index) };
     names().into_iter().map(info).collect()
 }

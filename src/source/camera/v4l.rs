@@ -21,7 +21,7 @@ use super::v4l_devices::{guarded, modes, name_of, open, pixel_format};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now, of_monotonic};
-use crate::wire::jpeg_split::first_picture;
+use crate::wire::jpeg;
 
 /// Buffers that the driver fills in turn. One is in our hands while we wait, so this is as few as keep a driver busy;
 /// it adds no age, because all but the newest full one are given back unread.
@@ -229,10 +229,12 @@ fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: PixelFormat, s
     if format != PixelFormat::Jpeg {
         return rows::copy(bytes, format, size, stride, &mut frame.data);
     }
-    // Nearly always the last two bytes are the end. If not, there may be padding behind it, or the picture is cut off.
-    let whole = if bytes.ends_with(&[0xff, 0xd9]) { Some(used) } else { first_picture(bytes).map(|f| f.range.end) };
     frame.data.clear();
-    whole.and_then(|end| bytes.get(..end)).map(|picture| frame.data.extend_from_slice(picture)).is_some()
+    frame.data.extend_from_slice(bytes);
+    // Nearly always the picture is all there is. If not, there may be rubbish before it and padding behind it, its end may be
+    // missing, or it is cut off.
+    let whole = bytes.starts_with(&[0xff, 0xd8, 0xff]) && bytes.ends_with(&[0xff, 0xd9]);
+    whole || jpeg::cut_to_picture(&mut frame.data, &mut |_| true).is_ok()
 }
 
 /// When the frame was taken, in our clock; `None`: nobody told. V4L2 says which clock it used; a stamp in the future, which
@@ -349,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_jpeg_is_cut_at_its_end() {
-        let picture = crate::wire::jpeg_split::tests::picture(64, b"whole");
+        let picture = crate::wire::pictures::tests::picture(64, b"whole");
         let mut frame = Frame::default();
         let padded = [&picture[..], &[0; 2]].concat();
         let meta = Metadata { bytesused: u32::try_from(padded.len()).unwrap(), ..meta(Flags::empty(), 0) };

@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
-use percent_encoding::percent_decode_str;
+use data_encoding::HEXLOWER_PERMISSIVE;
 
+use super::authorization::Authorization;
 use crate::text::Untrusted;
 
 /// The parts of an address.
@@ -22,8 +22,8 @@ pub(super) struct Url {
     pub(super) pin: Option<Fingerprint>,
     /// With the query; begins with `/`.
     pub(super) path: String,
-    /// The value of an `Authorization` header.
-    pub(super) authorization: Option<String>,
+    /// Who asks.
+    pub(super) authorization: Option<Authorization>,
 }
 
 impl Url {
@@ -72,13 +72,7 @@ impl Url {
             None | Some("") => default_port(secure),
             Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| bad("the port is no port"))?,
         };
-        let authorization = user.map(|user| {
-            let mut plain: Vec<u8> = percent_decode_str(user).collect();
-            if !plain.contains(&b':') {
-                plain.push(b':');
-            }
-            format!("Basic {}", BASE64.encode(&plain))
-        });
+        let authorization = user.map(Authorization::parse);
         Ok(Self { host: host.to_owned(), port, secure, pin, path, authorization })
     }
 
@@ -173,12 +167,12 @@ mod tests {
 
     #[test]
     fn a_password_becomes_a_basic_authorization() {
-        let authorization = |text| Url::parse(text).unwrap().authorization;
+        let authorization = |text| Url::parse(text).unwrap().authorization.and_then(|mut a| a.field("/"));
         assert_eq!(
             authorization("http://Aladdin:open%20sesame@cam"),
             Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".into())
         );
-        assert_eq!(authorization("http://a%40b:%zz@cam"), Some(format!("Basic {}", BASE64.encode(b"a@b:%zz"))));
+        assert_eq!(authorization("http://a%40b:%zz@cam"), Some("Basic YUBiOiV6eg==".into()));
         assert_eq!(authorization("http://admin@cam"), Some("Basic YWRtaW46".into()));
         assert_eq!(authorization("http://cam"), None);
     }

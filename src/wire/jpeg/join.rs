@@ -80,7 +80,7 @@ fn same_but_height(a: &[u8], b: &[u8], headers: usize, sof: usize) -> bool {
 
 /// Where the marker of the frame header stands.
 fn frame_header_at(input: &[u8]) -> Option<usize> {
-    let mut walk = Walk { at: 2, ..Walk::default() };
+    let mut walk = Walk::behind_start();
     loop {
         let (marker, body) = walk.marker(input).ok()??;
         if matches!(marker, 0xC0..=0xC2) {
@@ -92,8 +92,9 @@ fn frame_header_at(input: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::size;
+    use super::super::tables::USUAL_TABLES;
     use super::super::tests::picture;
-    use super::super::{USUAL_TABLES, size};
     use super::*;
 
     #[test]

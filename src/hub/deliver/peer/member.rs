@@ -61,7 +61,7 @@ impl Peer {
             },
         };
         let mut tidy = Vec::with_capacity(data.len());
-        match jpeg::tidy(&data, &mut tidy) {
+        match jpeg::tidy(&data, &mut tidy, &mut |blocks| shared.counting.may_count(blocks, at)) {
             Ok(_) => data = tidy.into(),
             Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
         }

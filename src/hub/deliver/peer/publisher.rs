@@ -10,7 +10,7 @@ use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::ConnectionError;
 use crate::time::Micros;
 use crate::wire::control::Control;
-use crate::wire::json;
+use crate::wire::{jpeg, json};
 
 impl Peer {
     /// A picture without a header: nobody says when it was taken, but that it was before its first byte was here.
@@ -20,6 +20,18 @@ impl Peer {
         began: Micros,
         reading: &mut ReadTurn<'_>,
     ) -> Result<(), ConnectionError> {
+        let may_count = &mut |blocks| reading.shared.counting.may_count(blocks, reading.at);
+        let data = match jpeg::find(&data, may_count) {
+            Ok(found) if found.is_tidy() && found.layout.end == data.len() => data,
+            Ok(_) => {
+                let mut tidy = Vec::with_capacity(data.len());
+                match jpeg::tidy(&data, &mut tidy, may_count) {
+                    Ok(_) => tidy.into(),
+                    Err(why) => return self.leave_out(why.to_string(), reading.at, reading.shared),
+                }
+            }
+            Err(why) => return self.leave_out(why.to_string(), reading.at, reading.shared),
+        };
         let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
         self.picture(Picture { sequence, ..Picture::arrived(began, reading.at, data) }, reading)
     }

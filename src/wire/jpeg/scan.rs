@@ -1,0 +1,498 @@
+//! Whether a picture whose end of image is missing has all its blocks, and where the last one ends: a walk over its Huffman
+//! codes, without pixels.
+//!
+//! Sources: ITU-T T.81: scans and their blocks in A.2, Huffman codes in C and F.2.2.3, sequential scans in F.1, progressive ones
+//! in G.1.2.
+
+use super::tables::USUAL_TABLES;
+use super::{DHT, EOI, SOI, SOS};
+
+/// The most blocks of one picture that are counted, those that are counted again in the scans of a progressive one included: a
+/// 4:2:0 picture of 64 megapixels has 1.5 million.
+const MOST_BLOCKS: u32 = 16 << 20;
+/// The most blocks of a progressive picture, for each of which eight bytes are kept.
+const MOST_KEPT: u32 = 1 << 20;
+/// So many blocks are counted between two questions whether more may be.
+const AT_ONCE: u32 = 4096;
+/// The most components of a picture, and of a scan.
+const MOST_COMPONENTS: usize = 4;
+
+/// Where the scans of `picture` end that begins with a start of image and has no end of it, if all its blocks are there.
+/// `may_count` is asked before so many more blocks are counted.
+///
+/// Whatever makes no sense is a picture that is not all there.
+pub(super) fn end_of_blocks(picture: &[u8], may_count: &mut dyn FnMut(u32) -> bool) -> Option<usize> {
+    let mut tables = Tables::default();
+    tables.read(USUAL_TABLES.get(4..)?)?;
+    let mut frame: Option<Frame> = None;
+    let mut restart = 0;
+    let mut work = Work { left: MOST_BLOCKS, allowed: 0, may_count };
+    let mut at = 2;
+    let mut end = None;
+    while let Some((marker, body)) = marker(picture, at) {
+        if matches!(marker, EOI | SOI) {
+            break;
+        }
+        let Some(segment) = segment(picture, body) else { break };
+        at = body + 2 + segment.len();
+        match marker {
+            DHT => tables.read(segment)?,
+            0xDD => restart = u32::from(u16::from_be_bytes(segment.first_chunk().copied()?)),
+            0xC0..=0xC2 if frame.is_none() => frame = Some(Frame::read(marker, segment)?),
+            0xC0..=0xCF => return None,
+            SOS => {
+                let frame = frame.as_mut()?;
+                let scan = Scan::read(segment, frame)?;
+                let mut bits = Bits { data: picture, at, held: 0, count: 0 };
+                scan.walk(frame, &tables, restart, &mut bits, &mut work)?;
+                at = bits.position();
+                if frame.is_complete() {
+                    end = Some(at);
+                    // What stands behind the last scan that is needed is no part of the picture.
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    end
+}
+
+/// The marker at `at` and where what follows it begins. What stands before it, such as the rest of a scan's padding, is passed.
+fn marker(data: &[u8], at: usize) -> Option<(u8, usize)> {
+    let mut at = at;
+    loop {
+        at += memchr::memchr(0xFF, data.get(at..)?)?;
+        match data.get(at + 1)? {
+            0xFF => at += 1,
+            0 | 0xD0..=0xD7 => at += 2,
+            &marker => return Some((marker, at + 2)),
+        }
+    }
+}
+
+fn segment(data: &[u8], at: usize) -> Option<&[u8]> {
+    let length = usize::from(u16::from_be_bytes(*data.get(at..)?.first_chunk()?));
+    data.get(at + 2..at + length)
+}
+
+/// How much may still be counted.
+struct Work<'a> {
+    left: u32,
+    allowed: u32,
+    may_count: &'a mut dyn FnMut(u32) -> bool,
+}
+
+impl Work<'_> {
+    fn one(&mut self) -> Option<()> {
+        if self.allowed == 0 {
+            if self.left < AT_ONCE || !(self.may_count)(AT_ONCE) {
+                return None;
+            }
+            self.left -= AT_ONCE;
+            self.allowed = AT_ONCE;
+        }
+        self.allowed -= 1;
+        Some(())
+    }
+}
+
+/// A Huffman table (T.81 C.2, F.2.2.3).
+struct Huffman {
+    /// By the next eight bits: the value and how long its code is; 0: longer than eight.
+    short: [(u8, u8); 256],
+    /// The largest code of each length, as 16 bits with ones behind it; and what its place among the values differs by.
+    largest: [i32; 17],
+    offset: [i32; 17],
+    values: Vec<u8>,
+}
+
+impl Huffman {
+    fn new(counts: &[u8; 16], values: &[u8]) -> Option<Self> {
+        let mut this = Self { short: [(0, 0); 256], largest: [-1; 17], offset: [0; 17], values: values.to_vec() };
+        let (mut code, mut place) = (0_i32, 0_usize);
+        for (length, count) in (1_usize..).zip(counts) {
+            this.offset[length] = i32::try_from(place).ok()? - code;
+            for _ in 0..*count {
+                let value = *values.get(place)?;
+                if length <= 8 {
+                    let first = usize::try_from(code).ok()? << (8 - length);
+                    this.short.get_mut(first..first + (1 << (8 - length)))?.fill((value, length as u8));
+                }
+                (code, place) = (code + 1, place + 1);
+            }
+            if code > 1 << length {
+                return None;
+            }
+            if *count > 0 {
+                this.largest[length] = (code << (16 - length)) - 1;
+            }
+            code <<= 1;
+        }
+        Some(this)
+    }
+
+    fn decode(&self, bits: &mut Bits<'_>) -> Option<u8> {
+        let ahead = bits.peek_16();
+        let (value, length) = self.short[usize::from(ahead >> 8)];
+        if length > 0 {
+            return bits.pass(u32::from(length)).map(|()| value);
+        }
+        let length = (9..=16).find(|length| i32::from(ahead) <= self.largest[*length])?;
+        bits.pass(length as u32)?;
+        let place = i32::from(ahead >> (16 - length)) + self.offset[length];
+        self.values.get(usize::try_from(place).ok()?).copied()
+    }
+}
+
+/// The tables of both classes, DC and AC, by their numbers.
+#[derive(Default)]
+struct Tables([[Option<Box<Huffman>>; 4]; 2]);
+
+impl Tables {
+    /// Takes what a DHT segment defines.
+    fn read(&mut self, mut segment: &[u8]) -> Option<()> {
+        while let Some((class_and_number, rest)) = segment.split_first() {
+            let (counts, rest) = rest.split_first_chunk::<16>()?;
+            let (values, rest) = rest.split_at_checked(counts.iter().map(|n| usize::from(*n)).sum())?;
+            let slot =
+                self.0.get_mut(usize::from(class_and_number >> 4))?.get_mut(usize::from(class_and_number & 15))?;
+            *slot = Some(Box::new(Huffman::new(counts, values)?));
+            segment = rest;
+        }
+        Some(())
+    }
+
+    fn get(&self, class: usize, number: u8) -> Option<&Huffman> {
+        self.0.get(class)?.get(usize::from(number))?.as_deref()
+    }
+}
+
+/// The bits of a scan, without stuffed bytes, up to the next marker.
+struct Bits<'a> {
+    data: &'a [u8],
+    /// The next byte to take.
+    at: usize,
+    held: u64,
+    count: u32,
+}
+
+impl Bits<'_> {
+    fn fill(&mut self) {
+        while self.count <= 48 {
+            let Some(&byte) = self.data.get(self.at) else { return };
+            if byte == 0xFF {
+                if self.data.get(self.at + 1) != Some(&0) {
+                    return;
+                }
+                self.at += 1;
+            }
+            self.at += 1;
+            self.held = self.held << 8 | u64::from(byte);
+            self.count += 8;
+        }
+    }
+
+    /// The next 16 bits; zeros where there are no more.
+    fn peek_16(&mut self) -> u16 {
+        if self.count < 16 {
+            self.fill();
+        }
+        if self.count >= 16 { (self.held >> (self.count - 16)) as u16 } else { (self.held << (16 - self.count)) as u16 }
+    }
+
+    /// Passes over bits, 16 at most; `None`: there are not so many.
+    fn pass(&mut self, bits: u32) -> Option<()> {
+        if self.count < bits {
+            self.fill();
+        }
+        self.count = self.count.checked_sub(bits)?;
+        Some(())
+    }
+
+    /// The value of the next bits, 16 at most.
+    fn take(&mut self, bits: u32) -> Option<u32> {
+        let ahead = u32::from(self.peek_16());
+        self.pass(bits)?;
+        Some(ahead >> (16 - bits))
+    }
+
+    /// To behind the restart marker that must come now.
+    fn restart(&mut self) -> Option<()> {
+        (self.held, self.count) = (0, 0);
+        loop {
+            self.at += memchr::memchr(0xFF, self.data.get(self.at..)?)?;
+            match self.data.get(self.at + 1)? {
+                0 => self.at += 2,
+                0xFF => self.at += 1,
+                0xD0..=0xD7 => break,
+                _ => return None,
+            }
+        }
+        self.at += 2;
+        Some(())
+    }
+
+    /// The first byte that nothing was taken of.
+    fn position(&self) -> usize {
+        let mut at = self.at;
+        for _ in 0..self.count / 8 {
+            let stuffed = at >= 2 && self.data.get(at - 2..at) == Some(&[0xFF, 0]);
+            at = at.saturating_sub(if stuffed { 2 } else { 1 });
+        }
+        at
+    }
+}
+
+/// What a frame header says, and how much of it the scans up to now have brought.
+struct Frame {
+    progressive: bool,
+    components: Vec<Component>,
+    /// MCUs of a scan of more than one component.
+    mcus: (u32, u32),
+}
+
+struct Component {
+    id: u8,
+    /// Blocks of an MCU.
+    sampling: (u32, u32),
+    /// Blocks of a scan of this component alone.
+    blocks: (u32, u32),
+    /// From one row of blocks to the next, those included that only fill an MCU.
+    stride: u32,
+    /// How many bits each coefficient still lacks; `None`: nothing of it came yet.
+    lacks: [Option<u8>; 64],
+    /// Which coefficients of each block are not zero, in a progressive picture.
+    nonzero: Vec<u64>,
+}
+
+impl Frame {
+    fn read(marker: u8, segment: &[u8]) -> Option<Self> {
+        let &[8, h1, h0, w1, w0, count, ref components @ ..] = segment else { return None };
+        let (height, width) = (u32::from(u16::from_be_bytes([h1, h0])), u32::from(u16::from_be_bytes([w1, w0])));
+        let each = || components.chunks_exact(3).map(|c| (c[0], u32::from(c[1] >> 4), u32::from(c[1] & 15)));
+        let sensible = each().all(|(_, h, v)| (1..=4).contains(&h) && (1..=4).contains(&v));
+        let count = usize::from(count);
+        if width == 0
+            || height == 0
+            || !(1..=MOST_COMPONENTS).contains(&count)
+            || components.len() != 3 * count
+            || !sensible
+        {
+            return None;
+        }
+        let (h_max, v_max) = (each().map(|c| c.1).max()?, each().map(|c| c.2).max()?);
+        let mcus = (width.div_ceil(8 * h_max), height.div_ceil(8 * v_max));
+        let progressive = marker == 0xC2;
+        let most = if progressive { MOST_KEPT / MOST_COMPONENTS as u32 } else { MOST_BLOCKS };
+        let component = |(id, h, v): (u8, u32, u32)| {
+            let (stride, rows) = (mcus.0 * h, mcus.1 * v);
+            let fits = stride.checked_mul(rows).is_some_and(|blocks| blocks <= most);
+            fits.then(|| Component {
+                id,
+                sampling: (h, v),
+                blocks: ((width * h).div_ceil(8 * h_max), (height * v).div_ceil(8 * v_max)),
+                stride,
+                lacks: [None; 64],
+                nonzero: if progressive { vec![0; (stride * rows) as usize] } else { Vec::new() },
+            })
+        };
+        let components = each().map(component).collect::<Option<Vec<_>>>()?;
+        Some(Self { progressive, components, mcus })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.components.iter().all(|c| c.lacks.iter().all(|lacks| *lacks == Some(0)))
+    }
+}
+
+/// What a scan's header says.
+struct Scan {
+    /// Places in the frame, with the numbers of the DC and the AC table.
+    components: Vec<(usize, u8, u8)>,
+    from: u8,
+    to: u8,
+    /// The first scan of these coefficients, or one more bit of them.
+    refines: bool,
+    lacks: u8,
+}
+
+impl Scan {
+    fn read(segment: &[u8], frame: &Frame) -> Option<Self> {
+        let (count, rest) = segment.split_first()?;
+        let (components, rest) = rest.split_at_checked(2 * usize::from(*count))?;
+        let &[from, to, bits, ..] = rest else { return None };
+        let place = |c: &[u8]| {
+            let at = frame.components.iter().position(|component| component.id == c[0])?;
+            Some((at, c[1] >> 4, c[1] & 15))
+        };
+        let components = components.chunks_exact(2).map(place).collect::<Option<Vec<_>>>()?;
+        let (from, to, bits) = if frame.progressive { (from, to, bits) } else { (0, 63, 0) };
+        let sensible = from <= to && to < 64 && (from > 0 || to == 0 || !frame.progressive);
+        let single = components.len() == 1 || !frame.progressive || from == 0;
+        let counted = (1..=MOST_COMPONENTS).contains(&components.len());
+        (counted && sensible && single).then_some(Self {
+            components,
+            from,
+            to,
+            refines: bits >> 4 > 0,
+            lacks: bits & 15,
+        })
+    }
+
+    fn walk(
+        &self,
+        frame: &mut Frame,
+        tables: &Tables,
+        restart: u32,
+        bits: &mut Bits<'_>,
+        work: &mut Work<'_>,
+    ) -> Option<()> {
+        let mut block = BlockWalk { scan: self, progressive: frame.progressive, run: 0 };
+        let (columns, rows) = match self.components.as_slice() {
+            [(only, ..)] => frame.components.get(*only)?.blocks,
+            _ => frame.mcus,
+        };
+        let mut until_restart = restart;
+        for row in 0..rows {
+            for column in 0..columns {
+                if restart > 0 && until_restart == 0 {
+                    bits.restart()?;
+                    (until_restart, block.run) = (restart, 0);
+                }
+                until_restart = until_restart.wrapping_sub(1);
+                for (place, dc, ac) in &self.components {
+                    let component = frame.components.get_mut(*place)?;
+                    let (h, v) = if self.components.len() == 1 { (1, 1) } else { component.sampling };
+                    let (dc, ac) = (tables.get(0, *dc), tables.get(1, *ac));
+                    for n in 0..h * v {
+                        work.one()?;
+                        let at = (row * v + n / h) * component.stride + column * h + n % h;
+                        let mut none = 0;
+                        let nonzero = component.nonzero.get_mut(at as usize).unwrap_or(&mut none);
+                        block.pass(bits, dc, ac, nonzero)?;
+                    }
+                }
+            }
+        }
+        for (place, ..) in &self.components {
+            let component = frame.components.get_mut(*place)?;
+            component.lacks.get_mut(usize::from(self.from)..=usize::from(self.to))?.fill(Some(self.lacks));
+        }
+        Some(())
+    }
+}
+
+/// Passes over one block after the other of a scan.
+struct BlockWalk<'a> {
+    scan: &'a Scan,
+    progressive: bool,
+    /// So many blocks have nothing more in this band.
+    run: u32,
+}
+
+impl BlockWalk<'_> {
+    fn pass(
+        &mut self,
+        bits: &mut Bits<'_>,
+        dc: Option<&Huffman>,
+        ac: Option<&Huffman>,
+        nonzero: &mut u64,
+    ) -> Option<()> {
+        match (self.progressive, self.scan.from, self.scan.refines) {
+            (false, ..) => {
+                pass_dc(bits, dc?)?;
+                pass_ac(bits, ac?)
+            }
+            (true, 0, false) => pass_dc(bits, dc?),
+            (true, 0, true) => bits.pass(1),
+            (true, _, false) => self.pass_band(bits, ac?, nonzero),
+            (true, _, true) => self.refine_band(bits, ac?, nonzero),
+        }
+    }
+
+    /// The first scan of a band (T.81 G.1.2.2).
+    fn pass_band(&mut self, bits: &mut Bits<'_>, ac: &Huffman, nonzero: &mut u64) -> Option<()> {
+        if self.run > 0 {
+            self.run -= 1;
+            return Some(());
+        }
+        let mut k = u32::from(self.scan.from);
+        while k <= u32::from(self.scan.to) {
+            let symbol = ac.decode(bits)?;
+            let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+            if size > 0 {
+                k += zeros;
+                bits.pass(size)?;
+                *nonzero |= 1_u64.checked_shl(k)?;
+                k += 1;
+            } else if zeros == 15 {
+                k += 16;
+            } else {
+                self.run = (1 << zeros) - 1 + bits.take(zeros)?;
+                break;
+            }
+        }
+        Some(())
+    }
+
+    /// One more bit of a band (T.81 G.1.2.3).
+    fn refine_band(&mut self, bits: &mut Bits<'_>, ac: &Huffman, nonzero: &mut u64) -> Option<()> {
+        let (mut k, to) = (u32::from(self.scan.from), u32::from(self.scan.to));
+        while self.run == 0 && k <= to {
+            let symbol = ac.decode(bits)?;
+            let (mut zeros, size) = (u32::from(symbol >> 4), symbol & 15);
+            if size == 0 && zeros < 15 {
+                self.run = (1 << zeros) + bits.take(zeros)?;
+                break;
+            }
+            bits.pass(u32::from(size > 0))?;
+            while k <= to {
+                if *nonzero >> k & 1 == 1 {
+                    bits.pass(1)?;
+                } else if zeros == 0 {
+                    break;
+                } else {
+                    zeros -= 1;
+                }
+                k += 1;
+            }
+            if size > 0 && k <= to {
+                *nonzero |= 1 << k;
+            }
+            k += 1;
+        }
+        if self.run > 0 {
+            for k in k..=to {
+                bits.pass((*nonzero >> k & 1) as u32)?;
+            }
+            self.run -= 1;
+        }
+        Some(())
+    }
+}
+
+fn pass_dc(bits: &mut Bits<'_>, dc: &Huffman) -> Option<()> {
+    let size = u32::from(dc.decode(bits)?);
+    if size > 16 { None } else { bits.pass(size) }
+}
+
+fn pass_ac(bits: &mut Bits<'_>, ac: &Huffman) -> Option<()> {
+    let mut k = 1;
+    while k < 64 {
+        let symbol = ac.decode(bits)?;
+        let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
+        match (zeros, size) {
+            (15, 0) => k += 16,
+            (_, 0) => break,
+            _ => {
+                bits.pass(size)?;
+                k += zeros + 1;
+            }
+        }
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,245 @@
+use proptest::prelude::*;
+
+use super::*;
+
+/// A picture by its markers alone: a header with a thumbnail's end of image in it, a size, a scan with a stuffed
+/// byte and a restart marker.
+pub(crate) fn picture(width: u16, scan: &[u8]) -> Vec<u8> {
+    let mut p = vec![0xff, 0xd8, 0xff, 0xe1, 0, 8, 0xff, 0xd8, 0xff, 0xd9, 1, 2];
+    p.extend([0xff, 0xc0, 0, 11, 8, 0, 48]);
+    p.extend(width.to_be_bytes());
+    p.extend([1, 1, 0x11, 0]);
+    p.extend([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    for &b in scan {
+        p.push(b);
+        if b == 0xff {
+            p.push(0);
+        }
+    }
+    p.extend([0xff, 0x00, 0xff, 0xd3, 7, 0xff, 0xff, 0xd9]);
+    p
+}
+
+/// A picture that a decoder takes: 16x8, grey, whose two blocks are a level each.
+fn real(level: u8) -> Vec<u8> {
+    // By the usual tables for luminance: three bits of difference (100), then the end of the block (1010).
+    let bits = format!("100{:03b}1010001010", 4 | level & 3);
+    let bits = format!("{bits:1<16}");
+    let scan = u16::from_str_radix(&bits, 2).unwrap().to_be_bytes();
+    let mut p = vec![0xff, 0xd8, 0xff, 0xdb, 0, 67, 0];
+    p.extend([1; 64]);
+    p.extend([0xff, 0xc0, 0, 11, 8, 0, 8, 0, 16, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]);
+    p.extend(scan);
+    p.extend([0xff, 0xd9]);
+    p
+}
+
+fn parts_and_broken(boundary: &str, chunks: &[&[u8]]) -> (Vec<Vec<u8>>, u64) {
+    let mut pictures = Pictures::new(boundary, MAX_PICTURE);
+    let mut out = Vec::new();
+    for (i, chunk) in chunks.iter().enumerate() {
+        pictures.feed(chunk, Micros(i as u64));
+        while let Some(picture) = pictures.next_picture(&mut |_| true) {
+            out.push(picture.data.to_vec());
+        }
+    }
+    out.extend(pictures.last_picture(&mut |_| true).map(|picture| picture.data.to_vec()));
+    (out, pictures.broken())
+}
+
+fn parts(boundary: &str, chunks: &[&[u8]]) -> Vec<Vec<u8>> {
+    parts_and_broken(boundary, chunks).0
+}
+
+#[track_caller]
+fn at_every_split(boundary: &str, body: &[u8], expected: &[Vec<u8>]) {
+    for cut in 0..=body.len() {
+        let (a, b) = body.split_at(cut);
+        assert_eq!(parts(boundary, &[a, b]), expected, "cut at {cut}");
+    }
+    let single: Vec<&[u8]> = body.chunks(1).collect();
+    assert_eq!(parts(boundary, &single), expected, "byte by byte");
+}
+
+fn two() -> [Vec<u8>; 2] {
+    [picture(64, b"one\n--one"), picture(80, b"two")]
+}
+
+#[test]
+fn pictures_are_found_between_rubbish() {
+    let (a, b) = (picture(64, b"first"), picture(80, &[0xff; 40]));
+    let rubbish: [&[u8]; 6] = [b"garbage \xff\xd8 \xff", b"\0\0\0", b"\xef\xbb\xbf", b"\r\n", b"\xff\xd8", b""];
+    for between in rubbish {
+        let all = [between, &a, between, &b, between, &a, &[0xff]].concat();
+        at_every_split("", &all, &[a.clone(), b.clone(), a.clone()]);
+        assert_eq!(parts_and_broken("", &[&all]).1, 0, "{between:?}");
+    }
+}
+
+#[test]
+fn parts_with_a_length_come_out_and_a_length_that_is_wrong_does_not_matter() {
+    let pictures = two();
+    for off in [0, -30, -5, 7, 4000] {
+        let mut body = b"\r\nsome preamble\r\n--frame\r\n".to_vec();
+        for p in &pictures {
+            let length = p.len() as i32 + off;
+            body.extend(format!("Content-Type: image/jpeg\r\nContent-Length: {length}\r\n\r\n").bytes());
+            body.extend(p);
+            body.extend(b"\r\n--frame\r\n");
+        }
+        at_every_split("frame", &body, &pictures);
+        at_every_split("--frame", &body, &pictures);
+        at_every_split("another", &body, &pictures);
+    }
+}
+
+#[test]
+fn parts_without_a_length_end_where_their_jpeg_ends() {
+    let pictures = two();
+    let mut body = Vec::new();
+    for p in &pictures {
+        body.extend(b"--frame\nContent-type: image/jpeg\n\n");
+        body.extend(p);
+    }
+    // Nothing behind the last picture: it is there all the same. Nor is there a line end before the boundary.
+    at_every_split("frame", &body, &pictures);
+}
+
+#[test]
+fn boundaries_are_found_however_they_are_written() {
+    let pictures = [real(0), real(1)];
+    let cut: Vec<_> = pictures.iter().map(|p| p[..p.len() - 2].to_vec()).collect();
+    for sent in ["--frame", "----frame", "frame", "FRAME", "--other", "--b"] {
+        let mut body = Vec::new();
+        for p in &cut {
+            body.extend(format!("{sent}\r\nContent-Type: image/jpeg\r\nX-Timestamp: 1.5\r\n\r\n").bytes());
+            body.extend(p);
+            body.extend(b"\r\n");
+        }
+        at_every_split("--frame", &body, &pictures);
+        if sent.starts_with('-') {
+            at_every_split("", &body, &pictures);
+        }
+    }
+}
+
+#[test]
+fn a_picture_without_its_end_gets_it_wherever_something_else_bounds_it() {
+    let whole = real(2);
+    let cut = &whole[..whole.len() - 2];
+    let next = picture(64, b"next");
+    at_every_split("", &[cut, &next].concat(), &[whole.clone(), next.clone()]);
+    at_every_split("", cut, std::slice::from_ref(&whole));
+    at_every_split("", &[cut, &[0; 9]].concat(), std::slice::from_ref(&whole));
+    // A right length gives it at once, before anything follows.
+    let mut pictures = Pictures::new("f", MAX_PICTURE);
+    let head = format!("--f\r\nContent-Length: {}\r\n\r\n", cut.len());
+    pictures.feed(&[head.as_bytes(), cut].concat(), Micros(0));
+    assert_eq!(pictures.next_picture(&mut |_| true).map(|p| p.data.to_vec()), Some(whole.clone()));
+    // And whoever may not count has no such picture.
+    pictures.feed(&[cut, &next].concat(), Micros(0));
+    assert_eq!(pictures.next_picture(&mut |_| false).map(|p| p.data.to_vec()), Some(next.clone()));
+    assert_eq!(pictures.broken(), 1);
+    // One that lacks a block is none, whatever follows it.
+    let short = &whole[..whole.len() - 3];
+    for bound in [&b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"[..], b""] {
+        let (got, broken) = parts_and_broken("frame", &[short, bound, &next]);
+        assert_eq!((got, broken), (vec![next.clone()], 1), "{bound:?}");
+    }
+}
+
+#[test]
+fn a_picture_that_was_cut_off_costs_only_itself() {
+    let [one, two] = two();
+    for cut in [8, 14, 40, one.len() - 6] {
+        let body = [b"--frame\r\n\r\n", &one[..cut], b"\r\n--frame\r\n\r\n", &two].concat();
+        at_every_split("frame", &body, std::slice::from_ref(&two));
+        assert_eq!(parts_and_broken("frame", &[&body]).1, 1, "cut at {cut}");
+    }
+    let body = [&one[..one.len() - 9], &two].concat();
+    at_every_split("", &body, std::slice::from_ref(&two));
+}
+
+#[test]
+fn other_parts_are_passed_over_and_pictures_that_did_not_come_are_counted() {
+    let one = picture(64, b"one");
+    let field = b"--b\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\nhello\r\n--b\r\n";
+    let png = b"Content-Type: image/png\r\n\r\n\x89PNG\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n";
+    let body = [&field[..], png, &one, b"\r\n--b--\r\n"].concat();
+    at_every_split("b", &body, std::slice::from_ref(&one));
+    assert_eq!(parts_and_broken("b", &[&body]).1, 1);
+}
+
+#[test]
+fn a_pictures_time_is_that_of_its_first_byte() {
+    let p = picture(64, b"");
+    let mut pictures = Pictures::new("f", MAX_PICTURE);
+    pictures.feed(b"--f\r\nContent-Type: image/jpeg\r\n\r\n", Micros(1));
+    assert_eq!(pictures.next_picture(&mut |_| true), None);
+    for (i, byte) in [&p[..], &p].concat().iter().enumerate() {
+        pictures.feed(&[*byte], Micros(100 + i as u64));
+        if let Some(found) = pictures.next_picture(&mut |_| true) {
+            // Of the bytes of a beginning that came one by one, all but the last two are known to be one too late.
+            let first = Micros(100 + (i + 1 - p.len()) as u64);
+            assert_eq!(found.data, &p[..]);
+            assert!((0..=1).contains(&found.began.since(first).as_micros()), "{:?}, {first:?}", found.began);
+        }
+    }
+    let mut pictures = Pictures::default();
+    let (a, b) = p.split_at(20);
+    for (at, bytes) in [(0, a.to_vec()), (1, [b, a].concat()), (2, [b, &p].concat())] {
+        pictures.feed(&bytes, Micros(at));
+        while let Some(found) = pictures.next_picture(&mut |_| true) {
+            assert_eq!(found.began, Micros(if at == 2 && found.began == Micros(2) { 2 } else { at - 1 }));
+        }
+    }
+}
+
+#[test]
+fn what_is_too_long_is_given_up_and_memory_stays_bounded() {
+    let head = picture(64, b"");
+    let mut pictures = Pictures::default();
+    pictures.feed(&head[..head.len() - 3], Micros(0));
+    let chunk = vec![7u8; 1 << 20];
+    for i in 0..40 {
+        pictures.feed(&chunk, Micros(i));
+        assert_eq!(pictures.next_picture(&mut |_| true), None);
+        assert!(pictures.bytes.len() <= MAX_PICTURE + 2 * chunk.len());
+    }
+    assert_eq!((pictures.broken(), pictures.was_too_long()), (1, true));
+    pictures.feed(&head, Micros(99));
+    assert!(pictures.next_picture(&mut |_| true).is_some());
+    // Nor do lines without end.
+    let mut pictures = Pictures::new("f", MAX_PICTURE);
+    for _ in 0..100 {
+        pictures.feed(&[b'x'; 10_000], Micros(0));
+        assert_eq!(pictures.next_picture(&mut |_| true), None);
+        assert!(pictures.bytes.len() <= 10_000 + MAX_LINE);
+    }
+}
+
+#[test]
+fn the_boundary_is_read_from_the_content_type() {
+    let found = |s: &str| boundary_of(s);
+    assert_eq!(found("multipart/x-mixed-replace;boundary=abc"), Some("abc".into()));
+    assert_eq!(found("Multipart/X-Mixed-Replace; charset=x; BOUNDARY = \"a;b c\""), Some("a;b c".into()));
+    assert_eq!(found("multipart/x-mixed-replace; boundary=--abc; x=y"), Some("--abc".into()));
+    assert_eq!(found("multipart/x-mixed-replace"), Some(String::new()));
+    assert_eq!(found("image/jpeg"), None);
+    assert_eq!(found("multi"), None);
+    assert_eq!(found("mültipärt/x"), None);
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_the_same_at_any_split(
+        pieces in proptest::collection::vec(prop_oneof![
+            Just(b"--f\r\n".to_vec()), Just(b"\r\n\r\n".to_vec()), Just(b"Content-Length: 9\r\n".to_vec()),
+            Just(b"\xff\xd8\xff".to_vec()), Just(b"\xff\xda\0\x02".to_vec()), Just(b"\xff\xd9".to_vec()),
+            Just(picture(64, b"")), proptest::collection::vec(any::<u8>(), 0..6)], 0..30),
+        cut in 0usize..600) {
+        let bytes = pieces.concat();
+        let (a, b) = bytes.split_at(cut.min(bytes.len()));
+        prop_assert_eq!(parts("", &[&bytes]), parts("", &[a, b]));
+    }
+}
