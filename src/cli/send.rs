@@ -141,6 +141,9 @@ fn list(json: bool) -> anyhow::Result<()> {
     }
     for camera in cameras {
         writeln!(out, "{}  {}  {}", camera.index, camera.name, camera.path)?;
+        if let Some(problem) = &camera.problem {
+            writeln!(out, "   {problem}")?;
+        }
         for format in &camera.formats {
             let rates: Vec<String> =
                 format.fps.iter().map(|fps| format!("{}", (fps * 100.0).round() / 100.0)).collect();

@@ -78,3 +78,30 @@ mod tests {
         assert_eq!((again.before, again.now), (first.now, first.now));
     }
 }
+
+/// An open file that is given up where there are no more, so that somebody can be accepted and told so. Without it whoever comes
+/// waits until somebody else goes, and is told nothing.
+#[derive(Debug)]
+pub struct Reserve(Option<std::fs::File>);
+
+impl Reserve {
+    /// Holds one, if there is one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(if cfg!(unix) { std::fs::File::open("/dev/null").ok() } else { None })
+    }
+
+    /// Does something for which a file is needed, and holds one again if there is one then.
+    pub fn lend<T>(&mut self, act: impl FnOnce() -> T) -> T {
+        self.0 = None;
+        let done = act();
+        *self = Self::new();
+        done
+    }
+}
+
+impl Default for Reserve {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -2,6 +2,8 @@
 
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // nokhwa gives no ranges and hides padding
 mod choose;
+#[cfg(target_os = "linux")]
+mod formats;
 mod portable;
 #[cfg(target_os = "linux")]
 mod rows;
@@ -32,6 +34,9 @@ pub struct CameraInfo {
     /// What it offers, smallest sizes first within a format. Empty where only opening the camera would tell, and that
     /// failed.
     pub formats: Vec<CameraFormat>,
+    /// Why it cannot be used, and what to do; absent if it can.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// One format and size that a camera offers.
@@ -66,6 +71,14 @@ pub fn is_there() -> bool {
     return v4l_devices::first().is_some();
     #[cfg(not(target_os = "linux"))]
     return !portable::names().is_empty();
+}
+
+/// What is said of devices that have pictures and cannot be read here.
+pub(super) fn unreadable() -> Vec<String> {
+    #[cfg(target_os = "linux")]
+    return v4l_devices::unreadable();
+    #[cfg(not(target_os = "linux"))]
+    return Vec::new();
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,6 +159,17 @@ impl Camera {
         return !matches!(self.which, Which::Path(_)) && self.index().is_some();
     }
 
+    /// Why what is there cannot be used, if it has pictures.
+    pub(super) fn unreadable(&self) -> Option<String> {
+        #[cfg(target_os = "linux")]
+        if let Some(path) = self.path()
+            && let v4l_devices::Judgement::Unreadable(why) = v4l_devices::judge(&path)
+        {
+            return Some(format!("{} {why}", path.display()));
+        }
+        None
+    }
+
     fn missing(&self) -> SourceError {
         if self.seen {
             return SourceError::Lost("camera unplugged".into());
@@ -176,7 +200,8 @@ impl Camera {
             Ok((device, opened)) => Ok((Device::V4l(device), opened)),
             Err(OpenError::NotThere) => Err(self.missing()),
             Err(OpenError::NoCamera) => {
-                Err(SourceError::Missing(format!("{} is no camera that can be read", path.display())))
+                let why = || format!("{} is no camera that can be read", path.display());
+                Err(SourceError::Missing(self.unreadable().unwrap_or_else(why)))
             }
             Err(OpenError::Io(error)) => Err(v4l::lost(&error)),
         }
@@ -262,7 +287,7 @@ mod tests {
     #[test]
     fn a_camera_is_told_to_programs_as_json() {
         let formats = vec![CameraFormat { format: "YUYV".into(), size: Size::new(640, 480), fps: vec![30.0, 15.0] }];
-        let info = CameraInfo { index: 0, name: "Cam".into(), path: "/dev/video0".into(), formats };
+        let info = CameraInfo { index: 0, name: "Cam".into(), path: "/dev/video0".into(), formats, problem: None };
         assert_eq!(
             serde_json::to_string(&info).unwrap(),
             r#"{"index":0,"name":"Cam","path":"/dev/video0","formats":[{"format":"YUYV","size":"640x480","fps":[30.0,15.0]}]}"#

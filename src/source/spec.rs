@@ -112,7 +112,10 @@ fn is_pipe(_: &std::fs::FileType) -> bool {
 }
 
 fn there(camera: Camera, otherwise: impl FnOnce() -> Error) -> Result<Box<dyn Source>> {
-    if camera.is_there() { Ok(Box::new(camera)) } else { Err(otherwise()) }
+    if camera.is_there() {
+        return Ok(Box::new(camera));
+    }
+    Err(camera.unreadable().map_or_else(otherwise, Error::NoSource))
 }
 
 /// The first camera, or the test pattern if there is none now. A camera that comes later is not switched to: whoever
@@ -121,7 +124,10 @@ fn automatic() -> Box<dyn Source> {
     if super::camera::is_there() {
         return Box::new(Camera::first());
     }
-    log::warn!("no camera found: showing the test pattern");
+    match super::camera::unreadable().as_slice() {
+        [] => log::warn!("no camera found: showing the test pattern"),
+        all => log::warn!("no camera that can be read: showing the test pattern; {}", all.join("; ")),
+    }
     Box::new(Pattern::without_camera())
 }
 

@@ -369,3 +369,12 @@ fn websocket_bye(cause: Cause, code: u16, why: &str) -> Vec<u8> {
     let packet = control_packet(&Control::Bye { cause, reason: why.into() });
     [websocket::binary(End::Server, &[&packet]), websocket::close(End::Server, code, why)].concat()
 }
+
+/// What somebody is told who is turned away before it was heard, in what it speaks as far as it has begun.
+pub(super) fn refusal(said: &[u8], why: &str) -> Vec<u8> {
+    if said.is_empty() || looks_like_http(said.get(..ENOUGH).unwrap_or(said)) {
+        short_answer(503, why)
+    } else {
+        native_bye(Cause::Refused, why)
+    }
+}

@@ -1,8 +1,8 @@
 //! The thread of admission: it accepts, and serves all who have not said yet what they want, each for a moment at a time.
 
 use std::collections::BTreeSet;
-use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,7 @@ use slab::Slab;
 use super::grace::{Capacity, give_way};
 use super::pending::{Pending, Progress};
 use super::turns::Turns;
-use super::{Command, MAIN, PLAIN, WAKER, hand_over};
+use super::{Command, MAIN, PLAIN, WAKER, greeting, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::address_limits::Place;
@@ -77,6 +77,8 @@ pub(super) struct Reactor {
     next_tick: Micros,
     serial: u64,
     scratch: Vec<u8>,
+    /// For telling newcomers that there are no more files.
+    reserve: open_files::Reserve,
 }
 
 impl Reactor {
@@ -96,6 +98,7 @@ impl Reactor {
             next_tick: Micros(0),
             serial: 0,
             scratch: vec![0; SCRATCH],
+            reserve: open_files::Reserve::new(),
         }
     }
 
@@ -230,11 +233,34 @@ impl Reactor {
                 if open_files::ran_out(error) {
                     // The descriptors of those who have had their time are for others.
                     self.give_way(self.pending.len().saturating_sub(GIVE), true, at);
+                    self.turn_away();
                 }
                 self.listeners().for_each(|listener| listener.again = at + PAUSE);
             }
         }
         true
+    }
+
+    /// Tells newcomers, so many at most, that there are no more open files. What they said is read, for a close without that
+    /// would take the answer with it.
+    fn turn_away(&mut self) {
+        let (socket, scratch) = (&self.main.socket, &mut self.scratch);
+        for _ in 0..GIVE {
+            let turned_away = self.reserve.lend(|| {
+                let mut newcomer = socket.accept()?.0;
+                let said = newcomer.read(scratch)?;
+                let said = scratch.get(..said).unwrap_or_default();
+                newcomer.write_all(&greeting::refusal(
+                    said,
+                    "the hub has no more open files: its operator must raise the limit",
+                ))?;
+                newcomer.shutdown(Shutdown::Write)
+            });
+            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+            if turned_away.is_err_and(|error| error.kind() == ErrorKind::WouldBlock || open_files::ran_out(&error)) {
+                return;
+            }
+        }
     }
 
     fn accepted(

@@ -290,6 +290,6 @@ pub(super) fn list() -> Vec<super::CameraInfo> {
         formats
     };
     let info =
-        |(index, name)| super::CameraInfo { index, name, path: String::new(), formats: formats(index) };
+        |(index, name)| super::CameraInfo { index, name, path: String::new(), formats: formats(index), problem: None };
     names().into_iter().map(info).collect()
 }

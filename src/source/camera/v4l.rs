@@ -16,8 +16,8 @@ use v4l::video::{Capture, capture::Parameters};
 use v4l::{Format, Fraction};
 
 use super::choose::{Interval, Mode, choose};
-use super::rows;
-use super::v4l_devices::{guarded, modes, name_of, open, pixel_format};
+use super::formats::{Understood, understood};
+use super::v4l_devices::{guarded, modes, name_of, open};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now, of_monotonic};
@@ -39,7 +39,7 @@ const FIRST_FRAME: Duration = Duration::from_secs(5);
 pub(super) struct V4lCamera {
     stream: Stream<'static>,
     handle: Arc<Handle>,
-    format: PixelFormat,
+    format: Understood,
     size: Size,
     stride: usize,
     range: Range,
@@ -67,7 +67,7 @@ impl V4lCamera {
 
         let asked = Format::new(mode.size.width, mode.size.height, *fourcc);
         let got = guarded(|| device.set_format(&asked))?;
-        let format = pixel_format(got.fourcc).ok_or(OpenError::NoCamera)?;
+        let format = understood(got.fourcc.repr).ok_or(OpenError::NoCamera)?;
         let size = Size::new(got.width, got.height);
         if size.width == 0 || size.height == 0 || size.width > 16_384 || size.height > 16_384 {
             return Err(OpenError::NoCamera);
@@ -88,7 +88,7 @@ impl V4lCamera {
             stream,
             format,
             size,
-            stride: if format == PixelFormat::Jpeg { 0 } else { got.stride as usize },
+            stride: if format.format == PixelFormat::Jpeg { 0 } else { got.stride as usize },
             range: range_of(&got),
             interval,
             patience: STALL.max(interval * 3),
@@ -102,8 +102,11 @@ impl V4lCamera {
             this.close();
             return Err(OpenError::Io(error));
         }
-        let name = format!("{} ({})", name_of(path, &device).unwrap_or_else(|| "camera".into()), path.display());
-        Ok((this, Opened { name, size, fps: rate, format, scale: true, ..Opened::default() }))
+        let name = format!("{} ({})", name_of(path, Some(&device)).unwrap_or_else(|| "camera".into()), path.display());
+        if let Some(remark) = format.remark() {
+            log::warn!("camera {name} {remark}");
+        }
+        Ok((this, Opened { name, size, fps: rate, format: format.format, scale: true, ..Opened::default() }))
     }
 
     /// Gives the driver its buffers and starts it, which the crate would only do, and then wait, when the first frame is
@@ -217,17 +220,17 @@ impl V4lCamera {
 }
 
 /// Puts a driver's buffer into a frame; `false` if it is broken.
-fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: PixelFormat, size: Size, stride: usize) -> bool {
+fn fill(bytes: &[u8], meta: &Metadata, frame: &mut Frame, format: Understood, size: Size, stride: usize) -> bool {
     let used = (meta.bytesused as usize).min(bytes.len());
     let bytes = bytes.get(..used).unwrap_or_default();
     if meta.flags.contains(Flags::ERROR) || bytes.is_empty() {
         return false;
     }
-    frame.format = format;
+    frame.format = format.format;
     frame.size = size;
     frame.metadata = None;
-    if format != PixelFormat::Jpeg {
-        return rows::copy(bytes, format, size, stride, &mut frame.data);
+    if format.format != PixelFormat::Jpeg {
+        return format.copy(bytes, size, stride, &mut frame.data);
     }
     frame.data.clear();
     frame.data.extend_from_slice(bytes);
@@ -340,13 +343,14 @@ mod tests {
     fn a_buffer_that_is_flagged_empty_or_cut_off_is_broken() {
         let size = Size::new(2, 2);
         let mut frame = Frame::default();
+        let (rgb, jpeg) = (understood(*b"RGB3").unwrap(), understood(*b"MJPG").unwrap());
         let mut put = |meta: &Metadata, bytes: &[u8], format| fill(bytes, meta, &mut frame, format, size, 0);
         let good = meta(Flags::empty(), 0);
-        assert!(put(&good, &[1; 12], PixelFormat::Rgb));
-        assert!(!put(&meta(Flags::ERROR, 0), &[1; 12], PixelFormat::Rgb));
-        assert!(!put(&Metadata { bytesused: 0, ..good }, &[1; 12], PixelFormat::Rgb));
-        assert!(!put(&Metadata { bytesused: 11, ..good }, &[1; 12], PixelFormat::Rgb));
-        assert!(!put(&good, &[0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 3, 4, 5, 6], PixelFormat::Jpeg));
+        assert!(put(&good, &[1; 12], rgb));
+        assert!(!put(&meta(Flags::ERROR, 0), &[1; 12], rgb));
+        assert!(!put(&Metadata { bytesused: 0, ..good }, &[1; 12], rgb));
+        assert!(!put(&Metadata { bytesused: 11, ..good }, &[1; 12], rgb));
+        assert!(!put(&good, &[0xff, 0xd8, 0xff, 0xda, 0, 2, 1, 2, 3, 4, 5, 6], jpeg));
     }
 
     #[test]
@@ -355,7 +359,7 @@ mod tests {
         let mut frame = Frame::default();
         let padded = [&picture[..], &[0; 2]].concat();
         let meta = Metadata { bytesused: u32::try_from(padded.len()).unwrap(), ..meta(Flags::empty(), 0) };
-        assert!(fill(&padded, &meta, &mut frame, PixelFormat::Jpeg, Size::new(2, 2), 0));
+        assert!(fill(&padded, &meta, &mut frame, understood(*b"MJPG").unwrap(), Size::new(2, 2), 0));
         assert_eq!(frame.data[..], picture);
     }
 }

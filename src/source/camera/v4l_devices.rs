@@ -14,26 +14,9 @@ use v4l::framesize::FrameSizeEnum;
 use v4l::video::Capture;
 
 use super::choose::{Interval, Mode, Rates, nearest_step};
+use super::formats::understood;
 use super::{CameraFormat, CameraInfo};
-use crate::frame::{PixelFormat, Size};
-
-/// The formats that are understood, by V4L2's names.
-const FORMATS: [(&[u8; 4], PixelFormat); 10] = [
-    (b"YUYV", PixelFormat::Yuyv),
-    (b"UYVY", PixelFormat::Uyvy),
-    (b"NV12", PixelFormat::Nv12),
-    (b"YU12", PixelFormat::I420),
-    (b"RGB3", PixelFormat::Rgb),
-    (b"BGR3", PixelFormat::Bgr),
-    (b"XR24", PixelFormat::Bgrx),
-    (b"GREY", PixelFormat::Gray),
-    (b"MJPG", PixelFormat::Jpeg),
-    (b"JPEG", PixelFormat::Jpeg),
-];
-
-pub(super) fn pixel_format(fourcc: FourCC) -> Option<PixelFormat> {
-    FORMATS.iter().find(|(name, _)| **name == fourcc.repr).map(|(_, format)| *format)
-}
+use crate::frame::Size;
 
 pub(super) fn open(path: &Path) -> io::Result<Device> {
     if path.as_os_str().as_encoded_bytes().contains(&0) {
@@ -49,11 +32,11 @@ pub(super) fn guarded<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 
 /// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it, and
 /// not at all when the name is no plain text, at which the crate would panic.
-pub(super) fn name_of(path: &Path, device: &Device) -> Option<String> {
+pub(super) fn name_of(path: &Path, device: Option<&Device>) -> Option<String> {
     let node = path.canonicalize().ok()?.file_name()?.to_owned();
     let name = match std::fs::read(Path::new("/sys/class/video4linux").join(node).join("name")) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-        Err(_) => guarded(|| device.query_caps()).ok()?.card,
+        Err(_) => guarded(|| device.ok_or(io::ErrorKind::NotFound)?.query_caps()).ok()?.card,
     };
     Some(name).filter(|n| !n.is_empty())
 }
@@ -62,10 +45,10 @@ pub(super) fn name_of(path: &Path, device: &Device) -> Option<String> {
 pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCC, Mode)> {
     let mut modes = Vec::new();
     for fourcc in fourccs(device) {
-        let Some(format) = pixel_format(fourcc) else { continue };
+        let Some(format) = understood(fourcc.repr) else { continue };
         for size in sizes(device, fourcc, request).unwrap_or_else(|| vec![request]) {
             let rates = rates(device, fourcc, size);
-            modes.push((fourcc, Mode { format, size, rates }));
+            modes.push((fourcc, Mode { format: format.format, size, rates }));
         }
     }
     modes
@@ -73,7 +56,7 @@ pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCC, Mode)> {
 
 /// The formats that a device captures: none for one that is no camera, such as the node beside a camera that carries its
 /// metadata.
-fn fourccs(device: &Device) -> Vec<FourCC> {
+pub(super) fn fourccs(device: &Device) -> Vec<FourCC> {
     let formats = guarded(|| device.enum_formats()).unwrap_or_default();
     formats.into_iter().map(|f| f.fourcc).collect()
 }
@@ -124,20 +107,77 @@ pub(super) fn first() -> Option<PathBuf> {
     nodes().into_iter().map(|(_, path)| path).find(|path| is_camera(path))
 }
 
-/// Whether a path is a device that captures pictures in a format that is understood. One that is there and may not be
-/// opened counts, so that opening it tells why.
-pub(super) fn is_camera(path: &Path) -> bool {
-    match open(path) {
-        Ok(device) => fourccs(&device).iter().any(|f| pixel_format(*f).is_some()) && !is_codec(path, &device),
-        Err(error) => matches!(Errno::from_io_error(&error), Some(Errno::ACCESS | Errno::BUSY)),
+/// What is said of devices that have pictures and that cannot be read here.
+pub(super) fn unreadable() -> Vec<String> {
+    let why = |(_, path): (u32, PathBuf)| match judge(&path) {
+        Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
+        _ => None,
+    };
+    nodes().into_iter().filter_map(why).collect()
+}
+
+/// What a device is good for.
+pub(super) enum Judgement {
+    /// It captures pictures in a format that is understood; or it may not be opened, so that opening it tells why.
+    Camera,
+    /// It captures pictures in other formats: why they cannot be read and what to do, to be put behind its path.
+    Unreadable(String),
+    /// It captures none, or is not there.
+    NoCamera,
+}
+
+pub(super) fn judge(path: &Path) -> Judgement {
+    let device = match open(path) {
+        Ok(device) => device,
+        Err(error) if may_be_camera(&error) => return Judgement::Camera,
+        Err(_) => return Judgement::NoCamera,
+    };
+    if is_codec(path, &device) {
+        return Judgement::NoCamera;
     }
+    let offered = fourccs(&device);
+    if offered.iter().any(|fourcc| understood(fourcc.repr).is_some()) {
+        return Judgement::Camera;
+    }
+    let path = path.display();
+    if !offered.is_empty() {
+        let mut names: Vec<String> = offered.iter().map(|fourcc| shown(*fourcc)).collect();
+        names.dedup();
+        return Judgement::Unreadable(format!(
+            "offers {} alone, which is not read here; let ffmpeg read it: \
+             ffmpeg -f v4l2 -i {path} -f mjpeg - | streamflow-send --source -",
+            names.join(", ")
+        ));
+    }
+    let planes = Flags::VIDEO_CAPTURE_MPLANE;
+    if guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(planes)) {
+        return Judgement::Unreadable(format!(
+            "is multi-planar, which is not read here; let GStreamer read it: gst-launch-1.0 -q v4l2src device={path} ! \
+             videoconvert ! jpegenc ! fdsink | streamflow-send --source -; on a Raspberry Pi: \
+             rpicam-vid -t 0 --codec mjpeg -o - | streamflow-send --source -"
+        ));
+    }
+    Judgement::NoCamera
+}
+
+pub(super) fn is_camera(path: &Path) -> bool {
+    matches!(judge(path), Judgement::Camera)
+}
+
+fn may_be_camera(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::ACCESS | Errno::PERM | Errno::BUSY))
+}
+
+/// The name of a format as people write it.
+fn shown(fourcc: FourCC) -> String {
+    fourcc.str().map_or_else(|_| "a format without a name".into(), |s| s.trim().to_owned())
 }
 
 /// Whether a device turns pictures into others, as the encoders of small computers do.
 fn is_codec(path: &Path, device: &Device) -> bool {
     let codec = Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE;
     // The crate panics at a name that is no plain text.
-    name_of(path, device).is_some_and(|name| name.is_ascii())
+    name_of(path, Some(device)).is_some_and(|name| name.is_ascii())
         && guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(codec))
 }
 
@@ -145,7 +185,7 @@ fn is_codec(path: &Path, device: &Device) -> bool {
 pub(super) fn named(wanted: &str) -> Option<PathBuf> {
     let wanted = wanted.to_lowercase();
     nodes().into_iter().map(|(_, path)| path).find(|path| {
-        let name = open(path).ok().and_then(|device| name_of(path, &device));
+        let name = name_of(path, open(path).ok().as_ref());
         name.is_some_and(|n| n.to_lowercase().contains(&wanted)) && is_camera(path)
     })
 }
@@ -160,7 +200,17 @@ pub(super) fn list() -> Vec<CameraInfo> {
 }
 
 fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
-    let device = open(&path).ok()?;
+    let info = |name: Option<String>, formats, problem| {
+        let name = name.unwrap_or_else(|| format!("camera {index}"));
+        CameraInfo { index, name, path: path.display().to_string(), formats, problem }
+    };
+    let device = match open(&path) {
+        Ok(device) => device,
+        Err(error) if may_be_camera(&error) => {
+            return Some(info(name_of(&path, None), Vec::new(), Some(super::v4l::lost(&error).to_string())));
+        }
+        Err(_) => return None,
+    };
     if is_codec(&path, &device) {
         return None;
     }
@@ -179,12 +229,15 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
                 }
                 Rates::Unknown => Vec::new(),
             };
-            let format = fourcc.str().map_or_else(|_| "?".into(), |s| s.trim().to_owned());
-            formats.push(CameraFormat { format, size, fps });
+            formats.push(CameraFormat { format: shown(fourcc), size, fps });
         }
     }
-    let name = name_of(&path, &device).unwrap_or_else(|| format!("camera {index}"));
-    (!formats.is_empty()).then_some(CameraInfo { index, name, path: path.display().to_string(), formats })
+    let problem = match judge(&path) {
+        Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
+        _ => None,
+    };
+    let name = name_of(&path, Some(&device));
+    (!formats.is_empty() || problem.is_some()).then(|| info(name, formats, problem))
 }
 
 #[cfg(test)]
