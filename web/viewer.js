@@ -46,6 +46,8 @@ export class Viewer {
   /** @type {WebSocket | null} */
   #socket = null;
   #open = false;
+  /** Why the hub does not let this page in, as far as it said. */
+  #declined = "";
   #wanted = false;
   #backoff = new Backoff();
   /** When the hub said welcome; 0: it has not. */
@@ -139,6 +141,7 @@ export class Viewer {
     this.#heard = now();
     socket.onopen = () => {
       this.#open = true;
+      this.#declined = "";
       const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack"] };
       this.#say({ type: "hello", ...hello, ...this.#want });
       this.#session = new Session(GRAIN);
@@ -148,10 +151,24 @@ export class Viewer {
       if (data instanceof ArrayBuffer) this.#take(data);
     };
     socket.onclose = () => {
-      if (this.#socket === socket) this.#lost();
+      if (this.#socket !== socket) return;
+      if (!this.#open) void this.#askWhy();
+      this.#lost();
     };
     // A connection that never opens, as through a proxy that hangs.
     this.#after(DEAD_AFTER, () => this.#open || this.#lost());
+  }
+
+  /**
+   * Browsers do not tell a page why a WebSocket was refused. The hub tells whoever asks in another way that needs the same right.
+   */
+  async #askWhy() {
+    try {
+      const answer = await fetch(this.#url.replace(/^ws/, "http"), { method: "POST" });
+      this.#declined = answer.status === 403 || answer.status === 421 ? plain((await answer.text()).trim()) : "";
+    } catch {
+      this.#declined = "";
+    }
   }
 
   /**
@@ -369,6 +386,7 @@ export class Viewer {
   #inWords(now) {
     const name = plain(`${this.#room}/${this.#name}`);
     if (this.#refused) return ["refused", this.#refused];
+    if (!this.#open && this.#declined) return ["connecting", `the hub refuses this page: ${this.#declined}`];
     if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
     if (this.#state.live) return this.#coming(now, name);

@@ -8,6 +8,7 @@ use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::net::connection::Framing;
 use crate::net::http::Request;
+use crate::text::Untrusted;
 use crate::time::Micros;
 use crate::wire::body::{Refused, length_of};
 use crate::wire::control::Hello;
@@ -49,7 +50,14 @@ impl Exchange<'_> {
         length_of(&request.fields)?;
         let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         if (!harmless || request.field("upgrade").is_some()) && !self.origin_may(host.as_ref()) {
-            return Err((403, "pages of this origin may not use this hub; its --allow-origin would let them".into()));
+            let origin = Untrusted(request.field("origin").unwrap_or_default());
+            let asked = host.as_ref().map_or_else(|| "no host".into(), ToString::to_string);
+            let why = format!(
+                "pages of {origin} may not use this hub, which was asked for as {asked}: behind a proxy, let the proxy pass \
+                 Host on and give the hub --public-url {origin}; for a page of another server give it --allow-origin {origin}"
+            );
+            log::warn!("{}: {why}", self.address);
+            return Err((403, why));
         }
         Ok(())
     }
