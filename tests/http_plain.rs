@@ -414,3 +414,34 @@ fn a_thousand_half_open_requests_keep_nobody_out() {
         viewer.part(BOUNDARY);
     });
 }
+
+#[test]
+fn a_picture_that_a_form_uploads_is_posted_as_one_in_a_plain_body_is() {
+    limited(|| {
+        let hub = hub();
+        let picture = support::jpeg(9);
+        let field = b"--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\ndoor\r\n".to_vec();
+        let head = b"--b\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.jpg\"\r\n\r\n".to_vec();
+        let form = [field.clone(), head, picture.clone(), b"\r\n--b--\r\n".to_vec()].concat();
+        let mut posting = Http::connect(hub.address());
+        let kind = "Content-Type: multipart/form-data; boundary=b\r\n";
+        for _ in 0..2 {
+            let answer = posting.ask("POST", "/api/publish/main/door", kind, &form);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(get(hub.address(), "/snapshot/main/door").body, picture);
+        }
+        let none = posting.ask("POST", "/api/publish/main/door", kind, &[field, b"--b--\r\n".to_vec()].concat());
+        assert_eq!(none.status, 400);
+        assert!(none.text().contains("no part of the body is a JPEG"), "{}", none.text());
+        // What stands around a picture in a plain body is no part of it.
+        let around = [&b"\r\n"[..], &picture, b"rubbish"].concat();
+        assert_eq!(posting.ask("POST", "/api/publish/main/gate", "", &around).status, 200);
+        assert_eq!(get(hub.address(), "/snapshot/main/gate").body, picture);
+        // Its end may be missing, its blocks may not.
+        let short = &picture[..picture.len() - 2];
+        assert_eq!(posting.ask("POST", "/api/publish/main/yard", "", short).status, 200);
+        assert_eq!(get(hub.address(), "/snapshot/main/yard").body, picture);
+        let cut = posting.ask("POST", "/api/publish/main/yard", "", &short[..short.len() - 3]);
+        assert_eq!((cut.status, cut.text().contains("cut off")), (400, true), "{}", cut.text());
+    });
+}

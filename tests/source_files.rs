@@ -231,3 +231,54 @@ fn a_named_pipe_gives_its_pictures_at_the_asked_rate_and_waits_for_the_next_writ
     // The thread waits for a writer; one that comes and goes lets it end.
     drop(fs::OpenOptions::new().write(true).open(&path));
 }
+
+#[test]
+fn a_file_that_is_replaced_or_written_anew_is_shown_anew_and_is_not_lost_meanwhile() {
+    let folder = Folder::new("replaced");
+    let path = folder.put("now.jpg", &jpeg("first"));
+    let mut source = open(&path, false, FAST);
+    let mut shows = |expected: &str, meanwhile: &mut dyn FnMut()| {
+        let (mut frame, until) = (Frame::default(), Instant::now() + Duration::from_secs(20));
+        while !(source.next(&mut frame).unwrap() == Next::Frame && frame.data[..] == jpeg(expected)) {
+            meanwhile();
+            assert!(Instant::now() < until, "{expected} is never shown");
+        }
+    };
+    shows("first", &mut || {});
+    folder.put("other.jpg", &jpeg("second"));
+    fs::rename(folder.0.join("other.jpg"), &path).unwrap();
+    shows("second", &mut || {});
+    fs::write(&path, jpeg("third")).unwrap();
+    shows("third", &mut || {});
+    // Half of it is there, and then nothing at all.
+    fs::write(&path, &jpeg("fourth")[..10]).unwrap();
+    let mut rounds = 0;
+    shows("fourth", &mut || {
+        rounds += 1;
+        match rounds {
+            20 => fs::remove_file(&path).unwrap(),
+            40 => fs::write(&path, jpeg("fourth")).unwrap(),
+            _ => {}
+        }
+    });
+}
+
+#[test]
+fn a_folder_is_played_in_the_order_of_its_numbers() {
+    let folder = Folder::new("numbers");
+    for n in [10, 9, 2, 1, 100] {
+        folder.put(&format!("shot{n}.jpg"), &jpeg(&n.to_string()));
+    }
+    assert_eq!(all(open(&folder.name(), true, FAST)), ["1", "2", "9", "10", "100"].map(|n| format!("{n}")));
+}
+
+#[test]
+fn a_picture_is_found_with_anything_around_it() {
+    let folder = Folder::new("around");
+    let picture = jpeg("found");
+    for before in [&b"\r\n"[..], &[0; 8], b"\xef\xbb\xbf", b"\xff\xd8"] {
+        let bytes = [before, &picture, b"rubbish"].concat();
+        assert_eq!(all(open(&folder.put("a.jpg", &bytes), true, FAST)), ["found"], "{before:?}, a file");
+        assert_eq!(all(open(&folder.name(), true, FAST)), ["found"], "{before:?}, a folder");
+    }
+}

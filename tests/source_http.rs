@@ -117,6 +117,93 @@ fn streams_are_read_in_all_the_ways_that_cameras_write_them() {
 }
 
 #[test]
+fn the_bytes_decide_whatever_a_camera_says_of_them() {
+    let a = jpeg("picture");
+    let part = |length: &str| [format!("--f\r\nContent-Length: {length}\r\n\r\n").as_bytes(), &a, b"\r\n"].concat();
+    let (multipart, one) = ("multipart/x-mixed-replace;boundary=f", "image/jpeg");
+    let cases: Vec<(&str, &str, Vec<u8>)> = vec![
+        ("no type", "", a.clone()),
+        ("bare pictures under the type of parts", multipart, a.repeat(2)),
+        ("parts under the type of one picture", one, part("400").repeat(2)),
+        ("parts under no type of pictures", "application/octet-stream", part("400").repeat(2)),
+        ("another type for parts", "video/x-motion-jpeg", part("400").repeat(2)),
+        ("another boundary", "multipart/x-mixed-replace;boundary=--other--", part("400").repeat(2)),
+        ("no boundary before the first part", multipart, [&b"Content-Type: image/jpeg\r\n\r\n"[..], &a].concat()),
+        ("a length of nothing", multipart, part("0").repeat(2)),
+        ("a length that is too short", multipart, part("7").repeat(2)),
+        ("a length that is too long", multipart, part("4000").repeat(2)),
+        ("a length that is no number", multipart, part("12--").repeat(2)),
+        ("line ends before the picture", one, [&b"\r\n\r\n"[..], &a].concat()),
+        ("zeros before it", one, [&[0; 8][..], &a].concat()),
+        ("a second start of image", one, [&[0xff, 0xd8][..], &a].concat()),
+    ];
+    for (name, kind, body) in cases {
+        for length in ["", "Content-Length: 0\r\n", "Content-Length: 9\r\n", "Content-Length: 99999\r\n"] {
+            let head = format!("{OK}Content-Type: {kind}\r\n{length}\r\n");
+            let body = body.clone();
+            let address = camera(move |_, stream| {
+                say(stream, &[head.as_bytes(), &body].concat());
+                hold();
+            });
+            assert_eq!(first_picture(&format!("http://{address}/")), a, "{name}, {length}");
+        }
+    }
+}
+
+#[test]
+fn an_endless_answer_under_the_type_of_one_picture_is_a_stream() {
+    let connections = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = connections.clone();
+    let address = camera(move |_, stream| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        say(stream, format!("{OK}Content-Type: image/jpeg\r\n\r\n").as_bytes());
+        for n in 0..50 {
+            say(stream, &jpeg(&n.to_string()));
+            thread::sleep(Duration::from_millis(50));
+        }
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&request()).unwrap();
+    let mut frame = Frame::default();
+    for _ in 0..10 {
+        assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+    }
+    assert_eq!(connections.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_single_answer_that_does_not_end_is_asked_for_again() {
+    let address = camera(|_, stream| {
+        say(stream, format!("{OK}Content-Type: image/jpeg\r\n\r\n").as_bytes());
+        say(stream, &jpeg("only"));
+        hold();
+    });
+    let mut source = Http::new(&format!("http://{address}/")).unwrap();
+    source.open(&request()).unwrap();
+    let mut frame = Frame::default();
+    for _ in 0..4 {
+        assert_eq!(next(&mut source, &mut frame), Ok(Next::Frame));
+    }
+}
+
+#[test]
+fn a_camera_that_asks_for_digest_authentication_gets_it_and_a_wrong_password_is_said() {
+    let address = camera(|head, stream| {
+        // MD5 of that of user:door:secret, the nonce, and that of GET:/ (RFC 2617, section 3.2.2.1, without qop).
+        let right = ["Digest username=\"user\"", "nonce=\"n1\"", "response=\"06cd2198666cc86f101c6e282caf6894\""];
+        if right.iter().all(|part| head.contains(part)) {
+            say(stream, format!("{OK}Content-Type: image/jpeg\r\n\r\n").as_bytes());
+            return say(stream, &jpeg("digest"));
+        }
+        let challenge = "WWW-Authenticate: Digest realm=\"door\", nonce=\"n1\"\r\n";
+        say(stream, format!("HTTP/1.1 401 No\r\n{challenge}Content-Length: 0\r\n\r\n").as_bytes());
+    });
+    assert_eq!(first_picture(&format!("http://user:secret@{address}/")), jpeg("digest"));
+    let said = lost(&format!("http://user:wrong@{address}/"));
+    assert!(said.contains("refuses this user and password"), "{said}");
+}
+
+#[test]
 fn chunks_are_put_together_wherever_they_are_cut() {
     let address = camera(|_, stream| {
         say(stream, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n");

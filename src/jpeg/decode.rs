@@ -219,6 +219,44 @@ mod tests {
     }
 
     #[test]
+    fn what_browsers_show_is_decoded_though_the_decoder_complains() {
+        let (plain, mut decoder) = (picture(), Decoder::new().unwrap());
+        let mut shown = Bitmap::default();
+        decoder.decode(&plain, &mut shown).unwrap();
+        let sos = plain.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap();
+        let mut revision = plain.clone();
+        revision[11] = 2; // of JFIF
+        let mut spectral = plain.clone();
+        spectral[sos + 12] = 0; // the last coefficient of a sequential scan
+        let adobe = [&[0xFF, 0xEE, 0, 14][..], b"Adobe", &[0, 100, 0, 0, 0, 0, 9]].concat();
+        let transform = [&plain[..2], &adobe, &plain[20..]].concat(); // in place of the JFIF segment, which would decide
+        for (name, odd) in [("JFIF 2", revision), ("spectral selection", spectral), ("Adobe transform 9", transform)] {
+            assert!(
+                decompressor().unwrap().read_header(&odd).is_err() || name.starts_with("spec"),
+                "{name}: no complaint"
+            );
+            let mut bitmap = Bitmap::default();
+            decoder.decode(&odd, &mut bitmap).unwrap();
+            assert!(bitmap == shown, "{name}");
+            let (mut planes, mut scaler) = (Planes::default(), Scaler::default());
+            decoder.decode_planes(&odd, Size::new(64, 64), &mut planes, &mut scaler).unwrap();
+        }
+    }
+
+    #[test]
+    fn inks_are_shown_as_browsers_show_them() {
+        let cmyk = include_bytes!("../../tests/data/jpeg/cmyk.jpg");
+        let mut bitmap = Bitmap::default();
+        let mut decoder = Decoder::new().unwrap();
+        decoder.decode(cmyk, &mut bitmap).unwrap();
+        let sum = |shift: u32| bitmap.pixels.iter().map(|p| u64::from(p >> shift & 255)).sum::<u64>();
+        // A cloud of red and blue.
+        assert!(sum(16) > 2 * sum(8) && sum(0) > 2 * sum(8), "{} {} {}", sum(16), sum(8), sum(0));
+        let (mut planes, mut scaler) = (Planes::default(), Scaler::default());
+        decoder.decode_planes(cmyk, Size::new(56, 40), &mut planes, &mut scaler).unwrap();
+    }
+
+    #[test]
     fn a_picture_larger_than_any_screen_is_refused_before_memory_is_made_for_it() {
         let mut huge = picture();
         let sof = huge.windows(2).position(|w| w == [0xFF, 0xC0]).unwrap();
