@@ -269,7 +269,7 @@ fn a_folder_is_played_in_the_order_of_its_numbers() {
     for n in [10, 9, 2, 1, 100] {
         folder.put(&format!("shot{n}.jpg"), &jpeg(&n.to_string()));
     }
-    assert_eq!(all(open(&folder.name(), true, FAST)), ["1", "2", "9", "10", "100"].map(|n| format!("{n}")));
+    assert_eq!(all(open(&folder.name(), true, FAST)), ["1", "2", "9", "10", "100"]);
 }
 
 #[test]

@@ -17,13 +17,14 @@ use url::Url;
 
 use super::arrivals::Arrivals;
 use super::pace::Pace;
-use super::{CaptureRequest, Next, Opened, PATIENCE, STALL, Source, SourceError};
+use super::{COUNTED, CaptureRequest, Next, Opened, PATIENCE, STALL, Source, SourceError};
 use crate::error::{Error, Result};
 use crate::frame::{Frame, PixelFormat, Range};
 use crate::stats::Rhythm;
 use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::answer::Answer;
+use crate::wire::jpeg::CountLimit;
 use crate::wire::pictures::{MAX_PICTURE, Pictures, boundary_of};
 
 /// How long the camera may take to say what it will send, after it was reached. Some wake up first.
@@ -36,6 +37,8 @@ const FIRST_MOST: Duration = Duration::from_secs(60);
 const RUBBISH: usize = 4 * MAX_PICTURE;
 /// How many redirects are followed.
 const REDIRECTS: usize = 3;
+/// How long a camera may take to shake hands when it is asked again: small ones take some hundred milliseconds.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 /// An answer that gave one picture and then nothing for so long was a single one that does not end.
 const SINGLE: Duration = Duration::from_secs(1);
 
@@ -58,6 +61,7 @@ struct Camera {
     content_type: String,
     /// What came of this answer: pictures, and whether there is a chance that more will.
     pictures: Pictures,
+    counting: CountLimit,
     got: u64,
     /// Up to when nothing of it was there.
     nothing: Micros,
@@ -76,6 +80,17 @@ struct Camera {
     rhythm: Rhythm,
     picture: Option<Micros>,
     first: Duration,
+}
+
+/// Which pictures are taken.
+#[derive(Clone, Copy)]
+enum Take {
+    /// Those that are whole.
+    Next,
+    /// Also the one under way, if only its end of image is missing; if not, it goes on.
+    SoFar,
+    /// The same, and nothing comes any more.
+    Last,
 }
 
 impl Http {
@@ -105,6 +120,7 @@ impl Http {
                 url,
                 fetch: Some(fetch),
                 pictures: Pictures::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE),
+                counting: CountLimit::new(COUNTED),
                 content_type,
                 got: 0,
                 nothing: now(),
@@ -194,10 +210,10 @@ impl Camera {
         // A camera that sends faster than pictures can be shown must not keep us reading.
         let mut more = 8;
         loop {
-            if self.take_pictures(frame, false) {
+            if self.take_pictures(frame, Take::Next) {
                 next = Next::Frame;
             } else if next == Next::Nothing && self.pictures.broken() > self.told_broken {
-                self.told_broken += 1;
+                self.told_broken = self.pictures.broken();
                 next = Next::Broken;
             }
             if next != Next::Nothing {
@@ -235,9 +251,17 @@ impl Camera {
                     return Ok(next);
                 }
                 // A length is believed that a picture ends by. Where none did, what follows is looked at.
-                Read::Over if self.got == 0 && next == Next::Nothing && fetch.go_past_length() => {}
+                Read::Over if self.got == 0 && next == Next::Nothing => {
+                    if self.take_pictures(frame, Take::SoFar) {
+                        return self.ended(Next::Frame);
+                    }
+                    if !self.fetch.as_mut().is_some_and(Fetch::go_past_length) {
+                        let last = self.take_pictures(frame, Take::Last);
+                        return self.ended(if last { Next::Frame } else { next });
+                    }
+                }
                 Read::Over => {
-                    if self.take_pictures(frame, true) {
+                    if self.take_pictures(frame, Take::Last) {
                         next = Next::Frame;
                     }
                     return self.ended(next);
@@ -268,9 +292,14 @@ impl Camera {
     }
 
     /// Takes all pictures that are here; `true` if there was one. The newest wins.
-    fn take_pictures(&mut self, frame: &mut Frame, over: bool) -> bool {
-        let (mut any, all) = (false, &mut |_: u32| true);
-        while let Some(jpeg) = if over { self.pictures.last_picture(all) } else { self.pictures.next_picture(all) } {
+    fn take_pictures(&mut self, frame: &mut Frame, which: Take) -> bool {
+        let limit = &self.counting;
+        let (mut any, may_count) = (false, &mut |blocks: u32| limit.may_count(blocks, now()));
+        while let Some(jpeg) = match which {
+            Take::Next => self.pictures.next_picture(may_count),
+            Take::SoFar => self.pictures.whole_so_far(may_count),
+            Take::Last => self.pictures.last_picture(may_count),
+        } {
             let at = now();
             frame.data.clear();
             frame.data.extend_from_slice(jpeg.data);
@@ -316,7 +345,11 @@ impl Camera {
     /// One that cannot be asked is asked again when the next picture is due, until it counts as stalled.
     fn ask_again(&mut self) {
         if self.pace.wait().is_some() {
-            self.fetch = Fetch::start(&mut self.url, PATIENCE).ok();
+            let patience = if self.url.secure { HANDSHAKE } else { PATIENCE };
+            match Fetch::start(&mut self.url, patience) {
+                Ok(fetch) => self.fetch = Some(fetch),
+                Err(error) => log::debug!("{error}"),
+            }
             self.nothing = now();
         }
     }

@@ -11,11 +11,12 @@ use std::time::Duration;
 
 use super::arrivals::Arrivals;
 use super::intake::Intake;
-use super::{CaptureRequest, Next, Opened, PATIENCE, Source, SourceError, Unwatched};
+use super::{COUNTED, CaptureRequest, Next, Opened, PATIENCE, Source, SourceError, Unwatched};
 use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::time::{Micros, now};
+use crate::wire::jpeg::CountLimit;
 use crate::wire::pictures::Pictures;
 
 /// How much is read at once: what a pipe holds.
@@ -190,7 +191,7 @@ struct Reader {
 impl Reader {
     /// Reads to the end, until nobody takes the pictures any more, or until it is clear that there are none.
     fn read(&mut self, input: &mut dyn Read) -> io::Result<()> {
-        let mut pictures = Pictures::default();
+        let (mut pictures, counting) = (Pictures::default(), CountLimit::new(COUNTED));
         let (mut intake, mut arrivals) = (Intake::new(self.fps), Arrivals::default());
         let mut chunk = vec![0; CHUNK];
         let pool = Pool::default();
@@ -206,7 +207,7 @@ impl Reader {
             if !over {
                 pictures.feed(chunk.get(..n).unwrap_or_default(), now());
             }
-            let all = &mut |_| true;
+            let all = &mut |blocks| counting.may_count(blocks, now());
             while let Some(picture) = if over { pictures.last_picture(all) } else { pictures.next_picture(all) } {
                 sequence += 1;
                 self.seen.pictures.store(sequence, Ordering::Relaxed);

@@ -194,7 +194,8 @@ mod tests {
         let config = ViewerConfig::default();
         let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
         let (pictures_in, pictures) = mailbox();
-        let locator = HubLocator::new(HubLocation::default()).unwrap();
+        // It is never connected to; whoever hosts would need a port.
+        let locator = HubLocator::new(HubLocation::Join("127.0.0.1:1".parse().unwrap())).unwrap();
         let mut downlink = Downlink::new(shared.clone(), locator, config, pictures_in);
         downlink.state(&LinkState::Connected);
         Rig { downlink, shared, pictures }

@@ -87,6 +87,11 @@ impl AnswerReader {
         }
     }
 
+    /// Drops what came and is not understood.
+    pub fn forget(&mut self) {
+        self.raw.clear();
+    }
+
     /// Moves what came of the body to the end of `body`; whether that was all of it.
     ///
     /// # Errors

@@ -20,6 +20,8 @@ pub const MAX_PICTURE: usize = 8 << 20;
 const MAX_LINE: usize = 512;
 /// The longest boundary; RFC 2046 allows 70.
 const MAX_BOUNDARY: usize = 200;
+/// Other boundaries than before are learned so often at most: streams have one, and what was read is searched again for each.
+const MOST_LEARNED: u32 = 8;
 /// A shorter boundary, its line end included, is one by chance now and then, unless a line begins with it.
 const MIN_BOUNDARY: usize = 6;
 
@@ -45,8 +47,13 @@ pub struct Pictures {
     picture: Option<Walk>,
     /// Where it begins, or where the next may.
     start: usize,
-    /// Where the line begins that is under way, between pictures; and up to where a boundary was looked for, in one.
+    /// Where the line begins that is under way, between pictures.
     at: usize,
+    /// Up to where a boundary was looked for, and where the first one is that was found.
+    searched: usize,
+    boundary_at: Option<usize>,
+    /// How often another boundary was learned.
+    learned: u32,
     /// The declared boundary with its dashes; then the line that stood before a part, with its line end. Empty: nobody said.
     boundary: Vec<u8>,
     /// How long the picture is to be, by the head before it; and whether it was looked at when it was that long.
@@ -84,6 +91,9 @@ impl Pictures {
             picture: None,
             start: 0,
             at: 0,
+            searched: 0,
+            boundary_at: None,
+            learned: 0,
             boundary,
             length: None,
             looked: false,
@@ -141,16 +151,25 @@ impl Pictures {
 
     /// Takes more bytes, which came at `now`. Take all pictures out with [`Self::next_picture`] before feeding again.
     pub fn feed(&mut self, bytes: &[u8], now: Micros) {
+        if bytes.is_empty() {
+            return;
+        }
         let needed = if self.picture.is_some() { self.start } else { self.start.min(self.at) };
         let done = needed.min(self.bytes.len());
+        // What is kept began with the feed before last, or earlier.
+        if self.start.min(self.bytes.len()) >= self.fresh {
+            self.fed_before = self.fed;
+        }
         if done > 0 {
             self.bytes.drain(..done);
             self.start -= done;
             self.at = self.at.saturating_sub(done);
+            self.searched = self.searched.saturating_sub(done);
+            self.boundary_at = self.boundary_at.and_then(|at| at.checked_sub(done));
         }
         self.fresh = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        (self.fed_before, self.fed) = (self.fed, now);
+        self.fed = now;
     }
 
     /// The next whole picture; `None` when more bytes are needed.
@@ -172,11 +191,23 @@ impl Pictures {
     /// The last picture, now that nothing comes any more, if it is whole but for its end of image.
     pub fn last_picture(&mut self, may_count: MayCount<'_>) -> Option<Jpeg<'_>> {
         let walk = self.picture.take()?;
-        let end = self.boundary_in(self.start).unwrap_or(self.bytes.len());
+        let end = self.next_boundary().unwrap_or(self.bytes.len());
         match self.without_end(&walk, end, may_count) {
             Some((range, size)) => Some(self.give(range, size)),
             None => {
                 self.give_up(end);
+                None
+            }
+        }
+    }
+
+    /// The picture that is under way, if it is whole up to here but for its end of image.
+    pub fn whole_so_far(&mut self, may_count: MayCount<'_>) -> Option<Jpeg<'_>> {
+        let walk = self.picture.take()?;
+        match self.without_end(&walk, self.bytes.len(), may_count) {
+            Some((range, size)) => Some(self.give(range, size)),
+            None => {
+                self.picture = Some(walk);
                 None
             }
         }
@@ -196,9 +227,7 @@ impl Pictures {
         while let Some(end) = memchr(b'\n', self.bytes.get(self.at..until).unwrap_or_default()) {
             let line = self.at..self.at + end + 1;
             self.at = line.end;
-            if line.len() <= MAX_LINE {
-                self.read_line(line);
-            }
+            self.read_line(line.end.saturating_sub(MAX_LINE).max(line.start)..line.end);
         }
         if found.is_none() {
             self.start = until.saturating_sub(2).max(self.start);
@@ -228,8 +257,12 @@ impl Pictures {
             self.broken += u64::from(self.announced);
             (self.length, self.looked, self.announced) = (None, false, false);
             let is_last = text.len() > 4 && text.ends_with(b"--");
-            if !is_last && text.len() - at <= MAX_BOUNDARY {
-                self.boundary = line.get(at..).unwrap_or_default().to_vec();
+            let line = line.get(at..).unwrap_or_default();
+            let is_new = !is_last && text.len() - at <= MAX_BOUNDARY && self.boundary != line;
+            if is_new && self.learned < MOST_LEARNED {
+                self.boundary = line.to_vec();
+                self.learned += 1;
+                (self.searched, self.boundary_at) = (0, None);
             }
         } else if let Some(length) = field(text, b"content-length") {
             let length = std::str::from_utf8(length).ok().and_then(|length| length.parse::<u64>().ok());
@@ -243,21 +276,19 @@ impl Pictures {
 
     /// Goes on with the picture under way: where it lies if it is whole. `None` also when it was given up.
     fn go_on(&mut self, mut walk: Walk, may_count: MayCount<'_>) -> Option<(Range<usize>, Size)> {
-        let rest = self.bytes.get(self.start..).unwrap_or_default();
+        // What stands behind a boundary belongs to another part, an end of image as well.
+        let boundary = self.next_boundary();
+        let end = boundary.unwrap_or(self.bytes.len());
+        let rest = self.bytes.get(self.start..end).unwrap_or_default();
         let here = rest.len();
-        match walk.resume(rest) {
+        // The beginning of a boundary may have been taken for data before it was whole.
+        let step = if walk.passed() > here { Ok(None) } else { walk.resume(rest) };
+        match step {
             Ok(Some(layout)) if layout.end <= self.limit => {
-                let end = self.start + layout.end;
-                // What stands behind a boundary belongs to another part, an end of image as well.
-                return match self.boundary_in(self.at).filter(|boundary| *boundary < end) {
-                    None => Some((self.start..end, layout.header.size)),
-                    Some(boundary) => self.without_end(&walk, boundary, may_count).or_else(|| self.give_up(boundary)),
-                };
+                Some((self.start..self.start + layout.end, layout.header.size))
             }
+            Ok(None) if boundary.is_some() => self.without_end(&walk, end, may_count).or_else(|| self.give_up(end)),
             Ok(None) if walk.passed() <= self.limit => {
-                if let Some(end) = self.boundary_in(self.at) {
-                    return self.without_end(&walk, end, may_count).or_else(|| self.give_up(end));
-                }
                 if let Some(length) = self.length.filter(|length| !self.looked && *length <= here) {
                     self.looked = true;
                     if let Some(found) = self.without_end(&walk, self.start + length, may_count) {
@@ -265,21 +296,22 @@ impl Pictures {
                     }
                 }
                 self.picture = Some(walk);
-                return None;
+                None
             }
-            Ok(_) => self.too_long = true,
+            Ok(_) => {
+                self.too_long = true;
+                self.give_up(self.start + walk.passed())
+            }
             // A second start of image right behind the first: the picture begins there.
             Err(JpegError::Interrupted) if walk.passed() == 2 => {
                 (self.start, self.at) = (self.start + 2, self.start + 2);
-                return None;
+                None
             }
             Err(_) => {
                 let end = self.start + walk.passed();
-                let end = self.boundary_in(self.start).map_or(end, |boundary| boundary.min(end));
-                return self.without_end(&walk, end, may_count).or_else(|| self.give_up(end));
+                self.without_end(&walk, end, may_count).or_else(|| self.give_up(end))
             }
         }
-        self.give_up(self.start + walk.passed())
     }
 
     /// The picture under way, which ends at `end` at the latest, with an end of image put in if all its blocks are there.
@@ -287,6 +319,11 @@ impl Pictures {
         let layout = walk.without_end(self.bytes.get(self.start..end)?, may_count)?;
         let end = self.start + layout.end;
         self.bytes.splice(end..end, END);
+        if end <= self.fresh {
+            self.fresh += END.len();
+        }
+        self.searched = self.searched.max(end) + END.len();
+        self.boundary_at = self.boundary_at.map(|at| if at >= end { at + END.len() } else { at });
         Some((self.start..end + END.len(), layout.header.size))
     }
 
@@ -298,21 +335,28 @@ impl Pictures {
         None
     }
 
-    /// Where the boundary line begins that ends the picture under way, if there is one from `from` on.
-    fn boundary_in(&mut self, from: usize) -> Option<usize> {
-        let here = self.bytes.get(from..).unwrap_or_default();
+    /// Where the first boundary line behind the beginning of the picture begins. No byte is searched twice.
+    fn next_boundary(&mut self) -> Option<usize> {
         if self.boundary.is_empty() {
             return None;
         }
+        if let Some(at) = self.boundary_at.filter(|at| *at >= self.start) {
+            return Some(at);
+        }
         let short = self.boundary.len() < MIN_BOUNDARY;
+        let from = self.searched.max(self.start);
         let found = if short {
-            memmem::find(here, &[b"\n", &self.boundary[..]].concat()).map(|at| at + 1)
+            // A line must begin with it.
+            let from = from.saturating_sub(1).max(self.start);
+            let needle = [b"\n", &self.boundary[..]].concat();
+            memmem::find(self.bytes.get(from..).unwrap_or_default(), &needle).map(|at| from + at + 1)
         } else {
-            memmem::find(here, &self.boundary)
+            memmem::find(self.bytes.get(from..).unwrap_or_default(), &self.boundary).map(|at| from + at)
         };
+        self.boundary_at = found;
         // All but the last byte of it may be here.
-        self.at = self.at.max(self.bytes.len().saturating_sub(self.boundary.len()));
-        found.map(|at| from + at)
+        self.searched = found.map_or(self.bytes.len().saturating_sub(self.boundary.len()), |at| at + 1).max(from);
+        found
     }
 }
 

@@ -372,7 +372,7 @@ fn websocket_bye(cause: Cause, code: u16, why: &str) -> Vec<u8> {
 
 /// What somebody is told who is turned away before it was heard, in what it speaks as far as it has begun.
 pub(super) fn refusal(said: &[u8], why: &str) -> Vec<u8> {
-    if said.is_empty() || looks_like_http(said.get(..ENOUGH).unwrap_or(said)) {
+    if looks_like_http(said.get(..ENOUGH).unwrap_or(said)) {
         short_answer(503, why)
     } else {
         native_bye(Cause::Refused, why)

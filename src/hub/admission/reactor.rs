@@ -246,20 +246,21 @@ impl Reactor {
     fn turn_away(&mut self) {
         let (socket, scratch) = (&self.main.socket, &mut self.scratch);
         for _ in 0..GIVE {
-            let turned_away = self.reserve.lend(|| {
+            let accepted = self.reserve.lend(|| {
                 let mut newcomer = socket.accept()?.0;
-                let said = newcomer.read(scratch)?;
-                let said = scratch.get(..said).unwrap_or_default();
-                newcomer.write_all(&greeting::refusal(
-                    said,
-                    "the hub has no more open files: its operator must raise the limit",
-                ))?;
-                newcomer.shutdown(Shutdown::Write)
+                // Whoever has not said yet what it speaks cannot be told anything that it understands.
+                if let Ok(said @ 1..) = newcomer.read(scratch) {
+                    let said = scratch.get(..said).unwrap_or_default();
+                    let why = "the hub has no more open files: its operator must raise the limit";
+                    let _ = newcomer.write(&greeting::refusal(said, why));
+                    let _ = newcomer.shutdown(Shutdown::Write);
+                }
+                io::Result::Ok(())
             });
-            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
-            if turned_away.is_err_and(|error| error.kind() == ErrorKind::WouldBlock || open_files::ran_out(&error)) {
+            if accepted.is_err() {
                 return;
             }
+            self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
         }
     }
 

@@ -14,6 +14,8 @@ use crate::wire::body::{Length, PictureBody};
 use crate::wire::jpeg;
 use crate::wire::pictures::boundary_of;
 
+/// So much of a body is looked at at once.
+const PIECE: usize = 16 << 10;
 /// What a form may have beside its picture, in bytes.
 const FORM: usize = 64 << 10;
 
@@ -79,9 +81,13 @@ fn parts(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[
     let (shared, length) = (exchange.shared, Length::Bytes(body.len() as u64));
     let mut pictures = PictureBody::new(length, boundary, shared.config.max_picture, shared.counting.clone());
     let mut answer = None;
-    let fed = pictures.feed(body, now(), &mut |data, _| {
-        answer = Some(publish(exchange, grant, called, data));
-        Ok(())
+    // In pieces: what is under way is moved when more comes.
+    let fed = body.chunks(PIECE).try_for_each(|piece| {
+        let over = pictures.feed(piece, now(), &mut |data, _| {
+            answer = Some(publish(exchange, grant, called, data));
+            Ok::<_, WireError>(())
+        });
+        over.map(drop)
     });
     match (answer, fed) {
         (Some(answer), _) => answer,

@@ -1,14 +1,14 @@
 //! One file: JPEGs one after the other, or a PNG. It is opened anew for each round, so that a picture which another program
 //! replaces, by writing or by a rename, is the next one that is shown.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::{PNG, decode_png, put_pixels, unreadable};
 use crate::frame::{Frame, PixelFormat, Size};
-use crate::source::{Next, PATIENCE, SourceError};
+use crate::source::{Next, PATIENCE, STALL, SourceError};
 use crate::time::{Micros, now};
 use crate::wire::pictures::{Jpeg, Pictures};
 
@@ -16,8 +16,6 @@ use crate::wire::pictures::{Jpeg, Pictures};
 const CHUNK: usize = 64 << 10;
 /// How far into a file its first picture is looked for.
 const SEARCHED: usize = 64 << 20;
-/// How long a file may be gone, or have no whole picture in it: another program may be writing it.
-const REWRITTEN: Duration = Duration::from_secs(10);
 
 pub(super) struct OneFile {
     path: PathBuf,
@@ -76,6 +74,10 @@ impl OneFile {
     /// Opens what is there now under this name.
     fn begin_round(&mut self) -> Result<Round, SourceError> {
         let failed = |e: io::Error| unreadable(&self.path, &e);
+        // A pipe would be waited at for ever.
+        if !fs::metadata(&self.path).map_err(failed)?.is_file() {
+            return Err(SourceError::Lost(format!("{} is no file any more", self.path.display())));
+        }
         let mut file = File::open(&self.path).map_err(failed)?;
         let mut head = Vec::new();
         file.by_ref().take(PNG.len() as u64).read_to_end(&mut head).map_err(failed)?;
@@ -146,10 +148,10 @@ impl OneFile {
         }
     }
 
-    /// There is nothing to show now.
+    /// There is nothing to show now: another program may be writing the file, for as long as a source may be silent.
     fn wait(&mut self, why: SourceError) -> Result<Next, SourceError> {
         let since = *self.waiting.get_or_insert_with(now);
-        if now().since(since) < REWRITTEN { Ok(Next::Nothing) } else { Err(why) }
+        if now().since(since) < STALL { Ok(Next::Nothing) } else { Err(why) }
     }
 }
 

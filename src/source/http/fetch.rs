@@ -14,7 +14,7 @@ use crate::wire::answer::{Answer, AnswerReader};
 /// How much is read at once. The kernel holds more; reading less at a time tells the first byte's time better.
 const CHUNK: usize = 64 << 10;
 /// How long after its time a read may still take in what is there already.
-const GRACE: Duration = Duration::from_millis(20);
+pub(super) const GRACE: Duration = Duration::from_millis(20);
 /// The most addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
 
@@ -37,6 +37,8 @@ pub(super) struct Fetch {
     chunk: Vec<u8>,
     answer: AnswerReader,
     closed: bool,
+    /// What is wrong behind what was given last.
+    wrong: Option<String>,
 }
 
 /// The addresses of a host. Asking for a name waits for as long as the system's resolver does.
@@ -74,7 +76,7 @@ impl Fetch {
         );
         let sent = socket.write_all(request.as_bytes());
         sent.map_err(|why| SourceError::Lost(format!("camera at {place} {why}")))?;
-        Ok(Self { socket, chunk: vec![0; CHUNK], answer: AnswerReader::default(), closed: false })
+        Ok(Self { socket, chunk: vec![0; CHUNK], answer: AnswerReader::default(), closed: false, wrong: None })
     }
 
     /// Connects, asks, and waits until the head of the answer is here, for `head_time`. Where the camera asks for Digest
@@ -119,6 +121,10 @@ impl Fetch {
     pub(super) fn read(&mut self, body: &mut Vec<u8>, patience: Duration) -> Read {
         let deadline = now() + patience;
         loop {
+            if let Some(why) = self.wrong.take() {
+                self.closed = true;
+                return Read::Failed(why);
+            }
             if self.answer.awaits_head() {
                 match self.answer.head() {
                     Ok(Some((200, Answer::Body { .. }))) => {}
@@ -129,7 +135,15 @@ impl Fetch {
             }
             let before = body.len();
             match self.answer.body(body) {
-                Err(why) => return Read::Failed(why),
+                Err(why) => {
+                    // What came before the bad chunk is good.
+                    self.wrong = Some(why);
+                    self.answer.forget();
+                    if body.len() > before {
+                        return Read::Some;
+                    }
+                    continue;
+                }
                 // What came with the end is given first; the end is told the next time.
                 Ok(_) if body.len() > before => return Read::Some,
                 Ok(true) => return Read::Over,

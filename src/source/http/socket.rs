@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::ClientConnection;
 
+use super::fetch::GRACE;
 use super::tls;
 use super::url::Url;
 use crate::time::{Micros, now};
@@ -98,6 +99,10 @@ fn read_tls(
         while tls.wants_write() {
             stream.set_nonblocking(false)?;
             tls.write_tls(stream)?;
+        }
+        // Whoever always has something to say, and nothing for us, must not keep us.
+        if now() > deadline + GRACE {
+            return Err(ErrorKind::WouldBlock.into());
         }
     }
 }

@@ -53,6 +53,22 @@ pub struct Found {
 }
 
 impl Found {
+    /// Appends the picture to `out`, with an end of image put in if it is missing, and with the usual Huffman tables put in if it
+    /// has none, as the pictures of many USB cameras do. `input` is what it was found in.
+    pub fn copy(&self, input: &[u8], out: &mut Vec<u8>) {
+        let picture = input.get(self.start..self.start + self.layout.end).unwrap_or_default();
+        let (before, rest) = picture.split_at(self.layout.scan.min(picture.len()));
+        out.reserve(picture.len() + USUAL_TABLES.len() + 2);
+        out.extend_from_slice(before);
+        if !self.layout.has_tables {
+            out.extend_from_slice(&USUAL_TABLES);
+        }
+        out.extend_from_slice(rest);
+        if !self.has_end {
+            out.extend_from_slice(&super::END);
+        }
+    }
+
     /// The bytes can be passed on as they are, from the first to [`Layout::end`].
     #[must_use]
     pub fn is_tidy(&self) -> bool {
@@ -122,16 +138,6 @@ pub fn cut_to_picture(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Siz
 /// What is wrong with it; then `out` is as it was.
 pub fn tidy(input: &[u8], out: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
     let found = find(input, may_count)?;
-    let picture = input.get(found.start..found.start + found.layout.end).unwrap_or_default();
-    let (before, rest) = picture.split_at(found.layout.scan);
-    out.reserve(picture.len() + USUAL_TABLES.len() + 2);
-    out.extend_from_slice(before);
-    if !found.layout.has_tables {
-        out.extend_from_slice(&USUAL_TABLES);
-    }
-    out.extend_from_slice(rest);
-    if !found.has_end {
-        out.extend_from_slice(&super::END);
-    }
+    found.copy(input, out);
     Ok(found.layout.header.size)
 }

@@ -4,16 +4,29 @@
 //! Sources: ITU-T T.81: scans and their blocks in A.2, Huffman codes in C and F.2.2.3, sequential scans in F.1, progressive ones
 //! in G.1.2.
 
+use std::sync::{Arc, LazyLock};
+
 use super::tables::USUAL_TABLES;
 use super::{DHT, EOI, SOI, SOS};
+
+/// The Huffman tables that are meant where a picture brings none.
+static USUAL: LazyLock<Option<Tables>> = LazyLock::new(|| {
+    let mut tables = Tables::default();
+    tables.read(USUAL_TABLES.get(4..)?)?;
+    Some(tables)
+});
 
 /// The most blocks of one picture that are counted, those that are counted again in the scans of a progressive one included: a
 /// 4:2:0 picture of 64 megapixels has 1.5 million.
 const MOST_BLOCKS: u32 = 16 << 20;
 /// The most blocks of a progressive picture, for each of which eight bytes are kept.
 const MOST_KEPT: u32 = 1 << 20;
-/// So many blocks are counted between two questions whether more may be.
+/// So many blocks are counted at most between two questions whether more may be.
 const AT_ONCE: u32 = 4096;
+/// What reading tables and headers costs, as blocks.
+const HEADERS: u32 = 128;
+/// Blocks whose memory costs as much as counting one.
+const KEPT_AS_ONE: u32 = 8;
 /// The most components of a picture, and of a scan.
 const MOST_COMPONENTS: usize = 4;
 
@@ -22,11 +35,11 @@ const MOST_COMPONENTS: usize = 4;
 ///
 /// Whatever makes no sense is a picture that is not all there.
 pub(super) fn end_of_blocks(picture: &[u8], may_count: &mut dyn FnMut(u32) -> bool) -> Option<usize> {
-    let mut tables = Tables::default();
-    tables.read(USUAL_TABLES.get(4..)?)?;
+    let mut work = Work { left: MOST_BLOCKS, allowed: 0, may_count };
+    work.ask(HEADERS)?;
+    let mut tables = USUAL.as_ref()?.clone();
     let mut frame: Option<Frame> = None;
     let mut restart = 0;
-    let mut work = Work { left: MOST_BLOCKS, allowed: 0, may_count };
     let mut at = 2;
     let mut end = None;
     while let Some((marker, body)) = marker(picture, at) {
@@ -84,13 +97,17 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn one(&mut self) -> Option<()> {
+    fn ask(&mut self, blocks: u32) -> Option<()> {
+        self.left = self.left.checked_sub(blocks)?;
+        (self.may_count)(blocks).then_some(())
+    }
+
+    /// Counts one block, of so many that are still to come.
+    fn one(&mut self, to_come: u32) -> Option<()> {
         if self.allowed == 0 {
-            if self.left < AT_ONCE || !(self.may_count)(AT_ONCE) {
-                return None;
-            }
-            self.left -= AT_ONCE;
-            self.allowed = AT_ONCE;
+            let blocks = to_come.clamp(1, AT_ONCE);
+            self.ask(blocks)?;
+            self.allowed = blocks;
         }
         self.allowed -= 1;
         Some(())
@@ -146,8 +163,8 @@ impl Huffman {
 }
 
 /// The tables of both classes, DC and AC, by their numbers.
-#[derive(Default)]
-struct Tables([[Option<Box<Huffman>>; 4]; 2]);
+#[derive(Clone, Default)]
+struct Tables([[Option<Arc<Huffman>>; 4]; 2]);
 
 impl Tables {
     /// Takes what a DHT segment defines.
@@ -157,7 +174,7 @@ impl Tables {
             let (values, rest) = rest.split_at_checked(counts.iter().map(|n| usize::from(*n)).sum())?;
             let slot =
                 self.0.get_mut(usize::from(class_and_number >> 4))?.get_mut(usize::from(class_and_number & 15))?;
-            *slot = Some(Box::new(Huffman::new(counts, values)?));
+            *slot = Some(Arc::new(Huffman::new(counts, values)?));
             segment = rest;
         }
         Some(())
@@ -260,9 +277,11 @@ struct Component {
     blocks: (u32, u32),
     /// From one row of blocks to the next, those included that only fill an MCU.
     stride: u32,
+    /// All its blocks, those included.
+    all: u32,
     /// How many bits each coefficient still lacks; `None`: nothing of it came yet.
     lacks: [Option<u8>; 64],
-    /// Which coefficients of each block are not zero, in a progressive picture.
+    /// Which coefficients of each block are not zero; empty before the first scan of a progressive picture that tells.
     nonzero: Vec<u64>,
 }
 
@@ -293,8 +312,9 @@ impl Frame {
                 sampling: (h, v),
                 blocks: ((width * h).div_ceil(8 * h_max), (height * v).div_ceil(8 * v_max)),
                 stride,
+                all: stride * rows,
                 lacks: [None; 64],
-                nonzero: if progressive { vec![0; (stride * rows) as usize] } else { Vec::new() },
+                nonzero: Vec::new(),
             })
         };
         let components = each().map(component).collect::<Option<Vec<_>>>()?;
@@ -353,6 +373,16 @@ impl Scan {
             [(only, ..)] => frame.components.get(*only)?.blocks,
             _ => frame.mcus,
         };
+        let mut to_come = 0_u32;
+        for (place, ..) in &self.components {
+            let component = frame.components.get_mut(*place)?;
+            let (h, v) = if self.components.len() == 1 { (1, 1) } else { component.sampling };
+            to_come = to_come.saturating_add(columns.saturating_mul(rows).saturating_mul(h * v));
+            if frame.progressive && self.from > 0 && component.nonzero.is_empty() {
+                work.ask(component.all / KEPT_AS_ONE)?;
+                component.nonzero = vec![0; component.all as usize];
+            }
+        }
         let mut until_restart = restart;
         for row in 0..rows {
             for column in 0..columns {
@@ -366,7 +396,8 @@ impl Scan {
                     let (h, v) = if self.components.len() == 1 { (1, 1) } else { component.sampling };
                     let (dc, ac) = (tables.get(0, *dc), tables.get(1, *ac));
                     for n in 0..h * v {
-                        work.one()?;
+                        work.one(to_come)?;
+                        to_come = to_come.saturating_sub(1);
                         let at = (row * v + n / h) * component.stride + column * h + n % h;
                         let mut none = 0;
                         let nonzero = component.nonzero.get_mut(at as usize).unwrap_or(&mut none);
@@ -463,8 +494,12 @@ impl BlockWalk<'_> {
             k += 1;
         }
         if self.run > 0 {
-            for k in k..=to {
-                bits.pass((*nonzero >> k & 1) as u32)?;
+            // A bit for each that is not zero in the rest of the band.
+            let rest = if k > to { 0 } else { *nonzero >> k << k & u64::MAX >> (63 - to) };
+            let mut left = rest.count_ones();
+            while left > 0 {
+                bits.pass(left.min(16))?;
+                left -= left.min(16);
             }
             self.run -= 1;
         }

@@ -243,3 +243,36 @@ proptest! {
         prop_assert_eq!(parts("", &[&bytes]), parts("", &[a, b]));
     }
 }
+
+#[test]
+fn many_beginnings_of_pictures_cost_no_more_than_their_length() {
+    // Each of these was searched, or walked, to the end of all that was there: minutes of a processor.
+    let first = [0xff, 0xd8, 0xff, 0x01].repeat(500_000);
+    let tiny = [
+        &[0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, 0, 8, 0, 8, 1, 1, 0x11, 0, 0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0][..],
+        &[0x2b, 0xff, 0xd9],
+    ]
+    .concat()
+    .repeat(70_000);
+    let start = [&[0xff, 0xd8, 0xff, 0xe0, 0xff, 0xf0][..], b"--aaaaaaaa"].concat().repeat(4000);
+    let chain = [start, [0xff, 0xe0, 0, 2].repeat(500_000)].concat();
+    let counted = [
+        &[0xff, 0xd8, 0xff, 0xc2, 0, 20, 8, 16, 0, 16, 0, 4, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0, 4, 0x11, 0][..],
+        &[0xff, 0xc4, 0, 2, 0xff, 0xda, 0, 2],
+    ]
+    .concat()
+    .repeat(60_000);
+    for (name, bytes) in [("beginnings", first), ("pictures", tiny), ("a chain", chain), ("headers", counted)] {
+        let mut pictures = Pictures::new("aaaaaaaa", MAX_PICTURE);
+        pictures.feed(&bytes, Micros(0));
+        let (mut asked, mut count) = (0_u64, 0);
+        let mut may_count = |blocks: u32| {
+            asked += u64::from(blocks);
+            asked < 1 << 20
+        };
+        while pictures.next_picture(&mut may_count).is_some() {
+            count += 1;
+        }
+        assert!(count == 0 || name == "pictures" && count == 70_000, "{name}: {count}");
+    }
+}

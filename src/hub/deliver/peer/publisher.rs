@@ -23,12 +23,10 @@ impl Peer {
         let may_count = &mut |blocks| reading.shared.counting.may_count(blocks, reading.at);
         let data = match jpeg::find(&data, may_count) {
             Ok(found) if found.is_tidy() && found.layout.end == data.len() => data,
-            Ok(_) => {
+            Ok(found) => {
                 let mut tidy = Vec::with_capacity(data.len());
-                match jpeg::tidy(&data, &mut tidy, may_count) {
-                    Ok(_) => tidy.into(),
-                    Err(why) => return self.leave_out(why.to_string(), reading.at, reading.shared),
-                }
+                found.copy(&data, &mut tidy);
+                tidy.into()
             }
             Err(why) => return self.leave_out(why.to_string(), reading.at, reading.shared),
         };

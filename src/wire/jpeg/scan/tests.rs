@@ -52,7 +52,19 @@ fn whoever_may_count_no_more_counts_no_more() {
         }),
         None
     );
-    assert_eq!(asked, AT_ONCE);
+    assert_eq!(asked, HEADERS, "nothing was done before");
+}
+
+#[test]
+fn what_is_counted_is_charged_and_no_more() {
+    let (_, whole) = PICTURES[1];
+    let mut asked = 0;
+    let end = end_of_blocks(&whole[..whole.len() - 2], &mut |blocks| {
+        asked += blocks;
+        true
+    });
+    // 56x40 of 4:2:2: 4 by 5 MCUs of two blocks Y, and one each of Cb and Cr.
+    assert_eq!((end.is_some(), asked), (true, HEADERS + 80));
 }
 
 #[test]
