@@ -30,7 +30,7 @@ Examples:
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
-    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http[s]://…
+    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
     #[arg(
         short,
         long,
