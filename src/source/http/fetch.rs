@@ -5,7 +5,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use super::authorization::Authorization;
-use super::socket::Socket;
+use super::socket::{GRACE, Socket};
 use super::url::Url;
 use crate::source::SourceError;
 use crate::time::{Micros, now};
@@ -13,8 +13,6 @@ use crate::wire::answer::{Answer, AnswerReader};
 
 /// How much is read at once. The kernel holds more; reading less at a time tells the first byte's time better.
 const CHUNK: usize = 64 << 10;
-/// How long after its time a read may still take in what is there already.
-pub(super) const GRACE: Duration = Duration::from_millis(20);
 /// The most addresses of a name that are tried.
 const MOST_ADDRESSES: usize = 8;
 

@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use rustls::ClientConnection;
 
-use super::fetch::GRACE;
 use super::tls;
 use super::url::Url;
 use crate::time::{Micros, now};
+
+/// How long after its time a read may still take in what is there already.
+pub(super) const GRACE: Duration = Duration::from_millis(20);
 
 pub(super) enum Socket {
     Plain(TcpStream),
