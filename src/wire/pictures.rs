@@ -114,6 +114,12 @@ impl Pictures {
         self.broken
     }
 
+    /// The longest picture, in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Whether a picture was longer than the limit.
     #[must_use]
     pub fn was_too_long(&self) -> bool {
@@ -144,9 +150,11 @@ impl Pictures {
         self.length.map_or(0, |length| length.min(self.limit).saturating_sub(here))
     }
 
-    /// Forgets everything that was fed, as at the beginning of a file.
+    /// Forgets everything that was fed, as at the beginning of a file; its memory stays.
     pub fn reset(&mut self) {
-        *self = Self { broken: self.broken, boundary: std::mem::take(&mut self.boundary), ..Self::new("", self.limit) };
+        let (mut bytes, boundary) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.boundary));
+        bytes.clear();
+        *self = Self { bytes, boundary, broken: self.broken, ..Self::new("", self.limit) };
     }
 
     /// Takes more bytes, which came at `now`. Take all pictures out with [`Self::next_picture`] before feeding again.
@@ -230,7 +238,9 @@ impl Pictures {
             self.read_line(line.end.saturating_sub(MAX_LINE).max(line.start)..line.end);
         }
         if found.is_none() {
-            self.start = until.saturating_sub(2).max(self.start);
+            // What may be the beginning of a start of image is kept, and nothing else: it tells when the picture began.
+            let rest = self.bytes.get(self.start..until).unwrap_or_default();
+            self.start = until - if rest.ends_with(&[0xff, 0xd8]) { 2 } else { usize::from(rest.ends_with(&[0xff])) };
             // No more of a line than could matter for a boundary at its end.
             self.at = self.at.max(until.saturating_sub(MAX_LINE));
             return None;

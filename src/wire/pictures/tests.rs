@@ -179,19 +179,25 @@ fn a_pictures_time_is_that_of_its_first_byte() {
     for (i, byte) in [&p[..], &p].concat().iter().enumerate() {
         pictures.feed(&[*byte], Micros(100 + i as u64));
         if let Some(found) = pictures.next_picture(&mut |_| true) {
-            // Of the bytes of a beginning that came one by one, all but the last two are known to be one too late.
             let first = Micros(100 + (i + 1 - p.len()) as u64);
-            assert_eq!(found.data, &p[..]);
-            assert!((0..=1).contains(&found.began.since(first).as_micros()), "{:?}, {first:?}", found.began);
+            assert_eq!((found.data, found.began), (&p[..], first));
         }
     }
-    let mut pictures = Pictures::default();
+    // Whichever way a beginning is cut, and however long ago something else came.
     let (a, b) = p.split_at(20);
-    for (at, bytes) in [(0, a.to_vec()), (1, [b, a].concat()), (2, [b, &p].concat())] {
-        pictures.feed(&bytes, Micros(at));
-        while let Some(found) = pictures.next_picture(&mut |_| true) {
-            assert_eq!(found.began, Micros(if at == 2 && found.began == Micros(2) { 2 } else { at - 1 }));
+    for cut in 1..4 {
+        let mut pictures = Pictures::default();
+        pictures.feed(a, Micros(0));
+        assert_eq!(pictures.next_picture(&mut |_| true), None);
+        pictures.feed(b, Micros(5));
+        assert_eq!(pictures.next_picture(&mut |_| true).map(|found| found.began), Some(Micros(0)));
+        pictures.feed(b"\r\n", Micros(6));
+        pictures.feed(b"", Micros(7));
+        for (at, bytes) in [(100, &p[..cut]), (200, &p[cut..])] {
+            assert_eq!(pictures.next_picture(&mut |_| true), None);
+            pictures.feed(bytes, Micros(at));
         }
+        assert_eq!(pictures.next_picture(&mut |_| true).map(|found| found.began), Some(Micros(100)), "{cut}");
     }
 }
 
