@@ -30,7 +30,7 @@ use crate::wire::websocket::{self, End, Message};
 /// Control messages that may wait behind a picture, in bytes. A peer that lets more pile up reads nothing.
 const MAX_WAITING: usize = 256 * 1024;
 /// Of a body the pictures come out of pieces of so many bytes, between which it is looked whose turn it is.
-const BODY_PIECE: usize = 16 * 1024;
+pub const BODY_PIECE: usize = 16 * 1024;
 
 /// Why a connection cannot go on.
 #[derive(Debug, thiserror::Error)]

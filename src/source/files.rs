@@ -143,9 +143,9 @@ fn read_picture(path: &Path, frame: &mut Frame) -> bool {
     if file.take(MAX_PICTURE as u64).read_to_end(&mut frame.data).is_err() {
         return false;
     }
-    if let Ok(size) = jpeg::cut_to_picture(&mut frame.data, &mut |_| true) {
+    if let Ok(layout) = jpeg::cut_to_picture(&mut frame.data, &mut |_| true) {
         frame.format = PixelFormat::Jpeg;
-        frame.size = size;
+        frame.size = layout.header.size;
         return true;
     }
     let Some((pixels, size)) = frame.data.starts_with(&PNG).then(|| decode_png(path)).flatten() else { return false };

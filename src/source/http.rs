@@ -57,15 +57,15 @@ struct Camera {
     url: Url,
     /// The answer under way; `None` until the next picture is due.
     fetch: Option<Fetch>,
-    /// What it said of this answer.
+    /// What it said of its first answer, and whether that is in parts.
     content_type: String,
-    /// What came of this answer: pictures, and whether there is a chance that more will.
+    in_parts: bool,
     pictures: Pictures,
-    counting: CountLimit,
-    got: u64,
-    /// Up to when nothing of it was there.
-    nothing: Micros,
     told_broken: u64,
+    counting: CountLimit,
+    /// How many pictures came of the answer under way, and up to when nothing of it was there.
+    got: u64,
+    nothing: Micros,
     arrivals: Arrivals,
     /// Each picture is asked for.
     polled: bool,
@@ -114,17 +114,19 @@ impl Http {
                 }
                 Answer::Body { content_type } => content_type,
             };
+            let boundary = boundary_of(&content_type);
             let mut pace = Pace::new(request.fps);
             pace.next(now()); // the first picture is on its way
             return Ok(Camera {
                 url,
                 fetch: Some(fetch),
-                pictures: Pictures::new(&boundary_of(&content_type).unwrap_or_default(), MAX_PICTURE),
-                counting: CountLimit::new(COUNTED),
                 content_type,
+                in_parts: boundary.is_some(),
+                pictures: Pictures::new(&boundary.unwrap_or_default(), MAX_PICTURE),
+                told_broken: 0,
+                counting: CountLimit::new(COUNTED),
                 got: 0,
                 nothing: now(),
-                told_broken: 0,
                 arrivals: Arrivals::default(),
                 polled: false,
                 pace,
@@ -244,7 +246,7 @@ impl Camera {
                 Read::Nothing => {
                     self.nothing = now();
                     let quiet = self.got == 1 && now().since(self.heard) >= SINGLE;
-                    if quiet && boundary_of(&self.content_type).is_none() {
+                    if quiet && !self.in_parts {
                         self.polled = true;
                         self.over();
                     }
@@ -293,8 +295,7 @@ impl Camera {
 
     /// Takes all pictures that are here; `true` if there was one. The newest wins.
     fn take_pictures(&mut self, frame: &mut Frame, which: Take) -> bool {
-        let limit = &self.counting;
-        let (mut any, may_count) = (false, &mut |blocks: u32| limit.may_count(blocks, now()));
+        let (mut any, may_count) = (false, &mut self.counting.at(now()));
         while let Some(jpeg) = match which {
             Take::Next => self.pictures.next_picture(may_count),
             Take::SoFar => self.pictures.whole_so_far(may_count),
@@ -320,7 +321,7 @@ impl Camera {
 
     /// The answer is over.
     fn ended(&mut self, next: Next) -> Result<Next, SourceError> {
-        self.polled |= self.got == 1 && boundary_of(&self.content_type).is_none();
+        self.polled |= self.got == 1 && !self.in_parts;
         if self.polled {
             let broken = self.got == 0 && next == Next::Nothing;
             self.over();

@@ -207,7 +207,7 @@ impl Reader {
             if !over {
                 pictures.feed(chunk.get(..n).unwrap_or_default(), now());
             }
-            let all = &mut |blocks| counting.may_count(blocks, now());
+            let all = &mut counting.at(now());
             while let Some(picture) = if over { pictures.last_picture(all) } else { pictures.next_picture(all) } {
                 sequence += 1;
                 self.seen.pictures.store(sequence, Ordering::Relaxed);

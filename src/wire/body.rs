@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::WireError;
 use super::chunked::Chunked;
-use super::jpeg::{self, CountLimit};
+use super::jpeg::CountLimit;
 use super::pictures::Pictures;
 use crate::buffer::append;
 use crate::time::Micros;
@@ -132,13 +132,11 @@ fn too_long(limit: usize) -> Refused {
 #[derive(Debug)]
 pub struct PictureBody {
     length: Length,
-    limit: usize,
     parts: Pictures,
     counting: Arc<CountLimit>,
     /// Undone chunks.
     plain: Vec<u8>,
     pictures: u64,
-    broken: u64,
 }
 
 impl PictureBody {
@@ -147,7 +145,7 @@ impl PictureBody {
     #[must_use]
     pub fn new(length: Length, boundary: &str, limit: usize, counting: Arc<CountLimit>) -> Self {
         let parts = Pictures::new(boundary, limit);
-        Self { length, limit, parts, counting, plain: Vec::new(), pictures: 0, broken: 0 }
+        Self { length, parts, counting, plain: Vec::new(), pictures: 0 }
     }
 
     /// Whether the body ends when the other side says nothing more.
@@ -159,7 +157,7 @@ impl PictureBody {
     /// How many pictures came, and how many were none that can be passed on.
     #[must_use]
     pub fn counts(&self) -> (u64, u64) {
-        (self.pictures, self.broken + self.parts.broken())
+        (self.pictures, self.parts.broken())
     }
 
     /// How much memory what is under way takes.
@@ -185,8 +183,7 @@ impl PictureBody {
         self.parts.missing()
     }
 
-    /// Takes more bytes, and gives each picture to `take`, cut at its end and with its tables, with the time at
-    /// which it began. True when the body is over.
+    /// Takes more bytes, and gives each picture to `take`, cut at its end, with the time at which it began. True when the body is over.
     ///
     /// # Errors
     /// What is wrong with the body; also what `take` returns.
@@ -212,7 +209,7 @@ impl PictureBody {
             Length::Open => (bytes, Ok(false)),
         };
         self.parts.feed(plain, now);
-        let may_count = &mut |blocks| self.counting.may_count(blocks, now);
+        let may_count = &mut self.counting.at(now);
         let ends = !matches!(over, Ok(false));
         loop {
             let picture = match self.parts.next_picture(may_count) {
@@ -220,16 +217,11 @@ impl PictureBody {
                 next => next,
             };
             let Some(picture) = picture else { break };
-            let mut data = Vec::new();
-            if jpeg::tidy(picture.data, &mut data, may_count).is_err() {
-                self.broken += 1;
-                continue;
-            }
             self.pictures += 1;
-            take(data, picture.began)?;
+            take(picture.data.to_vec(), picture.began)?;
         }
         if self.parts.was_too_long() || self.parts.will_be_too_long() {
-            return Err(WireError::Body(413, format!("a picture is longer than {} bytes", self.limit)).into());
+            return Err(WireError::Body(413, format!("a picture is longer than {} bytes", self.parts.limit())).into());
         }
         over.map_err(E::from)
     }

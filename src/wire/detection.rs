@@ -31,7 +31,7 @@ pub fn max_body(max_picture: usize) -> usize {
     max_picture / 3 * 4 + MAX_METADATA + 4096
 }
 
-/// Reads what a worker posted. `may_count`: see [`jpeg::tidy`].
+/// Reads what a worker posted. `may_count`: see [`jpeg::make_tidy`].
 ///
 /// # Errors
 /// What is wrong with it.
@@ -54,8 +54,8 @@ pub fn read(body: &[u8], may_count: MayCount<'_>) -> Result<Broadcast, Refused> 
         timestamp: Option<serde_json::Value>,
     }
     let wrong = |why: &str| (400, why.to_string());
-    let without_nan = without_nan(body);
-    let posted: Posted = serde_json::from_slice(without_nan.as_deref().unwrap_or(body))
+    let posted: Posted = serde_json::from_slice(body)
+        .or_else(|error| without_nan(body).map_or(Err(error), |body| serde_json::from_slice(&body)))
         .map_err(|error| (400, format!("the body is not the JSON that is expected: {error}")))?;
     let name = posted.camera_id.map(|id| match id {
         Name::Text(text) => text,
@@ -63,9 +63,9 @@ pub fn read(body: &[u8], may_count: MayCount<'_>) -> Result<Broadcast, Refused> 
     });
     let camera = camera(name).ok_or_else(|| wrong(NO_CAMERA))?;
     let frame = posted.frame_base64.as_deref().and_then(decode_base64);
-    let frame = frame.ok_or_else(|| wrong("frame_base64 is missing, or not base64"))?;
-    let mut picture = Vec::new();
-    jpeg::tidy(&frame, &mut picture, may_count)
+    let mut picture = frame.ok_or_else(|| wrong("frame_base64 is missing, or not base64"))?;
+    let frame_size = picture.len();
+    jpeg::make_tidy(&mut picture, may_count)
         .map_err(|why| (400, format!("frame_base64 is no JPEG picture that can be passed on: {why}")))?;
     let metadata: Option<Box<str>> = posted.metadata.map(Into::into);
     if metadata.as_ref().is_some_and(|m| m.len() > MAX_METADATA) {
@@ -78,7 +78,7 @@ pub fn read(body: &[u8], may_count: MayCount<'_>) -> Result<Broadcast, Refused> 
     let object = metadata.as_deref().filter(|m| m.starts_with('{'));
     let stamped = object.and_then(|m| serde_json::from_str::<Stamped>(m).ok());
     let timestamp = stamped.and_then(|s| s.timestamp);
-    Ok(Broadcast { camera, frame_size: frame.len(), picture, metadata, timestamp })
+    Ok(Broadcast { camera, frame_size, picture, metadata, timestamp })
 }
 
 /// What is said to whoever names no camera.

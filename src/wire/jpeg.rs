@@ -11,7 +11,7 @@ mod scan;
 mod tables;
 mod walk;
 
-pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, tidy};
+pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, make_tidy, tidy};
 pub use join::join;
 pub use plain::plain;
 pub use walk::{Layout, Walk};
@@ -298,8 +298,11 @@ mod tests {
             let early = walk.resume(&bytes[..split.min(bytes.len())]);
             let late = if early == Ok(None) { walk.resume(&bytes) } else { early };
             proptest::prop_assert_eq!(late.and_then(|l| l.ok_or(JpegError::CutOff)), inspect(&bytes));
-            let mut out = Vec::new();
-            match tidy(&bytes, &mut out, &mut |_| true) {
+            let (mut out, mut made) = (Vec::new(), bytes.clone());
+            let in_place = make_tidy(&mut made, &mut |_| true);
+            let copied = tidy(&bytes, &mut out, &mut |_| true);
+            proptest::prop_assert_eq!((in_place, &made), (copied, if copied.is_ok() { &out } else { &bytes }));
+            match copied {
                 // What was put in order is in order.
                 Ok(size) => {
                     let layout = inspect(&out).unwrap();

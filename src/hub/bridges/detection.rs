@@ -31,11 +31,11 @@ pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Outcome {
 }
 
 fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
-    let may_count = &mut |blocks| exchange.shared.counting.may_count(blocks, now());
-    let Broadcast { camera, picture, frame_size, metadata, timestamp } = match detection::read(body, may_count) {
-        Ok(broadcast) => broadcast,
-        Err((status, why)) => return wrong(status, &why),
-    };
+    let Broadcast { camera, picture, frame_size, metadata, timestamp } =
+        match detection::read(body, &mut exchange.shared.counting.at(now())) {
+            Ok(broadcast) => broadcast,
+            Err((status, why)) => return wrong(status, &why),
+        };
     let shared = exchange.shared;
     if let Err(why) = shared.check_picture(&picture) {
         return wrong(413, &why);

@@ -6,7 +6,7 @@ use crate::frame::Picture;
 use crate::hub::deliver::Purpose;
 use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
-use crate::net::connection::Framing;
+use crate::net::connection::{BODY_PIECE, Framing};
 use crate::relay::Refusal;
 use crate::time::now;
 use crate::wire::WireError;
@@ -14,8 +14,6 @@ use crate::wire::body::{Length, PictureBody};
 use crate::wire::jpeg;
 use crate::wire::pictures::boundary_of;
 
-/// So much of a body is looked at at once.
-const PIECE: usize = 16 << 10;
 /// What a form may have beside its picture, in bytes.
 const FORM: usize = 64 << 10;
 
@@ -42,7 +40,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> 
             let limit = if boundary.is_some() { limit + FORM } else { limit };
             let then = Box::new(move |exchange: &Exchange<'_>, body: Vec<u8>| match &boundary {
                 Some(boundary) => parts(exchange, &grant, &called, &body, boundary),
-                None => one(exchange, &grant, &called, &body),
+                None => one(exchange, &grant, &called, body),
             });
             Ok(Reply::Body(BodyWanted { limit, refuse: Answer::text, then }))
         }
@@ -67,37 +65,11 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
 }
 
 /// A body that is one picture.
-fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8]) -> Answer {
-    let mut data = Vec::with_capacity(body.len());
-    let may_count = &mut |blocks| exchange.shared.counting.may_count(blocks, now());
-    match jpeg::tidy(body, &mut data, may_count) {
-        Ok(_) => publish(exchange, grant, called, data),
-        Err(why) => Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}")),
-    }
-}
-
-/// A multipart body that is here: a form with a picture, or a few pictures.
-fn parts(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8], boundary: &str) -> Answer {
-    let (shared, length) = (exchange.shared, Length::Bytes(body.len() as u64));
-    let mut pictures = PictureBody::new(length, boundary, shared.config.max_picture, shared.counting.clone());
-    let mut answer = None;
-    // In pieces: what is under way is moved when more comes.
-    let fed = body.chunks(PIECE).try_for_each(|piece| {
-        let over = pictures.feed(piece, now(), &mut |data, _| {
-            answer = Some(publish(exchange, grant, called, data));
-            Ok::<_, WireError>(())
-        });
-        over.map(drop)
-    });
-    match (answer, fed) {
-        (Some(answer), _) => answer,
-        (None, Err(WireError::Body(status, why))) => Answer::text(status, &why),
-        _ => Answer::text(400, "no part of the body is a JPEG picture that can be passed on"),
-    }
-}
-
-fn publish(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, data: Vec<u8>) -> Answer {
+fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, mut data: Vec<u8>) -> Answer {
     let shared = exchange.shared;
+    if let Err(why) = jpeg::make_tidy(&mut data, &mut shared.counting.at(now())) {
+        return Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
+    }
     if let Err(why) = shared.check_picture(&data) {
         return Answer::text(413, &why);
     }
@@ -108,5 +80,25 @@ fn publish(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, data: 
         Ok(viewers) => Answer::json(200, &serde_json::json!({ "stream": grant.0.to_string(), "viewers": viewers })),
         // Somebody else has the name, perhaps since a moment ago: whoever goes on as if not is to notice.
         Err(refusal) => Answer::from(refusal).and_close(),
+    }
+}
+
+/// A multipart body that is here: a form with a picture, or a few pictures.
+fn parts(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, body: &[u8], boundary: &str) -> Answer {
+    let (shared, length) = (exchange.shared, Length::Bytes(body.len() as u64));
+    let mut pictures = PictureBody::new(length, boundary, shared.config.max_picture, shared.counting.clone());
+    let mut answer = None;
+    // In pieces: what is under way is moved when more comes.
+    let fed = body.chunks(BODY_PIECE).try_for_each(|piece| {
+        let over = pictures.feed(piece, now(), &mut |data, _| {
+            answer = Some(one(exchange, grant, called, data));
+            Ok::<_, WireError>(())
+        });
+        over.map(drop)
+    });
+    match (answer, fed) {
+        (Some(answer), _) => answer,
+        (None, Err(WireError::Body(status, why))) => Answer::text(status, &why),
+        _ => Answer::text(400, "no part of the body is a JPEG picture that can be passed on"),
     }
 }

@@ -33,8 +33,13 @@ impl CountLimit {
         Self { per_second: per_second.max(1), paid: AtomicU64::new(0) }
     }
 
+    /// What is asked before so many more are counted, all at this time.
+    pub fn at(&self, now: Micros) -> impl FnMut(u32) -> bool + '_ {
+        move |blocks| self.may_count(blocks, now)
+    }
+
     /// Whether so many more may be counted now; then they are.
-    pub fn may_count(&self, blocks: u32, now: Micros) -> bool {
+    fn may_count(&self, blocks: u32, now: Micros) -> bool {
         let costs = u64::from(blocks) * 1_000_000 / u64::from(self.per_second);
         let spend = |paid: u64| (paid <= now.0 + AHEAD).then(|| paid.max(now.0) + costs);
         self.paid.fetch_update(Ordering::Relaxed, Ordering::Relaxed, spend).is_ok()
@@ -50,30 +55,6 @@ pub struct Found {
     pub layout: Layout,
     /// It has its end of image. If not, all its blocks are there, and the end belongs behind them.
     pub has_end: bool,
-}
-
-impl Found {
-    /// Appends the picture to `out`, with an end of image put in if it is missing, and with the usual Huffman tables put in if it
-    /// has none, as the pictures of many USB cameras do. `input` is what it was found in.
-    pub fn copy(&self, input: &[u8], out: &mut Vec<u8>) {
-        let picture = input.get(self.start..self.start + self.layout.end).unwrap_or_default();
-        let (before, rest) = picture.split_at(self.layout.scan.min(picture.len()));
-        out.reserve(picture.len() + USUAL_TABLES.len() + 2);
-        out.extend_from_slice(before);
-        if !self.layout.has_tables {
-            out.extend_from_slice(&USUAL_TABLES);
-        }
-        out.extend_from_slice(rest);
-        if !self.has_end {
-            out.extend_from_slice(&super::END);
-        }
-    }
-
-    /// The bytes can be passed on as they are, from the first to [`Layout::end`].
-    #[must_use]
-    pub fn is_tidy(&self) -> bool {
-        self.start == 0 && self.has_end && self.layout.has_tables
-    }
 }
 
 /// Looks at the first picture in `input` and finds where it truly ends. Cameras hand over buffers whose end is the rest
@@ -117,27 +98,50 @@ pub fn find(input: &[u8], may_count: MayCount<'_>) -> Result<Found, JpegError> {
     Err(first_error.or_else(|| inspect(input).err()).unwrap_or(JpegError::NotJpeg))
 }
 
-/// Cuts `data` to the first whole picture in it, with an end of image put in if it is missing and all blocks are there.
+/// Makes `data` the first picture in it, cut at its true ends, with an end of image put in if it is missing and all blocks are
+/// there. What is that already is not touched.
 ///
 /// # Errors
 /// What is wrong with it; then `data` is as it was.
-pub fn cut_to_picture(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
-    let found = find(data, may_count)?;
-    data.truncate(found.start + found.layout.end);
-    data.drain(..found.start);
-    if !found.has_end {
+pub fn cut_to_picture(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Layout, JpegError> {
+    let Found { start, layout, has_end } = find(data, may_count)?;
+    data.truncate(start + layout.end);
+    data.drain(..start);
+    if !has_end {
         data.extend_from_slice(&super::END);
     }
-    Ok(found.layout.header.size)
+    Ok(layout)
 }
 
-/// Appends to `out` the first picture in `input`, cut at its true ends, with an end of image put in if it is missing and all
-/// blocks are there, and with the usual Huffman tables put in if it has none, as the pictures of many USB cameras do.
+/// Does the same, and puts in the usual Huffman tables if it has none, as the pictures of many USB cameras do: then it can be
+/// passed on.
+///
+/// # Errors
+/// What is wrong with it; then `data` is as it was.
+pub fn make_tidy(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
+    let layout = cut_to_picture(data, may_count)?;
+    if !layout.has_tables {
+        data.splice(layout.scan..layout.scan, USUAL_TABLES);
+    }
+    Ok(layout.header.size)
+}
+
+/// Appends to `out` what [`make_tidy`] makes of `input`.
 ///
 /// # Errors
 /// What is wrong with it; then `out` is as it was.
 pub fn tidy(input: &[u8], out: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
-    let found = find(input, may_count)?;
-    found.copy(input, out);
-    Ok(found.layout.header.size)
+    let Found { start, layout, has_end } = find(input, may_count)?;
+    let picture = input.get(start..start + layout.end).unwrap_or_default();
+    let (before, rest) = picture.split_at(layout.scan.min(picture.len()));
+    out.reserve(picture.len() + USUAL_TABLES.len() + super::END.len());
+    out.extend_from_slice(before);
+    if !layout.has_tables {
+        out.extend_from_slice(&USUAL_TABLES);
+    }
+    out.extend_from_slice(rest);
+    if !has_end {
+        out.extend_from_slice(&super::END);
+    }
+    Ok(layout.header.size)
 }

@@ -60,10 +60,8 @@ impl Peer {
                 Err(why) => return self.complain(&why),
             },
         };
-        let mut tidy = Vec::with_capacity(data.len());
-        match jpeg::tidy(&data, &mut tidy, &mut |blocks| shared.counting.may_count(blocks, at)) {
-            Ok(_) => data = tidy.into(),
-            Err(why) => return self.complain(&format!("no JPEG picture that can be passed on: {why}")),
+        if let Err(why) = jpeg::make_tidy(&mut data, &mut shared.counting.at(at)) {
+            return self.complain(&format!("no JPEG picture that can be passed on: {why}"));
         }
         if let Err(why) = shared.check_picture(&data) {
             return self.complain(&why);

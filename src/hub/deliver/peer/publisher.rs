@@ -16,20 +16,13 @@ impl Peer {
     /// A picture without a header: nobody says when it was taken, but that it was before its first byte was here.
     pub(super) fn bare_picture(
         &mut self,
-        data: Buffer,
+        mut data: Buffer,
         began: Micros,
         reading: &mut ReadTurn<'_>,
     ) -> Result<(), ConnectionError> {
-        let may_count = &mut |blocks| reading.shared.counting.may_count(blocks, reading.at);
-        let data = match jpeg::find(&data, may_count) {
-            Ok(found) if found.is_tidy() && found.layout.end == data.len() => data,
-            Ok(found) => {
-                let mut tidy = Vec::with_capacity(data.len());
-                found.copy(&data, &mut tidy);
-                tidy.into()
-            }
-            Err(why) => return self.leave_out(why.to_string(), reading.at, reading.shared),
-        };
+        if let Err(why) = jpeg::make_tidy(&mut data, &mut reading.shared.counting.at(reading.at)) {
+            return self.leave_out(why.to_string(), reading.at, reading.shared);
+        }
         let sequence = u32::try_from(self.metrics.pictures & 0xffff_ffff).unwrap_or(0);
         self.picture(Picture { sequence, ..Picture::arrived(began, reading.at, data) }, reading)
     }
