@@ -21,6 +21,10 @@ pub(super) struct OneFile {
     path: PathBuf,
     once: bool,
     round: Option<Round>,
+    /// What is under way of the JPEGs of a file, of any length: no more than one of them is in memory.
+    pictures: Pictures,
+    told_broken: u64,
+    chunk: Vec<u8>,
     /// The last PNG, and of which file it was decoded.
     png: Option<(Stamp, Vec<u8>, Size)>,
     /// Since when there is nothing to show.
@@ -30,37 +34,60 @@ pub(super) struct OneFile {
 /// What tells a file from the one that was there before under its name.
 type Stamp = (Option<SystemTime>, u64);
 
+/// From the beginning of a file to its end.
 enum Round {
-    Film(Box<Film>),
-    /// The picture in `png`, and whether it was shown in this round.
-    Png {
-        shown: bool,
-    },
-}
-
-/// The JPEGs of a file, of any length: no more than one of them is in memory.
-struct Film {
-    file: File,
-    pictures: Pictures,
-    chunk: Vec<u8>,
-    over: bool,
-    any: bool,
-    told_broken: u64,
+    /// JPEGs one after the other: whether all was read, and whether any came.
+    Film { file: File, over: bool, any: bool },
+    /// The picture in `png`, and whether it was shown.
+    Png { shown: bool },
 }
 
 impl OneFile {
     /// Looks for the first picture: what it is, and how large.
     pub(super) fn open(path: &Path, once: bool) -> Result<(Self, PixelFormat, Size), SourceError> {
-        let mut this = Self { path: path.to_owned(), once, round: None, png: None, waiting: None };
-        let mut round = this.begin_round()?;
-        let (format, size) = match (&mut round, &this.png) {
-            (Round::Film(film), _) => (PixelFormat::Jpeg, film.first_size().map_err(|e| unreadable(path, &e))?),
+        let (pictures, chunk) = (Pictures::default(), vec![0; CHUNK]);
+        let path = path.to_owned();
+        let mut this = Self { path, once, round: None, pictures, told_broken: 0, chunk, png: None, waiting: None };
+        let (format, size) = match (this.begin_round()?, &this.png) {
+            (Round::Film { mut file, .. }, _) => (PixelFormat::Jpeg, this.first_size(&mut file)?),
             (Round::Png { .. }, png) => (PixelFormat::Rgb, png.as_ref().map(|png| png.2)),
         };
         let size = size.ok_or_else(|| this.without_picture())?;
-        // From its beginning, when it is shown.
-        this.round = Some(this.begin_round()?);
+        // It begins again when it is shown.
+        this.told_broken = this.pictures.broken();
         Ok((this, format, size))
+    }
+
+    fn first_size(&mut self, file: &mut File) -> Result<Option<Size>, SourceError> {
+        let mut searched = 0;
+        loop {
+            let n = self.read(file)?;
+            searched += n;
+            if let Some(picture) = self.picture(n == 0) {
+                return Ok(Some(picture.size));
+            }
+            if n == 0 || searched > SEARCHED {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Reads more of the file; how much.
+    fn read(&mut self, file: &mut File) -> Result<usize, SourceError> {
+        let n = loop {
+            match file.read(&mut self.chunk) {
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                other => break other.map_err(|e| unreadable(&self.path, &e))?,
+            }
+        };
+        self.pictures.feed(self.chunk.get(..n).unwrap_or_default(), Micros(0));
+        Ok(n)
+    }
+
+    /// The next picture in what was read; of a file that is over, also one that has no end.
+    fn picture(&mut self, over: bool) -> Option<Jpeg<'_>> {
+        let all = &mut |_| true;
+        if over { self.pictures.last_picture(all) } else { self.pictures.next_picture(all) }
     }
 
     fn without_picture(&self) -> SourceError {
@@ -83,7 +110,8 @@ impl OneFile {
         file.by_ref().take(PNG.len() as u64).read_to_end(&mut head).map_err(failed)?;
         file.rewind().map_err(failed)?;
         if head != PNG {
-            return Ok(Round::Film(Box::new(Film::new(file))));
+            self.pictures.reset();
+            return Ok(Round::Film { file, over: false, any: false });
         }
         let about = file.metadata().map_err(failed)?;
         let stamp = (about.modified().ok(), about.len());
@@ -98,7 +126,7 @@ impl OneFile {
     pub(super) fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let deadline = now() + PATIENCE;
         loop {
-            let shown = match &mut self.round {
+            let shown = match self.round.take() {
                 None => match self.begin_round() {
                     Ok(round) => {
                         self.round = Some(round);
@@ -107,43 +135,47 @@ impl OneFile {
                     Err(why) => return self.wait(why),
                 },
                 Some(Round::Png { shown }) => {
-                    let before = std::mem::replace(shown, true);
-                    if let (false, Some((_, pixels, size))) = (before, &self.png) {
+                    if let (false, Some((_, pixels, size))) = (shown, &self.png) {
                         put_pixels(frame, pixels, *size);
                         self.waiting = None;
+                        self.round = Some(Round::Png { shown: true });
                         return Ok(Next::Frame);
                     }
                     true
                 }
-                Some(Round::Film(film)) => {
-                    if let Some(picture) = film.next_picture() {
+                Some(Round::Film { mut file, over, any }) => {
+                    if let Some(picture) = self.picture(over) {
                         frame.data.clear();
                         frame.data.extend_from_slice(picture.data);
                         frame.format = PixelFormat::Jpeg;
                         frame.size = picture.size;
                         self.waiting = None;
+                        self.round = Some(Round::Film { file, over, any: true });
                         return Ok(Next::Frame);
                     }
-                    if film.take_broken() {
+                    if self.pictures.broken() > self.told_broken {
+                        self.told_broken += 1;
+                        self.round = Some(Round::Film { file, over, any });
                         return Ok(Next::Broken);
                     }
-                    if !film.over {
-                        film.read().map_err(|e| unreadable(&self.path, &e))?;
+                    if !over {
+                        let over = self.read(&mut file)? == 0;
+                        self.round = Some(Round::Film { file, over, any });
                         if now() > deadline {
                             return Ok(Next::Nothing); // much rubbish; it goes on from here
                         }
                         continue;
                     }
-                    film.any
+                    any
                 }
             };
             if self.once {
+                // It stays over.
+                self.round = Some(Round::Png { shown: true });
                 return Ok(Next::End);
             }
-            self.round = None;
             if !shown {
-                let why = SourceError::Lost(format!("no JPEG picture in {}", self.path.display()));
-                return self.wait(why);
+                return self.wait(SourceError::Lost(format!("no JPEG picture in {}", self.path.display())));
             }
         }
     }
@@ -152,51 +184,5 @@ impl OneFile {
     fn wait(&mut self, why: SourceError) -> Result<Next, SourceError> {
         let since = *self.waiting.get_or_insert_with(now);
         if now().since(since) < STALL { Ok(Next::Nothing) } else { Err(why) }
-    }
-}
-
-impl Film {
-    fn new(file: File) -> Self {
-        let (pictures, chunk) = (Pictures::default(), vec![0; CHUNK]);
-        Self { file, pictures, chunk, over: false, any: false, told_broken: 0 }
-    }
-
-    fn read(&mut self) -> io::Result<usize> {
-        let n = loop {
-            match self.file.read(&mut self.chunk) {
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        self.pictures.feed(self.chunk.get(..n).unwrap_or_default(), Micros(0));
-        self.over = n == 0;
-        Ok(n)
-    }
-
-    /// The next picture in what was read; of a file that is over, also one that has no end.
-    fn next_picture(&mut self) -> Option<Jpeg<'_>> {
-        let all = &mut |_| true;
-        let next = if self.over { self.pictures.last_picture(all) } else { self.pictures.next_picture(all) };
-        self.any |= next.is_some();
-        next
-    }
-
-    fn first_size(&mut self) -> io::Result<Option<Size>> {
-        let mut searched = 0;
-        loop {
-            if let Some(picture) = self.next_picture() {
-                return Ok(Some(picture.size));
-            }
-            if self.over || searched > SEARCHED {
-                return Ok(None);
-            }
-            searched += self.read()?;
-        }
-    }
-
-    fn take_broken(&mut self) -> bool {
-        let more = self.pictures.broken() > self.told_broken;
-        self.told_broken += u64::from(more);
-        more
     }
 }
