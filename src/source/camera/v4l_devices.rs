@@ -127,15 +127,18 @@ pub(super) enum Judgement {
 }
 
 pub(super) fn judge(path: &Path) -> Judgement {
-    let device = match open(path) {
-        Ok(device) => device,
-        Err(error) if may_be_camera(&error) => return Judgement::Camera,
-        Err(_) => return Judgement::NoCamera,
-    };
-    if is_codec(path, &device) {
+    match open(path) {
+        Ok(device) => judge_open(path, &device),
+        Err(error) if may_be_camera(&error) => Judgement::Camera,
+        Err(_) => Judgement::NoCamera,
+    }
+}
+
+fn judge_open(path: &Path, device: &Device) -> Judgement {
+    if is_codec(path, device) {
         return Judgement::NoCamera;
     }
-    let offered = fourccs(&device);
+    let offered = fourccs(device);
     if offered.iter().any(|fourcc| understood(fourcc.repr).is_some()) {
         return Judgement::Camera;
     }
@@ -211,9 +214,11 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
         }
         Err(_) => return None,
     };
-    if is_codec(&path, &device) {
-        return None;
-    }
+    let problem = match judge_open(&path, &device) {
+        Judgement::Camera => None,
+        Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
+        Judgement::NoCamera => return None,
+    };
     let mut formats = Vec::new();
     for fourcc in fourccs(&device) {
         let usual = USUAL_SIZES.map(|(w, h)| Size::new(w, h));
@@ -232,10 +237,6 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
             formats.push(CameraFormat { format: shown(fourcc), size, fps });
         }
     }
-    let problem = match judge(&path) {
-        Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
-        _ => None,
-    };
     let name = name_of(&path, Some(&device));
     (!formats.is_empty() || problem.is_some()).then(|| info(name, formats, problem))
 }
