@@ -32,29 +32,18 @@ pub fn plain(picture: &[u8]) -> Option<Vec<u8>> {
                     let at = out.len().checked_sub(3)?;
                     out.get_mut(at..)?.copy_from_slice(&[0, 63, 0]);
                 }
-                next = end_of_scan(picture, after);
-                out.extend_from_slice(picture.get(after..next)?);
+                walk.pass_to_end_of_scan(picture, after)?;
+                next = walk.at;
+                // A scan's data does not end with `FF`: that is what fills before the marker.
+                let data = picture.get(after..next)?;
+                let fill = data.iter().rev().take_while(|byte| **byte == 0xFF).count();
+                out.extend_from_slice(data.get(..data.len() - fill)?);
             }
             DHT | 0xC0..=0xFD => out.extend_from_slice(picture.get(body - 2..after)?),
             _ => return None,
         }
         walk.at = next;
     }
-}
-
-/// Where the marker stands that ends a scan, or what fills before it.
-fn end_of_scan(picture: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(found) = memchr::memchr(0xFF, picture.get(at..).unwrap_or_default()) {
-        let begin = at + found;
-        let behind = picture.get(begin..).unwrap_or_default();
-        let fill = behind.iter().position(|byte| *byte != 0xFF).unwrap_or(behind.len());
-        match behind.get(fill) {
-            Some(0 | 0xD0..=0xD7) => at = begin + fill + 1,
-            _ => return begin,
-        }
-    }
-    picture.len()
 }
 
 #[cfg(test)]

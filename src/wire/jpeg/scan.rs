@@ -8,7 +8,7 @@ mod huffman;
 
 use huffman::{Bits, Huffman, Tables, USUAL};
 
-use super::{DHT, EOI, SOI, SOS};
+use super::{DHT, EOI, SOI, SOS, segment};
 
 /// The most blocks of one picture that are counted, those that are counted again in the scans of a progressive one included: a
 /// 4:2:0 picture of 64 megapixels has 1.5 million.
@@ -35,12 +35,11 @@ pub(super) fn end_of_blocks(picture: &[u8], may_count: &mut dyn FnMut(u32) -> bo
     let mut frame: Option<Frame> = None;
     let mut restart = 0;
     let mut at = 2;
-    let mut end = None;
     while let Some((marker, body)) = marker(picture, at) {
         if matches!(marker, EOI | SOI) {
             break;
         }
-        let Some(segment) = segment(picture, body) else { break };
+        let Ok(Some(segment)) = segment(picture, body) else { break };
         at = body + 2 + segment.len();
         match marker {
             DHT => tables.read(segment)?,
@@ -53,16 +52,15 @@ pub(super) fn end_of_blocks(picture: &[u8], may_count: &mut dyn FnMut(u32) -> bo
                 let mut bits = Bits::new(picture, at);
                 scan.walk(frame, &tables, restart, &mut bits, &mut work)?;
                 at = bits.position();
+                // What stands behind the last scan that is needed is no part of the picture.
                 if frame.is_complete() {
-                    end = Some(at);
-                    // What stands behind the last scan that is needed is no part of the picture.
-                    break;
+                    return Some(at);
                 }
             }
             _ => {}
         }
     }
-    end
+    None
 }
 
 /// The marker at `at` and where what follows it begins. What stands before it, such as the rest of a scan's padding, is passed.
@@ -76,11 +74,6 @@ fn marker(data: &[u8], at: usize) -> Option<(u8, usize)> {
             &marker => return Some((marker, at + 2)),
         }
     }
-}
-
-fn segment(data: &[u8], at: usize) -> Option<&[u8]> {
-    let length = usize::from(u16::from_be_bytes(*data.get(at..)?.first_chunk()?));
-    data.get(at + 2..at + length)
 }
 
 /// How much may still be counted.

@@ -113,6 +113,12 @@ impl Walk {
         }
     }
 
+    /// To the marker that ends the scan whose data begins at `from`; `None`: there is none.
+    pub(super) fn pass_to_end_of_scan(&mut self, input: &[u8], from: usize) -> Option<()> {
+        self.at = from;
+        self.pass_scan(input).then_some(())
+    }
+
     /// Passes over compressed data up to the marker that ends it; false when that has not come yet.
     fn pass_scan(&mut self, input: &[u8]) -> bool {
         let mut at = self.at;
