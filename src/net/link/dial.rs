@@ -120,7 +120,10 @@ impl<U: LinkUser> Runner<U> {
                 }
                 Err(e) => return Err(failed(e.to_string())),
             }
-            if byte != *b"\n" && head.len() < MAX_ANSWER {
+            // It is read when it is whole. What is no HTTP is known by its first line.
+            let first_line = byte == *b"\n" && !head[..head.len() - 1].contains(&b'\n');
+            let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") || head.len() >= MAX_ANSWER;
+            if !first_line && !is_whole {
                 continue;
             }
             match asked.answer(&head) {
