@@ -125,3 +125,31 @@ fn everything_works_over_websocket_too() {
         assert_eq!((report.state, report.broken, report.reconnects), (State::Live, 0, 0));
     });
 }
+
+#[test]
+fn a_bare_picture_is_found_with_anything_around_it_and_one_that_is_cut_off_is_left_out() {
+    limited(|| {
+        let hub = with_plain(None);
+        let mut plain = Peer::connect(hub.plain_address().unwrap());
+        until("it watches", || hub.counts().1 == 1);
+        let mut publisher = Peer::connect(hub.address());
+        let whole = jpeg(7);
+        let without_end = &whole[..whole.len() - 2];
+        for (name, odd) in [
+            ("itself", whole.clone()),
+            ("a line end before it", [b"\r\n", &whole[..]].concat()),
+            ("29 bytes before it", [&[0; 29], &whole[..]].concat()),
+            ("two starts of image", [&[0xff, 0xd8], &whole[..]].concat()),
+            ("rubbish behind it", [&whole[..], b"rubbish"].concat()),
+            ("no end", without_end.to_vec()),
+            ("no end, and zeros", [without_end, &[0; 9]].concat()),
+        ] {
+            publisher.packet(&odd);
+            assert!(plain_picture(&mut plain) == whole, "{name}");
+        }
+        publisher.packet(&without_end[..without_end.len() - 3]);
+        let other = jpeg(200);
+        publisher.packet(&other);
+        assert!(plain_picture(&mut plain) == other, "the one that was cut off is left out, and the stream goes on");
+    });
+}
