@@ -220,6 +220,15 @@ pub(super) struct HubOptions {
         default_value_t = 10
     )]
     pub(super) stuck_after: u64,
+    /// How many seconds old a picture may be that a snapshot of a lost stream is given [default: none is given, but the reason]
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "STREAMFLOW_STALE_AFTER",
+        help_heading = "Hub in this program",
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
+    pub(super) stale_after: Option<u32>,
     /// Let web pages from there use this hub, as https://example.org; * is all; may be given more than once
     #[arg(
         long,
@@ -280,6 +289,7 @@ impl HubOptions {
             max_per_address: self.max_per_address,
             max_memory: self.max_memory.saturating_mul(1 << 20),
             stuck_after: Duration::from_secs(self.stuck_after.max(1)),
+            stale_after: Duration::from_secs(self.stale_after.unwrap_or(0).into()),
             allow_origin: self.allow_origin.clone(),
             public_url: self.public_url.clone(),
             ..HubConfig::default()

@@ -52,6 +52,10 @@ struct Options {
     /// Play a file, a folder or standard input once: from its beginning when the first viewer is there, and then end
     #[arg(long, env = "STREAMFLOW_ONCE", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     once: bool,
+    /// Seconds for which the pictures of a camera that was just opened may be too dark: a snapshot that wakes it waits so long
+    /// [default: 0.8 for cameras of this machine, 0 for other sources]
+    #[arg(long, value_name = "SECONDS", env = "STREAMFLOW_WARM_UP", help_heading = "Source", value_parser = warm_up)]
+    warm_up: Option<Duration>,
     /// End when the source fails, for supervisors, instead of trying again every second
     #[arg(long, env = "STREAMFLOW_EXIT_ON_SOURCE_ERROR", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     exit_on_source_error: bool,
@@ -113,6 +117,11 @@ fn fps(text: &str) -> Result<f64, String> {
     text.parse().ok().filter(|n| (0.1..=240.0).contains(n)).ok_or_else(|| "write a number from 0.1 to 240".into())
 }
 
+fn warm_up(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|s: &f64| (0.0..=10.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "write seconds from 0 to 10, such as 0.8".into())
+}
+
 fn on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
@@ -170,6 +179,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         retries: options.hub.retries,
         max_pixels: options.hub.limits.max_pixels(),
         exit_on_source_error: options.exit_on_source_error,
+        warm_up: options.warm_up,
         ..PublisherConfig::default()
     };
     let source = source::from_spec(&options.source, &source::SourceOptions { once: options.once })?;

@@ -57,7 +57,7 @@ struct Options {
     /// End after so many seconds
     #[arg(long = "for", value_name = "SECONDS", env = "STREAMFLOW_FOR", help_heading = "Without a window", value_parser = seconds)]
     duration: Option<Duration>,
-    /// Save every picture, exactly as received, into this folder
+    /// Save every picture, exactly as received, into this folder; not those of a camera that has not found its exposure yet
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SAVE", help_heading = "Without a window", requires = "headless")]
     save: Option<PathBuf>,
 

@@ -9,6 +9,7 @@ mod bridges;
 mod counters;
 mod deliver;
 mod http;
+mod last_pictures;
 mod memory;
 mod placeholder;
 mod pollers;
@@ -77,6 +78,9 @@ pub struct HubConfig {
     pub handshake: Duration,
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
     pub stuck_after: Duration,
+    /// How old a picture may be that a snapshot of a lost stream is given. Default zero: such a snapshot is refused with the
+    /// reason. The last pictures take 64 MiB at most, of all streams together.
+    pub stale_after: Duration,
     /// How long a publisher may take to answer when another one asks for its name. Who asks waits twice as long at most.
     /// Default 2 s.
     pub answers_within: Duration,
@@ -109,6 +113,7 @@ impl Default for HubConfig {
             max_memory: 256 << 20,
             handshake: Duration::from_secs(5),
             stuck_after: Duration::from_secs(10),
+            stale_after: Duration::ZERO,
             answers_within: Duration::from_secs(2),
             allow_origin: Vec::new(),
             public_url: Vec::new(),
@@ -170,6 +175,7 @@ impl Hub {
             memberships: Mutex::default(),
             posted: Default::default(),
             counting: Arc::new(CountLimit::new(COUNTED)),
+            last_pictures: Arc::new(last_pictures::LastPictures::new(config.stale_after)),
             pollers: Default::default(),
             host_names,
             started: now(),
@@ -256,6 +262,8 @@ struct Shared {
     posted: Mutex<posted::PostedStreams>,
     /// How many blocks of pictures without an end are counted.
     counting: Arc<CountLimit>,
+    /// The last picture of each stream, where old ones are allowed.
+    last_pictures: Arc<last_pictures::LastPictures>,
     /// Who watches without a connection, picture by picture.
     pollers: Mutex<pollers::Pollers>,
     started: Micros,
@@ -402,6 +410,8 @@ impl Shared {
         let registry = self.registry();
         let free = |key: &StreamKey| !registry.rooms.is_published(key);
         registry.streams.iter().filter(|(key, _)| free(key)).for_each(|(_, stream)| stream.pictures().gone(now));
+        drop(registry);
+        self.last_pictures.sweep(now);
     }
 
     /// Whether a name is free to be published under.
@@ -414,7 +424,8 @@ impl Shared {
             return stream.clone();
         }
         let id = self.serial.fetch_add(1, Ordering::Relaxed);
-        let stream = Arc::new(Stream::new(key.clone(), id, self.loops.len() + 1));
+        let last = self.last_pictures.is_on().then(|| self.last_pictures.clone());
+        let stream = Arc::new(Stream::new(key.clone(), id, self.loops.len() + 1, last));
         registry.streams.insert(key.clone(), stream.clone());
         stream
     }

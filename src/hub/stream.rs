@@ -3,11 +3,12 @@
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
 use super::counters::StreamNumbers;
+use super::last_pictures::LastPictures;
 use crate::frame::Picture;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
@@ -22,6 +23,8 @@ pub(super) struct Stream {
     /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
     pictures: Mutex<PictureTrack>,
+    /// Where the newest picture is kept when the stream is lost.
+    last: Option<Arc<LastPictures>>,
     /// For each loop, and last for admission: how many there watch, and whether it has been told of a picture it has not looked
     /// at.
     loops: Box<[Watchers]>,
@@ -44,11 +47,12 @@ struct Watchers {
 }
 
 impl Stream {
-    pub(super) fn new(key: StreamKey, id: u64, loops: usize) -> Self {
+    pub(super) fn new(key: StreamKey, id: u64, loops: usize, last: Option<Arc<LastPictures>>) -> Self {
         Self {
             key,
             id,
             pictures: Mutex::default(),
+            last,
             loops: (0..loops).map(|_| Watchers::default()).collect(),
             published: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -80,7 +84,12 @@ impl Stream {
 
     /// Puts a picture in, and returns the loops that must be told; and whether the stream was silent until now.
     pub(super) fn put(&self, picture: Picture, now: Micros) -> (impl Iterator<Item = usize>, bool) {
-        let came = self.pictures().put(picture, now);
+        let mut pictures = self.pictures();
+        let came = pictures.put(picture, now);
+        if let (Some(last), Some(newest)) = (&self.last, pictures.still(now).0) {
+            last.put(&self.key, newest);
+        }
+        drop(pictures);
         self.published.fetch_add(1, Ordering::Relaxed);
         self.lost.fetch_add(u64::from(came.lost), Ordering::Relaxed);
         let news = |i: &Watchers| i.viewers.load(Ordering::Acquire) > 0 && !i.told.swap(true, Ordering::AcqRel);

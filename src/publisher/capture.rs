@@ -101,6 +101,7 @@ impl Capture {
                 Err(error) => End::Fault(error),
             };
             source.close();
+            self.shared.lock().exposure.closed();
             match end {
                 End::Stopped => return,
                 End::Over => {
@@ -182,11 +183,13 @@ impl Capture {
         }
         let mut state = self.shared.lock();
         state.opened = Some(opened.clone());
+        state.exposure.opened(self.shared.config.warm_up.unwrap_or(opened.warm_up));
         state.rhythm.begins();
         state.counts.reopened += u64::from(faults > 0);
         state.fresh = true;
         drop(state);
         self.shared.changed.notify_all();
+        self.wake();
     }
 
     /// Says what the source is, and what it lacks.
@@ -210,6 +213,7 @@ impl Capture {
         state.fresh = true;
         drop(state);
         self.shared.changed.notify_all();
+        self.wake();
     }
 
     fn fault(&self, error: &SourceError, faults: u32) {
@@ -299,6 +303,7 @@ impl Capture {
             let mut state = self.shared.lock();
             state.frames_in.add(at, 0.0);
             state.rhythm.came(at);
+            state.exposure.came(at);
             if let Some(last) = sequence {
                 state.counts.lost += frame.sequence.saturating_sub(last).saturating_sub(1).min(1000);
             }

@@ -5,6 +5,7 @@
 
 mod capture;
 mod encode;
+mod exposure;
 mod rhythm;
 mod unchanged;
 mod uplink;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use self::exposure::Exposure;
 use self::rhythm::Rhythm;
 use self::unchanged::AT_LEAST_EVERY;
 use crate::adapt::{ANY, Load, Rung, Stage, limit};
@@ -63,6 +65,9 @@ pub struct PublisherConfig {
     /// For how long nobody must have watched before a source is closed that may be ([`Unwatched`](crate::source::Unwatched)).
     /// Default 10 s.
     pub idle_after: Duration,
+    /// For how long after a source was opened its pictures may be too dark: viewers see them, and a snapshot that wakes the source
+    /// waits. `None`, the default: as the source says ([`Opened::warm_up`](crate::source::Opened::warm_up)).
+    pub warm_up: Option<Duration>,
 }
 
 impl Default for PublisherConfig {
@@ -82,6 +87,7 @@ impl Default for PublisherConfig {
             max_pixels: MAX_PIXELS,
             exit_on_source_error: false,
             idle_after: Duration::from_secs(10),
+            warm_up: None,
         }
     }
 }
@@ -226,6 +232,7 @@ struct State {
     /// Why nothing is encoded; empty while frames are.
     encoder_fault: String,
     asleep: bool,
+    exposure: Exposure,
     connected: bool,
     /// The hub has said how many watch, on this connection.
     heard: bool,

@@ -171,10 +171,11 @@ impl LinkUser for Uplink {
             self.numbers = (before.or(Some(report.nominal).filter(|nominal| !nominal.size.is_empty())), load);
         }
         let reason = state.why().clone();
+        let settling = state.exposure.is_settling(at);
         drop(state);
         let (nominal, load) = self.numbers.clone();
-        let told =
-            StreamState { live: reason.is_empty(), reason, published: true, nominal, load, ..StreamState::default() };
+        let live = reason.is_empty();
+        let told = StreamState { live, reason, published: true, nominal, load, settling, ..StreamState::default() };
         if self.told.as_ref() == Some(&told) {
             return Vec::new();
         }

@@ -12,8 +12,8 @@ use crate::stats::{Quantiles, Recent};
 use crate::time::{Micros, micros, millis};
 use crate::wire::control::{NominalPicture, StreamState};
 
-/// A picture older than this is not given to the first viewer of a stream that nobody watched: the publisher has
-/// stopped encoding meanwhile, so it would be an old picture that looks like a new one.
+/// A picture older than this, and than its stream's pictures are apart, is not given to the first viewer of a stream that nobody
+/// watched: the publisher has stopped encoding meanwhile, so it would be an old picture that looks like a new one.
 const STILL_FRESH: Duration = Duration::from_secs(1);
 
 /// PictureTrack further apart are those of a still scene; whoever bunches up has them nearer.
@@ -22,8 +22,11 @@ const STILL: Duration = Duration::from_millis(400);
 /// What a snapshot is of.
 pub(crate) const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
 
-/// The longest that a snapshot waits for a picture.
-const LONGEST: Duration = Duration::from_secs(5);
+/// The longest that a snapshot waits for a newer picture than there is.
+const NEWER: Duration = Duration::from_secs(5);
+
+/// The longest that a snapshot waits for the first picture of a publisher that sleeps: less than a request may take in all.
+const FIRST: Duration = Duration::from_secs(25);
 
 /// How long a publisher may take to encode what is demanded, beside the time between two pictures.
 const DEMANDED: Duration = Duration::from_secs(1);
@@ -41,6 +44,10 @@ pub(crate) struct PictureTrack {
     captured: Micros,
     /// Between the last two pictures.
     apart: Duration,
+    /// The camera has not found its exposure, as the publisher says.
+    settling: bool,
+    /// The newest picture came after it had.
+    settled: bool,
     /// Whether they come when they are due.
     pub silence: Silence,
 }
@@ -60,6 +67,7 @@ impl PictureTrack {
         self.numbering.new_publisher();
         self.renditions.begin(gives != Gives::OnDemand { rungs: true });
         self.stills = !matches!(gives, Gives::OnDemand { .. });
+        self.settling = false;
         self.silence.begin(gives, now);
     }
 
@@ -86,6 +94,7 @@ impl PictureTrack {
             self.apart = apart;
         }
         self.captured = picture.captured;
+        self.settled = !self.settling;
         self.renditions.put(picture);
         self.arrived = now;
         Came { lost, wakes }
@@ -97,30 +106,36 @@ impl PictureTrack {
         &self.renditions
     }
 
-    /// The newest picture of full size, if it was captured after `asked` or is the newest for as long as can be known.
+    /// The newest picture of full size, if it was captured after `asked`, by a camera that had found its exposure.
     #[must_use]
     pub(crate) fn snapshot(&self, asked: Micros) -> Option<Arc<Picture>> {
-        self.renditions.choose(FULL).filter(|p| p.captured >= asked && self.renditions.meets(FULL)).cloned()
+        let is_new = |p: &&Arc<Picture>| self.settled && p.captured >= asked && self.renditions.meets(FULL);
+        self.renditions.choose(FULL).filter(is_new).cloned()
     }
 
-    /// The best picture that there is, whenever it was captured; and for how long after `asked` a newer one is worth
-    /// waiting for, 5 s at most.
+    /// The best picture that there is, whenever it was captured; and for how long after `asked` one is worth waiting for: a newer
+    /// one 5 s at most, and where there is none as long as the publisher may take to give its first, 25 s at most.
     #[must_use]
     pub(crate) fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
-        let asleep = asked.since(self.arrived) > STILL_FRESH;
-        let picture = self.renditions.choose(FULL).filter(|_| !asleep || self.stills).cloned();
+        let is_newest = self.stills || self.silence.is_watched() || self.is_fresh(asked);
+        let picture = self.renditions.choose(FULL).filter(|_| is_newest).cloned();
         // The mean is that of streams that move. One that gives a picture every few seconds is waited for, and one that gives
         // a picture every few minutes, or has stopped, is not.
-        let slow = self.apart <= LONGEST && asked.since(self.arrived) <= 2 * self.apart;
+        let slow = self.apart <= NEWER && asked.since(self.arrived) <= 2 * self.apart;
         let interval = if slow { self.renditions.interval.max(self.apart) } else { self.renditions.interval };
         let patience = match (&picture, self.stills) {
             // A sleeping camera may take long to open.
-            (None, _) => LONGEST,
+            (None, _) => self.silence.opens_within(asked).min(FIRST),
             // It is not told that somebody wants one.
-            (Some(_), true) => 2 * interval,
-            (Some(_), false) => 2 * interval + DEMANDED,
+            (Some(_), true) => (2 * interval).min(NEWER),
+            (Some(_), false) => (2 * interval + DEMANDED).min(NEWER),
         };
-        (picture, patience.min(LONGEST))
+        (picture, patience)
+    }
+
+    /// Whether the last picture may still be the newest there is.
+    fn is_fresh(&self, now: Micros) -> bool {
+        now.since(self.arrived) <= self.silence.apart(now).unwrap_or_default().max(STILL_FRESH)
     }
 
     /// The newest picture whenever it came, pictures a second, and ages on arrival in milliseconds.
@@ -140,7 +155,7 @@ impl PictureTrack {
 
     /// The first viewer comes after nobody watched, so pictures from before are forgotten; or the last one has gone.
     pub(crate) fn watched(&mut self, watched: bool, now: Micros) {
-        if watched && now.since(self.arrived) > STILL_FRESH && !self.stills {
+        if watched && !self.is_fresh(now) && !self.stills {
             self.renditions.forget();
         }
         self.silence.watched(watched, now);
@@ -156,6 +171,7 @@ impl PictureTrack {
     /// The publisher says how it is doing.
     pub(crate) fn told(&mut self, state: &StreamState, now: Micros) {
         let apart = state.nominal.as_ref().and_then(NominalPicture::interval);
+        self.settling = state.settling;
         self.silence.told(apart, !state.reason.is_empty(), now);
     }
 
@@ -185,6 +201,39 @@ mod tests {
         assert_eq!(patience([100, 104], 105), Duration::from_secs(5), "five at most");
         assert!(patience([100, 300], 301) < Duration::from_secs(1));
         assert!(patience([100, 102], 160) < Duration::from_secs(1), "it has stopped");
+    }
+
+    #[test]
+    fn a_snapshot_that_wakes_a_publisher_waits_as_long_as_that_takes_and_for_a_slow_one_longer() {
+        let patience = |fps: f64| {
+            let mut pictures = PictureTrack::default();
+            pictures.begin(Gives::OnDemand { rungs: true }, Micros(0));
+            let mut nominal = NominalPicture::default();
+            nominal.fps = fps;
+            pictures.told(&StreamState { nominal: Some(nominal), ..StreamState::default() }, Micros(0));
+            let (picture, patience) = pictures.still(Micros(60_000_000));
+            assert!(picture.is_none());
+            patience.as_secs()
+        };
+        assert_eq!([30.0, 0.2, 0.02].map(patience), [10, 17, 25]);
+    }
+
+    #[test]
+    fn the_last_picture_of_a_slow_stream_is_the_newest_until_the_next_is_due() {
+        let mut pictures = PictureTrack::default();
+        pictures.begin(Gives::OnDemand { rungs: true }, Micros(0));
+        let (at, mut nominal) = (|second: u64| Micros(second * 1_000_000), NominalPicture::default());
+        nominal.fps = 0.1;
+        pictures.told(&StreamState { nominal: Some(nominal), ..StreamState::default() }, at(0));
+        pictures.watched(true, at(1));
+        let _ = pictures.put(Picture { captured: at(2), data: vec![0xff, 0xd8].into(), ..Picture::default() }, at(2));
+        pictures.watched(false, at(3));
+        assert!(pictures.still(at(11)).0.is_some() && pictures.still(at(13)).0.is_none());
+        pictures.watched(true, at(11));
+        assert!(pictures.still(at(30)).0.is_some(), "somebody watches: no newer one came");
+        pictures.watched(false, at(31));
+        pictures.watched(true, at(32));
+        assert!(pictures.still(at(32)).0.is_none(), "the publisher may have had newer ones meanwhile");
     }
 
     #[test]

@@ -122,6 +122,18 @@ impl Silence {
         self.refused.get_or_insert_with(|| format!("pictures are left out: {why}").into());
     }
 
+    /// How far its pictures are apart, as they came and as the publisher says; `None`: nobody knows.
+    #[must_use]
+    pub(crate) fn apart(&self, now: Micros) -> Option<Duration> {
+        self.rhythm.apart(now)
+    }
+
+    /// How long the first picture may take of a publisher that was not asked until now.
+    #[must_use]
+    pub(crate) fn opens_within(&self, now: Micros) -> Duration {
+        self.rhythm.lost_after(now).unwrap_or_default().max(OPENS)
+    }
+
     /// Whether somebody watches.
     #[must_use]
     pub(crate) fn is_watched(&self) -> bool {
@@ -153,10 +165,7 @@ impl Silence {
             // A single picture, as one that was posted, may be all that there is to see.
             (Some(_), None) => return None,
             (None, _) if self.refused.is_some() => (since, since),
-            (None, lost_after) => {
-                let patience = lost_after.unwrap_or_default().max(OPENS);
-                (since, since + patience.saturating_sub(self.waited))
-            }
+            (None, _) => (since, since + self.opens_within(now).saturating_sub(self.waited)),
         })
     }
 }

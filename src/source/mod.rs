@@ -24,6 +24,9 @@ pub const PATIENCE: Duration = Duration::from_millis(100);
 /// How long a source may give nothing before it counts as stalled; three frames' time where that is longer.
 pub(crate) const STALL: Duration = Duration::from_secs(2);
 
+/// How long cameras take to find their exposure after they were opened: half a second for most.
+pub const WARM_UP: Duration = Duration::from_millis(800);
+
 /// So many blocks of pictures without an end of image are counted a second, of one source: those of 30 pictures of 3840x2160 three
 /// times over.
 const COUNTED: u32 = 16 << 20;
@@ -75,6 +78,9 @@ pub struct Opened {
     pub scale: bool,
     /// What becomes of it while nobody watches.
     pub unwatched: Unwatched,
+    /// For how long after the first one its pictures may be too dark or of a wrong colour, because it has just begun to measure the
+    /// light. A camera that this program opens has [`WARM_UP`]; zero for all others.
+    pub warm_up: Duration,
 }
 
 /// What [`Source::next`] did.

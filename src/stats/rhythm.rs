@@ -68,8 +68,9 @@ impl Rhythm {
         self.announced = apart.filter(|apart| !apart.is_zero());
     }
 
-    /// How far pictures are apart. A single picture, as one that was posted, has no rhythm.
-    fn apart(&self, now: Micros) -> Option<Duration> {
+    /// How far pictures are apart, a minute at most. A single picture, as one that was posted, has no rhythm.
+    #[must_use]
+    pub fn apart(&self, now: Micros) -> Option<Duration> {
         let mut gaps = self.gaps.clone();
         gaps.sort_unstable();
         let usual = match gaps.as_slice() {

@@ -170,6 +170,12 @@ impl Viewer {
         report
     }
 
+    /// Whether the camera was opened just now, so that its pictures may be too dark still. Who wants a single one waits.
+    #[must_use]
+    pub fn is_settling(&self) -> bool {
+        self.shared.lock().stream.as_ref().is_some_and(|stream| stream.settling)
+    }
+
     /// Why it ended for good, once it did.
     #[must_use]
     pub fn over(&self) -> Option<Error> {

@@ -155,6 +155,10 @@ pub struct StreamState {
     /// otherwise empty.
     #[serde(default, skip_serializing_if = "is_idle")]
     pub load: Load,
+    /// The camera was opened just now, or will be for the next viewer, and has not found its exposure: the pictures may be too
+    /// dark. Who wants a single one waits for this to end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settling: bool,
 }
 
 fn is_zero(n: &u64) -> bool {

@@ -14,6 +14,7 @@ mod plain;
 mod reconnects;
 mod renditions;
 mod silence;
+mod snapshots;
 mod source_faults;
 mod table;
 mod violations;

@@ -1,7 +1,11 @@
 //! `/snapshot`: a picture of the full size, captured after it was asked for where the source gives one in time. Who asks
 //! watches for a while, so that a publisher that sleeps wakes up, and one that polls finds it awake.
+//!
+//! Of a slow stream it is the last picture, with its age; of a lost one there is none but the reason, unless the hub allows old
+//! ones (`--stale-after`).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Answer, Body, Exchange, Outcome, Reply};
 use crate::access::{Grant, Watch};
@@ -9,7 +13,7 @@ use crate::frame::Picture;
 use crate::hub::Shared;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
-use crate::time::{Micros, millis, now};
+use crate::time::{Micros, calendar, millis, now};
 use crate::wire::control::Control;
 
 /// A picture of a stream, or of the first there is in room `main`.
@@ -20,7 +24,13 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
     let key = key.map_err(|why| Answer::text(404, &why))?.or_else(|| shared.registry().rooms.first("main"));
     let key = key.ok_or_else(|| Answer::unavailable("nobody publishes in room main"))?;
     let grant = shared.access.watch(&exchange.credentials(), key)?;
-    Snapshot::begin(shared, grant, now()).map(Reply::Snapshot).map_err(|why| Answer::unavailable(&why))
+    Snapshot::begin(shared, grant, now())
+}
+
+/// The picture that there was of a lost stream, if the hub allows one so old; otherwise why there is none.
+fn lost(shared: &Shared, key: &StreamKey, why: &str, now: Micros) -> Answer {
+    let last = shared.last_pictures.get(key, now);
+    last.map_or_else(|| Answer::unavailable(&format!("{key}: {why}")), |picture| answer(picture, now))
 }
 
 /// A picture that is waited for. While it is, the stream tells admission of each new one.
@@ -34,20 +44,23 @@ pub(in crate::hub) struct Snapshot {
 
 impl Snapshot {
     /// Asks for a picture of this stream, or says why there is none.
-    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, asked: Micros) -> Result<Self, String> {
+    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, asked: Micros) -> Outcome {
         let key = &grant.0;
-        let state = shared.registry().rooms.state(key, asked);
-        match state {
+        if let Err(why) = is_live(shared, key, asked) {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
-            Some(Control::State(state))
-                if state.live || state.published && shared.stream(key).pictures().was_silent() => {}
-            Some(Control::State(state)) if !state.reason.is_empty() => return Err(format!("{key}: {}", state.reason)),
-            _ => return Err(format!("{key}: nobody publishes this")),
+            let may_come = !shared.is_free(key) && shared.stream(key).pictures().was_silent();
+            if !may_come {
+                return Err(lost(shared, key, &why, asked));
+            }
+            if let Some(last) = shared.last_pictures.get(key, asked) {
+                shared.poll(&grant)?;
+                return Ok(answer(last, asked).into());
+            }
         }
         let stream = shared.stream(key);
         let until = asked + stream.pictures().still(asked).1;
         stream.add_viewer(shared.admission_index());
-        Ok(Self { shared: shared.clone(), grant, stream, asked, until })
+        Ok(Reply::Snapshot(Self { shared: shared.clone(), grant, stream, asked, until }))
     }
 
     /// The number of the stream that it is of.
@@ -64,15 +77,32 @@ impl Snapshot {
             }
             self.stream.has_looked(self.shared.admission_index());
             let found = self.stream.pictures().snapshot(self.asked);
-            return found.map(|picture| answer(picture, now));
+            if let Some(picture) = found {
+                return Some(answer(picture, now));
+            }
+            // A camera that cannot be opened says so soon. That it was silent before is what is just being asked anew.
+            let why = is_live(&self.shared, &self.grant.0, now).err()?;
+            let may_come = self.stream.pictures().silence.silent().is_some_and(|silent| silent.since < self.asked);
+            return (!may_come).then(|| lost(&self.shared, &self.grant.0, &why, now));
         }
         // None came; there may be one from before, which says how old it is.
-        let none = || {
-            let seconds = self.until.since(self.asked).as_secs();
-            Answer::unavailable(&format!("{}: no picture came within {seconds} s", self.grant.0))
-        };
         let (picture, _) = self.stream.pictures().still(self.asked);
-        Some(picture.map_or_else(none, |picture| answer(picture, now)))
+        Some(match picture {
+            Some(picture) => answer(picture, now),
+            None => {
+                let why = format!("no picture came within {} s", self.until.since(self.asked).as_secs());
+                lost(&self.shared, &self.grant.0, &why, now)
+            }
+        })
+    }
+}
+
+/// Whether pictures of a stream come when somebody asks; if not, why.
+fn is_live(shared: &Shared, key: &StreamKey, now: Micros) -> Result<(), String> {
+    match shared.registry().rooms.state(key, now) {
+        Some(Control::State(state)) if state.live => Ok(()),
+        Some(Control::State(state)) if !state.reason.is_empty() => Err(state.reason),
+        _ => Err("nobody publishes this".into()),
     }
 }
 
@@ -86,7 +116,10 @@ fn answer(picture: Arc<Picture>, now: Micros) -> Answer {
     let age = now.since(picture.captured);
     let taken = crate::net::layout::unix_time().saturating_sub(age);
     let fields = format!(
-        "X-Timestamp: {}.{:06}\r\nX-Age-Ms: {:.3}\r\nX-Sequence: {}\r\n",
+        "Age: {}\r\nLast-Modified: {}\r\nX-Timestamp: {}.{:06}\r\nX-Age-Ms: {:.3}\r\nX-Sequence: {}\r\n",
+        // Never younger than it is.
+        age.as_micros().div_ceil(1_000_000),
+        calendar(Duration::from_secs(taken.as_secs())).strftime("%a, %d %b %Y %H:%M:%S GMT"),
         taken.as_secs(),
         taken.subsec_micros(),
         millis(age),

@@ -28,6 +28,7 @@ pub(super) struct Stream {
     silent: Option<Silent>,
     nominal: Option<NominalPicture>,
     load: Load,
+    settling: bool,
     since: Micros,
     pub(super) rungs: Vec<Rung>,
 }
@@ -40,20 +41,21 @@ impl Stream {
     pub(super) fn begin(&mut self, publisher: ConnectionId, instance: u64, now: Micros) {
         (self.publisher, self.instance) = (Some(publisher), instance);
         (self.reason, self.silent) = (String::new(), None);
-        (self.nominal, self.load) = (None, Load::default());
+        (self.nominal, self.load, self.settling) = (None, Load::default(), false);
         self.since = now;
     }
 
     pub(super) fn end(&mut self, reason: &str, now: Micros) {
         self.publisher = None;
         (self.reason, self.silent) = (reason.into(), None);
-        self.load = Load::default();
+        (self.load, self.settling) = (Load::default(), false);
         self.since = now;
     }
 
     /// What the publisher says of it; whether that is news.
     pub(super) fn report(&mut self, told: StreamState, now: Micros) -> bool {
-        if (&self.reason, &self.nominal, &self.load) == (&told.reason, &told.nominal, &told.load) {
+        let is = (&self.reason, &self.nominal, &self.load, self.settling);
+        if is == (&told.reason, &told.nominal, &told.load, told.settling) {
             return false;
         }
         if self.reason != told.reason {
@@ -62,7 +64,7 @@ impl Stream {
             self.since = now;
         }
         self.nominal = told.nominal;
-        self.load = told.load;
+        (self.load, self.settling) = (told.load, told.settling);
         true
     }
 
@@ -91,6 +93,7 @@ impl Stream {
             published: self.publisher.is_some(),
             nominal: self.nominal.clone(),
             load: self.load,
+            settling: self.settling,
         })
     }
 

@@ -18,7 +18,7 @@ use crate::buffer::{Buffer, Pool};
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::mailbox::{Receiver, Sender, Taken, mailbox};
 use crate::source::arrivals::Arrivals;
-use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
+use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError, WARM_UP};
 use crate::time::{Micros, now};
 use crate::wire::jpeg;
 
@@ -229,6 +229,7 @@ fn start(index: u32, request: &CaptureRequest) -> Result<(nokhwa::Camera, Opened
         fps: Some(f64::from(got.frame_rate())),
         format,
         scale: true,
+        warm_up: WARM_UP,
         ..Opened::default()
     };
     Ok((camera, opened))

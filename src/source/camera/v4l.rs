@@ -19,7 +19,7 @@ use super::choose::{Interval, Mode, choose};
 use super::formats::{Understood, understood};
 use super::v4l_devices::{guarded, modes, name_of, open};
 use crate::frame::{Frame, PixelFormat, Range, Size};
-use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError};
+use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError, WARM_UP};
 use crate::time::{Micros, now, of_monotonic};
 use crate::wire::jpeg;
 
@@ -106,7 +106,10 @@ impl V4lCamera {
         if let Some(remark) = format.remark() {
             log::warn!("camera {name} {remark}");
         }
-        Ok((this, Opened { name, size, fps: rate, format: format.format, scale: true, ..Opened::default() }))
+        Ok((
+            this,
+            Opened { name, size, fps: rate, format: format.format, scale: true, warm_up: WARM_UP, ..Opened::default() },
+        ))
     }
 
     /// Gives the driver its buffers and starts it, which the crate would only do, and then wait, when the first frame is

@@ -65,6 +65,7 @@ fn every_message_survives_the_way_through_json() {
             interval_ms: 1000,
         }),
         load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
+        settling: true,
     };
     let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
     for control in [

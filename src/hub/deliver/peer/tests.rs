@@ -37,7 +37,7 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
 fn pictures_that_a_publisher_gave_are_not_counted_as_given_to_viewers() {
     let (mut peer, _client) = peer(Micros(0));
     let totals = Totals::default();
-    peer.publish(Arc::new(Stream::new(StreamKey::new("main", "door"), 1, 1)));
+    peer.publish(Arc::new(Stream::new(StreamKey::new("main", "door"), 1, 1, None)));
     peer.metrics.pictures = 5;
     peer.sum_up(&totals);
     // It has broken the rules, and is reading why.
