@@ -24,6 +24,8 @@ class Tile {
     this.element.onclick = () => (location.hash = `#/${encodeURIComponent(info.room)}/${encodeURIComponent(info.name)}`);
     const frame = add(this.element, "div", "frame");
     this.reason = add(this.element, "p", "reason");
+    // Until a viewer says more.
+    this.reason.textContent = "starting";
     const caption = add(this.element, "div", "caption");
     add(caption, "span", "dot");
     add(caption, "strong", "").textContent = plain(info.name);

@@ -1,14 +1,16 @@
 // @ts-check
 import { by } from "./elements.js";
 import { Grid } from "./grid.js";
+import { plain } from "./packet.js";
 import { Stage } from "./stage.js";
+import { refusal } from "./words.js";
 
 /** How often the list of streams is asked for, in milliseconds. */
 const LIST_EVERY = 2000;
-
-const grid = new Grid(by("grid"));
-const stage = new Stage();
-const keys = /** @type {HTMLDialogElement} */ (by("keys"));
+const NO_HUB = "what answers here is no hub, trying again";
+/** What the page is made of; old browsers have not all of it, and others may be told to hide some. */
+const NEEDS = ["WebSocket", "fetch", "createImageBitmap", "ImageBitmapRenderingContext", "IntersectionObserver",
+  "Array.prototype.at", "String.prototype.replaceAll", "Element.prototype.replaceChildren"];
 
 /** A part of the address, or what it is where its percent signs mean nothing. @param {string} part */
 function decoded(part) {
@@ -19,10 +21,46 @@ function decoded(part) {
   }
 }
 
+/** Room and name of the stream that the address names, if it names one. */
+function named() {
+  const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
+  return parts.length === 2 ? parts : null;
+}
+
+/** Those of `NEEDS` that this browser has not. */
+function lacking() {
+  /** @param {any} of @param {string} part */
+  const inside = (of, part) => of?.[part];
+  return NEEDS.filter((path) => typeof path.split(".").reduce(inside, globalThis) !== "function");
+}
+
+/** Says why the page cannot be, and where the pictures are all the same. @param {string[]} missing */
+function decline(missing) {
+  const stream = named();
+  const plainly = /** @type {HTMLAnchorElement} */ (by("plain"));
+  by("trouble").classList.add("told");
+  by("trouble-title").textContent = "This browser cannot show this page";
+  by("why").textContent = `It lacks ${missing.join(", ")}. A newer browser has what the page needs.`;
+  plainly.href = ["stream", ...(stream ?? [])].map(encodeURIComponent).join("/");
+  plainly.textContent = `Show ${stream ? plain(stream.join("/")) : "the first stream"} without this page`;
+}
+
+const missing = lacking();
+if (missing.length) {
+  decline(missing);
+  addEventListener("hashchange", () => decline(missing));
+  // Nothing below can work.
+  throw new Error(`this browser lacks ${missing.join(", ")}`);
+}
+
+const grid = new Grid(by("grid"));
+const stage = new Stage();
+const keys = /** @type {HTMLDialogElement} */ (by("keys"));
+
 /** Shows what the address says: all streams, or one. */
 function route() {
-  const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
-  if (parts.length === 2) stage.open(parts[0], parts[1]);
+  const stream = named();
+  if (stream) stage.open(stream[0], stream[1]);
   else stage.close();
   turn();
 }
@@ -34,20 +72,42 @@ function turn() {
   grid.turn(seen && !stage.isOpen);
 }
 
-async function list() {
-  if (document.visibilityState !== "visible" || stage.isOpen) return;
+/**
+ * The streams that the hub says there are, or in words why nobody knows.
+ * @returns {Promise<{streams: (import("./grid.js").StreamInfo & {published?: boolean})[], viewers: number} | string>}
+ */
+async function ask() {
   try {
     const answer = await fetch("api/streams", { cache: "no-store" });
-    const { streams: all, viewers } = await answer.json();
-    // A name that somebody waits for and that nobody has published yet is only a name.
-    const streams = all.filter((/** @type {{published?: boolean, reason?: string}} */ s) => s.published || s.reason);
-    grid.show(streams);
-    by("empty").hidden = streams.length > 0;
-    const live = streams.filter((/** @type {{live: boolean}} */ s) => s.live).length;
-    by("summary").textContent = streams.length ? `${live} live · ${viewers} watching` : "";
-  } catch {
-    by("summary").textContent = "hub unreachable, trying again";
+    if (!answer.ok) return await refusal(answer);
+    const { streams, viewers } = await answer.json();
+    return Array.isArray(streams) ? { streams, viewers } : NO_HUB;
+  } catch (error) {
+    return error instanceof SyntaxError ? NO_HUB : "hub unreachable, trying again";
   }
+}
+
+/** Says why there is no list: where the streams would be, or beside those that are there. @param {string} why */
+function untold(why) {
+  const isBare = grid.streams.length === 0;
+  by("summary").textContent = isBare ? "" : why;
+  by("untold-why").textContent = why;
+  by("untold").hidden = !isBare;
+  // Nobody knows that nothing is live.
+  by("empty").hidden = true;
+}
+
+async function list() {
+  if (document.visibilityState !== "visible" || stage.isOpen) return;
+  const told = await ask();
+  if (typeof told === "string") return untold(told);
+  by("untold").hidden = true;
+  // A name that somebody waits for and that nobody has published yet is only a name.
+  const streams = told.streams.filter((s) => s.published || s.reason);
+  grid.show(streams);
+  by("empty").hidden = streams.length > 0;
+  const live = streams.filter((s) => s.live).length;
+  by("summary").textContent = streams.length ? `${live} live · ${told.viewers} watching` : "";
 }
 
 /** @type {Record<string, () => void>} */
@@ -90,5 +150,7 @@ document.addEventListener("visibilitychange", () => {
 route();
 void list();
 setInterval(() => void list(), LIST_EVERY);
+// Whatever went wrong before has left it where it is.
+by("trouble").remove();
 // For tests and for people with a console.
 Object.assign(globalThis, { streamflow: stage });

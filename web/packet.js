@@ -75,14 +75,15 @@ export function read(buffer) {
 }
 
 /**
- * Words of others as they may be shown: one line, 200 characters at most, without what acts instead of being read, as
+ * Words of others as they may be shown: one line, no longer than that, without what acts instead of being read, as
  * what turns the direction of writing around.
  * @param {string} text
+ * @param {number} [most]  characters
  */
-export function plain(text) {
+export function plain(text, most = 200) {
   const acts = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;
-  const shown = text.slice(0, 400).replace(acts, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
-  return shown.length > 200 ? `${shown.slice(0, 199)}…` : shown;
+  const shown = text.slice(0, 2 * most).replace(acts, (c) => `\\u{${(c.codePointAt(0) ?? 0).toString(16)}}`);
+  return shown.length > most ? `${shown.slice(0, most - 1)}…` : shown;
 }
 
 /** The most pixels of a picture that the page decodes: 16 Mpx. A browser takes four bytes for each, and more than once. */

@@ -1,21 +1,53 @@
 // @ts-check
 import { Viewer } from "./viewer.js";
 
-const canWork = typeof Worker === "function";
+/**
+ * A worker that has said nothing for so long after it was made never will, in milliseconds: some browsers start none of
+ * modules, and do not say so.
+ */
+const STARTS_WITHIN = 3000;
 
-/** @type {Worker | null} */
-let worker = null;
+/** The worker that all screens share; null where there can be none, undefined before the first. @type {Worker | null | undefined} */
+let worker;
 /** @type {Map<number, Screen>} */
 const screens = new Map();
 let ids = 0;
 
-/** The worker that all screens share; made with the first. */
 function shared() {
-  if (!worker) {
-    worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-    worker.onmessage = ({ data }) => screens.get(data.id)?.hear(data);
-  }
+  if (worker === undefined) worker = made();
   return worker;
+}
+
+function made() {
+  try {
+    const made = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    const waiting = setTimeout(giveUp, STARTS_WITHIN);
+    made.onmessage = ({ data }) => {
+      // Its first words are those of a viewer, which works there, then. What goes wrong later would go wrong here, too.
+      clearTimeout(waiting);
+      made.onerror = null;
+      screens.get(data.id)?.hear(data);
+    };
+    made.onerror = () => {
+      clearTimeout(waiting);
+      giveUp();
+    };
+    return made;
+  } catch {
+    return null;
+  }
+}
+
+/** There is no worker that works: all that it should have done is done here. */
+function giveUp() {
+  console.warn("the worker of this page does not start: the page does its work");
+  const silent = worker;
+  worker = null;
+  for (const screen of screens.values()) screen.stay();
+  if (!silent) return;
+  // It might begin yet.
+  silent.onmessage = silent.onerror = null;
+  silent.terminate();
 }
 
 /**
@@ -28,6 +60,8 @@ export class Screen {
   #viewer = null;
   /** @type {((picture: Blob | null) => void)[]} */
   #asked = [];
+  #wanted = false;
+  #options;
   #report;
   #draw;
 
@@ -51,25 +85,36 @@ export class Screen {
     this.#report = report;
     const url = new URL("ws", location.href.split("#")[0]);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    const options = { url: url.href, room, name, quality };
-    if (canWork) {
-      screens.set(this.#id, this);
-      shared().postMessage({ id: this.#id, do: "open", ...options });
-    } else {
-      this.#viewer = new Viewer({ show: this.#draw, report, ...options });
-    }
+    this.#options = { url: url.href, room, name, quality };
+    screens.set(this.#id, this);
+    if (shared()) this.#order({ do: "open", ...this.#options });
+    else this.stay();
+  }
+
+  /** Goes on without a worker. */
+  stay() {
+    this.#viewer = new Viewer({ show: this.#draw, report: this.#report, ...this.#options });
+    this.#viewer.watch(this.#wanted);
+    for (const answer of this.#asked.splice(0)) answer(null);
+  }
+
+  /** @param {Record<string, unknown>} order  to the worker */
+  #order(order) {
+    shared()?.postMessage({ id: this.#id, ...order });
   }
 
   /** @param {boolean} wanted */
   watch(wanted) {
+    this.#wanted = wanted;
     if (this.#viewer) this.#viewer.watch(wanted);
-    else shared().postMessage({ id: this.#id, do: "watch", wanted });
+    else this.#order({ do: "watch", wanted });
   }
 
   /** @param {number | null} quality */
   choose(quality) {
+    this.#options.quality = quality;
     if (this.#viewer) this.#viewer.choose(quality);
-    else shared().postMessage({ id: this.#id, do: "choose", quality });
+    else this.#order({ do: "choose", quality });
   }
 
   /**
@@ -81,14 +126,14 @@ export class Screen {
       const picture = this.#viewer.picture;
       return Promise.resolve(picture && new Blob([picture], { type: "image/jpeg" }));
     }
-    shared().postMessage({ id: this.#id, do: "picture" });
+    this.#order({ do: "picture" });
     return new Promise((resolve) => this.#asked.push(resolve));
   }
 
   close() {
     this.canvas.remove();
     if (this.#viewer) this.#viewer.close();
-    else shared().postMessage({ id: this.#id, do: "close" });
+    else this.#order({ do: "close" });
     screens.delete(this.#id);
   }
 
@@ -96,7 +141,7 @@ export class Screen {
   hear({ report, picture, bitmap }) {
     if (bitmap) {
       this.#draw(bitmap);
-      shared().postMessage({ id: this.#id, do: "drawn" });
+      this.#order({ do: "drawn" });
     } else if (report) this.#report(report);
     else this.#asked.shift()?.(picture ?? null);
   }

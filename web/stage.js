@@ -57,6 +57,7 @@ export class Stage {
     by("name").textContent = plain(name);
     by("room").textContent = plain(room);
     document.title = `${plain(name)} · StreamFlow`;
+    this.#begin();
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
     this.#screen = new Screen({ room, name, quality: this.#chosen, report });
     by("picture").replaceChildren(this.#screen.canvas);
@@ -121,12 +122,21 @@ export class Stage {
     this.#quiet = setTimeout(() => this.#element.classList.add("quiet"), QUIET_AFTER);
   }
 
+  /** What is shown until a viewer says more: nothing of the stream before. */
+  #begin() {
+    this.#element.classList.remove("live", "late", "lost");
+    by("state").textContent = by("notice").textContent = "starting";
+    by("notice").hidden = false;
+    this.#element.classList.add("blank");
+  }
+
   /** @param {import("./meter.js").Report} report */
   #show(report) {
     this.report = report;
     this.#element.classList.toggle("live", report.state === "live");
     this.#element.classList.toggle("late", report.state === "late");
     this.#element.classList.toggle("lost", isOld(report));
+    this.#element.classList.toggle("blank", !report.size);
     const age = ageInWords(report);
     by("state").textContent = report.state === "live" ? age : report.age === null ? report.state : `${report.state} · ${age}`;
     const old = report.age === null ? "" : `\nthe picture is ${age} old`;

@@ -6,6 +6,7 @@ import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
 import { Session } from "./session.js";
+import { refusal } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
 const SILENT = 1000;
@@ -165,7 +166,7 @@ export class Viewer {
   async #askWhy() {
     try {
       const answer = await fetch(this.#url.replace(/^ws/, "http"), { method: "POST" });
-      this.#declined = answer.status === 403 || answer.status === 421 ? plain((await answer.text()).trim()) : "";
+      this.#declined = answer.status === 403 || answer.status === 421 ? await refusal(answer) : "";
     } catch {
       this.#declined = "";
     }

@@ -1,4 +1,5 @@
 // @ts-check
+import { plain } from "./packet.js";
 
 /**
  * An age or a span: `0.4 ms`, `42 ms`, `1.24 s`, `3 min`; `–` where nobody knows.
@@ -28,4 +29,14 @@ export function ageInWords({ age, estimated, error }, digits = 0) {
  */
 export function isOld({ state }) {
   return state !== "live" && state !== "late";
+}
+
+/**
+ * What an answer says that is no success: the hub's own words, which are advice with addresses and options in it and are
+ * not cut short like others, or the number where they are not the hub's.
+ * @param {Response} answer
+ */
+export async function refusal(answer) {
+  const isText = /^text\/plain\b/.test(answer.headers.get("content-type") ?? "");
+  return (isText && plain((await answer.text()).trim(), 600)) || `HTTP status ${answer.status}`;
 }

@@ -235,6 +235,76 @@ test("a picture that never is decoded is said, and what is saved is the one on t
   await page.close();
 });
 
+test("a browser that lacks something is told what, and is given the stream without the page", async () => {
+  const page = await browser.newPage();
+  await page.addInitScript(() => {
+    delete globalThis.WebSocket;
+    delete globalThis.fetch;
+  });
+  await page.goto(`${address}#/ma%20in/%3Cb%3E`);
+  await page.getByText("It lacks WebSocket, fetch.").waitFor();
+  const link = page.locator("#plain");
+  assert.equal(await link.textContent(), "Show ma in/<b> without this page");
+  assert.equal(await link.getAttribute("href"), "stream/ma%20in/%3Cb%3E");
+  await page.goto(`${address}#/main/door`);
+  await until("the link follows the address", async () => (await link.getAttribute("href")) === "stream/main/door");
+  await page.close();
+});
+
+test("a page whose scripts do not run says so, and gives the stream", async () => {
+  for (const what of ["off", "broken", "missing"]) {
+    const page = await browser.newPage({ javaScriptEnabled: what !== "off" });
+    if (what === "broken") await page.route("**/viewer.js", (r) => r.fulfill({ contentType: "text/javascript", body: "@" }));
+    if (what === "missing") await page.route("**/main.js", (r) => r.abort());
+    await page.goto(address);
+    await page.getByText("This page has not started").waitFor();
+    assert.equal(await page.locator("#plain").getAttribute("href"), "stream", what);
+    await page.close();
+  }
+});
+
+test("a page that starts does not say that it has not", async () => {
+  const { page } = await open("#/main/door");
+  assert.equal(await page.locator("#trouble").count(), 0);
+  await page.close();
+});
+
+test("a worker that never starts is done without, and meanwhile the page says that it starts", async () => {
+  const { page, errors } = await open("#/main/door", {}, () => {
+    globalThis.Worker = class {
+      postMessage() {}
+      terminate() {}
+    };
+  });
+  assert.deepEqual(await page.locator("#state, #notice").allTextContents(), ["starting", "starting"]);
+  await until("pictures", () => page.evaluate(() => globalThis.streamflow.report?.fps > 5));
+  assert.deepEqual(errors, []);
+  await page.close();
+});
+
+test("where there is no list of streams the page says why, in the hub's own words", async () => {
+  const { page } = await open("#/main/none");
+  const answers = [
+    [{ status: 421, contentType: "text/plain; charset=utf-8", body: "this hub does not answer as <b>evil.test</b>\n" },
+      "this hub does not answer as <b>evil.test</b>"],
+    [{ status: 502, contentType: "text/html", body: "<h1>Bad gateway</h1>" }, "HTTP status 502"],
+    [{ status: 200, contentType: "text/html", body: "<h1>Sign in</h1>" }, "what answers here is no hub, trying again"],
+  ];
+  let answer;
+  await page.route("**/api/streams", (r) => (answer ? r.fulfill(answer) : r.abort()));
+  const why = page.locator("#untold-why");
+  await page.evaluate(() => (location.hash = "#/"));
+  await until("it is unreachable", async () => (await why.textContent()) === "hub unreachable, trying again");
+  for (const [next, words] of answers) {
+    answer = next;
+    await until(words, async () => (await why.isVisible()) && (await why.textContent()) === words);
+  }
+  await page.unroute("**/api/streams");
+  await page.locator('.tile[data-stream="main/gate"].live').waitFor();
+  assert.equal(await why.isVisible(), false);
+  await page.close();
+});
+
 test("a phone has room for all of it", async () => {
   const { page } = await open("", { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true });
   await page.locator('.tile[data-stream="main/door"].live').waitFor();
