@@ -182,6 +182,14 @@ fn decode(c: &mut Criterion) {
     group.bench_function("find the true end", |b| {
         b.iter(|| streamflow::internal::wire::jpeg::inspect(black_box(&picture)).expect("a picture"));
     });
+    for size in [Size::new(640, 480), Size::new(1920, 1080)] {
+        let mut picture = encoded(size, 80);
+        picture.truncate(picture.len() - 2);
+        group.throughput(Throughput::Bytes(picture.len() as u64));
+        group.bench_function(BenchmarkId::new("count the blocks of one without an end", size), |b| {
+            b.iter(|| streamflow::internal::wire::jpeg::find(black_box(&picture), &mut |_| true).expect("a picture"));
+        });
+    }
     group.finish();
 }
 
