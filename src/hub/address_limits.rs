@@ -5,6 +5,10 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+/// Those who have one connection too many, and wait to be told so, count as one, which has so many places.
+const TOO_MANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+const TOLD: usize = 32;
+
 /// Who counts as one: an IPv4 address, this machine however it comes, and of IPv6 a network of 64 bits, since whoever has one
 /// address of it has them all (RFC 6177). Link-local addresses share one such network, so each of them counts alone.
 pub(super) fn address_of(ip: IpAddr) -> IpAddr {
@@ -35,9 +39,19 @@ impl Addresses {
     /// One more place for an address; `None`: it has all it may have. This machine has as many as it likes.
     pub(super) fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
         let address = address_of(ip);
+        let most = if address.is_loopback() { usize::MAX } else { self.most };
+        self.take(address, most)
+    }
+
+    /// A place for somebody who is to be told that its address has none.
+    pub(super) fn place_to_be_told(self: &Arc<Self>) -> Option<Place> {
+        self.take(TOO_MANY, TOLD)
+    }
+
+    fn take(self: &Arc<Self>, address: IpAddr, most: usize) -> Option<Place> {
         let mut taken = self.taken();
         let count = taken.entry(address).or_default();
-        if *count >= self.most && !address.is_loopback() {
+        if *count >= most {
             return None;
         }
         *count += 1;

@@ -291,6 +291,8 @@ impl Loop {
                 log::debug!("{}: is in room {}", peer.address, grant.0);
                 peer.join(&grant, &called, shared.config.bridge_times);
                 if let Err(reason) = shared.join_room(id, &grant, &called, peer.address.ip()) {
+                    log::info!("{}: not let into room {}: {reason}", peer.address, grant.0);
+                    shared.totals.refused.fetch_add(1, Ordering::Relaxed);
                     let bye = Control::Bye { cause: Cause::Refused, reason };
                     let _ = peer.say_bye(&bye);
                 }

@@ -144,6 +144,10 @@ impl Hub {
         if config.max_picture < 1024 || config.max_picture > 1 << 30 {
             return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
         }
+        let is_origin = |text: &String| *text == "*" || *text == "null" || text.contains("://");
+        if let Some(wrong) = config.allow_origin.iter().find(|text| !is_origin(text)) {
+            return Err(Error::Usage(format!("'{wrong}' is no origin of pages; write https://example.org, null or *")));
+        }
         let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),

@@ -1,6 +1,6 @@
 //! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
@@ -47,6 +47,8 @@ impl FromStr for HubAddress {
         } else {
             rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)))
         };
+        // In a URL the sign before a zone is written so (RFC 6874).
+        let host = host.replacen("%25", "%", usize::from(host.contains(':')));
         if host.is_empty() || host.contains(['/', ' ', '@']) {
             return Err(wrong("the host is missing or has characters that no host has"));
         }
@@ -56,7 +58,7 @@ impl FromStr for HubAddress {
         };
         // A WebSocket's default port is HTTP's (RFC 6455, section 3).
         let port = port.or_else(|| websocket.is_some().then_some(80));
-        Ok(Self { host: host.to_string(), port, websocket })
+        Ok(Self { host, port, websocket })
     }
 }
 
@@ -98,6 +100,12 @@ impl std::fmt::Display for HubAddress {
     }
 }
 
+/// Whether this is an address of one link alone that does not say which.
+#[must_use]
+pub fn lacks_zone(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
+}
+
 /// An address to listen on: `IP`, `IP:PORT`, `[IPv6]:PORT`, or `localhost`.
 ///
 /// # Errors
@@ -108,10 +116,17 @@ pub fn listen_address(text: &str, default_port: u16) -> Result<SocketAddr> {
         let s = s.strip_prefix('[').and_then(|s| s.strip_suffix(']')).unwrap_or(s);
         if s == "localhost" { Some(Ipv4Addr::LOCALHOST.into()) } else { s.parse::<IpAddr>().ok() }
     };
+    // With a zone, which only the system knows; without brackets the port could not be told from it.
+    let zoned = || {
+        let (host, port) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')).unwrap_or((text, ""));
+        let port = port.strip_prefix(':').map_or(Some(default_port), |port| port.parse().ok())?;
+        (host.replacen("%25", "%", 1).as_str(), port).to_socket_addrs().ok()?.next()
+    };
     text.parse()
         .ok()
         .or_else(|| ip(text).map(|ip| SocketAddr::new(ip, default_port)))
         .or_else(|| text.rsplit_once(':').and_then(|(h, p)| Some(SocketAddr::new(ip(h)?, p.parse().ok()?))))
+        .or_else(|| if text.contains('%') { zoned() } else { None })
         .ok_or_else(|| {
             Error::Usage(format!(
                 "'{text}' is no address to listen on; write IP or IP:PORT, such as 0.0.0.0:{default_port} for everybody"
@@ -130,6 +145,8 @@ mod tests {
             ("10.0.0.1:9000", "10.0.0.1:9000", None),
             ("::1", "[::1]:8002", None),
             ("[fe80::1]:9", "[fe80::1]:9", None),
+            ("fe80::1%eth0", "[fe80::1%eth0]:8002", None),
+            ("ws://[fe80::1%25eth0]:9/ws", "ws://[fe80::1%eth0]:9/ws", Some("/ws")),
             ("ws://hub:8002", "ws://hub:8002/ws", Some("/ws")),
             ("ws://hub/cams/ws?x=1", "ws://hub:80/cams/ws?x=1", Some("/cams/ws?x=1")),
         ] {
@@ -147,6 +164,12 @@ mod tests {
         assert_eq!(listen_address("localhost:5", 8002).unwrap().to_string(), "127.0.0.1:5");
         assert_eq!(listen_address("::", 8002).unwrap().to_string(), "[::]:8002");
         assert_eq!(listen_address("[::1]:7", 8002).unwrap().to_string(), "[::1]:7");
-        assert!(listen_address("desk", 8002).is_err());
+        assert!(listen_address("desk", 8002).is_err() && listen_address("fe80::1%no-such-interface", 8002).is_err());
+        if cfg!(target_os = "linux") {
+            for text in ["fe80::1%lo", "[fe80::1%lo]", "[fe80::1%25lo]:8002"] {
+                let SocketAddr::V6(address) = listen_address(text, 8002).unwrap() else { panic!("not IPv6") };
+                assert_eq!((address.port(), address.scope_id()), (8002, 1), "{text}");
+            }
+        }
     }
 }

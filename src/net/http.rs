@@ -103,9 +103,13 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
     Some((authority, if path.starts_with('/') { path } else { "/" }))
 }
 
-/// Whether the first bytes of a connection begin an HTTP request.
+/// Whether the first bytes of a connection begin an HTTP request, or eight of them are text: as the length of a packet that would be
+/// more than there is memory in the world, and who writes text can read an answer in words.
 #[must_use]
 pub fn looks_like_http(first: &[u8]) -> bool {
+    if first.len() >= 8 && first.iter().all(|b| b.is_ascii_graphic() || b" \t\r\n".contains(b)) {
+        return true;
+    }
     const METHODS: [&[u8]; 9] =
         [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
     METHODS.iter().any(|m| first.starts_with(&m[..m.len().min(first.len())]))
@@ -130,14 +134,41 @@ pub fn short_answer(status: u16, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The first line of the text that an answer brings, if it brings one.
+#[must_use]
+pub fn first_words(answer: &[u8]) -> Option<String> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_ANSWER_FIELDS];
+    let mut parsed = httparse::Response::new(&mut fields);
+    let Ok(httparse::Status::Complete(length)) = parsed.parse(answer) else { return None };
+    let is_text = |h: &&httparse::Header<'_>| {
+        h.name.eq_ignore_ascii_case("content-type") && h.value.to_ascii_lowercase().starts_with(b"text/plain")
+    };
+    parsed.headers.iter().find(is_text)?;
+    let body = String::from_utf8_lossy(answer.get(length..)?);
+    let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.chars().take(300).collect())
+}
+
+/// The version of the WebSocket protocol that is spoken (RFC 6455, section 4.1).
+pub const WEBSOCKET_VERSION: &str = "13";
+
 /// Answers the upgrade to a WebSocket (RFC 6455, section 4.2), by tungstenite.
+///
+/// There are no subprotocols here. Who offers some is answered the first: browsers and many libraries give a connection up whose
+/// server chooses none of them.
 ///
 /// # Errors
 /// What is wrong with the request, in words.
 pub fn upgrade(request: &Request) -> Result<Vec<u8>, String> {
-    let mut builder = tungstenite::http::Request::builder().method("GET").uri(&request.path);
+    use tungstenite::http::{HeaderValue, Request};
+    let mut offered =
+        request.fields.iter().filter(|(n, _)| n == "sec-websocket-protocol").flat_map(|(_, v)| v.split(','));
+    let protocol =
+        offered.next().and_then(|name| HeaderValue::from_str(name.trim()).ok()).filter(|name| !name.is_empty());
+    // What stands in the path is no matter of the upgrade.
+    let mut builder = Request::builder().method("GET").uri("/");
     // Fields of one name are one list (RFC 9110, section 5.3), and tungstenite reads the first line, and all of that as one word.
-    let lists = [("connection", "upgrade"), ("upgrade", "websocket")];
+    let lists = [("connection", "upgrade"), ("upgrade", "websocket"), ("sec-websocket-version", WEBSOCKET_VERSION)];
     for (name, value) in request.fields.iter().filter(|(name, _)| lists.iter().all(|(list, _)| name != list)) {
         builder = builder.header(name, value);
     }
@@ -145,7 +176,10 @@ pub fn upgrade(request: &Request) -> Result<Vec<u8>, String> {
         builder = builder.header(*name, *word);
     }
     let request = builder.body(()).map_err(|e| e.to_string())?;
-    let response = tungstenite::handshake::server::create_response(&request).map_err(|e| e.to_string())?;
+    let mut response = tungstenite::handshake::server::create_response(&request).map_err(|e| e.to_string())?;
+    if let Some(protocol) = protocol {
+        response.headers_mut().insert("sec-websocket-protocol", protocol);
+    }
     let mut bytes = Vec::new();
     tungstenite::handshake::server::write_response(&mut bytes, &response).map_err(|e| e.to_string())?;
     Ok(bytes)
@@ -246,7 +280,10 @@ mod tests {
     fn http_is_told_from_packets_by_its_first_bytes() {
         assert!(looks_like_http(b"GET / HT"));
         assert!(looks_like_http(b"OPTIONS "));
-        assert!(!looks_like_http(&40u64.to_le_bytes()));
+        for odd in [&b"\r\nGET / "[..], b"get / HT", b"PROPFIND", b"PRI * HT", b"{\"type\":"] {
+            assert!(looks_like_http(odd), "text is answered in words");
+        }
+        assert!(!looks_like_http(&40u64.to_le_bytes()) && !looks_like_http(b"("));
         assert!(!looks_like_http(b"\x16\x03\x01\x02"));
     }
 
@@ -258,10 +295,41 @@ mod tests {
             ("Connection: keep-alive\r\nConnection: upgrade\r\nUpgrade: h2c, WebSocket\r\n", true),
             ("Connection: keep-alive\r\nUpgrade: websocket\r\n", false),
             ("Connection: Upgrade\r\nUpgrade: h2c\r\n", false),
+            ("Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n", true),
         ] {
             let head = format!("GET /ws HTTP/1.1\r\nHost: h\r\n{lines}{key}");
             let (request, _) = parse_head(head.as_bytes()).unwrap().unwrap();
             assert_eq!(upgrade(&request).is_ok(), good, "{lines}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_refusal_are_its_first_line_and_a_page_has_none() {
+        let words = |kind: &str, body: &str| first_words(format!("HTTP/1.1 503 X\r\n{kind}\r\n{body}").as_bytes());
+        assert_eq!(words("content-type: Text/plain; charset=utf-8\r\n", "\n full \nmore"), Some("full".into()));
+        assert_eq!(words("Content-Type: text/html\r\n", "<html>"), None);
+        assert_eq!(
+            (words("", "full"), words("Content-Type: text/plain\r\n", ""), first_words(b"\0")),
+            (None, None, None)
+        );
+    }
+
+    #[test]
+    fn who_offers_subprotocols_is_answered_one_of_them() {
+        for (lines, answered) in [
+            ("", None),
+            ("Sec-WebSocket-Protocol: json\r\n", Some("json")),
+            ("Sec-WebSocket-Protocol: v2.stream , json\r\nSec-WebSocket-Protocol: x\r\n", Some("v2.stream")),
+            ("Sec-WebSocket-Protocol: , json\r\n", None),
+        ] {
+            let head = format!(
+                "GET /a^`<b>\\ HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n{lines}\r\n"
+            );
+            let (request, _) = parse_head(head.as_bytes()).unwrap().unwrap();
+            let answer = String::from_utf8(upgrade(&request).unwrap()).unwrap().to_ascii_lowercase();
+            let field = answer.lines().find_map(|line| line.strip_prefix("sec-websocket-protocol: "));
+            assert_eq!(field, answered, "{lines}");
         }
     }
 

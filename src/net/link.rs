@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 
-use self::dial::no_hub;
+use self::dial::{in_words_of, no_hub, not_let_in};
 use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
@@ -26,7 +26,6 @@ use crate::frame::Picture;
 use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
-use crate::wire::WireError;
 use crate::wire::control::{Cause, Control, Hello};
 
 const SOCKET: Token = Token(0);
@@ -197,19 +196,6 @@ enum Outcome {
     Refused(String),
 }
 
-impl From<ConnectionError> for Outcome {
-    fn from(broken: ConnectionError) -> Self {
-        Self::Again(match broken {
-            ConnectionError::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
-                "a web server".into()
-            }
-            ConnectionError::Closed => "connection closed by the hub".into(),
-            ConnectionError::Stuck | ConnectionError::Slow(_) => "the hub does not answer".into(),
-            other => format!("connection lost: {other}"),
-        })
-    }
-}
-
 impl<U: LinkUser> Runner<U> {
     fn run(&mut self) {
         let mut backoff = Backoff::default();
@@ -290,10 +276,14 @@ impl<U: LinkUser> Runner<U> {
         self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
         let mut last = Outcome::Again(format!("{hub} has no address"));
         for address in addresses {
-            match self.connect(address, &hub) {
-                Ok(socket) => return self.serve(socket, &hub, welcomed),
-                Err(end @ Outcome::Stopped) => return end,
-                Err(end) => last = end,
+            let end = match self.connect(address, &hub) {
+                Ok(socket) => self.serve(socket, &hub, welcomed),
+                Err(end) => end,
+            };
+            // What answers at one address of a name may be something else than the hub at the next.
+            match end {
+                Outcome::Again(_) if welcomed.is_none() => last = end,
+                end => return end,
             }
         }
         last
@@ -311,7 +301,12 @@ impl<U: LinkUser> Runner<U> {
         }
         let mut open = Open::new(self.user.hello(), now());
         let end = match self.turns(&mut connection, &mut open, welcomed) {
-            Err(broken) => open.ended.take().unwrap_or_else(|| broken.into()),
+            Err(broken) => match open.ended.take() {
+                Some(Outcome::Again(why)) if open.unanswered => Outcome::Again(no_hub(hub, &why)),
+                Some(end) => end,
+                None if open.welcomed => Outcome::Again(in_words_of(&broken)),
+                None => Outcome::Again(not_let_in(hub, &broken)),
+            },
             // Told to stop. Who is not there any more needs no goodbye.
             Ok(()) => {
                 let _ = self.part(&mut connection, &mut open);
@@ -319,10 +314,7 @@ impl<U: LinkUser> Runner<U> {
             }
         };
         connection.transport.deregister(self.poll.registry());
-        match end {
-            Outcome::Again(why) if !open.welcomed && !open.stood_still => Outcome::Again(no_hub(hub, &why)),
-            end => end,
-        }
+        end
     }
 
     /// Turns until the program is told to stop.

@@ -19,6 +19,9 @@ use crate::time::{Micros, millis, now};
 use crate::wire::control::{Ability, Control, Hello, NominalPicture, Role, StreamState, ViewRequest};
 use crate::wire::jpeg;
 
+/// When none of the pictures could be sent for so long, that is why there is nothing to see.
+const NONE_PASSES: Duration = Duration::from_secs(1);
+
 pub(super) struct Uplink {
     shared: Arc<Shared>,
     locator: HubLocator,
@@ -40,7 +43,9 @@ pub(super) struct Uplink {
     max_picture: usize,
     /// The most pixels of one.
     max_pixels: usize,
-    /// That there are larger ones was said on this connection.
+    /// Why the last picture was not sent; when one was sent last; and that this was said on this connection.
+    too_large: Option<String>,
+    passed: Micros,
     told_too_large: bool,
 }
 
@@ -62,6 +67,8 @@ impl Uplink {
             look_at_numbers: Micros(0),
             max_picture: usize::MAX,
             max_pixels,
+            too_large: None,
+            passed: Micros(0),
             told_too_large: false,
         }
     }
@@ -133,7 +140,7 @@ impl LinkUser for Uplink {
 
     fn control(&mut self, control: Control) -> Vec<Control> {
         if let Control::Welcome { max_picture, max_pixels, .. } = control {
-            self.told_too_large = false;
+            (self.too_large, self.told_too_large) = (None, false);
             let most = usize::try_from(max_pixels).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
             self.max_pixels = most.min(self.shared.config.max_pixels);
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
@@ -170,7 +177,9 @@ impl LinkUser for Uplink {
             let before = self.numbers.0.take().filter(|before| is_about(before, &report.nominal));
             self.numbers = (before.or(Some(report.nominal).filter(|nominal| !nominal.size.is_empty())), load);
         }
-        let reason = state.why().clone();
+        let own = state.why().clone();
+        let too_large = self.too_large.as_ref().filter(|_| at.since(self.passed) >= NONE_PASSES);
+        let reason = if own.is_empty() { too_large.cloned().unwrap_or_default() } else { own };
         let settling = state.exposure.is_settling(at);
         drop(state);
         let (nominal, load) = self.numbers.clone();
@@ -222,13 +231,16 @@ impl LinkUser for Uplink {
         self.take_frame();
         let mut picture = self.rest.pop_front()?;
         while let Err(why) = self.check(&picture) {
+            let why = format!("pictures are left out: {why}");
             if !std::mem::replace(&mut self.told_too_large, true) {
-                log::warn!("pictures are left out: {why}");
+                log::warn!("{why}");
             }
+            self.too_large = Some(why);
             self.shared.lock().counts.broken += 1;
             picture = self.rest.pop_front()?;
         }
         let at = now();
+        (self.too_large, self.passed) = (None, at);
         let mut state = self.shared.lock();
         state.counts.sent += 1;
         state.sent.add(at, picture.length() as f64);
@@ -262,8 +274,10 @@ impl Uplink {
     fn check(&self, picture: &Picture) -> std::result::Result<(), String> {
         let (length, most) = (picture.data.len(), self.max_picture);
         if length > most {
+            // What comes as JPEG is not made smaller here.
+            let ours = if picture.quality > 0 { "; lower --quality or --size" } else { "" };
             return Err(format!(
-                "one of {length} bytes is more than the {most} that the hub takes; lower --quality or --size"
+                "one of {length} bytes is more than the {most} that the hub takes (its --max-picture){ours}"
             ));
         }
         jpeg::checked_size(&picture.data, self.max_pixels).map(drop)

@@ -48,13 +48,13 @@ pub(crate) enum Refusal {
         lost: Duration,
     },
     /// The limit on publishers is reached.
-    #[error("this hub takes {0} publishers and has them all")]
+    #[error("this hub takes {0} publishers and has them all (--max-publishers)")]
     Publishers(usize),
     /// One address may publish so many streams without a connection.
-    #[error("one address publishes {0} streams picture by picture, and has them all")]
+    #[error("one address publishes {0} streams picture by picture, and has them all (--max-posted)")]
     Posted(usize),
     /// The limit on viewers is reached.
-    #[error("this hub takes {0} viewers and has them all")]
+    #[error("this hub takes {0} viewers and has them all (--max-viewers)")]
     Viewers(usize),
     /// The access rule says no.
     #[error(transparent)]

@@ -125,7 +125,7 @@ impl WholeBody {
 }
 
 fn too_long(limit: usize) -> Refused {
-    (413, format!("a body has {limit} bytes at most here"))
+    (413, format!("a body has {limit} bytes at most here (the hub's --max-picture)"))
 }
 
 /// Takes a body as it comes and gives its pictures, which are parts of a multipart body or stand one behind the other.

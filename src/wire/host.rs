@@ -22,6 +22,10 @@ impl Host {
     /// Reads `HOST` or `HOST:PORT`. `None`: that is neither, as with user information before an `@`.
     #[must_use]
     pub fn parse(authority: &str) -> Option<Self> {
+        // Some write an address without its brackets.
+        if let Ok(ip) = authority.parse::<Ipv6Addr>() {
+            return Some(Self::Ip(ip.into()));
+        }
         let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
             let (ip, after) = rest.split_once(']')?;
             // A zone (RFC 6874) is a matter of the machine that has it.
@@ -127,6 +131,7 @@ mod tests {
             ("10.0.0.7", "10.0.0.7"),
             ("[::1]:8002", "[::1]"),
             ("[FE80::1%25eth0]", "[fe80::1]"),
+            ("fe80::1", "[fe80::1]"),
             ("cam_1.lan:", "cam_1.lan"),
             ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ] {
@@ -143,7 +148,6 @@ mod tests {
             ".local",
             "a:b",
             "a:80:90",
-            "::1",
             "[::1",
             "[::1]x",
             "[a]",

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::json::{MAX_DEPTH, may_pass};
+use super::json::{MAX_DEPTH, nests_within, without_nan};
 use crate::time::calendar;
 
 /// The longest chat text, in characters; the rest is cut off.
@@ -63,7 +63,8 @@ fn large_picture(text: &str) -> Option<Cow<'_, str>> {
             return None;
         }
         let rest = [&text[..begin], &text[end..]].concat();
-        let Head { kind, data } = serde_json::from_str(&rest).ok()?;
+        let clean = without_nan(rest.as_bytes());
+        let Head { kind, data } = serde_json::from_slice(clean.as_deref().unwrap_or(rest.as_bytes())).ok()?;
         let data = data.filter(|data| data.is_empty() && kind == "video_frame").map(|_| &text[begin..end])?;
         // Some write a slash as two characters.
         if data.contains('\\') { serde_json::from_str(&text[begin - 1..=end]).ok() } else { Some(data.into()) }
@@ -85,18 +86,28 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
     {
         return Ok(RoomMessage::VideoFrame(data));
     }
-    if !may_pass(text) {
-        return Err(format!("a message is one JSON object that nests {MAX_DEPTH} deep at most"));
+    if !nests_within(text, MAX_DEPTH) {
+        return Err(format!("a message nests {MAX_DEPTH} deep at most"));
     }
-    let mut object: Map<String, Value> = serde_json::from_str(text).map_err(|e| format!("no JSON object: {e}"))?;
+    let read = serde_json::from_str(text);
+    let mut object: Map<String, Value> = read
+        .or_else(|error| without_nan(text.as_bytes()).map_or(Err(error), |text| serde_json::from_slice(&text)))
+        .map_err(|e| format!("a message is one JSON object: {e}"))?;
     let kind = object.remove("type");
     let word = |object: &Map<String, Value>, name: &str, most: usize| -> String {
-        let text = object.get(name).and_then(Value::as_str).unwrap_or_default();
+        let text = match object.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Number(number)) => number.to_string(),
+            _ => String::new(),
+        };
         text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
     };
     Ok(match kind.as_ref().and_then(Value::as_str) {
         None => return Err("a message has a type".into()),
-        Some("video_frame") => return Err("a video_frame has its picture in data".into()),
+        Some("video_frame") => match object.remove("data") {
+            Some(Value::String(data)) => RoomMessage::VideoFrame(data.into()),
+            _ => return Err("a video_frame has its picture in data".into()),
+        },
         Some("chat") => RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) },
         Some("media_toggle") if text.len() <= MAX_RELAY => RoomMessage::Relay("media_state", object),
         Some("audio_activity") if text.len() <= MAX_RELAY => RoomMessage::Relay("audio_activity", object),
@@ -191,6 +202,14 @@ mod tests {
         });
         assert_eq!(read(r#"{"type":"hello","binary":true}"#), Ok(RoomMessage::Hello { binary: true }));
         assert_eq!(read(r#"{"type":"pong"}"#), Ok(RoomMessage::Other));
+        let nan = r#"{"type":"audio_activity","level":NaN}"#;
+        assert!(matches!(read(nan), Ok(RoomMessage::Relay("audio_activity", object)) if object["level"].is_null()));
+        for data in ["AA".into(), "A".repeat(100_000)] {
+            let picture = format!(r#"{{"type":"video_frame","data":"{data}","timestamp":NaN}}"#);
+            assert_eq!(read(&picture), Ok(RoomMessage::VideoFrame(data.into())));
+        }
+        let number = RoomMessage::Chat { text: "5".into(), color: String::new() };
+        assert_eq!(read(r#"{"type":"chat","text":5}"#), Ok(number));
         for bad in ["", "[]", "{}", "1", r#"{"type":"video_frame"}"#, r#"{"type":7}"#] {
             assert!(read(bad).is_err(), "{bad}");
         }

@@ -7,11 +7,13 @@ mod support;
 
 mod delivery;
 mod hostile;
+mod leniency;
 mod limits;
 mod memory;
 mod names;
 mod plain;
 mod reconnects;
+mod refusals;
 mod renditions;
 mod silence;
 mod snapshots;

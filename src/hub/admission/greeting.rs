@@ -17,6 +17,7 @@ use crate::hub::memory::{Account, Full, Held};
 use crate::hub::routes::route;
 use crate::net::connection::Framing;
 use crate::net::http::{BadHead, Request, looks_like_http, parse_head, short_answer};
+use crate::text::Untrusted;
 use crate::time::Micros;
 use crate::wire::body::{Length, WholeBody, length_of};
 use crate::wire::control::{Cause, Control};
@@ -26,6 +27,9 @@ use crate::wire::websocket::{self, End, Message};
 
 /// Text messages are not part of the native protocol over WebSocket, so they are kept short.
 const MAX_TEXT: usize = 4096;
+/// What is said of JPEGs without anything around them.
+const BARE: &str = "it sends JPEGs with nothing around them, which tell no stream: let ffmpeg publish by -f mpjpeg -method POST \
+                    http://HUB/api/publish/ROOM/NAME, or pipe them into streamflow-send --source -";
 /// So many bytes tell what somebody speaks.
 const ENOUGH: usize = 8;
 
@@ -75,6 +79,11 @@ impl PendingRequest {
 
     /// Sends an answer. `drained`: nothing of the request's body is still to come.
     fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Next {
+        // Who publishes may read no answers, and its stream is missed at the hub.
+        if let (Some(why), "POST" | "PUT") = (answer.refusal(), self.request.method.as_str()) {
+            let path = Untrusted(&self.request.path);
+            log::info!("{}: {} {path:.200}: {why}", asker.address, self.request.method);
+        }
         let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
         let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };
         (stage, Some(Step::Sends(head, picture, then)))
@@ -94,6 +103,8 @@ impl PendingRequest {
 enum Stage {
     /// Too little came to tell what it speaks.
     Sniffing,
+    /// The same, and it is refused for this reason whatever it wants.
+    Refusing(String),
     Native(Box<Deframer>),
     WebSocket(Box<websocket::Reader>),
     Head,
@@ -123,6 +134,11 @@ impl Greeting {
         Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0 }
     }
 
+    /// Of somebody who is refused, whatever it wants.
+    pub(super) fn refusing(why: String) -> Self {
+        Self { stage: Stage::Refusing(why), ..Self::new() }
+    }
+
     /// How many requests it has made.
     pub(super) fn requests(&self) -> u64 {
         self.requests
@@ -149,7 +165,9 @@ impl Greeting {
             Stage::Native(deframer) => deframer.held(),
             Stage::WebSocket(reader) => reader.held(),
             Stage::Body(_, body, _) => body.held(),
-            Stage::Sniffing | Stage::Head | Stage::More(_) | Stage::Snapshot(..) | Stage::Over => 0,
+            Stage::Sniffing | Stage::Refusing(_) | Stage::Head | Stage::More(_) | Stage::Snapshot(..) | Stage::Over => {
+                0
+            }
         };
         self.input.capacity() + stage
     }
@@ -189,6 +207,10 @@ impl Greeting {
         loop {
             let (stage, step) = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Sniffing => sniff(&self.input, asker),
+                Stage::Refusing(why) if self.input.len() < ENOUGH => (Stage::Refusing(why), Some(Step::Reads)),
+                Stage::Refusing(why) => {
+                    (Stage::Over, Some(Step::Sends(refusal(&self.input, &why), None, Then::Close(None))))
+                }
                 Stage::Native(deframer) => self.native(asker, deframer),
                 Stage::WebSocket(reader) => self.websocket(asker, reader),
                 Stage::Head => self.head(asker, now),
@@ -293,6 +315,10 @@ impl Greeting {
         match reply {
             Reply::Answer(answer) => pending.answer(asker, answer, !pending.has_body()),
             Reply::More => (Stage::More(pending), goes_on(go_on).or(Some(Step::Reads))),
+            // It has said how long its body is: nothing.
+            Reply::Body(wanted) if !pending.has_body() && pending.request.field("content-length").is_some() => {
+                pending.answer(asker, (wanted.refuse)(400, "the body is empty"), true)
+            }
             Reply::Body(wanted) => match WholeBody::new(pending.request.length().unwrap_or(Length::Open), wanted.limit)
             {
                 Ok(body) => (Stage::Body(pending, body, wanted), goes_on(go_on)),
@@ -350,6 +376,8 @@ fn sniff(input: &[u8], asker: &ClientContext<'_>) -> Next {
         _ if input.len() < ENOUGH => (Stage::Sniffing, Some(Step::Reads)),
         // The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
         [22, 3, ..] => (Stage::Over, Some(Step::Ends(Some("TLS is not served here".into())))),
+        // What writes these, as `ffmpeg -f mjpeg tcp://`, reads no answer.
+        [0xFF, 0xD8, 0xFF, ..] => (Stage::Over, Some(Step::Ends(Some(BARE.into())))),
         _ if looks_like_http(&input[..ENOUGH]) => (Stage::Head, None),
         _ => (Stage::Native(Box::new(Deframer::to_hub(asker.shared.config.max_picture))), None),
     }

@@ -16,10 +16,12 @@ use crate::transport::{Layout, Sent, Transport};
 
 /// How long a body of one request may take to come, and an answer to go.
 const BODY: Duration = Duration::from_secs(30);
-/// How long, and how much, is read on before a connection is closed: closing over unread bytes would destroy the last words on
-/// their way.
+/// How long nothing must come, and how much may, before a connection is closed: closing over unread bytes would destroy the last
+/// words on their way, and many a client writes all that it has before it reads.
 const LINGER: Duration = Duration::from_millis(500);
-const LINGER_BYTES: usize = 1 << 20;
+const LINGER_BYTES: usize = 64 << 20;
+/// And how long it takes in all.
+const LINGERS: Duration = Duration::from_secs(5);
 /// How long the words may take to go that end a connection which has had its time.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Before so many requests of one connection it rests, so that it does not take a processor from those who show pictures: 6400
@@ -44,6 +46,20 @@ pub(super) enum Progress {
     Over,
 }
 
+/// How much is read on, and until when.
+#[derive(Clone, Copy)]
+struct Lingering {
+    bytes: usize,
+    until: Micros,
+}
+
+impl Lingering {
+    /// So many bytes came; `None`: it is over.
+    fn after(self, read: usize) -> Option<Self> {
+        if read == 0 { None } else { self.bytes.checked_sub(read).map(|bytes| Self { bytes, ..self }) }
+    }
+}
+
 /// A connection that has not said yet what it wants.
 pub(super) struct Pending {
     /// Tells it from others that had its place before.
@@ -61,8 +77,8 @@ pub(super) struct Pending {
     greeting: Greeting,
     /// Something is being sent; what comes then.
     sending: Option<Then>,
-    /// The last words have been sent; how much more is read.
-    lingers: Option<usize>,
+    /// The last words have been sent; what more is read.
+    lingers: Option<Lingering>,
     requests: u64,
     /// Why it was refused, if it was.
     pub(super) refused: Option<String>,
@@ -75,6 +91,7 @@ impl Pending {
         transport: Transport,
         place: Place,
         account: Account,
+        greeting: Greeting,
         until: Micros,
     ) -> Self {
         Self {
@@ -86,7 +103,7 @@ impl Pending {
             rests: false,
             place,
             account,
-            greeting: Greeting::new(),
+            greeting,
             sending: None,
             lingers: None,
             requests: 0,
@@ -146,7 +163,7 @@ impl Pending {
             return Ok(turn);
         }
         if self.lingers.is_some() {
-            return self.linger(scratch);
+            return self.linger(scratch, now);
         }
         // What is read has its turn at once, and only once.
         for has_read in [false, true] {
@@ -255,7 +272,7 @@ impl Pending {
                 self.transport.finish();
                 self.until = now + LINGER;
                 self.stay = Some(GracePeriod::new(now, TO_SAY_MORE));
-                self.lingers = Some(LINGER_BYTES);
+                self.lingers = Some(Lingering { bytes: LINGER_BYTES, until: now + LINGERS });
                 None
             }
         }
@@ -269,13 +286,14 @@ impl Pending {
         Progress::Over
     }
 
-    fn linger(&mut self, scratch: &mut [u8]) -> io::Result<Progress> {
+    fn linger(&mut self, scratch: &mut [u8], now: Micros) -> io::Result<Progress> {
         match self.transport.read(scratch) {
             Err(e) if e.kind() == ErrorKind::WouldBlock => Ok(Progress::Waits),
             Err(e) if e.kind() == ErrorKind::Interrupted => Ok(Progress::GoesOn),
             Err(e) => Err(e),
             Ok(n) => {
-                self.lingers = self.lingers.and_then(|left| left.checked_sub(n)).filter(|_| n > 0);
+                self.lingers = self.lingers.and_then(|left| left.after(n));
+                self.until = self.lingers.map_or(now, |left| left.until.min(now + LINGER));
                 Ok(if self.lingers.is_some() { Progress::GoesOn } else { Progress::Over })
             }
         }

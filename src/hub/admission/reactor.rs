@@ -13,6 +13,7 @@ use mio::{Events, Poll, Token};
 use slab::Slab;
 
 use super::grace::{Capacity, give_way};
+use super::greeting::Greeting;
 use super::pending::{Pending, Progress};
 use super::turns::Turns;
 use super::{Command, MAIN, PLAIN, WAKER, greeting, hand_over};
@@ -270,14 +271,26 @@ impl Reactor {
         address: SocketAddr,
         take: fn(&mut Self, Transport, SocketAddr, Place) -> io::Result<()>,
     ) {
-        let Some(place) = self.shared.addresses.place(address.ip()) else {
-            let most = self.shared.config.max_per_address;
-            log::warn!("{address}: refused: {most} connections from this address already");
-            return;
+        let taken = match self.shared.addresses.place(address.ip()) {
+            Some(place) => sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)),
+            None => self.refuse(socket, address),
         };
-        if let Err(error) = sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)) {
+        if let Err(error) = taken {
             log::warn!("{address}: {error}");
         }
+    }
+
+    /// Whose address has all the connections it may have is told so when it has said what it speaks; of very many at once not all.
+    fn refuse(&mut self, socket: TcpStream, address: SocketAddr) -> io::Result<()> {
+        let most = self.shared.config.max_per_address;
+        let why = format!(
+            "there are {most} connections from this address already, and no more are taken (--max-per-address)"
+        );
+        log::warn!("{address}: refused: {why}");
+        self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+        let Some(place) = self.shared.addresses.place_to_be_told() else { return Ok(()) };
+        sockopt::prepare(&socket)?;
+        self.greet_with(socket.into(), address, place, Greeting::refusing(why))
     }
 
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
@@ -289,7 +302,17 @@ impl Reactor {
         Ok(())
     }
 
-    fn greet(&mut self, mut transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
+    fn greet(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
+        self.greet_with(transport, address, place, Greeting::new())
+    }
+
+    fn greet_with(
+        &mut self,
+        mut transport: Transport,
+        address: SocketAddr,
+        place: Place,
+        greeting: Greeting,
+    ) -> io::Result<()> {
         let entry = self.pending.vacant_entry();
         let key = entry.key();
         transport.register(self.poll.registry(), Token(key))?;
@@ -298,7 +321,7 @@ impl Reactor {
         let evict = move || shared.admission.command(Command::Evict(key, serial));
         let account = self.shared.memory.open(address.ip(), evict);
         let until = now() + self.shared.config.handshake;
-        entry.insert(Pending::new(serial, address, transport, place, account, until));
+        entry.insert(Pending::new(serial, address, transport, place, account, greeting, until));
         self.is_ready(key);
         Ok(())
     }
@@ -380,9 +403,11 @@ impl Reactor {
             }
             Progress::Over => {
                 let Some(pending) = self.remove(key) else { return };
-                if let Some(why) = pending.refused {
+                if let Some(why) = &pending.refused {
                     self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
-                    log::debug!("{}: not admitted: {why}", pending.address);
+                    // Who said nothing, as what a browser opens in reserve, was refused nothing.
+                    let level = if pending.has_spoken() { log::Level::Info } else { log::Level::Debug };
+                    log::log!(level, "{}: not admitted: {why}", pending.address);
                 }
             }
         }

@@ -48,14 +48,12 @@ impl Exchange<'_> {
             return Err((421, why));
         }
         length_of(&request.fields)?;
+        if request.fields.iter().filter(|(name, _)| name == "origin").count() > 1 {
+            return Err((400, "a request has one Origin field".into()));
+        }
         let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
         if (!harmless || request.field("upgrade").is_some()) && !self.origin_may(host.as_ref()) {
-            let origin = Untrusted(request.field("origin").unwrap_or_default());
-            let asked = host.as_ref().map_or_else(|| "no host".into(), ToString::to_string);
-            let why = format!(
-                "pages of {origin} may not use this hub, which was asked for as {asked}: behind a proxy, let the proxy pass \
-                 Host on and give the hub --public-url {origin}; for a page of another server give it --allow-origin {origin}"
-            );
+            let why = foreign_origin(request.field("origin").unwrap_or_default(), host.as_ref());
             log::warn!("{}: {why}", self.address);
             return Err((403, why));
         }
@@ -92,7 +90,9 @@ impl Exchange<'_> {
     fn allowed_origin(&self) -> Option<&str> {
         let origin = self.request.field("origin")?;
         let allowed = &self.shared.config.allow_origin;
-        allowed.iter().any(|a| a == "*" || a.trim_end_matches('/').eq_ignore_ascii_case(origin)).then_some(origin)
+        // As it is copied from a browser's address line, with a slash behind it.
+        let is = |a: &str| a.eq_ignore_ascii_case(origin);
+        allowed.iter().any(|a| a == "*" || is(a) || a.strip_suffix('/').is_some_and(is)).then_some(origin)
     }
 
     /// A parameter behind the `?`, decoded.
@@ -113,4 +113,20 @@ impl Exchange<'_> {
         }
         fields
     }
+}
+
+/// Why a page of this origin may not use the hub that it asked for as `host`, and what would let it.
+fn foreign_origin(origin: &str, host: Option<&Host>) -> String {
+    let asked = host.map_or_else(|| "no host".into(), ToString::to_string);
+    let is_of_server = ["http://", "https://"].iter().any(|scheme| origin.starts_with(scheme));
+    let shown = Untrusted(origin);
+    if is_of_server {
+        return format!(
+            "pages of {shown} may not use this hub, which was asked for as {asked}: behind a proxy, let the proxy pass Host on \
+             and give the hub --public-url {shown}; for a page of another server give it --allow-origin {shown}"
+        );
+    }
+    // As of a file, or of a frame that may do little.
+    let origin = if origin.is_empty() { "null".into() } else { shown.to_string() };
+    format!("pages of no server (origin {origin}) may not use this hub: give it --allow-origin {origin}")
 }

@@ -25,7 +25,13 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> 
     let (length, limit) = (exchange.request.length(), exchange.shared.config.max_picture);
     // A form is a picture as a plain body is: whoever uploads one each second has one stream, and none that comes and goes.
     let is_stream = kind.to_ascii_lowercase().contains("x-mixed-replace");
-    let is_whole = !is_stream && matches!(length, Some(Length::Bytes(n)) if n <= (limit + FORM) as u64);
+    let is_form = kind.to_ascii_lowercase().contains("multipart/form-data");
+    let is_whole = !is_stream
+        && match length {
+            Some(Length::Bytes(n)) => n <= (limit + FORM) as u64,
+            Some(Length::Chunked(_)) => is_form,
+            _ => false,
+        };
     let mut boundary = boundary_of(kind);
     if boundary.is_none() && !is_whole {
         let Some(multipart) = length.map_or(Some(false), |length| length.begins_multipart(exchange.body)) else {

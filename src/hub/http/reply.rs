@@ -8,7 +8,7 @@ use super::snapshot::Snapshot;
 use crate::access::Denied;
 use crate::frame::Picture;
 use crate::hub::deliver::Admitted;
-use crate::net::http::{reason, upgrade};
+use crate::net::http::{WEBSOCKET_VERSION, reason, upgrade};
 use crate::relay::Refusal;
 use crate::wire::body::Refused;
 
@@ -70,15 +70,19 @@ impl From<Denied> for Answer {
 
 impl From<Refusal> for Answer {
     fn from(refusal: Refusal) -> Self {
-        Self::text(status_of(&refusal), &refusal.to_string())
+        match status_of(&refusal) {
+            503 => Self::unavailable(&refusal.to_string()),
+            status => Self::text(status, &refusal.to_string()),
+        }
     }
 }
 
-/// How HTTP says a refusal: another name would do, or fewer streams.
+/// How HTTP says a refusal: another name would do, or fewer streams, or another time.
 pub(in crate::hub) fn status_of(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::Posted(_) => 429,
         Refusal::Denied(_) => 403,
+        Refusal::Publishers(_) | Refusal::Viewers(_) => 503,
         _ => 409,
     }
 }
@@ -99,7 +103,13 @@ impl Reply {
     /// Opens the WebSocket that is asked for.
     pub(in crate::hub) fn open(exchange: &Exchange<'_>, becomes: WebSocket) -> Outcome {
         exchange.takes("GET")?;
-        match upgrade(exchange.request) {
+        let request = exchange.request;
+        let version = "sec-websocket-version";
+        if request.field(version).is_some() && !request.field_has(version, WEBSOCKET_VERSION) {
+            let refused = Answer::text(426, "this is a WebSocket, of version 13 of its protocol (RFC 6455)");
+            return Err(refused.with(format!("Sec-WebSocket-Version: {WEBSOCKET_VERSION}\r\nUpgrade: websocket\r\n")));
+        }
+        match upgrade(request) {
             Ok(bytes) => Ok(Self::WebSocket(bytes, becomes)),
             Err(why) => Err(Answer::text(400, &format!("this is a WebSocket: {why}"))),
         }
@@ -166,6 +176,12 @@ impl Answer {
     pub(in crate::hub) fn and_close(mut self) -> Self {
         self.closes = true;
         self
+    }
+
+    /// The status and the words, if it is a refusal in words.
+    pub(in crate::hub) fn refusal(&self) -> Option<String> {
+        let Body::Bytes(words) = &self.body else { return None };
+        (self.status >= 400).then(|| format!("{} {}", self.status, String::from_utf8_lossy(words).trim_end()))
     }
 
     /// As it is sent to who asked. `drained`: nothing of the request's body is still to come, so that the connection may be

@@ -9,14 +9,20 @@ use mio::net::TcpStream;
 use mio::{Events, Interest};
 
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
-use crate::net::address::{HubAddress, PORT};
-use crate::net::connection::Framing;
-use crate::net::http::{MAX_ANSWER, NotUpgraded, UpgradeRequest};
+use crate::net::address::{HubAddress, PORT, lacks_zone};
+use crate::net::connection::{ConnectionError, Framing};
+use crate::net::http::{MAX_ANSWER, NotUpgraded, UpgradeRequest, first_words};
 use crate::session::in_words;
+use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::transport::sockopt;
+use crate::wire::WireError;
 use crate::wire::framing::Deframer;
 use crate::wire::websocket::{self, End};
+
+/// So long, and so many bytes, is read of what comes with a refusal.
+const WORDS: Duration = Duration::from_millis(500);
+const MAX_WORDS: u64 = 4096;
 
 /// Text messages are not part of the native protocol.
 const MAX_TEXT: usize = 4096;
@@ -50,7 +56,14 @@ impl<U: LinkUser> Runner<U> {
     }
 
     pub(super) fn connect(&mut self, address: SocketAddr, hub: &HubAddress) -> std::result::Result<TcpStream, Outcome> {
-        let failed = |e: &io::Error| Outcome::Again(format!("hub {hub} unreachable: {}", plain_words(e)));
+        let failed = |e: &io::Error| {
+            let why = if lacks_zone(&address) {
+                "an address that begins with fe80 needs its interface, as [fe80::1%eth0]".into()
+            } else {
+                plain_words(e)
+            };
+            Outcome::Again(format!("hub {hub} unreachable: {why}"))
+        };
         let mut socket = TcpStream::connect(address).map_err(|e| failed(&e))?;
         self.poll.registry().register(&mut socket, SOCKET, Interest::WRITABLE).map_err(|e| failed(&e))?;
         let until = now() + CONNECT;
@@ -97,8 +110,9 @@ impl<U: LinkUser> Runner<U> {
             .map_err(|e| failed(e.to_string()));
         ready?;
         let port = hub.port_or(PORT);
-        let authority =
-            if hub.host.contains(':') { format!("[{}]:{port}", hub.host) } else { format!("{}:{port}", hub.host) };
+        // A zone is a matter of this machine alone (RFC 6874, section 4).
+        let host = hub.host.split_once('%').map_or(hub.host.as_str(), |(host, _)| host);
+        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
         let until = now() + CONNECT;
         let asked = UpgradeRequest::new(&authority, path);
         let mut hurried = Hurried { socket: &socket, until, stop: &self.stop };
@@ -129,11 +143,11 @@ impl<U: LinkUser> Runner<U> {
             match asked.answer(&head) {
                 Ok(None) => {}
                 Ok(Some(_)) => break,
-                Err(NotUpgraded::Status(421)) => {
-                    let host = &hub.host;
-                    let why =
-                        format!("the hub at {hub} does not answer as {host}: it needs --public-url http://{host}");
-                    return Err(Outcome::Again(why));
+                Err(NotUpgraded::Status(status)) => {
+                    hurried.until = until.min(now() + WORDS);
+                    // As much as comes: who says no may not close.
+                    let _ = hurried.take(MAX_WORDS).read_to_end(&mut head);
+                    return Err(Outcome::Again(not_upgraded(hub, status, first_words(&head).as_deref())));
                 }
                 Err(why) => return Err(failed(why.to_string())),
             }
@@ -147,6 +161,41 @@ impl<U: LinkUser> Runner<U> {
 /// Somebody listens there, and does not speak as a hub does.
 pub(super) fn no_hub(hub: &HubAddress, why: &str) -> String {
     format!("what answers at {hub} is no StreamFlow hub ({why}): --host and --port name another")
+}
+
+/// Why a connection ended that was not let in.
+pub(super) fn not_let_in(hub: &HubAddress, broken: &ConnectionError) -> String {
+    match broken {
+        // It may be a hub all the same: one that has too much to do for last words, or a proxy whose hub is gone.
+        ConnectionError::Closed | ConnectionError::Io(_) => {
+            format!("{hub} closed the connection without a word; its log may say why")
+        }
+        other => no_hub(hub, &in_words_of(other)),
+    }
+}
+
+/// How a connection ended, for a person.
+pub(super) fn in_words_of(broken: &ConnectionError) -> String {
+    match broken {
+        ConnectionError::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
+            "a web server".into()
+        }
+        ConnectionError::Closed => "connection closed by the hub".into(),
+        ConnectionError::Stuck | ConnectionError::Slow(_) => "the hub does not answer".into(),
+        other => format!("connection lost: {other}"),
+    }
+}
+
+/// What was answered in the place of an upgrade to a WebSocket. `words`: the first line of a text that came with it.
+fn not_upgraded(hub: &HubAddress, status: u16, words: Option<&str>) -> String {
+    let host = &hub.host;
+    match (status, words) {
+        (421, _) => format!("the hub at {hub} does not answer as {host}: it needs --public-url http://{host}"),
+        (_, Some(words)) => format!("{hub} answers: {} ({status})", Untrusted(words)),
+        (502..=504, None) => format!("a proxy answers at {hub}, and reaches no hub ({status})"),
+        (401 | 403, None) => format!("what answers at {hub} does not let this program in ({status})"),
+        _ => no_hub(hub, &format!("it answers {status}")),
+    }
 }
 
 /// What an error of a socket means, without the system's number.

@@ -16,8 +16,8 @@ pub(super) struct Open {
     pub(super) pacer: Pacer,
     /// The hub has let us in, whatever came then.
     pub(super) welcomed: bool,
-    /// It ended because this program stood still, which says nothing of the hub.
-    pub(super) stood_still: bool,
+    /// It ended because nothing was heard, not even a greeting.
+    pub(super) unanswered: bool,
     /// Why the session ended, once it did.
     pub(super) ended: Option<Outcome>,
 }
@@ -28,7 +28,7 @@ impl Open {
             client: Client::new(hello, now),
             pacer: Pacer::new(PacerConfig::default()),
             welcomed: false,
-            stood_still: false,
+            unanswered: false,
             ended: None,
         }
     }
@@ -67,7 +67,7 @@ impl Open {
                 }
                 Event::RoundTrip(span) => self.pacer.round_trip(span, at),
                 Event::Ended(end) => {
-                    self.stood_still = matches!(end, End::StoodStill(_));
+                    self.unanswered = matches!(end, End::Unanswered);
                     self.ended = Some(end.into());
                     return Err(ConnectionError::Closed);
                 }

@@ -61,7 +61,7 @@ impl Fetch {
     }
 
     fn request(mut socket: Socket, url: &mut Url) -> Result<Self, SourceError> {
-        let place = url.place();
+        let place = url.host_field();
         let authorization = match url.authorization.as_mut().and_then(|a| a.field(&url.path)) {
             Some(value) => format!("Authorization: {value}\r\n"),
             None => String::new(),

@@ -68,12 +68,14 @@ impl Url {
         if host.is_empty() {
             return Err(bad("the host is missing"));
         }
+        // In a URL the sign before a zone is written so (RFC 6874).
+        let host = host.replacen("%25", "%", usize::from(host.contains(':')));
         let port = match port {
             None | Some("") => default_port(secure),
             Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| bad("the port is no port"))?,
         };
         let authorization = user.map(Authorization::parse);
-        Ok(Self { host: host.to_owned(), port, secure, pin, path, authorization })
+        Ok(Self { host, port, secure, pin, path, authorization })
     }
 
     /// Where a `Location` header leads. The password and the fingerprint go along only to the same place.
@@ -101,7 +103,13 @@ impl Url {
         if self.secure { "https" } else { "http" }
     }
 
-    /// Host and port as in a `Host` header and for people: without the port where it is the usual one.
+    /// Host and port as in a `Host` field. A zone is a matter of this machine alone (RFC 6874, section 4).
+    pub(super) fn host_field(&self) -> String {
+        let host = self.host.split_once('%').map_or(self.host.as_str(), |(host, _)| host);
+        Self { host: host.into(), ..self.clone() }.place()
+    }
+
+    /// Host and port for people: without the port where it is the usual one.
     pub(super) fn place(&self) -> String {
         let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
@@ -159,7 +167,9 @@ mod tests {
         assert_eq!(parsed("http://cam?action=stream"), ("cam".into(), 80, "/?action=stream".into()));
         assert_eq!(parsed("http://[fe80::1]:8080/"), ("fe80::1".into(), 8080, "/".into()));
         assert_eq!(parsed("http://[fe80::1%eth0]:8080/"), ("fe80::1%eth0".into(), 8080, "/".into()));
+        assert_eq!(parsed("http://[fe80::1%25eth0]:8080/"), ("fe80::1%eth0".into(), 8080, "/".into()));
         assert_eq!(Url::parse("http://[::1]:81").unwrap().place(), "[::1]:81");
+        assert_eq!(Url::parse("http://[fe80::1%eth0]").unwrap().host_field(), "[fe80::1]");
         assert_eq!(parsed("HTTPS://cam/x"), ("cam".into(), 443, "/x".into()));
         let pinned = Url::parse(&format!("https://cam/#SHA256={}", ["AB"; 32].join(":"))).unwrap();
         assert_eq!(pinned.pin, Some(Fingerprint([0xab; 32])));

@@ -1,0 +1,93 @@
+//! What a program says of a hub that it cannot use: what it saw, and whose side it is on.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use streamflow::from_fn;
+use streamflow::internal::frame::{Frame, PixelFormat};
+use streamflow::internal::locate::HubLocation;
+use streamflow::internal::publisher::Publisher;
+use streamflow::internal::source::Next;
+use streamflow::internal::viewer::{Viewer, ViewerConfig};
+
+use crate::support::{
+    SIZE, at, fine_source, hub_with, jpeg, limited, next_picture, publisher, publisher_config, until, viewer,
+};
+
+/// Somebody at this address who answers everybody with this, and closes.
+fn answers(listen: &str, with: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind(listen).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for socket in listener.incoming() {
+            let Ok(mut socket) = socket else { return };
+            let _ = socket.read(&mut [0; 1024]);
+            let _ = socket.write_all(with);
+        }
+    });
+    address
+}
+
+/// What a viewer says that tries to get in there once.
+fn said(hub: &str) -> String {
+    let location = HubLocation::Join(hub.parse().unwrap());
+    let viewer = Viewer::start(ViewerConfig { location, retries: Some(0), ..ViewerConfig::default() }).unwrap();
+    until("it gives up", || viewer.over().is_some());
+    viewer.over().unwrap().to_string()
+}
+
+#[test]
+fn a_refusal_is_told_in_the_words_that_came_with_it_and_what_is_no_hub_is_called_that() {
+    limited(|| {
+        let over_websocket = |answer| said(&format!("ws://{}/ws", answers("127.0.0.1:0", answer)));
+        let full = b"HTTP/1.1 503 X\r\nContent-Type: text/plain\r\nContent-Length: 16\r\n\r\nno files\x1b are left";
+        let said_of = over_websocket(full);
+        assert!(said_of.contains("no files") && said_of.contains("(503)"), "{said_of}");
+        assert!(!said_of.contains('\x1b') && !said_of.contains("no StreamFlow hub"), "{said_of}");
+        let proxy = over_websocket(b"HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\n\r\n<html>");
+        assert!(proxy.contains("a proxy answers") && proxy.contains("reaches no hub"), "{proxy}");
+        let other = over_websocket(b"HTTP/1.1 404 Not Found\r\n\r\n");
+        assert!(other.contains("is no StreamFlow hub (it answers 404)"), "{other}");
+        let silent = said(&answers("127.0.0.1:0", b"").to_string());
+        assert!(silent.contains("without a word") && !silent.contains("no StreamFlow hub"), "{silent}");
+        let web = said(&answers("127.0.0.1:0", b"HTTP/1.1 400 Bad Request\r\n\r\n").to_string());
+        assert!(web.contains("is no StreamFlow hub (a web server)"), "{web}");
+    });
+}
+
+#[test]
+fn a_hub_at_the_second_address_of_a_name_is_found_whatever_answers_at_the_first() {
+    limited(|| {
+        // `localhost` has both on most machines; where it has but one, that is enough.
+        let Ok(taken) = TcpListener::bind("[::1]:0") else { return };
+        let port = taken.local_addr().unwrap().port();
+        drop(taken);
+        let _other = answers(&format!("[::1]:{port}"), b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        let hub = hub_with(|config| config.listen = ([127, 0, 0, 1], port).into());
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        let location = HubLocation::Join(format!("localhost:{port}").parse().unwrap());
+        let _ = next_picture(&viewer(location, "door"));
+    });
+}
+
+#[test]
+fn viewers_of_pictures_that_the_hub_does_not_take_are_told_so() {
+    limited(|| {
+        let hub = hub_with(|config| config.max_picture = 2048);
+        let jpeg = jpeg(7);
+        // A comment makes it long.
+        let large = [&jpeg[..2], &[0xff, 0xfe, 0x0c, 0x02], &[b'x'; 0x0c00], &jpeg[2..]].concat();
+        let source = from_fn(move |frame: &mut Frame| {
+            (frame.data, frame.format, frame.size) = (large.clone().into(), PixelFormat::Jpeg, SIZE);
+            Ok(Next::Frame)
+        });
+        let config = publisher_config(at(&hub), "door");
+        let _publisher = Publisher::start(config, Box::new(source)).unwrap();
+        let viewer = viewer(at(&hub), "door");
+        until("it is told why", || {
+            let said = viewer.report().detail;
+            said.contains("--max-picture") && !said.contains("--quality")
+        });
+    });
+}
