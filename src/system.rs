@@ -63,3 +63,28 @@ mod linux {
         (done == 0).then_some((answer, len as usize))
     }
 }
+
+/// Calls `say` when the X server of this program's window goes away, once, right before Xlib ends the program with exit code 1,
+/// which it does in any case, with two lines of its own otherwise. Nothing happens where there is no X11.
+#[cfg(all(target_os = "linux", feature = "view"))]
+pub(crate) fn when_display_goes(say: fn()) {
+    use std::ffi::c_int;
+    use std::sync::OnceLock;
+
+    static SAY: OnceLock<fn()> = OnceLock::new();
+
+    unsafe extern "C" fn gone(_: *mut x11_dl::xlib::Display) -> c_int {
+        // A panic must not reach C.
+        let _ = std::panic::catch_unwind(|| SAY.get().map(|say| say()));
+        0
+    }
+
+    let Ok(xlib) = x11_dl::xlib::Xlib::open() else { return };
+    if SAY.set(say).is_ok() {
+        // SAFETY: the function pointer is of the type that Xlib asks for and lives as long as the program; Xlib keeps nothing
+        // else of this call, which only replaces a pointer of the library's own.
+        unsafe { (xlib.XSetIOErrorHandler)(Some(gone)) };
+        // The library stays loaded, as the handler is to be called from it.
+        std::mem::forget(xlib);
+    }
+}

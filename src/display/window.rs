@@ -7,6 +7,7 @@ use minifb::{InputCallback, Key, Scale, ScaleMode, Window, WindowOptions};
 
 use crate::error::{Error, Result};
 use crate::frame::Size;
+use crate::text::Untrusted;
 
 /// Key events as they come; polling would lose short presses.
 #[derive(Clone, Default)]
@@ -41,12 +42,26 @@ pub(super) fn open_window(title: &str, size: Size, fills_screen: bool) -> Result
         ..WindowOptions::default()
     };
     let mut window = Window::new(title, size.width as usize, size.height as usize, options)
-        .map_err(|e| Error::Failed(format!("no display: set DISPLAY, or use --headless ({e})")))?;
+        .map_err(|e| Error::Failed(format!("{}, or use --headless ({e})", no_display())))?;
     // A new picture never waits for the window's own pace.
     window.set_target_fps(0);
     let events = Events::default();
     window.set_input_callback(Box::new(events.clone()));
     Ok((window, events))
+}
+
+/// Which display there is not, and what to do.
+fn no_display() -> String {
+    let named = |name: &str| {
+        let value = std::env::var(name).ok().filter(|value| !value.is_empty())?;
+        Some(format!("{name}={}", Untrusted(value)))
+    };
+    let named: Vec<_> = ["DISPLAY", "WAYLAND_DISPLAY"].into_iter().filter_map(named).collect();
+    if named.is_empty() {
+        "no display: set DISPLAY".into()
+    } else {
+        format!("no display answers at {}: set it to one that does", named.join(", "))
+    }
 }
 
 /// The smallest size in about the shape of a picture. minifb multiplies it until the screen is full.

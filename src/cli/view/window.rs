@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Watch;
-use crate::cli::Interrupt;
+use crate::cli::{Interrupt, logging};
 use crate::display::{Action, Screen};
 use crate::frame::{Picture, Size};
 use crate::stats::State;
@@ -30,6 +30,8 @@ pub(super) fn run(
     overlay: bool,
 ) -> anyhow::Result<()> {
     let mut screen = Screen::open("StreamFlow", FIRST_SIZE)?;
+    #[cfg(target_os = "linux")]
+    crate::system::when_display_goes(|| logging::finish("error: the display has gone; --headless needs none"));
     screen.show_overlay(overlay);
     let mut report = viewer.report();
     let mut next_report = now();

@@ -130,7 +130,17 @@ pub(super) fn judge(path: &Path) -> Judgement {
     match open(path) {
         Ok(device) => judge_open(path, &device),
         Err(error) if may_be_camera(&error) => Judgement::Camera,
-        Err(_) => Judgement::NoCamera,
+        Err(error) => judge_closed(&error),
+    }
+}
+
+/// What is said of a device that cannot be opened, though nobody forbids it: a node without a driver, or with a broken camera.
+fn judge_closed(error: &io::Error) -> Judgement {
+    match error.kind() {
+        io::ErrorKind::NotFound => Judgement::NoCamera,
+        _ => Judgement::Unreadable(format!(
+            "cannot be opened: {error}; is its camera plugged in, and its driver loaded?"
+        )),
     }
 }
 
@@ -207,16 +217,19 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
         let name = name.unwrap_or_else(|| format!("camera {index}"));
         CameraInfo { index, name, path: path.display().to_string(), formats, problem }
     };
+    let closed = |why: String| Some(info(name_of(&path, None), Vec::new(), Some(why)));
+    let unreadable = |why: String| format!("{} {why}", path.display());
     let device = match open(&path) {
         Ok(device) => device,
-        Err(error) if may_be_camera(&error) => {
-            return Some(info(name_of(&path, None), Vec::new(), Some(super::v4l::lost(&error).to_string())));
-        }
-        Err(_) => return None,
+        Err(error) if may_be_camera(&error) => return closed(super::v4l::lost(&error).to_string()),
+        Err(error) => match judge_closed(&error) {
+            Judgement::Unreadable(why) => return closed(unreadable(why)),
+            _ => return None,
+        },
     };
     let problem = match judge_open(&path, &device) {
         Judgement::Camera => None,
-        Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
+        Judgement::Unreadable(why) => Some(unreadable(why)),
         Judgement::NoCamera => return None,
     };
     let mut formats = Vec::new();
