@@ -11,7 +11,7 @@ use streamflow::internal::wire::body::{Length, PictureBody, WholeBody, length_of
 use streamflow::internal::wire::chunked::Chunked;
 use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::Deframer;
-use streamflow::internal::wire::jpeg::CountLimit;
+use streamflow::internal::wire::jpeg::{CountLimit, Orientation};
 use streamflow::internal::wire::pictures::{Pictures, boundary_of};
 use streamflow::internal::wire::websocket::{End, Message, Reader};
 use streamflow::internal::wire::{WireError, encoding, jpeg as surgery};
@@ -97,8 +97,17 @@ pub fn control(data: &[u8]) {
 
 /// JPEG surgery: inspecting, cutting to the true end, putting tables in, joining, and finding pictures in a stream.
 pub fn jpeg(data: &[u8]) {
-    let _ = surgery::header(data);
-    let _ = surgery::size(data);
+    let header = surgery::header(data);
+    assert_eq!(surgery::size(data), header.map(|header| header.size));
+    for number in header.iter().flat_map(|header| [header.orientation.number(), 1, 6]) {
+        assert!((1..=8).contains(&number));
+        let mut turned = data.to_vec();
+        surgery::put_orientation(Orientation::new(number.into()), &mut turned, 0);
+        // With one segment more there may be too many.
+        if let Some(again) = surgery::header(&turned).filter(|_| number > 1) {
+            assert_eq!((again.orientation.number(), Some(again.size)), (number, surgery::size(data)));
+        }
+    }
     if let Ok(layout) = surgery::inspect(data) {
         assert!(layout.end <= data.len() && layout.scan <= layout.end);
         let mut tidy = Vec::new();
@@ -429,7 +438,7 @@ pub fn decode(data: &[u8]) {
     CODEC.with_borrow_mut(|codec| {
         let Codec { decoder, encoder, good, bitmap } = codec;
         if decoder.decode(data, bitmap).is_ok() {
-            assert!(surgery::checked_size(data, MOST).is_ok_and(|size| size == bitmap.size));
+            assert!(surgery::checked_header(data, MOST).is_ok_and(|header| header.shown_size() == bitmap.size));
             assert_eq!(bitmap.pixels.len(), bitmap.size.area());
             let camera =
                 Frame { data: data.to_vec().into(), format: PixelFormat::Jpeg, size: bitmap.size, ..Frame::default() };

@@ -3,11 +3,12 @@
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage};
 
 use super::planes::Planes;
+use super::turn::turn;
 use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
 use crate::frame::{Frame, MAX_PIXELS, Size};
-use crate::wire::jpeg;
+use crate::wire::jpeg::{self, Orientation};
 
 /// Passes of a progressive picture that are decoded. Encoders make about ten; thousands of empty ones are an attack on
 /// the decoder's time.
@@ -19,7 +20,7 @@ const KEPT: usize = 8 << 20;
 /// Decoded pixels, as windows take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bitmap {
-    /// Of the picture.
+    /// Of the picture as it is shown: one that lies on a side in its JPEG is upright here.
     pub size: Size,
     /// `0x00RRGGBB`, row by row from the top, without gaps; the upper byte means nothing.
     pub pixels: Vec<u32>,
@@ -32,6 +33,8 @@ pub struct Decoder {
     max_pixels: usize,
     /// Planes of a camera's JPEG on their way to another one.
     scratch: Vec<u8>,
+    /// Room for a picture that is turned.
+    turned: Vec<u32>,
 }
 
 impl Decoder {
@@ -40,7 +43,7 @@ impl Decoder {
     /// # Errors
     /// When there is no memory for it.
     pub fn new() -> Result<Self> {
-        Ok(Self { turbo: Some(decompressor()?), max_pixels: MAX_PIXELS, scratch: Vec::new() })
+        Ok(Self { turbo: Some(decompressor()?), max_pixels: MAX_PIXELS, scratch: Vec::new(), turned: Vec::new() })
     }
 
     /// Refuses pictures of more than `most` pixels, before anything is made for them. Default [`MAX_PIXELS`].
@@ -49,13 +52,14 @@ impl Decoder {
         Self { max_pixels: most, ..self }
     }
 
-    /// Decodes `picture` into `into`, whose memory is reused. A picture that a decoder can only guess the rest of
-    /// counts as broken; stray bytes between its parts, as some cameras leave, do no harm.
+    /// Decodes `picture` into `into`, whose memory is reused, and turns it as its Exif orientation says. A picture that a decoder
+    /// can only guess the rest of counts as broken; stray bytes between its parts, as some cameras leave, do no harm.
     ///
     /// # Errors
     /// What is wrong with the picture; then `into` holds anything.
     pub fn decode(&mut self, picture: &[u8], into: &mut Bitmap) -> Result<()> {
-        let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
+        let jpeg::Header { size, orientation, .. } =
+            jpeg::checked_header(picture, self.max_pixels).map_err(Error::Failed)?;
         into.size = size;
         if into.pixels.capacity() > KEPT.max(4 * size.area()) {
             into.pixels = Vec::new();
@@ -63,7 +67,21 @@ impl Decoder {
         into.pixels.resize(size.area(), 0);
         // A number 0x00RRGGBB begins with its lowest byte on most machines and with its highest on some.
         let format = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
-        self.decompress(picture, size, format, bytemuck::cast_slice_mut(&mut into.pixels))
+        self.decompress(picture, size, format, bytemuck::cast_slice_mut(&mut into.pixels))?;
+        if orientation != Orientation::UPRIGHT {
+            self.turn(orientation, into);
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, orientation: Orientation, bitmap: &mut Bitmap) {
+        self.turned.resize(bitmap.pixels.len(), 0);
+        turn(&bitmap.pixels, bitmap.size, orientation, &mut self.turned);
+        bitmap.size = orientation.shown(bitmap.size);
+        std::mem::swap(&mut bitmap.pixels, &mut self.turned);
+        if self.turned.capacity() > KEPT {
+            self.turned = Vec::new();
+        }
     }
 
     fn decompress(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
@@ -241,6 +259,32 @@ mod tests {
             let (mut planes, mut scaler) = (Planes::default(), Scaler::default());
             decoder.decode_planes(&odd, Size::new(64, 64), &mut planes, &mut scaler).unwrap();
         }
+    }
+
+    #[test]
+    fn a_picture_that_lies_on_a_side_is_turned_and_the_next_is_as_ever() {
+        let (data, size) = ((0..48 * 32 * 3).map(|n| (n / 48) as u8).collect::<Vec<_>>(), Size::new(48, 32));
+        let image = Image { pixels: &data[..], width: 48, pitch: 144, height: 32, format: PixelFormat::RGB };
+        let plain = turbojpeg::compress(image, 90, Subsamp::Sub2x2).unwrap().to_vec();
+        // One that is decoded the other way, without its application segments.
+        let adobe = [&[0xFF, 0xEE, 0, 14][..], b"Adobe", &[0, 100, 0, 0, 0, 0, 9]].concat();
+        let odd = [&plain[..2], &adobe, &plain[20..]].concat();
+        let (mut decoder, mut upright, mut bitmap) = (Decoder::new().unwrap(), Bitmap::default(), Bitmap::default());
+        decoder.decode(&plain, &mut upright).unwrap();
+        assert_eq!(upright.size, size);
+        for number in (1..=8).chain([6, 1, 6, 6]) {
+            let orientation = Orientation::new(number);
+            for untold in [&plain, &odd] {
+                let mut told = untold.clone();
+                jpeg::put_orientation(orientation, &mut told, 0);
+                decoder.decode(&told, &mut bitmap).unwrap();
+                assert_eq!(bitmap.size, if number < 5 { size } else { Size::new(32, 48) });
+                let mut expected = vec![0; size.area()];
+                turn(&upright.pixels, size, orientation, &mut expected);
+                assert!(bitmap.pixels == expected, "{number}");
+            }
+        }
+        assert_eq!(decoder.turned.len(), size.area(), "its memory is kept");
     }
 
     #[test]

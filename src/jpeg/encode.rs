@@ -8,6 +8,7 @@ use super::{Decoder, Scaler};
 use crate::Result;
 use crate::error::Error;
 use crate::frame::{Frame, MAX_PIXELS, PixelFormat, Size};
+use crate::wire::jpeg::{self, Orientation};
 
 /// From this many pixels on a picture is compressed by several threads: 1280x720. Smaller ones are done before a
 /// second thread has woken up and paid for itself.
@@ -26,6 +27,8 @@ pub struct Encoder {
     planes: Arc<Planes>,
     /// They, scaled.
     scaled: Arc<Planes>,
+    /// Of the frame, if it is a camera's JPEG.
+    orientation: Orientation,
     threads: usize,
     team: Option<Team>,
 }
@@ -51,6 +54,7 @@ impl Encoder {
             decoder: None,
             planes: Arc::default(),
             scaled: Arc::default(),
+            orientation: Orientation::UPRIGHT,
             threads: threads.clamp(1, MOST_THREADS),
             team: None,
         })
@@ -58,6 +62,8 @@ impl Encoder {
 
     /// Encodes `frame`, scaled to `size` if it is not of that size (keeping the aspect is the caller's business), and
     /// appends it to `out`. `quality` is 1 to 100.
+    ///
+    /// A camera's JPEG keeps its Exif orientation, as those do that are passed on: `size` is as its picture is stored.
     ///
     /// # Errors
     /// When the frame is cut off, or is a JPEG that cannot be decoded; then `out` is as it was.
@@ -75,7 +81,9 @@ impl Encoder {
     pub fn load(&mut self, frame: &Frame, largest: Size) -> Result<()> {
         let planes = Arc::make_mut(&mut self.planes);
         Arc::make_mut(&mut self.scaled).size = Size::default();
+        self.orientation = Orientation::UPRIGHT;
         let loaded = if frame.format == PixelFormat::Jpeg {
+            self.orientation = jpeg::header(&frame.data).unwrap_or_default().orientation;
             if self.decoder.is_none() {
                 self.decoder = Some(Decoder::new()?);
             }
@@ -92,11 +100,24 @@ impl Encoder {
         loaded
     }
 
+    /// How the frame that was taken by [`load`](Self::load) is to be turned before it is shown.
+    #[must_use]
+    pub fn orientation(&self) -> Orientation {
+        self.orientation
+    }
+
     /// Compresses the frame that was taken by [`load`](Self::load) and appends it to `out`.
     ///
     /// # Errors
     /// When there is none, or `size` is zero or larger than 64 Mpixel.
     pub fn compress(&mut self, size: Size, quality: u8, out: &mut Vec<u8>) -> Result<()> {
+        let start = out.len();
+        self.compress_planes(size, quality, out)?;
+        jpeg::put_orientation(self.orientation, out, start);
+        Ok(())
+    }
+
+    fn compress_planes(&mut self, size: Size, quality: u8, out: &mut Vec<u8>) -> Result<()> {
         size.check(MAX_PIXELS).map_err(Error::Failed)?;
         self.planes.size.check(MAX_PIXELS).map_err(Error::Failed)?;
         let planes = if self.planes.size == size {
@@ -130,7 +151,7 @@ mod tests {
     use super::*;
     use crate::frame::Range;
     use crate::jpeg::Bitmap;
-    use crate::wire::jpeg::{self, Subsampling};
+    use crate::wire::jpeg::Subsampling;
 
     const VGA: Size = Size::new(640, 480);
 
@@ -262,6 +283,27 @@ mod tests {
                 assert!(error < 4.0, "{subsamp:?} {size}: {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_camera_that_lies_on_a_side_is_encoded_again_as_one_in_strips_too() {
+        let mut encoder = Encoder::with_threads(2).unwrap();
+        for (stored, size) in [(VGA, Size::new(320, 240)), (Size::new(1920, 1080), Size::new(1280, 720))] {
+            let mut camera = encoded(&mut encoder, &rgb(stored), stored);
+            jpeg::put_orientation(Orientation::new(6), &mut camera, 0);
+            let camera = frame(PixelFormat::Jpeg, stored, camera);
+            let picture = encoded(&mut encoder, &camera, size);
+            assert_eq!(jpeg::header(&picture).map(|h| h.orientation.number()), Some(6));
+            let (bitmap, upright) = (decoded(&picture), colours(size));
+            assert_eq!(bitmap.size, Size::new(size.height, size.width));
+            // The last stored row is the first column.
+            let left = bitmap.pixels.iter().step_by(size.height as usize);
+            let below = &upright[upright.len() - size.width as usize..];
+            let apart = left.zip(below).map(|(&a, b)| u32::from(channels(a)[0].abs_diff(b[0]))).sum::<u32>();
+            assert!(apart < 4 * size.width, "{size}: {apart}");
+        }
+        let upright = encoded(&mut encoder, &rgb(VGA), VGA);
+        assert_eq!(jpeg::header(&upright).map(|h| h.orientation), Some(Orientation::UPRIGHT), "the next one");
     }
 
     #[test]

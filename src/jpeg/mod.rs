@@ -5,6 +5,7 @@ mod encode;
 mod planes;
 mod scale;
 mod strips;
+mod turn;
 mod watchdog;
 
 pub use decode::{Bitmap, Decoder};

@@ -18,7 +18,7 @@ use crate::jpeg::Encoder;
 use crate::mailbox::Taken;
 use crate::pacing::RateLimiter;
 use crate::time::{Micros, millis, now};
-use crate::wire::jpeg;
+use crate::wire::jpeg::{self, Orientation};
 
 /// How long the thread sleeps at most before it looks whether the program ends, or a viewer came to a still picture.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -52,8 +52,10 @@ pub(super) struct Encode {
     ladder: Ladder,
     limiter: RateLimiter,
     unchanged: Unchanged,
-    /// Size of the best picture of the last frame.
+    /// Size of the best picture of the last frame, as it is shown.
     shown_size: Size,
+    /// How the last frame that was encoded is turned for that.
+    orientation: Orientation,
     /// Bytes that the last frame would have had at the asked quality, all rungs together.
     wanted: u32,
 }
@@ -74,6 +76,7 @@ impl Encode {
             limiter: RateLimiter::default(),
             unchanged: Unchanged::default(),
             shown_size: Size::default(),
+            orientation: Orientation::UPRIGHT,
             wanted: 0,
         })
     }
@@ -275,7 +278,8 @@ impl Encode {
     /// A camera's own JPEG, cut at its true end and with its tables.
     fn pass_on(&mut self, frame: &Frame, begun: Micros) -> Result<Vec<Arc<Picture>>, String> {
         let mut data = self.pool.take();
-        self.shown_size = jpeg::tidy(&frame.data, &mut data, &mut |_| true).map_err(|e| e.to_string())?;
+        let header = jpeg::tidy(&frame.data, &mut data, &mut |_| true).map_err(|e| e.to_string())?;
+        self.shown_size = header.shown_size();
         self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let picture = Arc::new(self.picture(frame, data, (begun, now()), 0, 0));
         self.hand_over(picture.clone(), [Some(Rung::FULL), None, None, None]);
@@ -292,7 +296,7 @@ impl Encode {
         begun: Micros,
     ) -> Result<Vec<Arc<Picture>>, String> {
         let mut plan = self.ladder.plan(rungs, size, carries);
-        self.codec(|encoder| encoder.load(frame, size))?;
+        self.orientation = self.codec(|encoder| encoder.load(frame, size).map(|()| encoder.orientation()))?;
         let mut pictures = Vec::with_capacity(rungs.len());
         let mut began = begun;
         while let Some(mut step) = self.ladder.next(&mut plan, began) {
@@ -305,7 +309,7 @@ impl Encode {
                 }
             }
             if pictures.is_empty() {
-                self.shown_size = step.encoded_size();
+                self.shown_size = self.orientation.shown(step.encoded_size());
             }
             let supply = self.ladder.done(&mut plan, &step, data.len());
             let done = now();
@@ -341,6 +345,7 @@ impl Encode {
         match pictures.first() {
             Some(picture) if picture.quality > 0 => {
                 let best = self.shared.config.quality;
+                let size = self.orientation.shown(size);
                 Full { size, quality: best, bytes: self.ladder.expects_at_best(picture.rung.into()) }
             }
             picture => Full {

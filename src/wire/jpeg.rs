@@ -4,6 +4,7 @@
 //! Sources: ITU-T T.81 (the JPEG standard): markers in B.1.1.3, the order of segments in B.2, restart intervals in
 //! B.2.4.4, the usual Huffman tables in Annex K.3.3.
 
+mod exif;
 mod find;
 mod join;
 mod plain;
@@ -11,6 +12,7 @@ mod scan;
 mod tables;
 mod walk;
 
+pub use exif::{Orientation, put_orientation};
 pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, make_tidy, tidy};
 pub use join::join;
 pub use plain::plain;
@@ -66,21 +68,32 @@ pub enum Subsampling {
     Other,
 }
 
-/// What the frame header of a picture says.
+/// What the frame header of a picture says, and a segment before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Header {
-    /// Both sides are 1 to 65 535.
+    /// As it is stored. Both sides are 1 to 65 535.
     pub size: Size,
+    /// How it is to be turned before it is shown.
+    pub orientation: Orientation,
     /// How the colour planes are subsampled.
     pub subsampling: Subsampling,
     /// The picture comes in several passes, each finer than the one before.
     pub progressive: bool,
 }
 
+impl Header {
+    /// The size of the picture as it is shown.
+    #[must_use]
+    pub fn shown_size(&self) -> Size {
+        self.orientation.shown(self.size)
+    }
+}
+
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
+const APP1: u8 = 0xE1;
 /// An end of image, for pictures that lack it.
 pub(in crate::wire) const END: [u8; 2] = [0xFF, EOI];
 
@@ -98,6 +111,7 @@ pub fn header(input: &[u8]) -> Option<Header> {
         return None;
     }
     let mut walk = Walk::behind_start();
+    let mut orientation = None;
     for _ in 0..MOST_SEGMENTS {
         if input.get(walk.at..=walk.at + MOST_FILL).is_some_and(|bytes| bytes.iter().all(|b| *b == 0xFF)) {
             return None;
@@ -108,26 +122,37 @@ pub fn header(input: &[u8]) -> Option<Header> {
         }
         let segment = segment(input, body).ok()??;
         if matches!(marker, 0xC0..=0xCF) && marker != DHT {
-            return header_from(marker, segment).ok();
+            return header_from(marker, segment, orientation).ok();
+        }
+        if marker == APP1 && orientation.is_none() {
+            orientation = exif::read(segment);
         }
         walk.at = body + 2 + segment.len();
     }
     None
 }
 
-/// The size of a picture; see [`header`].
+/// The size of a picture as it is stored; see [`header`].
 #[must_use]
 pub fn size(input: &[u8]) -> Option<Size> {
     header(input).map(|header| header.size)
 }
 
-/// The size of a picture, if memory may be made for it: no more than `most` pixels.
+/// What the header of a picture says, if memory may be made for it: no more than `most` pixels.
+///
+/// # Errors
+/// What is wrong, for a person.
+pub fn checked_header(input: &[u8], most: usize) -> Result<Header, String> {
+    let header = header(input).ok_or("no size can be read from its header")?;
+    header.size.check(most).map(|()| header)
+}
+
+/// The size of a picture as it is stored; see [`checked_header`].
 ///
 /// # Errors
 /// What is wrong, for a person.
 pub fn checked_size(input: &[u8], most: usize) -> Result<Size, String> {
-    let size = size(input).ok_or("no size can be read from its header")?;
-    size.check(most).map(|()| size)
+    checked_header(input, most).map(|header| header.size)
 }
 
 /// The contents of the segment whose length stands at `at`; `None` when it is not all there.
@@ -141,7 +166,7 @@ fn segment(input: &[u8], at: usize) -> Result<Option<&[u8]>, JpegError> {
 }
 
 /// Reads a frame header (T.81 B.2.2).
-fn header_from(marker: u8, segment: &[u8]) -> Result<Header, JpegError> {
+fn header_from(marker: u8, segment: &[u8], orientation: Option<Orientation>) -> Result<Header, JpegError> {
     if marker > 0xC2 {
         return Err(JpegError::Kind);
     }
@@ -162,7 +187,8 @@ fn header_from(marker: u8, segment: &[u8]) -> Result<Header, JpegError> {
         (3, Some(0x22), Some(0x11), Some(0x11)) => Subsampling::Quarter,
         _ => Subsampling::Other,
     };
-    Ok(Header { size, subsampling, progressive: marker == 0xC2 })
+    let orientation = orientation.unwrap_or_default();
+    Ok(Header { size, orientation, subsampling, progressive: marker == 0xC2 })
 }
 
 #[cfg(test)]
@@ -195,14 +221,14 @@ mod tests {
         assert_eq!(layout.end, whole.len());
         assert!(layout.has_tables);
         let mut out = vec![42];
-        assert_eq!(tidy(&buffer, &mut out, &mut |_| true), Ok(Size::new(64, 48)));
+        assert_eq!(tidy(&buffer, &mut out, &mut |_| true), Ok(layout.header));
         assert_eq!(out[1..], whole);
     }
 
     #[test]
     fn the_usual_tables_are_put_in_where_there_are_none() {
         let mut out = Vec::new();
-        assert_eq!(tidy(&picture(false, 0xC0), &mut out, &mut |_| true), Ok(Size::new(64, 48)));
+        assert!(tidy(&picture(false, 0xC0), &mut out, &mut |_| true).is_ok_and(|h| h.size == Size::new(64, 48)));
         assert_eq!(out, picture(true, 0xC0));
         assert_eq!(tidy(&picture(false, 0xC2), &mut out, &mut |_| true), Err(JpegError::Tables));
     }
@@ -251,7 +277,7 @@ mod tests {
     #[test]
     fn the_header_is_read_from_the_beginning_alone() {
         let whole = picture(true, 0xC0);
-        let expected = Header { size: Size::new(64, 48), subsampling: Subsampling::Quarter, progressive: false };
+        let expected = Header { size: Size::new(64, 48), subsampling: Subsampling::Quarter, ..Header::default() };
         assert_eq!(header(&whole[..40]), Some(expected));
         assert_eq!(size(&whole[..20]), None);
         assert_eq!(size(b"GIF89a"), None);
@@ -304,11 +330,11 @@ mod tests {
             proptest::prop_assert_eq!((in_place, &made), (copied, if copied.is_ok() { &out } else { &bytes }));
             match copied {
                 // What was put in order is in order.
-                Ok(size) => {
+                Ok(found) => {
                     let layout = inspect(&out).unwrap();
-                    proptest::prop_assert!(layout.has_tables && layout.end == out.len() && layout.header.size == size);
+                    proptest::prop_assert!(layout.has_tables && layout.end == out.len() && layout.header == found);
                     proptest::prop_assert_eq!(header(&out), Some(layout.header));
-                    let _ = join(&[&out, &out], 2 * size.height, &mut Vec::new());
+                    let _ = join(&[&out, &out], 2 * found.size.height, &mut Vec::new());
                 }
                 Err(_) => proptest::prop_assert!(out.is_empty()),
             }

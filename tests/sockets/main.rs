@@ -11,6 +11,7 @@ mod leniency;
 mod limits;
 mod memory;
 mod names;
+mod orientation;
 mod plain;
 mod reconnects;
 mod refusals;

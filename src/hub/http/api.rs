@@ -97,7 +97,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
     value["sent"] = stream.numbers.sent.load(Ordering::Relaxed).into();
     value["skipped"] = stream.numbers.skipped.load(Ordering::Relaxed).into();
     if let Some(picture) = newest {
-        value["size"] = jpeg::size(&picture.data).map_or(Value::Null, |s| s.to_string().into());
+        value["size"] = jpeg::header(&picture.data).map_or(Value::Null, |h| h.shown_size().to_string().into());
         value["bytes"] = picture.data.len().into();
         value["newest_age_ms"] = round(crate::time::millis(at.since(picture.captured)));
         value["age_estimated"] = picture.estimated.into();

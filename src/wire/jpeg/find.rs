@@ -4,8 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::tables::USUAL_TABLES;
-use super::{JpegError, Layout, SOI, Walk};
-use crate::frame::Size;
+use super::{Header, JpegError, Layout, SOI, Walk};
 use crate::time::Micros;
 
 /// The most places where a picture may begin that are tried, so that no input costs more than a few times its length.
@@ -118,19 +117,19 @@ pub fn cut_to_picture(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Lay
 ///
 /// # Errors
 /// What is wrong with it; then `data` is as it was.
-pub fn make_tidy(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
+pub fn make_tidy(data: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Header, JpegError> {
     let layout = cut_to_picture(data, may_count)?;
     if !layout.has_tables {
         data.splice(layout.scan..layout.scan, USUAL_TABLES);
     }
-    Ok(layout.header.size)
+    Ok(layout.header)
 }
 
 /// Appends to `out` what [`make_tidy`] makes of `input`.
 ///
 /// # Errors
 /// What is wrong with it; then `out` is as it was.
-pub fn tidy(input: &[u8], out: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Size, JpegError> {
+pub fn tidy(input: &[u8], out: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<Header, JpegError> {
     let Found { start, layout, has_end } = find(input, may_count)?;
     let picture = input.get(start..start + layout.end).unwrap_or_default();
     let (before, rest) = picture.split_at(layout.scan.min(picture.len()));
@@ -143,5 +142,5 @@ pub fn tidy(input: &[u8], out: &mut Vec<u8>, may_count: MayCount<'_>) -> Result<
     if !has_end {
         out.extend_from_slice(&super::END);
     }
-    Ok(layout.header.size)
+    Ok(layout.header)
 }

@@ -1,7 +1,7 @@
 //! Finds where a picture ends, by its markers.
 
 use super::scan::end_of_blocks;
-use super::{DHT, EOI, Header, JpegError, MayCount, SOI, SOS, header_from, segment};
+use super::{APP1, DHT, EOI, Header, JpegError, MayCount, Orientation, SOI, SOS, exif, header_from, segment};
 
 /// A whole picture found at the beginning of some bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct Layout {
 #[derive(Clone, Debug, Default)]
 pub struct Walk {
     pub(super) at: usize,
+    orientation: Option<Orientation>,
     header: Option<Header>,
     scan: Option<usize>,
     in_scan: bool,
@@ -68,9 +69,10 @@ impl Walk {
                 // Tables that come after the first scan are too late for it.
                 DHT => self.has_tables |= self.scan.is_none(),
                 0xC0..=0xC2 if self.header.is_none() => {
-                    self.header = Some(header_from(marker, segment)?);
+                    self.header = Some(header_from(marker, segment, self.orientation)?);
                 }
                 0xC0..=0xC2 => return Err(JpegError::Header),
+                APP1 if self.orientation.is_none() => self.orientation = exif::read(segment),
                 0xC3..=0xCF => return Err(JpegError::Kind),
                 SOS => {
                     if self.header.is_none() {
