@@ -11,16 +11,17 @@ use crate::time::{Micros, millis, now};
 const LIVE: Duration = Duration::from_millis(250);
 const LOGGED: Duration = Duration::from_secs(10);
 
-/// Shows reports: live on a terminal, otherwise as a log line every ten seconds.
+/// Shows reports: live on a terminal, otherwise as a log line every ten seconds, while there is something new to say.
 pub(super) struct Status {
     live: bool,
     next: Micros,
+    logged: String,
 }
 
 impl Status {
     pub(super) fn new(quiet: bool) -> Self {
         let live = !quiet && std::io::stderr().is_terminal();
-        Self { live, next: now() + if live { LIVE } else { LOGGED } }
+        Self { live, next: now() + if live { LIVE } else { LOGGED }, logged: String::new() }
     }
 
     pub(super) fn show(&mut self, report: impl FnOnce() -> PublishReport) {
@@ -34,7 +35,10 @@ impl Status {
             logging::status(&line);
         } else {
             self.next = at + LOGGED;
-            log::info!("{line}");
+            if line != self.logged {
+                log::info!("{line}");
+                self.logged = line;
+            }
         }
     }
 }
