@@ -77,14 +77,15 @@ function turn() {
  * @returns {Promise<{streams: (import("./grid.js").StreamInfo & {published?: boolean})[], viewers: number} | string>}
  */
 async function ask() {
+  let answer;
   try {
-    const answer = await fetch("api/streams", { cache: "no-store" });
-    if (!answer.ok) return await refusal(answer);
-    const { streams, viewers } = await answer.json();
-    return Array.isArray(streams) ? { streams, viewers } : NO_HUB;
-  } catch (error) {
-    return error instanceof SyntaxError ? NO_HUB : "hub unreachable, trying again";
+    answer = await fetch("api/streams", { cache: "no-store" });
+  } catch {
+    return "hub unreachable, trying again";
   }
+  if (!answer.ok) return refusal(answer);
+  const told = await answer.json().catch(() => null);
+  return Array.isArray(told?.streams) ? told : NO_HUB;
 }
 
 /** Says why there is no list: where the streams would be, or beside those that are there. @param {string} why */

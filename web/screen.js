@@ -2,10 +2,11 @@
 import { Viewer } from "./viewer.js";
 
 /**
- * A worker that has said nothing for so long after it was made never will, in milliseconds: some browsers start none of
- * modules, and do not say so.
+ * A worker that has not said within so many ticks of so many milliseconds that it has begun never will: some browsers start
+ * none of modules, and do not say so. In ticks, since a page that was stopped meanwhile has heard nothing.
  */
-const STARTS_WITHIN = 3000;
+const TICKS = 6;
+const TICK = 500;
 
 /** The worker that all screens share; null where there can be none, undefined before the first. @type {Worker | null | undefined} */
 let worker;
@@ -20,19 +21,22 @@ function shared() {
 
 function made() {
   try {
-    const made = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
-    const waiting = setTimeout(giveUp, STARTS_WITHIN);
-    made.onmessage = ({ data }) => {
-      // Its first words are those of a viewer, which works there, then. What goes wrong later would go wrong here, too.
-      clearTimeout(waiting);
-      made.onerror = null;
-      screens.get(data.id)?.hear(data);
-    };
-    made.onerror = () => {
-      clearTimeout(waiting);
+    const begins = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+    let ticks = 0;
+    const waiting = setInterval(() => ++ticks < TICKS || fails(), TICK);
+    const fails = () => {
+      clearInterval(waiting);
       giveUp();
     };
-    return made;
+    begins.onmessage = ({ data }) => {
+      clearInterval(waiting);
+      // It has begun. What goes wrong later would go wrong here, too.
+      begins.onerror = null;
+      if (data.failed) return giveUp();
+      screens.get(data.id)?.hear(data);
+    };
+    begins.onerror = fails;
+    return begins;
   } catch {
     return null;
   }

@@ -166,7 +166,7 @@ export class Viewer {
   async #askWhy() {
     try {
       const answer = await fetch(this.#url.replace(/^ws/, "http"), { method: "POST" });
-      this.#declined = answer.status === 403 || answer.status === 421 ? await refusal(answer) : "";
+      this.#declined = [403, 421, 503].includes(answer.status) ? await refusal(answer) : "";
     } catch {
       this.#declined = "";
     }

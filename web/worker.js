@@ -1,8 +1,6 @@
 // @ts-check
 // All viewers of the page, off its main thread: it hears, decodes and counts here, and only draws there.
-import { Viewer } from "./viewer.js";
-
-/** @type {Map<number, Viewer>} */
+/** @type {Map<number, import("./viewer.js").Viewer>} */
 const viewers = new Map();
 /** Who waits for a picture to be drawn. @type {Map<number, () => void>} */
 const drawn = new Map();
@@ -16,7 +14,21 @@ const page = /** @type {{postMessage(message: unknown, transfer?: Transferable[]
  *   | {id: number, do: "drawn"} | {id: number, do: "picture"} | {id: number, do: "close"}} Order
  */
 
+// That it has begun, before the rest has come: on a slow line that takes longer than a worker that never starts is waited for.
+page.postMessage({ id: 0 });
+const loading = import("./viewer.js");
+loading.catch(() => page.postMessage({ id: 0, failed: true }));
+
 addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
+  // In the order in which they came.
+  loading.then(({ Viewer }) => obey(data, Viewer), () => {});
+});
+
+/**
+ * @param {Order} data
+ * @param {typeof import("./viewer.js").Viewer} Viewer
+ */
+function obey(data, Viewer) {
   const { id } = data;
   const viewer = viewers.get(id);
   switch (data.do) {
@@ -50,4 +62,4 @@ addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
       drawn.delete(id);
       break;
   }
-});
+}

@@ -107,6 +107,16 @@ mod tests {
     }
 
     #[test]
+    fn of_those_who_have_one_too_many_so_many_at_once_are_told() {
+        let addresses = Arc::new(Addresses::new(1));
+        let mut told: Vec<_> = (0..2 * TOLD).filter_map(|_| addresses.place_to_be_told()).collect();
+        assert_eq!(told.len(), TOLD);
+        assert!(addresses.place(ip("192.0.2.1")).is_some(), "they take nobody's place");
+        told.pop();
+        assert!(addresses.place_to_be_told().is_some());
+    }
+
+    #[test]
     fn a_network_of_64_bits_is_one_address_and_a_neighbour_on_the_link_another() {
         assert_eq!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8::ffff:2")));
         assert_ne!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8:0:1::1")));

@@ -79,7 +79,7 @@ pub struct HubConfig {
     /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
     pub stuck_after: Duration,
     /// How old a picture may be that a snapshot of a lost stream is given. Default zero: such a snapshot is refused with the
-    /// reason. The last pictures take 64 MiB at most, of all streams together.
+    /// reason. The last pictures take 64 MiB at most, of all streams together, beside `max_memory`.
     pub stale_after: Duration,
     /// How long a publisher may take to answer when another one asks for its name. Who asks waits twice as long at most.
     /// Default 2 s.

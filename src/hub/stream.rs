@@ -23,8 +23,8 @@ pub(super) struct Stream {
     /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
     pictures: Mutex<PictureTrack>,
-    /// Where the newest picture is kept when the stream is lost.
-    last: Option<Arc<LastPictures>>,
+    /// Where the newest picture is kept for when the stream is lost.
+    last_pictures: Option<Arc<LastPictures>>,
     /// For each loop, and last for admission: how many there watch, and whether it has been told of a picture it has not looked
     /// at.
     loops: Box<[Watchers]>,
@@ -47,12 +47,12 @@ struct Watchers {
 }
 
 impl Stream {
-    pub(super) fn new(key: StreamKey, id: u64, loops: usize, last: Option<Arc<LastPictures>>) -> Self {
+    pub(super) fn new(key: StreamKey, id: u64, loops: usize, last_pictures: Option<Arc<LastPictures>>) -> Self {
         Self {
             key,
             id,
             pictures: Mutex::default(),
-            last,
+            last_pictures,
             loops: (0..loops).map(|_| Watchers::default()).collect(),
             published: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -86,8 +86,10 @@ impl Stream {
     pub(super) fn put(&self, picture: Picture, now: Micros) -> (impl Iterator<Item = usize>, bool) {
         let mut pictures = self.pictures();
         let came = pictures.put(picture, now);
-        if let (Some(last), Some(newest)) = (&self.last, pictures.still(now).0) {
-            last.put(&self.key, newest);
+        if let Some(last_pictures) = &self.last_pictures
+            && let Some(newest) = pictures.worth_keeping()
+        {
+            last_pictures.put(&self.key, newest);
         }
         drop(pictures);
         self.published.fetch_add(1, Ordering::Relaxed);

@@ -119,7 +119,7 @@ pub fn listen_address(text: &str, default_port: u16) -> Result<SocketAddr> {
     // With a zone, which only the system knows; without brackets the port could not be told from it.
     let zoned = || {
         let (host, port) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')).unwrap_or((text, ""));
-        let port = port.strip_prefix(':').map_or(Some(default_port), |port| port.parse().ok())?;
+        let port = if port.is_empty() { default_port } else { port.strip_prefix(':')?.parse().ok()? };
         (host.replacen("%25", "%", 1).as_str(), port).to_socket_addrs().ok()?.next()
     };
     text.parse()
@@ -165,6 +165,7 @@ mod tests {
         assert_eq!(listen_address("::", 8002).unwrap().to_string(), "[::]:8002");
         assert_eq!(listen_address("[::1]:7", 8002).unwrap().to_string(), "[::1]:7");
         assert!(listen_address("desk", 8002).is_err() && listen_address("fe80::1%no-such-interface", 8002).is_err());
+        assert!(listen_address("[fe80::1%lo]9", 8002).is_err() && listen_address("[fe80::1%lo]:x", 8002).is_err());
         if cfg!(target_os = "linux") {
             for text in ["fe80::1%lo", "[fe80::1%lo]", "[fe80::1%25lo]:8002"] {
                 let SocketAddr::V6(address) = listen_address(text, 8002).unwrap() else { panic!("not IPv6") };

@@ -107,11 +107,11 @@ fn absolute(target: &str) -> Option<(&str, &str)> {
 /// more than there is memory in the world, and who writes text can read an answer in words.
 #[must_use]
 pub fn looks_like_http(first: &[u8]) -> bool {
+    const METHODS: [&[u8]; 9] =
+        [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
     if first.len() >= 8 && first.iter().all(|b| b.is_ascii_graphic() || b" \t\r\n".contains(b)) {
         return true;
     }
-    const METHODS: [&[u8]; 9] =
-        [b"GET ", b"HEAD ", b"POST ", b"PUT ", b"DELETE ", b"OPTIONS ", b"PATCH ", b"CONNECT ", b"TRACE "];
     METHODS.iter().any(|m| first.starts_with(&m[..m.len().min(first.len())]))
 }
 
@@ -144,6 +144,9 @@ pub fn first_words(answer: &[u8]) -> Option<String> {
         h.name.eq_ignore_ascii_case("content-type") && h.value.to_ascii_lowercase().starts_with(b"text/plain")
     };
     parsed.headers.iter().find(is_text)?;
+    if parsed.headers.iter().any(|h| h.name.eq_ignore_ascii_case("transfer-encoding")) {
+        return None;
+    }
     let body = String::from_utf8_lossy(answer.get(length..)?);
     let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(line.chars().take(300).collect())

@@ -275,18 +275,24 @@ impl<U: LinkUser> Runner<U> {
         };
         self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
         let mut last = Outcome::Again(format!("{hub} has no address"));
+        let mut answered = None;
         for address in addresses {
             let end = match self.connect(address, &hub) {
                 Ok(socket) => self.serve(socket, &hub, welcomed),
-                Err(end) => end,
+                Err(end @ Outcome::Again(_)) => {
+                    last = end;
+                    continue;
+                }
+                Err(end) => return end,
             };
             // What answers at one address of a name may be something else than the hub at the next.
             match end {
-                Outcome::Again(_) if welcomed.is_none() => last = end,
+                Outcome::Again(_) if welcomed.is_none() => answered = Some(end),
                 end => return end,
             }
         }
-        last
+        // What was heard tells more than that nobody was there.
+        answered.unwrap_or(last)
     }
 
     /// Lives through one connection.

@@ -178,7 +178,9 @@ impl LinkUser for Uplink {
             self.numbers = (before.or(Some(report.nominal).filter(|nominal| !nominal.size.is_empty())), load);
         }
         let own = state.why().clone();
-        let too_large = self.too_large.as_ref().filter(|_| at.since(self.passed) >= NONE_PASSES);
+        // Of who is asked for nothing nobody knows what the next would be.
+        let is_asked = state.demand.viewers > 0 && at.since(self.passed) >= NONE_PASSES;
+        let too_large = self.too_large.as_ref().filter(|_| is_asked);
         let reason = if own.is_empty() { too_large.cloned().unwrap_or_default() } else { own };
         let settling = state.exposure.is_settling(at);
         drop(state);

@@ -124,6 +124,8 @@ impl PictureTrack {
         let slow = self.apart <= NEWER && asked.since(self.arrived) <= 2 * self.apart;
         let interval = if slow { self.renditions.interval.max(self.apart) } else { self.renditions.interval };
         let patience = match (&picture, self.stills) {
+            // It says when it has found its exposure, and who waits sees when it is lost.
+            _ if self.settling => FIRST,
             // A sleeping camera may take long to open.
             (None, _) => self.silence.opens_within(asked).min(FIRST),
             // It is not told that somebody wants one.
@@ -175,10 +177,16 @@ impl PictureTrack {
         self.silence.told(apart, !state.reason.is_empty(), now);
     }
 
-    /// Whether it gave no picture when somebody watched last, and nobody does now.
+    /// Whether it gave no picture when somebody watched last, and nobody does now, so that it may give one when it is asked.
     #[must_use]
-    pub(crate) fn was_silent(&self) -> bool {
-        self.silence.silent().is_some() && !self.silence.is_watched()
+    pub(crate) fn may_be_asked_anew(&self) -> bool {
+        !self.stills && self.silence.silent().is_some() && !self.silence.is_watched()
+    }
+
+    /// The best picture there is, unless it may be too dark.
+    #[must_use]
+    pub(crate) fn worth_keeping(&self) -> Option<Arc<Picture>> {
+        self.renditions.choose(FULL).filter(|_| self.settled).cloned()
     }
 }
 
@@ -216,6 +224,24 @@ mod tests {
             patience.as_secs()
         };
         assert_eq!([30.0, 0.2, 0.02].map(patience), [10, 17, 25]);
+    }
+
+    #[test]
+    fn a_dark_picture_is_not_taken_because_it_is_there_and_none_is_waited_for_for_ever() {
+        let (mut pictures, at) = (PictureTrack::default(), |ms: u64| Micros(1_000_000 + ms * 1000));
+        let settling = |settling| StreamState { settling, ..StreamState::default() };
+        pictures.begin(Gives::OnDemand { rungs: false }, at(0));
+        pictures.watched(true, at(0));
+        pictures.told(&settling(true), at(0));
+        let picture = |ms| Picture { captured: at(ms), data: vec![0xff, 0xd8].into(), ..Picture::default() };
+        let _ = pictures.put(picture(100), at(100));
+        assert!(pictures.snapshot(at(50)).is_none() && pictures.worth_keeping().is_none());
+        assert_eq!(pictures.still(at(100)).1, FIRST);
+        pictures.told(&settling(false), at(900));
+        assert!(pictures.snapshot(at(50)).is_none(), "the one that is there was taken in the dark");
+        let _ = pictures.put(picture(933), at(933));
+        assert!(pictures.snapshot(at(50)).is_some() && pictures.worth_keeping().is_some());
+        assert!(pictures.still(at(933)).1 < NEWER);
     }
 
     #[test]

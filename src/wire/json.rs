@@ -11,7 +11,8 @@ pub fn may_pass(text: &str) -> bool {
     nests_within(text, MAX_DEPTH) && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// Whether arrays and objects lie so deep in each other at most. Counts brackets outside of strings. For text that is no JSON the answer means nothing, and the parser says the rest.
+/// Whether arrays and objects lie so deep in each other at most, by counting brackets outside of strings. For text that is no JSON
+/// the answer means nothing, and the parser says the rest.
 pub(super) fn nests_within(text: &str, most: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text.bytes() {

@@ -1,7 +1,7 @@
 //! What a program says of a hub that it cannot use: what it saw, and whose side it is on.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::thread;
 
 use streamflow::from_fn;
@@ -12,7 +12,7 @@ use streamflow::internal::source::Next;
 use streamflow::internal::viewer::{Viewer, ViewerConfig};
 
 use crate::support::{
-    SIZE, at, fine_source, hub_with, jpeg, limited, next_picture, publisher, publisher_config, until, viewer,
+    LONG, SIZE, at, fine_source, hub_with, jpeg, limited, next_picture, publisher, publisher_config, until, viewer,
 };
 
 /// Somebody at this address who answers everybody with this, and closes.
@@ -24,6 +24,10 @@ fn answers(listen: &str, with: &'static [u8]) -> SocketAddr {
             let Ok(mut socket) = socket else { return };
             let _ = socket.read(&mut [0; 1024]);
             let _ = socket.write_all(with);
+            // What is still unread when it closes would take the answer with it.
+            let _ = socket.shutdown(Shutdown::Write);
+            let _ = socket.set_read_timeout(Some(LONG));
+            let _ = std::io::copy(&mut socket, &mut std::io::sink());
         }
     });
     address

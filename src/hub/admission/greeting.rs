@@ -79,8 +79,9 @@ impl PendingRequest {
 
     /// Sends an answer. `drained`: nothing of the request's body is still to come.
     fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Next {
-        // Who publishes may read no answers, and its stream is missed at the hub.
-        if let (Some(why), "POST" | "PUT") = (answer.refusal(), self.request.method.as_str()) {
+        // Who publishes may read no answers, and its stream is missed at the hub. A page that may not has been told of already.
+        let publishes = self.request.path.starts_with("/api/") && matches!(&*self.request.method, "POST" | "PUT");
+        if let Some(why) = answer.refusal().filter(|why| publishes && !why.starts_with("403 ")) {
             let path = Untrusted(&self.request.path);
             log::info!("{}: {} {path:.200}: {why}", asker.address, self.request.method);
         }
@@ -184,6 +185,7 @@ impl Greeting {
         let late = format!("the request {why}");
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Head if self.input.is_empty() => Step::Ends(None),
+            Stage::Refusing(_) => Step::Ends(None),
             Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
             Stage::Head | Stage::More(_) => closes_with(short_answer(408, &late), why.into()),
             _ => Step::Ends(Some(why.into())),
@@ -196,6 +198,7 @@ impl Greeting {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
             Stage::WebSocket(_) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
+            Stage::Refusing(_) => Step::Ends(None),
             Stage::Sniffing | Stage::Over => Step::Ends(Some(why)),
             Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(503, &why), why),
             _ => closes_with(short_answer(503, &why), why),
@@ -209,7 +212,9 @@ impl Greeting {
                 Stage::Sniffing => sniff(&self.input, asker),
                 Stage::Refusing(why) if self.input.len() < ENOUGH => (Stage::Refusing(why), Some(Step::Reads)),
                 Stage::Refusing(why) => {
-                    (Stage::Over, Some(Step::Sends(refusal(&self.input, &why), None, Then::Close(None))))
+                    // Who would have been let in at another time tries again.
+                    let words = refusal(&self.input, Cause::Stopping, &why);
+                    (Stage::Over, Some(Step::Sends(words, None, Then::Close(None))))
                 }
                 Stage::Native(deframer) => self.native(asker, deframer),
                 Stage::WebSocket(reader) => self.websocket(asker, reader),
@@ -399,10 +404,6 @@ fn websocket_bye(cause: Cause, code: u16, why: &str) -> Vec<u8> {
 }
 
 /// What somebody is told who is turned away before it was heard, in what it speaks as far as it has begun.
-pub(super) fn refusal(said: &[u8], why: &str) -> Vec<u8> {
-    if looks_like_http(said.get(..ENOUGH).unwrap_or(said)) {
-        short_answer(503, why)
-    } else {
-        native_bye(Cause::Refused, why)
-    }
+pub(super) fn refusal(said: &[u8], cause: Cause, why: &str) -> Vec<u8> {
+    if looks_like_http(said.get(..ENOUGH).unwrap_or(said)) { short_answer(503, why) } else { native_bye(cause, why) }
 }

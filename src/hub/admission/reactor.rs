@@ -26,6 +26,7 @@ use crate::net::connection::Framing;
 use crate::net::open_files;
 use crate::time::{Micros, now};
 use crate::transport::{Transport, sockopt};
+use crate::wire::control::Cause;
 
 /// How soon it is looked again whether somebody has to give way to those who wait in the system's queue.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
@@ -38,6 +39,8 @@ const ACCEPTS: usize = 256;
 const ACCEPTING: Duration = Duration::from_millis(1);
 /// So many give way at most where the system has no more file descriptors.
 const GIVE: usize = 16;
+/// How long somebody who is refused has to say what it speaks: there are few places for that.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
 /// How long somebody who waits for its turn is not taken for late: it may have said what it wants.
 const WAITS_FOR_ITS_TURN: Duration = Duration::from_secs(1);
 /// So long those who are here have turns before it is looked who else has come.
@@ -202,7 +205,7 @@ impl Reactor {
                 }
             }
             match self.main.socket.accept() {
-                Ok((socket, address)) => self.accepted(socket, address, Self::greet),
+                Ok((socket, address)) => self.accepted(socket, address, Self::greet, Self::refuse),
                 Err(error) => self.main.ready = self.goes_on_accepting(&error, at),
             }
         }
@@ -215,7 +218,7 @@ impl Reactor {
             let open = |listener: &&mut Listener| listener.accepts_at().is_some_and(|accepts_at| accepts_at <= at);
             let Some(listener) = self.plain.as_mut().filter(open) else { return };
             match listener.socket.accept() {
-                Ok((socket, address)) => self.accepted(socket, address, Self::let_in),
+                Ok((socket, address)) => self.accepted(socket, address, Self::let_in, |_, _, _, _| Ok(())),
                 Err(error) => {
                     let ready = self.goes_on_accepting(&error, at);
                     self.plain.iter_mut().for_each(|listener| listener.ready = ready);
@@ -253,7 +256,7 @@ impl Reactor {
                 if let Ok(said @ 1..) = newcomer.read(scratch) {
                     let said = scratch.get(..said).unwrap_or_default();
                     let why = "the hub has no more open files: its operator must raise the limit";
-                    let _ = newcomer.write(&greeting::refusal(said, why));
+                    let _ = newcomer.write(&greeting::refusal(said, Cause::Refused, why));
                     let _ = newcomer.shutdown(Shutdown::Write);
                 }
                 io::Result::Ok(())
@@ -270,10 +273,19 @@ impl Reactor {
         socket: TcpStream,
         address: SocketAddr,
         take: fn(&mut Self, Transport, SocketAddr, Place) -> io::Result<()>,
+        refuse: fn(&mut Self, TcpStream, SocketAddr, String) -> io::Result<()>,
     ) {
         let taken = match self.shared.addresses.place(address.ip()) {
             Some(place) => sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)),
-            None => self.refuse(socket, address),
+            None => {
+                let most = self.shared.config.max_per_address;
+                let why = format!(
+                    "there are {most} connections from this address already, and no more are taken (--max-per-address)"
+                );
+                log::warn!("{address}: refused: {why}");
+                self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+                refuse(self, socket, address, why)
+            }
         };
         if let Err(error) = taken {
             log::warn!("{address}: {error}");
@@ -281,16 +293,10 @@ impl Reactor {
     }
 
     /// Whose address has all the connections it may have is told so when it has said what it speaks; of very many at once not all.
-    fn refuse(&mut self, socket: TcpStream, address: SocketAddr) -> io::Result<()> {
-        let most = self.shared.config.max_per_address;
-        let why = format!(
-            "there are {most} connections from this address already, and no more are taken (--max-per-address)"
-        );
-        log::warn!("{address}: refused: {why}");
-        self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+    fn refuse(&mut self, socket: TcpStream, address: SocketAddr, why: String) -> io::Result<()> {
         let Some(place) = self.shared.addresses.place_to_be_told() else { return Ok(()) };
         sockopt::prepare(&socket)?;
-        self.greet_with(socket.into(), address, place, Greeting::refusing(why))
+        self.greet_with(socket.into(), address, place, Greeting::refusing(why), TOLD_WITHIN)
     }
 
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
@@ -303,7 +309,7 @@ impl Reactor {
     }
 
     fn greet(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
-        self.greet_with(transport, address, place, Greeting::new())
+        self.greet_with(transport, address, place, Greeting::new(), self.shared.config.handshake)
     }
 
     fn greet_with(
@@ -312,6 +318,7 @@ impl Reactor {
         address: SocketAddr,
         place: Place,
         greeting: Greeting,
+        patience: Duration,
     ) -> io::Result<()> {
         let entry = self.pending.vacant_entry();
         let key = entry.key();
@@ -320,7 +327,7 @@ impl Reactor {
         let (serial, shared) = (self.serial, self.shared.clone());
         let evict = move || shared.admission.command(Command::Evict(key, serial));
         let account = self.shared.memory.open(address.ip(), evict);
-        let until = now() + self.shared.config.handshake;
+        let until = now() + patience;
         entry.insert(Pending::new(serial, address, transport, place, account, greeting, until));
         self.is_ready(key);
         Ok(())

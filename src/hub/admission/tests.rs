@@ -90,6 +90,29 @@ impl<'a> Newcomer<'a> {
     }
 }
 
+#[test]
+fn who_is_refused_whatever_it_wants_is_told_so_in_what_it_speaks_and_may_try_again() {
+    let hub = hub_by(|_, _| true);
+    let refused = |said: &[u8]| {
+        let mut newcomer = Newcomer::new(&hub);
+        newcomer.greeting = Greeting::refusing("too many from here".into());
+        said.chunks(5).for_each(|piece| newcomer.says(piece));
+        newcomer
+    };
+    let http = refused(HEALTH);
+    assert!(http.heard().starts_with("HTTP/1.1 503 ") && http.heard().contains("too many from here"));
+    assert_eq!(http.end.as_deref(), Some("closed: "), "it was counted when it came");
+    let native = refused(&native());
+    // A program that is refused ends, and this one would have been let in at another time.
+    assert!(native.heard().contains(r#""cause":"stopping","reason":"too many from here""#), "{}", native.heard());
+    let mut silent = refused(b"GET /");
+    assert!(silent.heard.is_empty() && silent.end.is_none());
+    let shared = &hub.shared;
+    let account = shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
+    let asker = ClientContext { shared, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)), account: &account };
+    assert!(matches!(silent.greeting.handle_timeout(&asker), Step::Ends(None)));
+}
+
 fn hello() -> Vec<u8> {
     control_packet(&Control::Hello(serde_json::from_str(r#"{"role":"publish","name":"door"}"#).unwrap()))
 }

@@ -48,8 +48,7 @@ impl Snapshot {
         let key = &grant.0;
         if let Err(why) = is_live(shared, key, asked) {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
-            let may_come = !shared.is_free(key) && shared.stream(key).pictures().was_silent();
-            if !may_come {
+            if shared.is_free(key) || !shared.stream(key).pictures().may_be_asked_anew() {
                 return Err(lost(shared, key, &why, asked));
             }
             if let Some(last) = shared.last_pictures.get(key, asked) {
@@ -82,18 +81,15 @@ impl Snapshot {
             }
             // A camera that cannot be opened says so soon. That it was silent before is what is just being asked anew.
             let why = is_live(&self.shared, &self.grant.0, now).err()?;
-            let may_come = self.stream.pictures().silence.silent().is_some_and(|silent| silent.since < self.asked);
+            let was_silent = || self.stream.pictures().silence.silent().is_some_and(|silent| silent.since < self.asked);
+            let may_come = !self.shared.is_free(&self.grant.0) && was_silent();
             return (!may_come).then(|| lost(&self.shared, &self.grant.0, &why, now));
         }
         // None came; there may be one from before, which says how old it is.
         let (picture, _) = self.stream.pictures().still(self.asked);
-        Some(match picture {
-            Some(picture) => answer(picture, now),
-            None => {
-                let why = format!("no picture came within {} s", self.until.since(self.asked).as_secs());
-                lost(&self.shared, &self.grant.0, &why, now)
-            }
-        })
+        let none = || format!("no picture came within {} s", self.until.since(self.asked).as_secs());
+        let picture = is_live(&self.shared, &self.grant.0, now).and_then(|()| picture.ok_or_else(none));
+        Some(picture.map_or_else(|why| lost(&self.shared, &self.grant.0, &why, now), |picture| answer(picture, now)))
     }
 }
 
@@ -102,6 +98,8 @@ fn is_live(shared: &Shared, key: &StreamKey, now: Micros) -> Result<(), String> 
     match shared.registry().rooms.state(key, now) {
         Some(Control::State(state)) if state.live => Ok(()),
         Some(Control::State(state)) if !state.reason.is_empty() => Err(state.reason),
+        // A person may have switched the camera off.
+        Some(Control::State(state)) if state.published => Err("no picture comes".into()),
         _ => Err("nobody publishes this".into()),
     }
 }
@@ -125,5 +123,7 @@ fn answer(picture: Arc<Picture>, now: Micros) -> Answer {
         millis(age),
         picture.sequence
     );
-    Answer::new(200, "image/jpeg", Body::Picture(picture)).with(fields)
+    // Nobody told when it was taken, or by a clock that is not known well.
+    let estimated = if picture.estimated || picture.arrival { "X-Age-Estimated: 1\r\n" } else { "" };
+    Answer::new(200, "image/jpeg", Body::Picture(picture)).with(fields + estimated)
 }

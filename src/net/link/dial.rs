@@ -22,7 +22,7 @@ use crate::wire::websocket::{self, End};
 
 /// So long, and so many bytes, is read of what comes with a refusal.
 const WORDS: Duration = Duration::from_millis(500);
-const MAX_WORDS: u64 = 4096;
+const MAX_WORDS: usize = 4096;
 
 /// Text messages are not part of the native protocol.
 const MAX_TEXT: usize = 4096;
@@ -146,7 +146,7 @@ impl<U: LinkUser> Runner<U> {
                 Err(NotUpgraded::Status(status)) => {
                     hurried.until = until.min(now() + WORDS);
                     // As much as comes: who says no may not close.
-                    let _ = hurried.take(MAX_WORDS).read_to_end(&mut head);
+                    hurried.read_words(&mut head);
                     return Err(Outcome::Again(not_upgraded(hub, status, first_words(&head).as_deref())));
                 }
                 Err(why) => return Err(failed(why.to_string())),
@@ -219,6 +219,21 @@ struct Hurried<'a> {
 impl Hurried<'_> {
     fn check(&self) -> io::Result<()> {
         if self.stop.load(Ordering::Acquire) || now() > self.until { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+}
+
+impl Hurried<'_> {
+    /// Reads what comes until its time is over.
+    fn read_words(&mut self, into: &mut Vec<u8>) {
+        let (mut piece, most) = ([0; 1024], into.len() + MAX_WORDS);
+        while self.check().is_ok() && into.len() < most {
+            match self.read(&mut piece) {
+                Ok(0) => return,
+                Ok(n) => into.extend_from_slice(piece.get(..n).unwrap_or_default()),
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+                Err(_) => return,
+            }
+        }
     }
 }
 

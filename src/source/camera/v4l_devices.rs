@@ -136,11 +136,13 @@ pub(super) fn judge(path: &Path) -> Judgement {
 
 /// What is said of a device that cannot be opened, though nobody forbids it: a node without a driver, or with a broken camera.
 fn judge_closed(error: &io::Error) -> Judgement {
-    match error.kind() {
-        io::ErrorKind::NotFound => Judgement::NoCamera,
-        _ => Judgement::Unreadable(format!(
-            "cannot be opened: {error}; is its camera plugged in, and its driver loaded?"
-        )),
+    let why = format!("cannot be opened: {error}");
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => Judgement::NoCamera,
+        Some(Errno::NODEV | Errno::NXIO | Errno::IO | Errno::INVAL) => {
+            Judgement::Unreadable(format!("{why}; is its camera plugged in, and its driver loaded?"))
+        }
+        _ => Judgement::Unreadable(why),
     }
 }
 
