@@ -82,9 +82,7 @@ pub(crate) fn when_display_goes(say: fn()) {
     let Ok(xlib) = x11_dl::xlib::Xlib::open() else { return };
     if SAY.set(say).is_ok() {
         // SAFETY: the function pointer is of the type that Xlib asks for and lives as long as the program; Xlib keeps nothing
-        // else of this call, which only replaces a pointer of the library's own.
+        // else of this call, which only replaces a pointer of the library's own. The library stays loaded: `Xlib` has no `Drop`.
         unsafe { (xlib.XSetIOErrorHandler)(Some(gone)) };
-        // The library stays loaded, as the handler is to be called from it.
-        std::mem::forget(xlib);
     }
 }

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn however_many_streams_there_were_they_take_so_many_bytes_and_the_oldest_goes_first() {
         let last = LastPictures { most: 3 * (30 + 40 + 7 + BESIDE), ..LastPictures::new(Duration::from_secs(60)) };
-        let key = |n: u64| StreamKey::new("main", &format!("s{n}"));
+        let key = |n: u64| StreamKey::new("main", format!("s{n}"));
         (0..20).for_each(|n| last.put(&key(n), picture(n, 30)));
         let there: Vec<_> = (0..20).filter(|n| last.get(&key(*n), at(20)).is_some()).collect();
         assert_eq!(there, [17, 18, 19]);

@@ -216,8 +216,7 @@ mod tests {
         let patience = |fps: f64| {
             let mut pictures = PictureTrack::default();
             pictures.begin(Gives::OnDemand { rungs: true }, Micros(0));
-            let mut nominal = NominalPicture::default();
-            nominal.fps = fps;
+            let nominal = NominalPicture { fps, ..NominalPicture::default() };
             pictures.told(&StreamState { nominal: Some(nominal), ..StreamState::default() }, Micros(0));
             let (picture, patience) = pictures.still(Micros(60_000_000));
             assert!(picture.is_none());
@@ -248,8 +247,8 @@ mod tests {
     fn the_last_picture_of_a_slow_stream_is_the_newest_until_the_next_is_due() {
         let mut pictures = PictureTrack::default();
         pictures.begin(Gives::OnDemand { rungs: true }, Micros(0));
-        let (at, mut nominal) = (|second: u64| Micros(second * 1_000_000), NominalPicture::default());
-        nominal.fps = 0.1;
+        let (at, nominal) =
+            (|second: u64| Micros(second * 1_000_000), NominalPicture { fps: 0.1, ..NominalPicture::default() });
         pictures.told(&StreamState { nominal: Some(nominal), ..StreamState::default() }, at(0));
         pictures.watched(true, at(1));
         let _ = pictures.put(Picture { captured: at(2), data: vec![0xff, 0xd8].into(), ..Picture::default() }, at(2));
