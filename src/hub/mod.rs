@@ -241,7 +241,7 @@ impl Drop for Hub {
 }
 
 /// So many blocks of pictures without an end of image are counted a second, of all publishers together: some forty pictures of
-/// 1920x1080, and 40 ms of a processor.
+/// 1920x1080, so that one such camera has all of its pictures; a fifth of a processor at most.
 const COUNTED: u32 = 2 << 20;
 
 /// What all threads of a hub share.
