@@ -355,12 +355,15 @@ fn pass_dc(bits: &mut Bits<'_>, dc: &Huffman) -> Option<()> {
 fn pass_ac(bits: &mut Bits<'_>, ac: &Huffman) -> Option<()> {
     let mut k = 1;
     while k < 64 {
-        let symbol = ac.decode_with_bits(bits)?;
+        let symbol = ac.decode(bits)?;
         let (zeros, size) = (u32::from(symbol >> 4), u32::from(symbol & 15));
         match (zeros, size) {
             (15, 0) => k += 16,
             (_, 0) => break,
-            _ => k += zeros + 1,
+            _ => {
+                bits.pass(size)?;
+                k += zeros + 1;
+            }
         }
     }
     Some(())

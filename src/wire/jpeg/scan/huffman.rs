@@ -47,25 +47,15 @@ impl Huffman {
     }
 
     pub(super) fn decode(&self, bits: &mut Bits<'_>) -> Option<u8> {
-        let (value, length) = self.look(bits.peek_16())?;
-        bits.pass(length).map(|()| value)
-    }
-
-    /// The next value, and beyond the bits behind it whose number is in its lower half (T.81 F.1.2.2).
-    pub(super) fn decode_with_bits(&self, bits: &mut Bits<'_>) -> Option<u8> {
-        let (value, length) = self.look(bits.peek_16())?;
-        bits.pass(length + u32::from(value & 15)).map(|()| value)
-    }
-
-    /// The value whose code these bits begin with, and how long that is.
-    fn look(&self, ahead: u16) -> Option<(u8, u32)> {
+        let ahead = bits.peek_16();
         let (value, length) = self.short[usize::from(ahead >> 8)];
         if length > 0 {
-            return Some((value, length.into()));
+            return bits.pass(u32::from(length)).map(|()| value);
         }
         let length = (9..=16).find(|length| i32::from(ahead) <= self.largest[*length])?;
+        bits.pass(length as u32)?;
         let place = i32::from(ahead >> (16 - length)) + self.offset[length];
-        Some((*self.values.get(usize::try_from(place).ok()?)?, length as u32))
+        self.values.get(usize::try_from(place).ok()?).copied()
     }
 }
 
@@ -108,14 +98,6 @@ impl<'a> Bits<'a> {
     }
 
     fn fill(&mut self) {
-        // Four at once, as long as none of them is the first byte of a marker or of a stuffed zero.
-        while self.count <= 32
-            && let Some(four) = self.data.get(self.at..).and_then(|rest| rest.first_chunk::<4>())
-            && !four.contains(&0xFF)
-        {
-            self.held = self.held << 32 | u64::from(u32::from_be_bytes(*four));
-            (self.at, self.count) = (self.at + 4, self.count + 32);
-        }
         while self.count <= 48 {
             let Some(&byte) = self.data.get(self.at) else { return };
             if byte == 0xFF {
@@ -138,7 +120,7 @@ impl<'a> Bits<'a> {
         if self.count >= 16 { (self.held >> (self.count - 16)) as u16 } else { (self.held << (16 - self.count)) as u16 }
     }
 
-    /// Passes over bits, 48 at most; `None`: there are not so many.
+    /// Passes over bits, 16 at most; `None`: there are not so many.
     pub(super) fn pass(&mut self, bits: u32) -> Option<()> {
         if self.count < bits {
             self.fill();
