@@ -3,6 +3,7 @@
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
 mod dial;
+mod in_turn;
 mod network;
 mod open;
 
@@ -17,6 +18,7 @@ use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 
 use self::dial::{in_words_of, no_hub, not_let_in};
+use self::in_turn::{Tried, in_turn};
 use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
@@ -185,6 +187,7 @@ enum Slept {
 }
 
 /// Why a connection ended, or was not made.
+#[derive(Debug, PartialEq, Eq)]
 enum Outcome {
     /// The program ends.
     Stopped,
@@ -274,25 +277,14 @@ impl<U: LinkUser> Runner<U> {
             Err(end) => return end,
         };
         self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
-        let mut last = Outcome::Again(format!("{hub} has no address"));
-        let mut answered = None;
-        for address in addresses {
-            let end = match self.connect(address, &hub) {
-                Ok(socket) => self.serve(socket, &hub, welcomed),
-                Err(end @ Outcome::Again(_)) => {
-                    last = end;
-                    continue;
-                }
-                Err(end) => return end,
-            };
-            // What answers at one address of a name may be something else than the hub at the next.
-            match end {
-                Outcome::Again(_) if welcomed.is_none() => answered = Some(end),
-                end => return end,
-            }
-        }
-        // What was heard tells more than that nobody was there.
-        answered.unwrap_or(last)
+        in_turn(addresses, format!("{hub} has no address"), |address| match self.connect(address, &hub) {
+            Ok(socket) => match self.serve(socket, &hub, welcomed) {
+                Outcome::Again(why) if welcomed.is_none() => Tried::NoHub(why),
+                end => Tried::Over(end),
+            },
+            Err(Outcome::Again(why)) => Tried::Unreached(why),
+            Err(end) => Tried::Over(end),
+        })
     }
 
     /// Lives through one connection.
