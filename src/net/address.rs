@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::wire::host::{authority, of_url};
 
 /// The port of a hub unless said otherwise.
 pub const PORT: u16 = 8002;
@@ -47,8 +48,7 @@ impl FromStr for HubAddress {
         } else {
             rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)))
         };
-        // In a URL the sign before a zone is written so (RFC 6874).
-        let host = host.replacen("%25", "%", usize::from(host.contains(':')));
+        let host = of_url(host);
         if host.is_empty() || host.contains(['/', ' ', '@']) {
             return Err(wrong("the host is missing or has characters that no host has"));
         }
@@ -91,12 +91,7 @@ impl std::fmt::Display for HubAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let scheme = if self.websocket.is_some() { "ws://" } else { "" };
         let path = self.websocket.as_deref().unwrap_or_default();
-        let port = self.port_or(PORT);
-        if self.host.contains(':') {
-            write!(f, "{scheme}[{}]:{port}{path}", self.host)
-        } else {
-            write!(f, "{scheme}{}:{port}{path}", self.host)
-        }
+        write!(f, "{scheme}{}{path}", authority(&self.host, Some(self.port_or(PORT))))
     }
 }
 
@@ -120,7 +115,7 @@ pub fn listen_address(text: &str, default_port: u16) -> Result<SocketAddr> {
     let zoned = || {
         let (host, port) = text.strip_prefix('[').and_then(|inner| inner.split_once(']')).unwrap_or((text, ""));
         let port = if port.is_empty() { default_port } else { port.strip_prefix(':')?.parse().ok()? };
-        (host.replacen("%25", "%", 1).as_str(), port).to_socket_addrs().ok()?.next()
+        (of_url(host).as_str(), port).to_socket_addrs().ok()?.next()
     };
     text.parse()
         .ok()

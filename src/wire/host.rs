@@ -68,6 +68,25 @@ fn name(text: &str) -> Option<String> {
     (text.len() <= MAX_NAME && text.split('.').all(label)).then(|| text.to_ascii_lowercase())
 }
 
+/// A host as the system takes it: in a URL the sign before the zone of an address is written `%25` (RFC 6874).
+#[must_use]
+pub fn of_url(host: &str) -> String {
+    host.replacen("%25", "%", usize::from(host.contains(':')))
+}
+
+/// A host without the zone of its address, which is a matter of this machine alone (RFC 6874, section 4).
+#[must_use]
+pub fn without_zone(host: &str) -> &str {
+    host.split_once('%').map_or(host, |(host, _)| host)
+}
+
+/// Host and port as they stand in a URL: an IPv6 address in brackets.
+#[must_use]
+pub fn authority(host: &str, port: Option<u16>) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+}
+
 /// The hosts that a hub answers as while it asks for no credential.
 ///
 /// The page of a stranger's domain that is made to resolve to this machine (DNS rebinding) counts in a browser as a page

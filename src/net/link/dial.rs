@@ -18,6 +18,7 @@ use crate::time::{Micros, now};
 use crate::transport::sockopt;
 use crate::wire::WireError;
 use crate::wire::framing::Deframer;
+use crate::wire::host::{authority, without_zone};
 use crate::wire::websocket::{self, End};
 
 /// So long, and so many bytes, is read of what comes with a refusal.
@@ -110,9 +111,7 @@ impl<U: LinkUser> Runner<U> {
             .map_err(|e| failed(e.to_string()));
         ready?;
         let port = hub.port_or(PORT);
-        // A zone is a matter of this machine alone (RFC 6874, section 4).
-        let host = hub.host.split_once('%').map_or(hub.host.as_str(), |(host, _)| host);
-        let authority = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        let authority = authority(without_zone(&hub.host), Some(port));
         let until = now() + CONNECT;
         let asked = UpgradeRequest::new(&authority, path);
         let mut hurried = Hurried { socket: &socket, until, stop: &self.stop };

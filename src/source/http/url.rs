@@ -9,6 +9,7 @@ use data_encoding::HEXLOWER_PERMISSIVE;
 
 use super::authorization::Authorization;
 use crate::text::Untrusted;
+use crate::wire::host::{authority, of_url, without_zone};
 
 /// The parts of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,8 +69,7 @@ impl Url {
         if host.is_empty() {
             return Err(bad("the host is missing"));
         }
-        // In a URL the sign before a zone is written so (RFC 6874).
-        let host = host.replacen("%25", "%", usize::from(host.contains(':')));
+        let host = of_url(host);
         let port = match port {
             None | Some("") => default_port(secure),
             Some(port) => port.parse().ok().filter(|p| *p != 0).ok_or_else(|| bad("the port is no port"))?,
@@ -103,16 +103,18 @@ impl Url {
         if self.secure { "https" } else { "http" }
     }
 
-    /// Host and port as in a `Host` field. A zone is a matter of this machine alone (RFC 6874, section 4).
+    /// Host and port as in a `Host` field.
     pub(super) fn host_field(&self) -> String {
-        let host = self.host.split_once('%').map_or(self.host.as_str(), |(host, _)| host);
-        Self { host: host.into(), ..self.clone() }.place()
+        self.authority(without_zone(&self.host))
     }
 
     /// Host and port for people: without the port where it is the usual one.
     pub(super) fn place(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
-        if self.port == default_port(self.secure) { host } else { format!("{host}:{}", self.port) }
+        self.authority(&self.host)
+    }
+
+    fn authority(&self, host: &str) -> String {
+        authority(host, Some(self.port).filter(|port| *port != default_port(self.secure)))
     }
 }
 
