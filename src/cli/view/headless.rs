@@ -14,14 +14,12 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save
     while !interrupt.came() {
         if let Some(shown) = viewer.next(PATIENCE) {
             viewer.mark_shown(&shown);
-            match save {
-                // A camera that was woken by this may give dark pictures first, and one of them may be all that is asked for.
-                Some(_) if viewer.is_settling() => {}
-                Some(folder) => {
+            // A camera that was woken by this may give dark pictures first, and one of them may be all that is asked for.
+            if save.is_none() || !viewer.is_settling() {
+                watch.pictures += 1;
+                if let Some(folder) = save {
                     snapshot::save(folder, &viewer.report().stream, &shown.picture.data)?;
-                    watch.pictures += 1;
                 }
-                None => watch.pictures += 1,
             }
             viewer.recycle(shown.bitmap);
         } else {
