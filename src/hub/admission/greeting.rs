@@ -81,9 +81,12 @@ impl PendingRequest {
     fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Next {
         // Who publishes may read no answers, and its stream is missed at the hub. A page that may not has been told of already.
         let publishes = self.request.path.starts_with("/api/") && matches!(&*self.request.method, "POST" | "PUT");
-        if let Some(why) = answer.refusal().filter(|why| publishes && !why.starts_with("403 ")) {
+        if publishes
+            && let Some((status, why)) = answer.refusal()
+            && status != 403
+        {
             let path = Untrusted(&self.request.path);
-            log::info!("{}: {} {path:.200}: {why}", asker.address, self.request.method);
+            log::info!("{}: {} {path:.200}: {status} {why}", asker.address, self.request.method);
         }
         let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
         let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };

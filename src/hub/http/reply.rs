@@ -178,10 +178,10 @@ impl Answer {
         self
     }
 
-    /// The status and the words, if it is a refusal in words.
-    pub(in crate::hub) fn refusal(&self) -> Option<String> {
+    /// The status and the words, if it is a refusal.
+    pub(in crate::hub) fn refusal(&self) -> Option<(u16, Cow<'_, str>)> {
         let Body::Bytes(words) = &self.body else { return None };
-        (self.status >= 400).then(|| format!("{} {}", self.status, String::from_utf8_lossy(words).trim_end()))
+        (self.status >= 400).then(|| (self.status, String::from_utf8_lossy(words.trim_ascii_end())))
     }
 
     /// As it is sent to who asked. `drained`: nothing of the request's body is still to come, so that the connection may be
