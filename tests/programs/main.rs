@@ -1,0 +1,12 @@
+//! The three programs as a user and a script meet them: help, exit codes, JSON, and the whole way of a picture.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod played_once;
+mod running;
+mod whole_way;
+mod words;
