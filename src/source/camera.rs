@@ -9,8 +9,6 @@ mod portable;
 mod rows;
 #[cfg(target_os = "linux")]
 mod v4l;
-#[cfg(target_os = "linux")]
-mod v4l_devices;
 
 use std::path::PathBuf;
 
@@ -18,7 +16,7 @@ use serde::Serialize;
 
 use self::portable::PortableCamera;
 #[cfg(target_os = "linux")]
-use self::v4l::{OpenError, V4lCamera};
+use self::v4l::{OpenError, V4lCamera, devices};
 use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, Size};
 
@@ -59,7 +57,7 @@ fn as_text<S: serde::Serializer>(size: &Size, serializer: S) -> Result<S::Ok, S:
 #[must_use]
 pub fn list() -> Vec<CameraInfo> {
     #[cfg(target_os = "linux")]
-    return v4l_devices::list();
+    return devices::list();
     #[cfg(not(target_os = "linux"))]
     return portable::list();
 }
@@ -68,7 +66,7 @@ pub fn list() -> Vec<CameraInfo> {
 #[must_use]
 pub fn is_there() -> bool {
     #[cfg(target_os = "linux")]
-    return v4l_devices::first().is_some();
+    return devices::first().is_some();
     #[cfg(not(target_os = "linux"))]
     return !portable::names().is_empty();
 }
@@ -76,7 +74,7 @@ pub fn is_there() -> bool {
 /// What is said of devices that have pictures and cannot be read here.
 pub(super) fn unreadable() -> Vec<String> {
     #[cfg(target_os = "linux")]
-    return v4l_devices::unreadable();
+    return devices::unreadable();
     #[cfg(not(target_os = "linux"))]
     return Vec::new();
 }
@@ -153,7 +151,7 @@ impl Camera {
         #[cfg(target_os = "linux")]
         return match &self.which {
             Which::Portable(_) => true,
-            _ => self.path().is_some_and(|path| v4l_devices::is_camera(&path)),
+            _ => self.path().is_some_and(|path| devices::is_camera(&path)),
         };
         #[cfg(not(target_os = "linux"))]
         return !matches!(self.which, Which::Path(_)) && self.index().is_some();
@@ -163,7 +161,7 @@ impl Camera {
     pub(super) fn unreadable(&self) -> Option<String> {
         #[cfg(target_os = "linux")]
         if let Some(path) = self.path()
-            && let v4l_devices::Judgement::Unreadable(why) = v4l_devices::judge(&path)
+            && let devices::Judgement::Unreadable(why) = devices::judge(&path)
         {
             return Some(format!("{} {why}", path.display()));
         }
@@ -185,9 +183,9 @@ impl Camera {
     #[cfg(target_os = "linux")]
     fn path(&self) -> Option<PathBuf> {
         match &self.which {
-            Which::First => v4l_devices::first(),
+            Which::First => devices::first(),
             Which::Index(index) => Some(format!("/dev/video{index}").into()),
-            Which::Name(name) => v4l_devices::named(name),
+            Which::Name(name) => devices::named(name),
             Which::Path(path) => Some(path.clone()),
             Which::Portable(_) => None,
         }
@@ -265,12 +263,8 @@ impl Source for Camera {
     }
 
     fn close(&mut self) {
-        match self.device.take() {
-            #[cfg(target_os = "linux")]
-            Some(Device::V4l(device)) => device.close(),
-            // Dropping it tells its thread to end.
-            Some(Device::Portable(_)) | None => {}
-        }
+        // V4L2 stops; nokhwa's thread is told to end.
+        self.device = None;
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Understood {
     /// What frames have.
     pub(super) format: PixelFormat,
     order: Order,
+    /// It has as many buffers a picture as it has planes: `NV12` is one buffer, `NM12` two.
+    parted: bool,
 }
 
 /// How the bytes of a driver become those of a frame.
@@ -26,8 +28,11 @@ enum Order {
     VuPairs,
     /// The plane V before the plane U.
     VuPlanes,
-    /// Planes Y, U and V of 4:2:2.
-    Planes422,
+    /// Planes Y, U and V: of 4:2:2, or, where they are full, of 4:4:4.
+    Planes {
+        v_first: bool,
+        full: bool,
+    },
     /// A plane Y, and one of pairs of U and V, as wide or, where it is full, twice as wide.
     Pairs {
         v_first: bool,
@@ -39,13 +44,18 @@ enum Order {
     Gray16,
 }
 
-use Order::{AsIs, Bytes, Gray16, Pairs, Planes422, Rgb565, VuPairs, VuPlanes};
+use Order::{AsIs, Bytes, Gray16, Pairs, Planes, Rgb565, VuPairs, VuPlanes};
 
 const fn is(fourcc: &[u8; 4], format: PixelFormat, order: Order) -> Understood {
-    Understood { fourcc: *fourcc, format, order }
+    Understood { fourcc: *fourcc, format, order, parted: false }
 }
 
-const FORMATS: [Understood; 30] = [
+/// The same, with a buffer for each plane.
+const fn parted(fourcc: &[u8; 4], format: PixelFormat, order: Order) -> Understood {
+    Understood { parted: true, ..is(fourcc, format, order) }
+}
+
+const FORMATS: [Understood; 40] = [
     is(b"YUYV", Yuyv, AsIs),
     is(b"UYVY", Uyvy, AsIs),
     is(b"NV12", Nv12, AsIs),
@@ -60,7 +70,7 @@ const FORMATS: [Understood; 30] = [
     is(b"VYUY", Uyvy, Bytes([2, 1, 0, 3])),
     is(b"NV21", Nv12, VuPairs),
     is(b"YV12", I420, VuPlanes),
-    is(b"422P", Yuyv, Planes422),
+    is(b"422P", Yuyv, Planes { v_first: false, full: false }),
     is(b"NV16", Yuyv, Pairs { v_first: false, full: false }),
     is(b"NV61", Yuyv, Pairs { v_first: true, full: false }),
     is(b"NV24", Yuyv, Pairs { v_first: false, full: true }),
@@ -76,6 +86,16 @@ const FORMATS: [Understood; 30] = [
     is(b"RX24", Bgrx, Bytes([1, 2, 3, 0])),
     is(b"RA24", Bgrx, Bytes([1, 2, 3, 0])),
     is(b"Y16 ", Gray, Gray16),
+    parted(b"NM12", Nv12, AsIs),
+    parted(b"NM21", Nv12, VuPairs),
+    parted(b"NM16", Yuyv, Pairs { v_first: false, full: false }),
+    parted(b"NM61", Yuyv, Pairs { v_first: true, full: false }),
+    parted(b"YM12", I420, AsIs),
+    parted(b"YM21", I420, VuPlanes),
+    parted(b"YM16", Yuyv, Planes { v_first: false, full: false }),
+    parted(b"YM61", Yuyv, Planes { v_first: true, full: false }),
+    parted(b"YM24", Yuyv, Planes { v_first: false, full: true }),
+    parted(b"YM42", Yuyv, Planes { v_first: true, full: true }),
 ];
 
 /// The format of this name, if it is understood.
@@ -92,9 +112,48 @@ impl Understood {
         )
     }
 
-    /// Copies a raw picture, whose first plane has `stride` bytes a row, out of a driver's buffer: without padding, and in the
-    /// order of [`Understood::format`]. `false` if the buffer is too short.
-    pub(super) fn copy(&self, from: &[u8], size: Size, stride: usize, to: &mut Vec<u8>) -> bool {
+    /// Copies a raw picture out of a driver's buffers, of which each has a stride, in bytes a row: without padding, and in the
+    /// order of [`Understood::format`]. `false` if a buffer is too short or missing.
+    pub(super) fn copy(&self, from: &[&[u8]], size: Size, strides: &[usize], to: &mut Vec<u8>) -> bool {
+        let (Some(first), Some(stride)) = (from.first(), strides.first()) else { return false };
+        if !self.parted {
+            return self.copy_one(first, size, *stride, to);
+        }
+        if self.order == AsIs && size.width.is_multiple_of(2) {
+            // The usual case: one copy.
+            to.clear();
+            return self.join(from, size, strides, to).is_some();
+        }
+        let mut whole = Vec::new();
+        self.join(from, size, strides, &mut whole).is_some() && self.copy_one(&whole, size, 0, to)
+    }
+
+    /// Puts the buffers of a picture behind each other, without padding.
+    fn join(&self, from: &[&[u8]], size: Size, strides: &[usize], to: &mut Vec<u8>) -> Option<()> {
+        let (width, height) = (size.width as usize, size.height as usize);
+        let (half, rows) = (width.div_ceil(2), height.div_ceil(2));
+        // Bytes that mean something and bytes that are written in each row, and the rows.
+        let even = 2 * half;
+        let planes: &[(usize, usize, usize)] = match (self.format, self.order) {
+            (Nv12, _) => &[(width, even, height), (even, even, rows)],
+            (I420, _) => &[(width, width, height), (half, half, rows), (half, half, rows)],
+            (_, Pairs { full: false, .. }) => &[(width, width, height), (even, even, height)],
+            (_, Planes { full: false, .. }) => &[(width, width, height), (half, half, height), (half, half, height)],
+            (_, Planes { full: true, .. }) => &[(width, width, height); 3],
+            _ => return None,
+        };
+        to.reserve(planes.iter().map(|(_, written, rows)| written * rows).sum());
+        for (number, (used, written, rows)) in planes.iter().copied().enumerate() {
+            let (bytes, stride) = (from.get(number)?, (*strides.get(number)?).max(used));
+            for row in 0..rows {
+                to.extend_from_slice(bytes.get(row * stride..row * stride + used)?);
+                to.resize(to.len() + written - used, 0);
+            }
+        }
+        Some(())
+    }
+
+    fn copy_one(&self, from: &[u8], size: Size, stride: usize, to: &mut Vec<u8>) -> bool {
         match self.order {
             AsIs => rows::copy(from, self.format, size, stride, to),
             Bytes(order) => {
@@ -116,7 +175,7 @@ impl Understood {
                 chroma.rotate_left(chroma.len() / 2);
                 copied
             }
-            Planes422 | Pairs { .. } | Rgb565 | Gray16 => self.rearrange(from, size, stride, to).is_some(),
+            Planes { .. } | Pairs { .. } | Rgb565 | Gray16 => self.rearrange(from, size, stride, to).is_some(),
         }
     }
 
@@ -131,11 +190,15 @@ impl Understood {
         };
         for n in 0..height {
             match self.order {
-                Planes422 => {
-                    let (luma, chroma) = (stride.max(width), (stride / 2).max(half));
-                    let (u_at, v_at) = (luma * height, luma * height + chroma * height);
-                    let (u, v) = (row(u_at, chroma, n, half)?, row(v_at, chroma, n, half)?);
-                    yuyv(row(0, luma, n, width)?, u.iter().copied().zip(v.iter().copied()), to);
+                Planes { v_first, full } => {
+                    let luma = stride.max(width);
+                    let (used, chroma) = if full { (width, luma) } else { (half, (stride / 2).max(half)) };
+                    let (first_at, second_at) = (luma * height, luma * height + chroma * height);
+                    let (first, second) = (row(first_at, chroma, n, used)?, row(second_at, chroma, n, used)?);
+                    let (u, v) = if v_first { (second, first) } else { (first, second) };
+                    let each = if full { 2 } else { 1 };
+                    let pairs = u.iter().copied().zip(v.iter().copied()).step_by(each);
+                    yuyv(row(0, luma, n, width)?, pairs, to);
                 }
                 Pairs { v_first, full } => {
                     let luma = stride.max(width);
@@ -178,7 +241,7 @@ mod tests {
     /// Copies a picture of 4x2 pixels; with six bytes of padding behind each row of the first plane where there is any.
     fn copied(fourcc: &[u8; 4], from: &[u8], stride: usize) -> Option<(PixelFormat, Vec<u8>)> {
         let (format, mut to) = (understood(*fourcc).unwrap(), vec![1, 2, 3]);
-        format.copy(from, Size::new(4, 2), stride, &mut to).then_some((format.format, to))
+        format.copy(&[from], Size::new(4, 2), &[stride], &mut to).then_some((format.format, to))
     }
 
     /// Y 1 to 8; U 11 to 14 and V 21 to 24, of each two pixels.
@@ -237,9 +300,52 @@ mod tests {
     }
 
     #[test]
+    fn planes_in_buffers_of_their_own_give_the_picture_that_they_give_in_one() {
+        let y: &[u8] = &[1, 2, 3, 4, 0xee, 0xee, 5, 6, 7, 8];
+        let whole = |fourcc: &[u8; 4], planes: &[&[u8]], strides: &[usize]| {
+            let (format, mut to) = (understood(*fourcc).unwrap(), Vec::new());
+            assert!(format.copy(planes, Size::new(4, 2), strides, &mut to), "{fourcc:?}");
+            let mut ignored = Vec::new();
+            for missing in 0..planes.len() {
+                let mut short = planes.to_vec();
+                short[missing] = &short[missing][1..];
+                assert!(!format.copy(&short, Size::new(4, 2), strides, &mut ignored), "{fourcc:?} is too short");
+            }
+            assert!(!format.copy(&planes[1..], Size::new(4, 2), strides, &mut ignored), "{fourcc:?} lacks one");
+            assert!(!format.copy(planes, Size::new(4, 2), &strides[1..], &mut ignored), "{fourcc:?} lacks a stride");
+            to
+        };
+        let plain = [1, 2, 3, 4, 5, 6, 7, 8];
+        let nv12 = [&plain[..], &[11, 21, 12, 22]].concat();
+        assert_eq!(whole(b"NM12", &[y, &[11, 21, 12, 22]], &[6, 4]), nv12);
+        assert_eq!(whole(b"NM21", &[y, &[21, 11, 22, 12]], &[6, 9]), nv12);
+        let i420 = [&plain[..], &[11, 12], &[21, 22]].concat();
+        assert_eq!(whole(b"YM12", &[y, &[11, 12], &[21, 22]], &[6, 0, 2]), i420);
+        assert_eq!(whole(b"YM21", &[y, &[21, 22], &[11, 12]], &[6, 2, 2]), i420);
+        let (uv, vu) = ([11, 21, 12, 22, 9, 13, 23, 14, 24], [21, 11, 22, 12, 23, 13, 24, 14]);
+        assert_eq!(whole(b"NM16", &[y, &uv], &[6, 5]), YUYV);
+        assert_eq!(whole(b"NM61", &[y, &vu], &[6, 4]), YUYV);
+        let (u, v): (&[u8], &[u8]) = (&[11, 12, 9, 13, 14], &[21, 22, 23, 24]);
+        assert_eq!(whole(b"YM16", &[y, u, v], &[6, 3, 2]), YUYV);
+        assert_eq!(whole(b"YM61", &[y, v, u], &[6, 2, 3]), YUYV);
+        let (u, v): (&[u8], &[u8]) = (&[11, 0, 12, 0, 13, 0, 14, 0], &[21, 0, 22, 0, 23, 0, 24, 0]);
+        assert_eq!(whole(b"YM24", &[y, u, v], &[6, 4, 4]), YUYV);
+        assert_eq!(whole(b"YM42", &[y, v, u], &[6, 4, 4]), YUYV);
+    }
+
+    #[test]
+    fn planes_of_their_own_may_be_odd() {
+        let (format, mut to) = (understood(*b"NM12").unwrap(), Vec::new());
+        assert!(format.copy(&[&[1, 2, 3], &[11, 21, 12, 22]], Size::new(3, 1), &[3, 4], &mut to));
+        let (one, mut same) = (understood(*b"NV12").unwrap(), Vec::new());
+        assert!(one.copy(&[&[1, 2, 3, 0, 11, 21, 12, 22]], Size::new(3, 1), &[4], &mut same));
+        assert_eq!(to, same);
+    }
+
+    #[test]
     fn sides_that_are_odd_have_half_a_pair_at_their_end() {
         let (format, mut to) = (understood(*b"NV16").unwrap(), Vec::new());
-        assert!(format.copy(&[1, 2, 3, 11, 21, 12, 22], Size::new(3, 1), 0, &mut to));
+        assert!(format.copy(&[&[1, 2, 3, 11, 21, 12, 22]], Size::new(3, 1), &[0], &mut to));
         assert_eq!(to, [1, 11, 2, 21, 3, 12, 3, 22]);
     }
 }

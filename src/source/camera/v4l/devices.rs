@@ -1,91 +1,38 @@
 //! What V4L2 devices there are, and what they offer.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
-use v4l::Fraction;
-use v4l::capability::Flags;
-use v4l::device::Device;
-use v4l::format::FourCC;
-use v4l::frameinterval::FrameIntervalEnum;
-use v4l::framesize::FrameSizeEnum;
-use v4l::video::Capture;
 
-use super::choose::{Interval, Mode, Rates, nearest_step};
-use super::formats::understood;
-use super::{CameraFormat, CameraInfo};
+use super::super::choose::{Mode, Rates};
+use super::super::formats::understood;
+use super::super::{CameraFormat, CameraInfo};
+use super::device::{Device, FourCc};
 use crate::frame::Size;
 
-pub(super) fn open(path: &Path) -> io::Result<Device> {
-    if path.as_os_str().as_encoded_bytes().contains(&0) {
-        return Err(io::ErrorKind::NotFound.into());
-    }
-    Device::with_path(path)
-}
-
-/// The crate panics at values from a driver that it does not know.
-pub(super) fn guarded<T>(ask: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    catch_unwind(AssertUnwindSafe(ask)).unwrap_or_else(|_| Err(io::Error::other("the driver gives senseless values")))
-}
-
-/// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it, and
-/// not at all when the name is no plain text, at which the crate would panic.
+/// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it.
 pub(super) fn name_of(path: &Path, device: Option<&Device>) -> Option<String> {
     let node = path.canonicalize().ok()?.file_name()?.to_owned();
     let name = match std::fs::read(Path::new("/sys/class/video4linux").join(node).join("name")) {
         Ok(bytes) => String::from_utf8_lossy(&bytes).trim().to_owned(),
-        Err(_) => guarded(|| device.ok_or(io::ErrorKind::NotFound)?.query_caps()).ok()?.card,
+        Err(_) => device?.card.clone(),
     };
     Some(name).filter(|n| !n.is_empty())
 }
 
 /// All that a camera offers and we understand. In a range of sizes, the one nearest to the request.
-pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCC, Mode)> {
+pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCc, Mode)> {
     let mut modes = Vec::new();
-    for fourcc in fourccs(device) {
-        let Some(format) = understood(fourcc.repr) else { continue };
-        for size in sizes(device, fourcc, request).unwrap_or_else(|| vec![request]) {
-            let rates = rates(device, fourcc, size);
+    for fourcc in device.fourccs() {
+        let Some(format) = understood(fourcc) else { continue };
+        let sizes = device.sizes(fourcc, request);
+        for size in if sizes.is_empty() { vec![request] } else { sizes } {
+            let rates = device.rates(fourcc, size);
             modes.push((fourcc, Mode { format: format.format, size, rates }));
         }
     }
     modes
-}
-
-/// The formats that a device captures: none for one that is no camera, such as the node beside a camera that carries its
-/// metadata.
-pub(super) fn fourccs(device: &Device) -> Vec<FourCC> {
-    let formats = guarded(|| device.enum_formats()).unwrap_or_default();
-    formats.into_iter().map(|f| f.fourcc).collect()
-}
-
-/// `None` where the driver does not say.
-fn sizes(device: &Device, fourcc: FourCC, request: Size) -> Option<Vec<Size>> {
-    let sizes = device.enum_framesizes(fourcc).ok()?;
-    let sizes = sizes.into_iter().map(|s| match s.size {
-        FrameSizeEnum::Discrete(d) => Size::new(d.width, d.height),
-        FrameSizeEnum::Stepwise(s) => nearest_step(
-            request,
-            Size::new(s.min_width, s.min_height),
-            Size::new(s.max_width, s.max_height),
-            Size::new(s.step_width, s.step_height),
-        ),
-    });
-    Some(sizes.collect())
-}
-
-fn rates(device: &Device, fourcc: FourCC, size: Size) -> Rates {
-    let interval = |f: Fraction| Interval { numerator: f.numerator, denominator: f.denominator };
-    let mut listed = Vec::new();
-    for rate in device.enum_frameintervals(fourcc, size.width, size.height).unwrap_or_default() {
-        match rate.interval {
-            FrameIntervalEnum::Discrete(f) => listed.push(interval(f)),
-            FrameIntervalEnum::Stepwise(s) => return Rates::Between(interval(s.max).fps(), interval(s.min).fps()),
-        }
-    }
-    if listed.is_empty() { Rates::Unknown } else { Rates::Listed(listed) }
 }
 
 /// The number in a name such as `video12`; `None` for any other name, such as `video-cam` or `video1.bak`.
@@ -103,12 +50,12 @@ fn nodes() -> Vec<(u32, PathBuf)> {
 }
 
 /// The path of the first camera.
-pub(super) fn first() -> Option<PathBuf> {
+pub(in crate::source::camera) fn first() -> Option<PathBuf> {
     nodes().into_iter().map(|(_, path)| path).find(|path| is_camera(path))
 }
 
 /// What is said of devices that have pictures and that cannot be read here.
-pub(super) fn unreadable() -> Vec<String> {
+pub(in crate::source::camera) fn unreadable() -> Vec<String> {
     let why = |(_, path): (u32, PathBuf)| match judge(&path) {
         Judgement::Unreadable(why) => Some(format!("{} {why}", path.display())),
         _ => None,
@@ -117,7 +64,7 @@ pub(super) fn unreadable() -> Vec<String> {
 }
 
 /// What a device is good for.
-pub(super) enum Judgement {
+pub(in crate::source::camera) enum Judgement {
     /// It captures pictures in a format that is understood; or it may not be opened, so that opening it tells why.
     Camera,
     /// It captures pictures in other formats: why they cannot be read and what to do, to be put behind its path.
@@ -126,8 +73,8 @@ pub(super) enum Judgement {
     NoCamera,
 }
 
-pub(super) fn judge(path: &Path) -> Judgement {
-    match open(path) {
+pub(in crate::source::camera) fn judge(path: &Path) -> Judgement {
+    match Device::open(path) {
         Ok(device) => judge_open(path, &device),
         Err(error) if may_be_camera(&error) => Judgement::Camera,
         Err(error) => judge_closed(&error),
@@ -147,35 +94,34 @@ fn judge_closed(error: &io::Error) -> Judgement {
 }
 
 fn judge_open(path: &Path, device: &Device) -> Judgement {
-    if is_codec(path, device) {
+    if device.is_codec {
         return Judgement::NoCamera;
     }
-    let offered = fourccs(device);
-    if offered.iter().any(|fourcc| understood(fourcc.repr).is_some()) {
+    let offered = device.fourccs();
+    if offered.iter().any(|fourcc| understood(*fourcc).is_some()) {
         return Judgement::Camera;
     }
     let path = path.display();
-    if !offered.is_empty() {
-        let mut names: Vec<String> = offered.iter().map(|fourcc| shown(*fourcc)).collect();
-        names.dedup();
-        return Judgement::Unreadable(format!(
-            "offers {} alone, which is not read here; let ffmpeg read it: \
-             ffmpeg -f v4l2 -i {path} -f mjpeg - | streamflow-send --source -",
-            names.join(", ")
-        ));
+    if offered.is_empty() {
+        return Judgement::NoCamera;
     }
-    let planes = Flags::VIDEO_CAPTURE_MPLANE;
-    if guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(planes)) {
-        return Judgement::Unreadable(format!(
-            "is multi-planar, which is not read here; let GStreamer read it: gst-launch-1.0 -q v4l2src device={path} ! \
-             videoconvert ! jpegenc ! fdsink | streamflow-send --source -; on a Raspberry Pi: \
-             rpicam-vid -t 0 --codec mjpeg -o - | streamflow-send --source -"
-        ));
-    }
-    Judgement::NoCamera
+    let mut names: Vec<String> = offered.iter().map(|fourcc| shown(*fourcc)).collect();
+    names.dedup();
+    let names = names.join(", ");
+    Judgement::Unreadable(if offered.iter().all(|fourcc| is_bayer(*fourcc)) {
+        format!(
+            "gives what its sensor sees alone ({names}), which is not read here; on a Raspberry Pi let rpicam-vid read it: \
+             rpicam-vid -t 0 -n --codec mjpeg -o - | streamflow-send --source -"
+        )
+    } else {
+        format!(
+            "offers {names} alone, which is not read here; let ffmpeg read it: \
+             ffmpeg -f v4l2 -i {path} -f mjpeg - | streamflow-send --source -"
+        )
+    })
 }
 
-pub(super) fn is_camera(path: &Path) -> bool {
+pub(in crate::source::camera) fn is_camera(path: &Path) -> bool {
     matches!(judge(path), Judgement::Camera)
 }
 
@@ -183,24 +129,30 @@ fn may_be_camera(error: &io::Error) -> bool {
     matches!(Errno::from_io_error(error), Some(Errno::ACCESS | Errno::PERM | Errno::BUSY))
 }
 
-/// The name of a format as people write it.
-fn shown(fourcc: FourCC) -> String {
-    fourcc.str().map_or_else(|_| "a format without a name".into(), |s| s.trim().to_owned())
+/// Whether a format has one colour a pixel, as the sensor has it
+/// (<https://docs.kernel.org/userspace-api/media/v4l/pixfmt-bayer.html>).
+fn is_bayer(fourcc: FourCc) -> bool {
+    let orders: [&[u8]; 6] = [b"BA", b"BG", b"BYR", b"GB", b"GR", b"RG"];
+    // `BA24` and `BGR3` to `BGRH` are colours; what is packed begins with a `p`, `pBAA`.
+    let packed = fourcc.first() == Some(&b'p');
+    let colours = fourcc.starts_with(b"BGR")
+        || fourcc.starts_with(b"RGB")
+        || matches!(&fourcc, b"BA24" | b"BA15" | b"BA12" | b"GREY");
+    packed || (!colours && orders.iter().any(|order| fourcc.starts_with(order)))
 }
 
-/// Whether a device turns pictures into others, as the encoders of small computers do.
-fn is_codec(path: &Path, device: &Device) -> bool {
-    let codec = Flags::VIDEO_M2M | Flags::VIDEO_M2M_MPLANE;
-    // The crate panics at a name that is no plain text.
-    name_of(path, Some(device)).is_some_and(|name| name.is_ascii())
-        && guarded(|| device.query_caps()).is_ok_and(|caps| caps.capabilities.intersects(codec))
+/// The name of a format as people write it.
+fn shown(fourcc: FourCc) -> String {
+    let name = String::from_utf8_lossy(&fourcc);
+    let plain = name.chars().all(|c| c.is_ascii_graphic() || c == ' ');
+    if plain { name.trim().to_owned() } else { "a format without a name".into() }
 }
 
 /// The path of the first camera whose name contains this, in whatever case.
-pub(super) fn named(wanted: &str) -> Option<PathBuf> {
+pub(in crate::source::camera) fn named(wanted: &str) -> Option<PathBuf> {
     let wanted = wanted.to_lowercase();
     nodes().into_iter().map(|(_, path)| path).find(|path| {
-        let name = name_of(path, open(path).ok().as_ref());
+        let name = name_of(path, Device::open(path).ok().as_ref());
         name.is_some_and(|n| n.to_lowercase().contains(&wanted)) && is_camera(path)
     })
 }
@@ -210,7 +162,7 @@ const USUAL_SIZES: [(u32, u32); 8] =
     [(160, 120), (320, 240), (640, 360), (640, 480), (800, 600), (1280, 720), (1920, 1080), (3840, 2160)];
 const USUAL_RATES: [f64; 9] = [5.0, 10.0, 15.0, 20.0, 24.0, 25.0, 30.0, 50.0, 60.0];
 
-pub(super) fn list() -> Vec<CameraInfo> {
+pub(in crate::source::camera) fn list() -> Vec<CameraInfo> {
     nodes().into_iter().filter_map(|(index, path)| describe(index, path)).collect()
 }
 
@@ -221,9 +173,9 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
     };
     let closed = |why: String| Some(info(name_of(&path, None), Vec::new(), Some(why)));
     let unreadable = |why: String| format!("{} {why}", path.display());
-    let device = match open(&path) {
+    let device = match Device::open(&path) {
         Ok(device) => device,
-        Err(error) if may_be_camera(&error) => return closed(super::v4l::lost(&error).to_string()),
+        Err(error) if may_be_camera(&error) => return closed(super::lost(&error).to_string()),
         Err(error) => match judge_closed(&error) {
             Judgement::Unreadable(why) => return closed(unreadable(why)),
             _ => return None,
@@ -235,14 +187,13 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
         Judgement::NoCamera => return None,
     };
     let mut formats = Vec::new();
-    for fourcc in fourccs(&device) {
+    for fourcc in device.fourccs() {
         let usual = USUAL_SIZES.map(|(w, h)| Size::new(w, h));
-        let mut offered: Vec<Size> =
-            usual.iter().flat_map(|size| sizes(&device, fourcc, *size).unwrap_or_default()).collect();
+        let mut offered: Vec<Size> = usual.iter().flat_map(|size| device.sizes(fourcc, *size)).collect();
         offered.sort_by_key(|s| (s.area(), s.width));
         offered.dedup();
         for size in offered {
-            let fps = match rates(&device, fourcc, size) {
+            let fps = match device.rates(fourcc, size) {
                 Rates::Listed(list) => list.iter().map(|i| i.fps()).collect(),
                 Rates::Between(low, high) => {
                     USUAL_RATES.into_iter().filter(|r| (low..=high).contains(r)).collect::<Vec<_>>()
@@ -267,6 +218,17 @@ mod tests {
         for odd in ["video", "video-cam", "video1.bak", "videoX", "video+1", "video99999999999999", "vide0", "видео0"]
         {
             assert_eq!(node_number(odd), None, "{odd}");
+        }
+    }
+    #[test]
+    fn what_a_sensor_sees_is_told_from_colours() {
+        for bayer in
+            [b"BA81", b"GBRG", b"GRBG", b"RGGB", b"BG10", b"GB10", b"BA10", b"RG12", b"pBAA", b"pRCC", b"BYR2", b"RG16"]
+        {
+            assert!(is_bayer(*bayer), "{bayer:?}");
+        }
+        for other in [b"BA24", b"BGR3", b"BGR4", b"RGB3", b"RGBP", b"GREY", b"H264", b"YUYV", b"HEVC"] {
+            assert!(!is_bayer(*other), "{other:?}");
         }
     }
 }
