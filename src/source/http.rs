@@ -155,11 +155,7 @@ impl Source for Http {
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
         let Some(camera) = &mut self.camera else { return Err(SourceError::Lost("camera is not open".into())) };
         let next = camera.next(frame);
-        self.first = match (camera.rhythm.lost_after(now()), &next) {
-            (None, Err(_)) => (2 * self.first).min(FIRST_MOST),
-            (None, Ok(_)) => self.first,
-            (Some(_), _) => FIRST,
-        };
+        self.first = first_patience(self.first, camera.rhythm.lost_after(now()), next.is_err());
         let next = next?;
         if next == Next::Frame || next == Next::Broken {
             self.sequence += 1;
@@ -170,6 +166,16 @@ impl Source for Http {
 
     fn close(&mut self) {
         self.camera = None;
+    }
+}
+
+/// How long the first picture of the next opening is waited for, after this one. What is known of the camera is not forgotten:
+/// one that was slow before is slow after that.
+fn first_patience(first: Duration, known: Option<Duration>, failed: bool) -> Duration {
+    match known {
+        Some(known) => known.max(FIRST),
+        None if failed => (2 * first).min(FIRST_MOST),
+        None => first,
     }
 }
 
@@ -353,5 +359,21 @@ impl Camera {
             }
             self.nothing = now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_camera_whose_rhythm_is_known_is_given_its_time_when_it_is_opened_again() {
+        let seconds = Duration::from_secs;
+        assert_eq!(first_patience(FIRST, Some(seconds(45)), true), seconds(45), "a picture every 13 s");
+        assert_eq!(first_patience(seconds(45), Some(seconds(1)), false), FIRST, "it is fast now");
+        // Of one that nothing is known of, it doubles with each time in vain, up to a minute.
+        assert_eq!(first_patience(FIRST, None, false), FIRST);
+        assert_eq!(first_patience(FIRST, None, true), 2 * FIRST);
+        assert_eq!(first_patience(seconds(45), None, true), FIRST_MOST);
     }
 }
