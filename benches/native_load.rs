@@ -5,14 +5,21 @@
 //! streamflow-send --source pattern --name door &
 //! cargo bench --bench native_load -- 127.0.0.1:8002 door 300 20 $!
 //! ```
+//!
+//! With `tls` behind that, each viewer encrypts, and takes whatever key the hub has.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail, ensure};
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
 use streamflow::internal::time::{Micros, now};
 use streamflow::internal::wire::control::{Ability, Control, Hello, ViewRequest};
 use streamflow::internal::wire::framing::{Deframer, prefix};
@@ -24,9 +31,13 @@ const WARM_UP: Duration = Duration::from_secs(3);
 fn main() -> anyhow::Result<()> {
     // `cargo bench` runs all benches, with an argument of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let [address, name, viewers, seconds, pid] = arguments.as_slice() else {
+    let (arguments, tls) = match arguments.as_slice() {
+        [others @ .., last] if last == "tls" => (others, Some(anybody()?)),
+        all => (all, None),
+    };
+    let [address, name, viewers, seconds, pid] = arguments else {
         println!(
-            "native_load: name IP:PORT, the stream, how many viewers, for how many seconds, and the hub's process"
+            "native_load: name IP:PORT, the stream, how many viewers, for how many seconds, and the hub's process; then tls to encrypt"
         );
         return Ok(());
     };
@@ -34,9 +45,10 @@ fn main() -> anyhow::Result<()> {
     let seconds = Duration::from_secs_f64(seconds.parse()?);
     let mut poll = Poll::new()?;
     let mut viewers = Vec::new();
+    let memory_before = memory(pid)?;
     for token in 0..count {
-        let mut viewer = Viewer::join(address, name)?;
-        poll.registry().register(&mut viewer.socket, Token(token), Interest::READABLE)?;
+        let mut viewer = Viewer::join(address, name, tls.as_ref())?;
+        poll.registry().register(viewer.stream.socket(), Token(token), Interest::READABLE)?;
         viewers.push(viewer);
     }
     let (mut events, mut scratch) = (Events::with_capacity(1024), vec![0; 256 * 1024]);
@@ -58,12 +70,13 @@ fn main() -> anyhow::Result<()> {
     ages.sort_unstable();
     let fewest = viewers.iter().map(|viewer| viewer.pictures).min().unwrap_or(0);
     println!(
-        "age p50 {:.2} ms, p99 {:.2} ms; {:.1} us of CPU a picture; {} pictures, {:.1} a second for who got fewest",
+        "age p50 {:.2} ms, p99 {:.2} ms; {:.1} us of CPU a picture; {} pictures, {:.1} a second for who got fewest; {:.0} KiB a viewer",
         ages[ages.len() / 2] as f64 / 1e3,
         ages[ages.len() * 99 / 100] as f64 / 1e3,
         cpu.as_secs_f64() * 1e6 / ages.len() as f64,
         ages.len(),
-        fewest as f64 / seconds.as_secs_f64()
+        fewest as f64 / seconds.as_secs_f64(),
+        (memory(pid)? - memory_before) / count as f64
     );
     Ok(())
 }
@@ -81,18 +94,124 @@ fn cpu_time(pid: &str) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(all))
 }
 
+/// Memory that a process has, in KiB.
+fn memory(pid: &str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).context("no RssAnon")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+/// Takes any certificate: this is about what encrypting costs.
+fn anybody() -> anyhow::Result<Arc<ClientConfig>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions()?;
+    let config = config.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)));
+    Ok(Arc::new(config.with_no_client_auth()))
+}
+
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What carries a viewer's bytes.
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    fn connect(address: SocketAddr, tls: Option<&Arc<ClientConfig>>) -> anyhow::Result<Self> {
+        let mut socket = std::net::TcpStream::connect(address)?;
+        socket.set_nodelay(true)?;
+        let Some(config) = tls else {
+            socket.set_nonblocking(true)?;
+            return Ok(Self::Plain(TcpStream::from_std(socket)));
+        };
+        let mut session = ClientConnection::new(config.clone(), "localhost".try_into()?)?;
+        while session.is_handshaking() {
+            session.complete_io(&mut socket)?;
+        }
+        socket.set_nonblocking(true)?;
+        Ok(Self::Tls(Box::new(StreamOwned::new(session, TcpStream::from_std(socket)))))
+    }
+
+    fn socket(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(stream) => &mut stream.sock,
+        }
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            Self::Tls(stream) => stream.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(stream) => stream.flush(),
+        }
+    }
+}
+
 struct Viewer {
-    socket: TcpStream,
+    stream: Stream,
     deframer: Deframer,
     pictures: u64,
 }
 
 impl Viewer {
-    fn join(address: SocketAddr, name: &str) -> anyhow::Result<Self> {
-        let socket = std::net::TcpStream::connect(address)?;
-        socket.set_nodelay(true)?;
-        socket.set_nonblocking(true)?;
-        let mut this = Self { socket: TcpStream::from_std(socket), deframer: Deframer::new(8 << 20), pictures: 0 };
+    fn join(address: SocketAddr, name: &str, tls: Option<&Arc<ClientConfig>>) -> anyhow::Result<Self> {
+        let stream = Stream::connect(address, tls)?;
+        let mut this = Self { stream, deframer: Deframer::new(8 << 20), pictures: 0 };
         let hello = Hello::to_view("main", name, "native_load", ViewRequest::default());
         this.say(&Control::Hello(Hello { can: vec![Ability::Ack], ..hello }))?;
         Ok(this)
@@ -101,13 +220,13 @@ impl Viewer {
     /// What is said is short: a socket that does not take it is no viewer that keeps up.
     fn say(&mut self, control: &Control) -> anyhow::Result<()> {
         let packet = control_packet(control);
-        Ok(self.socket.write_all(&[&prefix(packet.len())[..], &packet].concat())?)
+        Ok(self.stream.write_all(&[&prefix(packet.len())[..], &packet].concat())?)
     }
 
     /// Reads all there is, answers it, and notes how old its pictures are, in microseconds. Both ends have one clock.
     fn read(&mut self, scratch: &mut [u8], ages: &mut Vec<u64>) -> anyhow::Result<()> {
         loop {
-            let length = match self.socket.read(scratch) {
+            let length = match self.stream.read(scratch) {
                 Ok(0) => bail!("the hub closed the connection"),
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),

@@ -74,12 +74,13 @@ pub use adapt::Resolution;
 pub use buffer::Buffer;
 pub use error::{Error, Result};
 pub use frame::{Frame, Picture, PixelFormat, Range, Size};
-pub use hub::{Hub, HubConfig};
+pub use hub::{Encryption, Hub, HubConfig};
 #[cfg(feature = "codec")]
 pub use jpeg::Bitmap;
 pub use locate::HubLocation;
 pub use names::StreamKey;
 pub use net::address::HubAddress;
+pub use net::tls::trust::HubTrust;
 #[cfg(feature = "send")]
 pub use publisher::{Publisher, PublisherConfig};
 #[cfg(feature = "send")]

@@ -1,13 +1,15 @@
 //! Where a program finds its hub: elsewhere, in its own process, or on this machine, wherever it is first needed.
 
 use std::io::ErrorKind;
-use std::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::hub::{Hub, HubConfig};
 use crate::net::address::HubAddress;
+use crate::net::join_link::JoinLink;
 use crate::net::open_files;
+use crate::net::tls::identity::Identity;
 use crate::system;
 
 /// How a program gets to its hub.
@@ -69,7 +71,7 @@ impl HubLocator {
     /// There is none, and none could be started.
     pub fn find(&mut self) -> Result<HubAddress> {
         if let Some(hub) = &self.hub {
-            return Ok(HubAddress::of_listener(hub.address()));
+            return Ok(address_of(hub));
         }
         let config = match &self.location {
             HubLocation::Join(address) => return Ok(address.clone()),
@@ -91,7 +93,7 @@ impl HubLocator {
         }
         match host(config) {
             Ok(hub) => {
-                let address = HubAddress::of_listener(hub.address());
+                let address = address_of(&hub);
                 self.hub = Some(hub);
                 Ok(address)
             }
@@ -111,6 +113,11 @@ impl HubLocator {
     pub fn hub(&self) -> Option<&Hub> {
         self.hub.as_ref()
     }
+}
+
+/// Where a hub of this process is reached, and by which key it is known.
+fn address_of(hub: &Hub) -> HubAddress {
+    HubAddress { pin: hub.identity().map(Identity::fingerprint), ..HubAddress::of_listener(hub.address()) }
 }
 
 /// Starts a hub and says aloud who can reach it.
@@ -134,16 +141,18 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         }
         other => other,
     })?;
-    let reach = |address: std::net::SocketAddr| match address.ip() {
+    let reach = |address: SocketAddr| match address.ip() {
         ip if ip.is_loopback() => "this machine alone can reach it".to_string(),
         ip if ip.is_unspecified() => "EVERYBODY who reaches this machine can publish and watch".to_string(),
         ip => format!("everybody who reaches {ip} can publish and watch"),
     };
     // What is reachable from outside is said aloud, whatever the level of the log.
-    let level =
-        |address: std::net::SocketAddr| if address.ip().is_loopback() { log::Level::Info } else { log::Level::Warn };
+    let level = |address: SocketAddr| if address.ip().is_loopback() { log::Level::Info } else { log::Level::Warn };
     let address = hub.address();
     log::log!(level(address), "hosts the hub at {address}: {}", reach(address));
+    if let Some(identity) = hub.identity() {
+        say_how_it_is_reached(identity, address);
+    }
     if let Some(plain) = hub.plain_address() {
         log::log!(
             level(plain),
@@ -152,6 +161,45 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         );
     }
     Ok(hub)
+}
+
+/// Says the key of a hub, and what its users type.
+fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
+    let key = identity.fingerprint();
+    match identity.folder() {
+        Some(folder) => {
+            let new = if identity.is_new { "new " } else { "" };
+            log::info!("it is encrypted with the {new}key {key}, kept in {}", folder.display());
+        }
+        None => log::info!("it is encrypted with the key {key}"),
+    }
+    let own = SocketAddr::new(own_address(listen.ip()), listen.port());
+    let hub = HubAddress { pin: Some(key), ..HubAddress::of_listener(own) };
+    let link = |room: &str, name: Option<&str>| JoinLink {
+        hub: hub.clone(),
+        room: Some(room.into()),
+        name: name.map(str::to_owned),
+    };
+    log::info!("watch:    https://{own}/");
+    log::info!("watch:    streamflow-view --join {}", link("main", None));
+    log::info!("publish:  streamflow-send --join {}", link("main", Some("door")));
+    if !listen.ip().is_loopback() {
+        log::warn!("what does not encrypt (older programs, http:// and ws://) is let in as well, in the clear");
+    }
+}
+
+/// The address by which others reach this machine, if one can be told: that of the way to them. Nothing is sent.
+fn own_address(listen: IpAddr) -> IpAddr {
+    if !listen.is_unspecified() {
+        return listen;
+    }
+    // Addresses of documentation (RFC 5737, RFC 3849): they stand for the rest of the world.
+    let (from, to) = if listen.is_ipv4() { ("0.0.0.0:0", "192.0.2.1:9") } else { ("[::]:0", "[2001:db8::1]:9") };
+    let found = UdpSocket::bind(from).and_then(|socket| {
+        socket.connect(to)?;
+        socket.local_addr()
+    });
+    found.map_or(listen, |address| address.ip())
 }
 
 /// Lets this process have as many connections as the hub is to take, and says so where the system does not.

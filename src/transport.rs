@@ -1,5 +1,5 @@
 //! What carries the bytes of a connection. The way of a picture goes through here without a trait object: [`Transport`] is an
-//! enum, and TLS and datagrams become variants of it.
+//! enum, and datagrams become a variant of it.
 //!
 //! A transport holds at most one message that is partly sent, and never a queue: whoever has a newer picture offers it when
 //! the transport [`is_idle`](Transport::is_idle).
@@ -8,6 +8,7 @@ pub(crate) mod message;
 pub(crate) mod pages;
 pub(crate) mod sockopt;
 mod tcp;
+mod tls;
 
 use std::io;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use mio::{Interest, Registry, Token};
 pub(crate) use self::message::Layout;
 use self::pages::SharedPages;
 pub(crate) use self::tcp::Tcp;
+pub(crate) use self::tls::Tls;
 use crate::frame::Picture;
 use crate::pacing::{CongestionControl, Feedback, Path};
 
@@ -35,6 +37,8 @@ pub enum Sent {
 pub enum Transport {
     /// A TCP connection, in the clear.
     Tcp(Tcp),
+    /// TLS on a TCP connection.
+    Tls(Box<Tls>),
 }
 
 impl From<TcpStream> for Transport {
@@ -45,6 +49,32 @@ impl From<TcpStream> for Transport {
 }
 
 impl Transport {
+    /// Goes on as TLS; `early` is what was read of it already. Only while nothing was sent.
+    #[must_use]
+    pub fn encrypted(self, session: rustls::Connection, early: Vec<u8>) -> Self {
+        match self {
+            Self::Tcp(tcp) => Self::Tls(Box::new(Tls::new(tcp.into_socket(), session, early))),
+            tls @ Self::Tls(_) => tls,
+        }
+    }
+
+    /// Whether its bytes are encrypted on their way.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self, Self::Tls(_))
+    }
+
+    /// Goes on with agreeing on how to encrypt; `true` when that is over, `false` when it waits for the other side.
+    ///
+    /// # Errors
+    /// Why it cannot be.
+    pub fn handshake(&mut self) -> io::Result<bool> {
+        match self {
+            Self::Tcp(_) => Ok(true),
+            Self::Tls(tls) => tls.handshake(),
+        }
+    }
+
     /// Asks to be told by this token when there is something to read or room to write.
     ///
     /// # Errors
@@ -53,6 +83,7 @@ impl Transport {
         let interest = Interest::READABLE | Interest::WRITABLE;
         match self {
             Self::Tcp(tcp) => registry.register(tcp.socket(), token, interest),
+            Self::Tls(tls) => registry.register(tls.socket(), token, interest),
         }
     }
 
@@ -61,6 +92,7 @@ impl Transport {
         match self {
             // The socket closes soon in any case; a failure changes nothing.
             Self::Tcp(tcp) => drop(registry.deregister(tcp.socket())),
+            Self::Tls(tls) => drop(registry.deregister(tls.socket())),
         }
     }
 
@@ -71,6 +103,7 @@ impl Transport {
     pub fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(tcp) => tcp.read(into),
+            Self::Tls(tls) => tls.read(into),
         }
     }
 
@@ -88,6 +121,8 @@ impl Transport {
     ) -> io::Result<Sent> {
         match self {
             Self::Tcp(tcp) => tcp.offer(head, picture, layout, pages),
+            // Each receiver has a key of its own, so nothing can be shared.
+            Self::Tls(tls) => tls.offer(head, picture, layout),
         }
     }
 
@@ -98,6 +133,7 @@ impl Transport {
     pub fn send(&mut self, bytes: Vec<u8>) -> io::Result<Sent> {
         match self {
             Self::Tcp(tcp) => tcp.send(bytes),
+            Self::Tls(tls) => tls.send(bytes),
         }
     }
 
@@ -108,6 +144,7 @@ impl Transport {
     pub fn flush(&mut self) -> io::Result<Sent> {
         match self {
             Self::Tcp(tcp) => tcp.flush(),
+            Self::Tls(tls) => tls.flush(),
         }
     }
 
@@ -116,6 +153,7 @@ impl Transport {
     pub fn is_idle(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.is_idle(),
+            Self::Tls(tls) => tls.is_idle(),
         }
     }
 
@@ -124,6 +162,7 @@ impl Transport {
     pub fn sends_picture(&self) -> bool {
         match self {
             Self::Tcp(tcp) => tcp.sends_picture(),
+            Self::Tls(tls) => tls.sends_picture(),
         }
     }
 
@@ -132,6 +171,7 @@ impl Transport {
     pub fn held(&self) -> usize {
         match self {
             Self::Tcp(tcp) => tcp.held(),
+            Self::Tls(tls) => tls.held(),
         }
     }
 
@@ -140,6 +180,7 @@ impl Transport {
     pub fn picture_held(&self) -> usize {
         match self {
             Self::Tcp(tcp) => tcp.picture_held(),
+            Self::Tls(tls) => tls.picture_held(),
         }
     }
 
@@ -148,6 +189,7 @@ impl Transport {
     pub fn bytes_out(&self) -> u64 {
         match self {
             Self::Tcp(tcp) => tcp.bytes_out(),
+            Self::Tls(tls) => tls.bytes_out(),
         }
     }
 
@@ -155,6 +197,7 @@ impl Transport {
     pub fn finish(&mut self) {
         match self {
             Self::Tcp(tcp) => tcp.finish(),
+            Self::Tls(tls) => tls.finish(),
         }
     }
 }
@@ -163,12 +206,14 @@ impl Path for Transport {
     fn feedback(&mut self) -> Option<Feedback> {
         match self {
             Self::Tcp(tcp) => tcp.measure(),
+            Self::Tls(tls) => tls.measure(),
         }
     }
 
     fn control(&mut self, change: CongestionControl) {
         match self {
             Self::Tcp(tcp) => tcp.control(change),
+            Self::Tls(tls) => tls.control(change),
         }
     }
 }

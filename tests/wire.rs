@@ -84,6 +84,11 @@ fn a_session_asks_and_answers_whatever_is_said_in_it() {
 }
 
 #[test]
+fn links_that_are_read_can_be_printed_and_read_again() {
+    try_all("links", bodies::links);
+}
+
+#[test]
 fn names_and_words_of_others_can_be_used_and_shown() {
     try_all("names", bodies::names);
 }

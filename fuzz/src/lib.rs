@@ -6,6 +6,7 @@
 
 use streamflow::internal::names;
 use streamflow::internal::names::check_name;
+use streamflow::internal::net::join_link::JoinLink;
 use streamflow::internal::time::{Micros, PeerMicros};
 use streamflow::internal::wire::body::{Length, PictureBody, WholeBody, length_of};
 use streamflow::internal::wire::chunked::Chunked;
@@ -449,4 +450,15 @@ pub fn decode(data: &[u8]) {
         let camera = Frame { data: good.clone().into(), format: PixelFormat::Jpeg, size: GOOD, ..Frame::default() };
         encoder.encode(&camera, GOOD, 50, &mut Vec::new()).unwrap();
     });
+}
+
+/// Links to a hub: what is read can be printed and read again, with the same key.
+pub fn links(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(link) = text.parse::<JoinLink>() {
+        let printed = link.to_string();
+        let again: JoinLink = printed.parse().unwrap_or_else(|error| panic!("{printed}: {error}"));
+        assert_eq!((again.hub.pin, &again.room, &again.name), (link.hub.pin, &link.room, &link.name), "{printed}");
+        assert_eq!(again.to_string(), printed);
+    }
 }

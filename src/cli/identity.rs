@@ -2,19 +2,16 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The stored number, made up and stored if there is none yet. Where it cannot be stored, it holds until the program ends:
-/// the hub then waits longer before it gives a silent publisher's name to it.
-pub(super) fn publisher() -> u64 {
+use crate::net::state_dir;
+
+/// The number that is stored in this state folder, or the usual one; made up and stored if there is none yet. Where it cannot be
+/// stored, it holds until the program ends: the hub then waits longer before it gives a silent publisher's name to it.
+pub(super) fn publisher(state: Option<&Path>) -> u64 {
     let made_up = fastrand::u64(1..);
-    folder().map_or(made_up, |folder| stored(&folder, made_up))
-}
-
-/// `$XDG_STATE_HOME`, or `~/.local/state`.
-fn folder() -> Option<PathBuf> {
-    let from = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    from("XDG_STATE_HOME").or_else(|| from("HOME").map(|home| home.join(".local/state"))).map(|f| f.join("streamflow"))
+    let folder = state.map(Path::to_owned).or_else(state_dir::default_dir);
+    folder.map_or(made_up, |folder| stored(&folder, made_up))
 }
 
 fn stored(folder: &Path, made_up: u64) -> u64 {

@@ -1,5 +1,7 @@
 //! The programs' options and what they do with them; thin over the library.
 
+#[cfg(any(feature = "send", feature = "view"))]
+mod confirm;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(feature = "send")]

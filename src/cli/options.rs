@@ -4,16 +4,20 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::parser::ValueSource;
 use clap::{Arg, Args, Command, Parser};
 
 use crate::error::{Error, Result};
-use crate::hub::HubConfig;
+use crate::hub::{Encryption, HubConfig};
 use crate::locate::HubLocation;
 use crate::names::StreamKey;
-use crate::net::address::{HubAddress, PORT, listen_address};
+use crate::net::address::{HubAddress, PORT, Tls, listen_address};
+use crate::net::join_link::JoinLink;
+#[cfg(any(feature = "send", feature = "view"))]
+use crate::net::tls::trust::HubTrust;
 
 /// The order of help: examples first, then what the program is, then the options in groups.
 pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -98,10 +102,27 @@ impl ListenOptions {
 /// Where the hub is.
 #[derive(Args, Debug)]
 pub(super) struct HubLocationOptions {
-    /// Join the hub there: HOST, HOST:PORT, or ws://HOST:PORT/ws through a proxy
+    /// Join the hub there: HOST, HOST:PORT, or wss://HOST:PORT/ws through a proxy; encrypted unless it is this machine
     #[arg(long, value_name = "HOST[:PORT]", env = "STREAMFLOW_HOST", help_heading = "Hub",
-          conflicts_with_all = ["listen", "plain", "plain_stream"])]
+          conflicts_with_all = ["listen", "plain", "plain_stream", "tls_cert", "tls_key"])]
     pub(super) host: Option<String>,
+    /// Join the hub, the room and the stream of a link, as a hub prints them: sf://HOST:PORT/ROOM/NAME#pin=KEY
+    #[arg(long, value_name = "LINK", env = "STREAMFLOW_JOIN", help_heading = "Hub",
+          conflicts_with_all = ["host", "listen", "plain", "plain_stream", "tls_cert", "tls_key", "pin", "no_tls"])]
+    pub(super) join: Option<String>,
+    /// The key that the hub of --host must have, as it says it when it starts: SHA256:...
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "STREAMFLOW_PIN",
+        help_heading = "Hub",
+        requires = "host",
+        conflicts_with = "no_tls"
+    )]
+    pub(super) pin: Option<String>,
+    /// Connect in the clear to a hub elsewhere: everybody on the way can watch and change what is seen
+    #[arg(long, env = "STREAMFLOW_NO_TLS", help_heading = "Hub", requires = "host")]
+    pub(super) no_tls: bool,
     #[command(flatten)]
     pub(super) listen: ListenOptions,
     /// How often a connection is tried again [default: for ever]
@@ -112,6 +133,29 @@ pub(super) struct HubLocationOptions {
 }
 
 impl HubLocationOptions {
+    fn link(&self) -> Result<Option<JoinLink>> {
+        self.join.as_deref().map(str::parse).transpose()
+    }
+
+    /// The room and the name: those of the link, where it has them, or else those of the options.
+    pub(super) fn stream(&self, options: &StreamOptions) -> Result<(String, Option<String>)> {
+        let (room, name) = self.link()?.map_or((None, None), |link| (link.room, link.name));
+        if let (Some(linked), Some(named)) = (&name, &options.name)
+            && linked != named
+        {
+            return Err(Error::Usage(format!(
+                "the link is of the stream {linked}, and --name says {named}: leave one away"
+            )));
+        }
+        Ok((room.unwrap_or_else(|| options.room.clone()), name.or_else(|| options.name.clone())))
+    }
+
+    /// Which hubs are trusted.
+    #[cfg(any(feature = "send", feature = "view"))]
+    pub(super) fn trust(&self) -> HubTrust {
+        super::confirm::trust(self.limits.state.clone())
+    }
+
     /// Where the hub is: there, here, or on this machine wherever it is first needed.
     pub(super) fn location(&self) -> Result<HubLocation> {
         if self.listen.port == 0 && self.listen.listen.is_none() {
@@ -119,9 +163,24 @@ impl HubLocationOptions {
                 "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
             ));
         }
+        if let Some(link) = self.link()? {
+            let mut address = link.hub;
+            address.port.get_or_insert(self.listen.port);
+            return Ok(HubLocation::Join(address));
+        }
         if let Some(host) = &self.host {
             let mut address: HubAddress = host.parse()?;
             address.port.get_or_insert(self.listen.port);
+            if let Some(pin) = &self.pin {
+                address.pin = Some(pin.parse().map_err(|why| Error::Usage(format!("--pin {pin}: {why}")))?);
+                address.tls = Tls::Always;
+            }
+            if self.no_tls {
+                if address.tls == Tls::Always {
+                    return Err(Error::Usage(format!("--host {host} encrypts, and --no-tls does not: leave one away")));
+                }
+                address.tls = Tls::Never;
+            }
             return Ok(HubLocation::Join(address));
         }
         let config = self.limits.config(self.listen.address()?)?;
@@ -132,6 +191,27 @@ impl HubLocationOptions {
 /// What a hub in this program may be asked for.
 #[derive(Args, Debug)]
 pub(super) struct HubOptions {
+    /// The folder for the hub's key and for the keys of hubs that were met [default: ~/.local/state/streamflow]
+    #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE", help_heading = "Hub in this program")]
+    pub(super) state: Option<PathBuf>,
+    /// Encrypt with this certificate (PEM) instead of one that the hub makes; it is read again when it changes
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STREAMFLOW_TLS_CERT",
+        help_heading = "Hub in this program",
+        requires = "tls_key"
+    )]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// The key of --tls-cert (PEM)
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STREAMFLOW_TLS_KEY",
+        help_heading = "Hub in this program",
+        requires = "tls_cert"
+    )]
+    pub(super) tls_key: Option<PathBuf>,
     /// Also send plain pictures to whoever connects there: an 8-byte length and a JPEG, no greeting
     #[arg(long, value_name = "IP:PORT", env = "STREAMFLOW_PLAIN", help_heading = "Hub in this program")]
     pub(super) plain: Option<String>,
@@ -276,8 +356,14 @@ impl HubOptions {
         if plain_stream.is_some() && plain.is_none() {
             return Err(Error::Usage("--plain-stream needs --plain".into()));
         }
+        let encryption = match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Encryption::Files { certificate: certificate.clone(), key: key.clone() },
+            _ => Encryption::default(),
+        };
         Ok(HubConfig {
             listen,
+            encryption,
+            state: self.state.clone(),
             plain,
             plain_stream,
             max_viewers: self.max_viewers,

@@ -164,9 +164,10 @@ fn list(json: bool) -> anyhow::Result<()> {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let name = options.stream.name.clone().unwrap_or_else(machine_name);
+    let (room, name) = options.hub.stream(&options.stream)?;
+    let name = name.unwrap_or_else(machine_name);
     let config = PublisherConfig {
-        stream: StreamKey::parse(&options.stream.room, &name).map_err(Error::Usage)?,
+        stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
         location: options.hub.location()?,
         capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
@@ -174,9 +175,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_rate: options.stream.max_rate,
         adapt: options.adapt,
         skip_same: options.skip_same,
-        id: identity::publisher(),
+        id: identity::publisher(options.hub.limits.state.as_deref()),
         replace: options.replace,
         retries: options.hub.retries,
+        trust: options.hub.trust(),
         max_pixels: options.hub.limits.max_pixels(),
         exit_on_source_error: options.exit_on_source_error,
         warm_up: options.warm_up,

@@ -93,12 +93,14 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
+    let (room, name) = options.hub.stream(&options.stream)?;
     let config = ViewerConfig {
-        room: options.stream.room.clone(),
-        name: options.stream.name.clone(),
+        room,
+        name,
         location: options.hub.location()?,
         request: ViewRequest { quality: options.quality, max_rate: options.stream.max_rate, ..ViewRequest::default() },
         retries: options.hub.retries,
+        trust: options.hub.trust(),
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };

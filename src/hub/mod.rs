@@ -8,6 +8,7 @@ mod admission;
 mod bridges;
 mod counters;
 mod deliver;
+mod encryption;
 mod http;
 mod last_pictures;
 mod memory;
@@ -29,6 +30,7 @@ use crate::adapt::{Target, rungs_for};
 use crate::error::{Error, Result};
 use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
+use crate::net::tls::identity::Identity;
 use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
@@ -37,6 +39,7 @@ use crate::wire::jpeg::{self, CountLimit};
 use crate::wire::packet;
 pub use bridges::BridgeTimes;
 use deliver::{Command, Handle};
+pub use encryption::Encryption;
 use stream::Stream;
 
 /// The program and version that a hub says in its welcome.
@@ -47,6 +50,11 @@ pub(crate) const PROGRAM: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"
 pub struct HubConfig {
     /// The address of the one port. Default: 127.0.0.1:8002, so that nobody else can reach it. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// How it encrypts. Default: with a key of its own where it can be reached from outside.
+    pub encryption: Encryption,
+    /// The folder in which the hub keeps its key. `None`, the default: `$STATE_DIRECTORY` of systemd,
+    /// `$XDG_STATE_HOME/streamflow`, or `~/.local/state/streamflow`.
+    pub state: Option<std::path::PathBuf>,
     /// The address of the plain listener, which sends length and JPEG to whoever connects. Default: none.
     pub plain: Option<SocketAddr>,
     /// The stream of the plain listener; `None`, the default: the first there is in room `main`.
@@ -101,6 +109,8 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], crate::net::address::PORT)),
+            encryption: Encryption::default(),
+            state: None,
             plain: None,
             plain_stream: None,
             max_viewers: 1024,
@@ -126,6 +136,7 @@ impl Default for HubConfig {
 /// A running hub. Dropping it says goodbye to everybody, closes everything and waits for its threads.
 pub struct Hub {
     shared: Arc<Shared>,
+    renewal: Option<encryption::Renewal>,
     admission: Option<admission::Admission>,
     loops: Vec<JoinHandle<()>>,
 }
@@ -149,6 +160,7 @@ impl Hub {
             return Err(Error::Usage(format!("'{wrong}' is no origin of pages; write https://example.org, null or *")));
         }
         let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
+        let identity = encryption::identity(&config)?;
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
             n => n.min(64),
@@ -182,11 +194,13 @@ impl Hub {
             last_pictures: Arc::new(last_pictures::LastPictures::new(config.stale_after)),
             pollers: Default::default(),
             host_names,
+            identity: identity.clone(),
             started: now(),
             config,
         });
         let admission = admission::Admission::start(shared.clone(), poll)?;
-        let mut hub = Self { shared, admission: Some(admission), loops: Vec::new() };
+        let renewal = identity.map(|identity| encryption::Renewal::start(identity, &shared.config)).transpose()?;
+        let mut hub = Self { shared, renewal, admission: Some(admission), loops: Vec::new() };
         for (index, poll) in polls.into_iter().enumerate() {
             let shared = hub.shared.clone();
             let thread = std::thread::Builder::new()
@@ -210,6 +224,11 @@ impl Hub {
         self.admission.as_ref().and_then(|a| a.plain_address)
     }
 
+    /// The key that it encrypts with, as programs and people compare it; `None`: it does not encrypt.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.shared.identity.as_deref()
+    }
+
     /// The streams of one room, or of all.
     #[must_use]
     pub fn streams(&self, room: Option<&str>) -> Vec<StreamInfo> {
@@ -226,6 +245,7 @@ impl Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
+        drop(self.renewal.take());
         drop(self.admission.take());
         for handle in &self.shared.loops {
             handle.wake();
@@ -252,6 +272,8 @@ struct Shared {
     registry: Mutex<Registry>,
     loops: Vec<Handle>,
     admission: admission::Handle,
+    /// Its key; `None`: it does not encrypt.
+    identity: Option<Arc<Identity>>,
     /// Who may do what.
     access: Access,
     serial: AtomicU64,

@@ -1,9 +1,10 @@
-//! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`.
+//! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`, `wss://HOST[:PORT][/PATH]`.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::wire::fingerprint::KeyFingerprint;
 use crate::wire::host::{authority, of_url};
 
 /// The port of a hub unless said otherwise.
@@ -18,6 +19,22 @@ pub struct HubAddress {
     pub port: Option<u16>,
     /// The path of the WebSocket, where the packets travel as WebSocket messages.
     pub websocket: Option<String>,
+    /// Whether the connection is encrypted.
+    pub tls: Tls,
+    /// The key that it must have; `None`: one that is known, or that an authority vouches for.
+    pub pin: Option<KeyFingerprint>,
+}
+
+/// Whether a connection is encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tls {
+    /// The default: where it leaves this machine.
+    #[default]
+    BeyondLoopback,
+    /// In any case.
+    Always,
+    /// In the clear.
+    Never,
 }
 
 impl FromStr for HubAddress {
@@ -25,15 +42,15 @@ impl FromStr for HubAddress {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::Usage(format!("'{text}' is no hub address: {why}; write HOST, HOST:PORT or ws://HOST:PORT/PATH"))
+            Error::Usage(format!("'{text}' is no hub address: {why}; write HOST, HOST:PORT or wss://HOST:PORT/PATH"))
         };
-        let (rest, websocket) = match text.split_once("://") {
-            None => (text, None),
-            Some(("ws", rest)) => {
+        let (rest, websocket, tls) = match text.split_once("://") {
+            None => (text, None, Tls::default()),
+            Some((scheme @ ("ws" | "wss"), rest)) => {
                 let (authority, path) = rest.split_once('/').unwrap_or((rest, "ws"));
-                (authority, Some(format!("/{}", if path.is_empty() { "ws" } else { path })))
+                let path = format!("/{}", if path.is_empty() { "ws" } else { path });
+                (authority, Some(path), if scheme == "ws" { Tls::Never } else { Tls::Always })
             }
-            Some(("wss" | "https", _)) => return Err(wrong("encrypted connections are not there yet")),
             Some((scheme, _)) => return Err(wrong(&format!("'{scheme}' is no scheme of ours"))),
         };
         let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
@@ -49,7 +66,9 @@ impl FromStr for HubAddress {
             rest.split_once(':').map_or((rest, None), |(host, port)| (host, Some(port)))
         };
         let host = of_url(host);
-        if host.is_empty() || host.contains(['/', ' ', '@']) {
+        // Names of the DNS and of other alphabets, IP addresses, and the zones of IPv6.
+        let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '%');
+        if host.is_empty() || !host.chars().all(fits) {
             return Err(wrong("the host is missing or has characters that no host has"));
         }
         let port = match port {
@@ -57,8 +76,8 @@ impl FromStr for HubAddress {
             Some(port) => Some(port.parse().ok().filter(|p| *p > 0).ok_or_else(|| wrong("the port is 1 to 65535"))?),
         };
         // A WebSocket's default port is HTTP's (RFC 6455, section 3).
-        let port = port.or_else(|| websocket.is_some().then_some(80));
-        Ok(Self { host, port, websocket })
+        let port = port.or_else(|| websocket.is_some().then_some(if tls == Tls::Always { 443 } else { 80 }));
+        Ok(Self { host, port, websocket, tls, pin: None })
     }
 }
 
@@ -66,7 +85,7 @@ impl HubAddress {
     /// The hub on this machine.
     #[must_use]
     pub fn local(port: u16) -> Self {
-        Self { host: Ipv4Addr::LOCALHOST.to_string(), port: Some(port), websocket: None }
+        Self::native(Ipv4Addr::LOCALHOST.to_string(), port)
     }
 
     /// The hub that listens on `listen`, from the same machine.
@@ -77,7 +96,11 @@ impl HubAddress {
             IpAddr::V6(ip) if ip.is_unspecified() => std::net::Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        Self { host: ip.to_string(), port: Some(listen.port()), websocket: None }
+        Self::native(ip.to_string(), listen.port())
+    }
+
+    fn native(host: String, port: u16) -> Self {
+        Self { host, port: Some(port), websocket: None, tls: Tls::default(), pin: None }
     }
 
     /// The port, or the default.
@@ -89,7 +112,11 @@ impl HubAddress {
 
 impl std::fmt::Display for HubAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let scheme = if self.websocket.is_some() { "ws://" } else { "" };
+        let scheme = match (&self.websocket, self.tls) {
+            (None, _) => "",
+            (Some(_), Tls::Always) => "wss://",
+            (Some(_), _) => "ws://",
+        };
         let path = self.websocket.as_deref().unwrap_or_default();
         write!(f, "{scheme}{}{path}", authority(&self.host, Some(self.port_or(PORT))))
     }
@@ -144,11 +171,26 @@ mod tests {
             ("ws://[fe80::1%25eth0]:9/ws", "ws://[fe80::1%eth0]:9/ws", Some("/ws")),
             ("ws://hub:8002", "ws://hub:8002/ws", Some("/ws")),
             ("ws://hub/cams/ws?x=1", "ws://hub:80/cams/ws?x=1", Some("/cams/ws?x=1")),
+            ("wss://cams.example.org", "wss://cams.example.org:443/ws", Some("/ws")),
         ] {
             let address: HubAddress = text.parse().unwrap();
             assert_eq!((address.to_string().as_str(), address.websocket.as_deref()), (shown, websocket));
         }
-        for text in ["", ":80", "a:b", "host:0", "http://x", "wss://x", "a b", "[::1", "[::1]x", "host:99999"] {
+        for text in [
+            "",
+            ":80",
+            "a:b",
+            "host:0",
+            "http://x",
+            "wss://",
+            "a]b",
+            "a#b",
+            "a\u{fffd}b",
+            "a b",
+            "[::1",
+            "[::1]x",
+            "host:99999",
+        ] {
             assert!(matches!(text.parse::<HubAddress>(), Err(Error::Usage(_))), "{text}");
         }
     }

@@ -3,6 +3,7 @@
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
 mod dial;
+mod encrypt;
 mod in_turn;
 mod network;
 mod open;
@@ -14,7 +15,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mio::net::TcpStream;
 use mio::{Events, Poll, Token, Waker};
 
 use self::dial::{in_words_of, no_hub, not_let_in};
@@ -23,11 +23,14 @@ use self::network::NetworkWatch;
 use self::open::Open;
 use super::address::HubAddress;
 use super::connection::{Connection, ConnectionError, Drained};
+use super::tls::trust::HubTrust;
+use super::tls::verifier::HubClient;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
+use crate::transport::Transport;
 use crate::wire::control::{Cause, Control, Hello};
 
 const SOCKET: Token = Token(0);
@@ -120,6 +123,8 @@ pub struct Link {
 pub struct LinkConfig {
     /// How often a connection that could not be made, or broke, is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
+    /// Which hubs are trusted.
+    pub trust: HubTrust,
 }
 
 impl Link {
@@ -134,7 +139,8 @@ impl Link {
         let stop = Arc::new(AtomicBool::new(false));
         let network = NetworkWatch::open(poll.registry(), NETWORK);
         let scratch = vec![0; SCRATCH];
-        let mut runner = Runner { config, user, poll, network, local: false, stop: stop.clone(), scratch };
+        let mut runner =
+            Runner { config, user, poll, network, local: false, hub_client: None, stop: stop.clone(), scratch };
         let thread = std::thread::Builder::new()
             .name("link".into())
             .spawn(move || {
@@ -171,6 +177,8 @@ struct Runner<U> {
     network: Option<NetworkWatch>,
     /// The hub that was tried last is on this machine.
     local: bool,
+    /// The hub that was encrypted to last.
+    hub_client: Option<HubClient>,
     stop: Arc<AtomicBool>,
     scratch: Vec<u8>,
 }
@@ -277,8 +285,8 @@ impl<U: LinkUser> Runner<U> {
             Err(end) => return end,
         };
         self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
-        in_turn(addresses, format!("{hub} has no address"), |address| match self.connect(address, &hub) {
-            Ok(socket) => match self.serve(socket, &hub, welcomed) {
+        in_turn(addresses, format!("{hub} has no address"), |address| match self.open(address, &hub) {
+            Ok(transport) => match self.serve(transport, &hub, welcomed) {
                 Outcome::Again(why) if welcomed.is_none() => Tried::NoHub(why),
                 end => Tried::Over(end),
             },
@@ -288,12 +296,12 @@ impl<U: LinkUser> Runner<U> {
     }
 
     /// Lives through one connection.
-    fn serve(&mut self, socket: TcpStream, hub: &HubAddress, welcomed: &mut Option<Micros>) -> Outcome {
-        let (socket, framing) = match self.framing(socket, hub) {
-            Ok(both) => both,
+    fn serve(&mut self, mut transport: Transport, hub: &HubAddress, welcomed: &mut Option<Micros>) -> Outcome {
+        let framing = match self.framing(&mut transport, hub) {
+            Ok(framing) => framing,
             Err(end) => return end,
         };
-        let mut connection = Connection::new(socket.into(), framing);
+        let mut connection = Connection::new(transport, framing);
         if let Err(error) = connection.transport.register(self.poll.registry(), SOCKET) {
             return Outcome::Again(error.to_string());
         }
@@ -323,8 +331,8 @@ impl<U: LinkUser> Runner<U> {
         welcomed: &mut Option<Micros>,
     ) -> std::result::Result<(), ConnectionError> {
         let mut events = Events::with_capacity(8);
-        // There is more to read, from this time on.
-        let mut more: Option<Micros> = None;
+        // There is more to read, from this time on: something may have come with the handshake.
+        let mut more = Some(Micros(0));
         while !self.stopped() {
             let at = now();
             open.client.handle_timeout(at);

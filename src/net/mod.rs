@@ -3,6 +3,9 @@
 pub mod address;
 pub mod connection;
 pub mod http;
+pub mod join_link;
 pub mod layout;
 pub mod link;
 pub mod open_files;
+pub(crate) mod state_dir;
+pub mod tls;

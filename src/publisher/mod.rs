@@ -24,6 +24,7 @@ use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::mailbox;
 use crate::names::StreamKey;
 use crate::net::link::{Link, LinkConfig};
+use crate::net::tls::trust::HubTrust;
 use crate::pacing::PacerConfig;
 use crate::source::{CaptureRequest, Opened, Source};
 use crate::stats::{PublishReport, Recent, round};
@@ -58,6 +59,8 @@ pub struct PublisherConfig {
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
+    /// Which hubs are trusted. Default: those that were met, and those that an authority vouches for.
+    pub trust: HubTrust,
     /// The most pixels of a picture that is sent; the hub may take fewer. Default 64 Mpx.
     pub max_pixels: usize,
     /// Ends with an error when the source fails, for supervisors. Default: tries again every second, for ever.
@@ -84,6 +87,7 @@ impl Default for PublisherConfig {
             id: 0,
             replace: false,
             retries: None,
+            trust: HubTrust::default(),
             max_pixels: MAX_PIXELS,
             exit_on_source_error: false,
             idle_after: Duration::from_secs(10),
@@ -126,7 +130,8 @@ impl Publisher {
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
         let user = uplink::Uplink::new(shared.clone(), locator, pictures_out);
-        let link = Link::start(LinkConfig { retries: shared.config.retries }, user)?;
+        let link =
+            Link::start(LinkConfig { retries: shared.config.retries, trust: shared.config.trust.clone() }, user)?;
         let waker = link.waker();
         let mut this = Self { shared: shared.clone(), link: Some(link), threads: Vec::new() };
         let capture =

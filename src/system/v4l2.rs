@@ -280,7 +280,8 @@ pub(crate) fn dequeue(file: &File, kind: Kind) -> io::Result<Filled> {
         index: buffer.index,
         flags: buffer.flags,
         sequence: buffer.sequence,
-        at: (buffer.timestamp.tv_sec, buffer.timestamp.tv_usec),
+        #[allow(clippy::useless_conversion, reason = "32 bits on small systems")]
+        at: (buffer.timestamp.tv_sec.into(), buffer.timestamp.tv_usec.into()),
         planes: used,
     })
 }
@@ -312,7 +313,7 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     fn new(file: &File, offset: u32, len: u32) -> io::Result<Self> {
-        let (len, offset) = (len as usize, libc::off_t::from(offset));
+        let (len, offset) = (len as usize, libc::off_t::try_from(offset).map_err(io::Error::other)?);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the kernel chooses a place where nothing is; it fails for lengths and offsets that the file has not.
         let begin =

@@ -25,6 +25,10 @@ impl Tcp {
         Self { socket, partly: None, bytes_out: 0 }
     }
 
+    pub(super) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     pub(super) fn socket(&mut self) -> &mut TcpStream {
         &mut self.socket
     }

@@ -20,6 +20,7 @@ use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
+use crate::net::tls::trust::HubTrust;
 use crate::stats::{Metadata, ViewReport, ViewTimes};
 use crate::time::{Micros, now};
 use crate::wire::control::ViewRequest;
@@ -37,6 +38,8 @@ pub struct ViewerConfig {
     pub request: ViewRequest,
     /// How often the hub is tried again; `None`, the default: for ever.
     pub retries: Option<u32>,
+    /// Which hubs are trusted. Default: those that were met, and those that an authority vouches for.
+    pub trust: HubTrust,
     /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
     pub max_pixels: usize,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
@@ -51,6 +54,7 @@ impl Default for ViewerConfig {
             location: HubLocation::default(),
             request: ViewRequest::default(),
             retries: None,
+            trust: HubTrust::default(),
             max_pixels: MAX_PIXELS,
             decode: true,
         }
@@ -99,7 +103,7 @@ impl Viewer {
             check_name(name).map_err(Error::Usage)?;
         }
         let locator = HubLocator::new(config.location.clone())?;
-        let link_config = LinkConfig { retries: config.retries };
+        let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
         let (pictures_in, pictures_out) = mailbox();
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);

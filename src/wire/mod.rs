@@ -6,6 +6,7 @@ pub mod chunked;
 pub mod control;
 pub mod detection;
 pub mod encoding;
+pub mod fingerprint;
 pub mod framing;
 pub mod host;
 pub mod jpeg;

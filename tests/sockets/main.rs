@@ -6,6 +6,7 @@
 mod support;
 
 mod delivery;
+mod encryption;
 mod hostile;
 mod leniency;
 mod limits;

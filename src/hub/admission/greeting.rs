@@ -38,6 +38,8 @@ pub(super) struct ClientContext<'a> {
     pub(super) shared: &'a Arc<Shared>,
     pub(super) address: SocketAddr,
     pub(super) account: &'a Account,
+    /// What it says is encrypted on its way.
+    pub(super) encrypted: bool,
 }
 
 /// What follows.
@@ -50,6 +52,8 @@ pub(super) enum Step {
     Sends(Vec<u8>, Option<Arc<Picture>>, Then),
     /// It has said what it wants. These bytes are to be sent first; and those were read beyond it.
     Admits { admitted: Box<Admitted>, before: Vec<u8>, early: Vec<u8> },
+    /// It begins to encrypt, with these bytes; then it is greeted anew.
+    Encrypts(Vec<u8>, Greeting),
     /// The connection ends; why it was refused, if it was.
     Ends(Option<String>),
 }
@@ -131,11 +135,13 @@ pub(super) struct Greeting {
     /// When the first byte of a hello was here, or whether none was yet.
     began: Option<Micros>,
     requests: u64,
+    /// It has begun to encrypt.
+    encrypts: bool,
 }
 
 impl Greeting {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0 }
+        Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0, encrypts: false }
     }
 
     /// Of somebody who is refused, whatever it wants.
@@ -155,7 +161,7 @@ impl Greeting {
 
     /// Whether anything has come.
     pub(super) fn has_begun(&self) -> bool {
-        self.requests > 0 || self.began.is_some()
+        self.requests > 0 || self.began.is_some() || self.encrypts
     }
 
     /// The number of the stream that it waits for a picture of.
@@ -211,6 +217,9 @@ impl Greeting {
     /// What follows from what came.
     pub(super) fn poll(&mut self, asker: &ClientContext<'_>, now: Micros) -> Step {
         loop {
+            if matches!(self.stage, Stage::Sniffing | Stage::Refusing(_)) && begins_tls(&self.input) {
+                return self.encrypts(asker);
+            }
             let (stage, step) = match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Sniffing => sniff(&self.input, asker),
                 Stage::Refusing(why) if self.input.len() < ENOUGH => (Stage::Refusing(why), Some(Step::Reads)),
@@ -235,6 +244,18 @@ impl Greeting {
                 return step;
             }
         }
+    }
+
+    /// It says what it wants under encryption; who is refused is told so there.
+    fn encrypts(&mut self, asker: &ClientContext<'_>) -> Step {
+        let stage = std::mem::replace(&mut self.stage, Stage::Over);
+        if asker.encrypted {
+            return Step::Ends(Some("it speaks TLS inside TLS".into()));
+        }
+        if asker.shared.identity.is_none() {
+            return Step::Ends(Some("this hub listens on this machine alone and does not encrypt".into()));
+        }
+        Step::Encrypts(std::mem::take(&mut self.input), Self { stage, encrypts: true, ..Self::new() })
     }
 
     fn native(&mut self, asker: &ClientContext<'_>, mut deframer: Box<Deframer>) -> Next {
@@ -378,12 +399,15 @@ impl Greeting {
     }
 }
 
+/// The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
+fn begins_tls(input: &[u8]) -> bool {
+    matches!(input, [22, 3, ..])
+}
+
 /// What it speaks, by its first bytes.
 fn sniff(input: &[u8], asker: &ClientContext<'_>) -> Next {
     match input {
         _ if input.len() < ENOUGH => (Stage::Sniffing, Some(Step::Reads)),
-        // The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
-        [22, 3, ..] => (Stage::Over, Some(Step::Ends(Some("TLS is not served here".into())))),
         // What writes these, as `ffmpeg -f mjpeg tcp://`, reads no answer.
         [0xFF, 0xD8, 0xFF, ..] => (Stage::Over, Some(Step::Ends(Some(BARE.into())))),
         _ if looks_like_http(&input[..ENOUGH]) => (Stage::Head, None),

@@ -42,6 +42,8 @@ pub(super) enum Progress {
     Rests(Micros),
     /// It has said what it wants; these bytes were read beyond that.
     Admitted(Box<Admitted>, Vec<u8>),
+    /// It begins to encrypt, with these bytes, and is then greeted so.
+    Encrypts(Vec<u8>, Greeting),
     /// It ends.
     Over,
 }
@@ -126,6 +128,13 @@ impl Pending {
         (self.address, self.transport, self.place)
     }
 
+    /// Asks the greeting what follows.
+    fn ask(&mut self, shared: &Arc<Shared>, of: impl FnOnce(&mut Greeting, &ClientContext<'_>) -> Step) -> Step {
+        let encrypted = self.transport.is_encrypted();
+        let context = ClientContext { shared, address: self.address, account: &self.account, encrypted };
+        of(&mut self.greeting, &context)
+    }
+
     /// Goes on for a moment: one read, one request, or as much of an answer as the socket takes.
     pub(super) fn turn(&mut self, shared: &Arc<Shared>, scratch: &mut [u8], now: Micros) -> Progress {
         self.stay.get_or_insert(GracePeriod::new(now, TO_SAY));
@@ -138,8 +147,7 @@ impl Pending {
         if self.lingers.is_some() || self.sending.is_some() {
             return Progress::Over;
         }
-        let step =
-            self.greeting.handle_timeout(&ClientContext { shared, address: self.address, account: &self.account });
+        let step = self.ask(shared, Greeting::handle_timeout);
         self.say(step, now)
     }
 
@@ -149,7 +157,7 @@ impl Pending {
         if self.lingers.is_some() || self.sending.is_some() {
             return Progress::Over;
         }
-        let step = self.greeting.handle_full(&ClientContext { shared, address: self.address, account: &self.account });
+        let step = self.ask(shared, Greeting::handle_full);
         self.say(step, now)
     }
 
@@ -190,7 +198,7 @@ impl Pending {
     }
 
     fn poll(&mut self, shared: &Arc<Shared>, now: Micros) -> Step {
-        let step = self.greeting.poll(&ClientContext { shared, address: self.address, account: &self.account }, now);
+        let step = self.ask(shared, |greeting, context| greeting.poll(context, now));
         if self.greeting.requests() > self.requests {
             self.requests = self.greeting.requests();
             self.stay = Some(GracePeriod::new(now, TO_BE_ANSWERED));
@@ -231,6 +239,7 @@ impl Pending {
                 }
                 Ok(Progress::Admitted(admitted, early))
             }
+            Step::Encrypts(early, greeting) => Ok(Progress::Encrypts(early, greeting)),
             Step::Ends(why) => {
                 self.refused = why;
                 Ok(Progress::Over)

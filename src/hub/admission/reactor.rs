@@ -312,6 +312,21 @@ impl Reactor {
         self.greet_with(transport, address, place, Greeting::new(), self.shared.config.handshake)
     }
 
+    /// Somebody begins to encrypt, with these bytes.
+    fn encrypt(
+        &mut self,
+        transport: Transport,
+        address: SocketAddr,
+        place: Place,
+        early: Vec<u8>,
+        greeting: Greeting,
+    ) -> io::Result<()> {
+        let Some(identity) = &self.shared.identity else { return Ok(()) };
+        let session = identity.session().map_err(io::Error::other)?;
+        let transport = transport.encrypted(session.into(), early);
+        self.greet_with(transport, address, place, greeting, self.shared.config.handshake)
+    }
+
     fn greet_with(
         &mut self,
         mut transport: Transport,
@@ -406,6 +421,13 @@ impl Reactor {
                 if let Some(pending) = self.remove(key) {
                     let (address, transport, place) = pending.into_parts();
                     hand_over(&self.shared, transport, address, place, *admitted, early);
+                }
+            }
+            Progress::Encrypts(early, greeting) => {
+                let Some(pending) = self.remove(key) else { return };
+                let (address, transport, place) = pending.into_parts();
+                if let Err(error) = self.encrypt(transport, address, place, early, greeting) {
+                    log::info!("{address}: not admitted: {error}");
                 }
             }
             Progress::Over => {

@@ -52,7 +52,7 @@ impl<'a> Newcomer<'a> {
         let shared = &self.hub.shared;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 4000));
         let account = shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
-        let asker = ClientContext { shared, address, account: &account };
+        let asker = ClientContext { shared, address, account: &account, encrypted: false };
         while self.end.is_none() {
             let step = self.greeting.poll(&asker, AT);
             if matches!(step, Step::Reads | Step::Waits) {
@@ -65,6 +65,7 @@ impl<'a> Newcomer<'a> {
     fn takes(&mut self, step: Step) {
         match step {
             Step::Reads | Step::Waits => {}
+            Step::Encrypts(early, _) => self.end = Some(format!("encrypts, {} bytes", early.len())),
             Step::Sends(bytes, picture, then) => {
                 self.heard.extend(bytes);
                 self.heard.extend(picture.iter().flat_map(|picture| picture.data.iter().copied()));
@@ -109,7 +110,12 @@ fn who_is_refused_whatever_it_wants_is_told_so_in_what_it_speaks_and_may_try_aga
     assert!(silent.heard.is_empty() && silent.end.is_none());
     let shared = &hub.shared;
     let account = shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
-    let asker = ClientContext { shared, address: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)), account: &account };
+    let asker = ClientContext {
+        shared,
+        address: SocketAddr::from((Ipv4Addr::LOCALHOST, 4000)),
+        account: &account,
+        encrypted: false,
+    };
     assert!(matches!(silent.greeting.handle_timeout(&asker), Step::Ends(None)));
 }
 
@@ -137,7 +143,10 @@ fn openings() -> Vec<(Vec<u8>, &'static str)> {
         (get("/health").repeat(2), ""),
         (get("/nothing"), ""),
         ([POST, b"{}}"].concat(), ""),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), "ends: TLS is not served here"),
+        (
+            b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(),
+            "ends: this hub listens on this machine alone and does not encrypt",
+        ),
         (b"GET / HTTP/1.1\0\r\n\r\n".to_vec(), "closed: not an HTTP request: invalid new line"),
     ]
 }
@@ -202,7 +211,12 @@ fn who_takes_too_long_or_gives_its_memory_for_others_is_told_so_in_its_own_words
         newcomer.says(said);
         newcomer.heard.clear();
         let account = hub.shared.memory.open(IpAddr::V4(Ipv4Addr::LOCALHOST), || {});
-        let asker = ClientContext { shared: &hub.shared, address: ([127, 0, 0, 1], 4000).into(), account: &account };
+        let asker = ClientContext {
+            shared: &hub.shared,
+            address: ([127, 0, 0, 1], 4000).into(),
+            account: &account,
+            encrypted: false,
+        };
         let greeting = &mut newcomer.greeting;
         let step = if full { greeting.handle_full(&asker) } else { greeting.handle_timeout(&asker) };
         newcomer.takes(step);

@@ -1,21 +1,21 @@
 //! Making a connection: from the address that a person wrote to a socket that speaks the hub's framing.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mio::net::TcpStream;
 use mio::{Events, Interest};
 
+use super::encrypt::write_all;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::{HubAddress, PORT, lacks_zone};
 use crate::net::connection::{ConnectionError, Framing};
 use crate::net::http::{MAX_ANSWER, NotUpgraded, UpgradeRequest, first_words};
 use crate::session::in_words;
 use crate::text::Untrusted;
-use crate::time::{Micros, now};
-use crate::transport::sockopt;
+use crate::time::now;
+use crate::transport::{Transport, sockopt};
 use crate::wire::WireError;
 use crate::wire::framing::Deframer;
 use crate::wire::host::{authority, without_zone};
@@ -96,64 +96,69 @@ impl<U: LinkUser> Runner<U> {
         Ok(socket)
     }
 
+    /// Agrees on how messages are told apart.
     pub(super) fn framing(
-        &self,
-        socket: TcpStream,
+        &mut self,
+        transport: &mut Transport,
         hub: &HubAddress,
-    ) -> std::result::Result<(TcpStream, Framing), Outcome> {
+    ) -> std::result::Result<Framing, Outcome> {
         let max = crate::wire::packet::MAX_PICTURE * 4;
-        let Some(path) = &hub.websocket else { return Ok((socket, Framing::Native(Box::new(Deframer::new(max))))) };
-        let failed = |e: String| Outcome::Again(no_hub(hub, &e));
-        let socket = std::net::TcpStream::from(socket);
-        let ready = socket
-            .set_nonblocking(false)
-            .and_then(|()| socket.set_read_timeout(Some(Duration::from_millis(100))))
-            .map_err(|e| failed(e.to_string()));
-        ready?;
-        let port = hub.port_or(PORT);
-        let authority = authority(without_zone(&hub.host), Some(port));
+        let Some(path) = &hub.websocket else { return Ok(Framing::Native(Box::new(Deframer::new(max)))) };
+        let failed = |this: &Self, error: io::Error| match error.kind() {
+            _ if this.stopped() => Outcome::Stopped,
+            ErrorKind::TimedOut => Outcome::Again(no_hub(hub, "no answer")),
+            ErrorKind::UnexpectedEof => Outcome::Again(no_hub(hub, "it hung up")),
+            _ => Outcome::Again(no_hub(hub, &error.to_string())),
+        };
+        let authority = authority(without_zone(&hub.host), Some(hub.port_or(PORT)));
         let until = now() + CONNECT;
         let asked = UpgradeRequest::new(&authority, path);
-        let mut hurried = Hurried { socket: &socket, until, stop: &self.stop };
-        hurried.write_all(asked.head.as_bytes()).map_err(|e| failed(e.to_string()))?;
-        let (mut head, mut byte) = (Vec::new(), [0]);
+        let mut request = Some(asked.head.clone().into_bytes());
+        let sent = self.during(transport, until, |transport| write_all(transport, &mut request));
+        sent.map_err(|e| failed(self, e))?;
+        let mut head = Vec::new();
         loop {
-            if self.stopped() {
-                return Err(Outcome::Stopped);
-            }
-            if now() > until {
-                return Err(failed("no answer".into()));
-            }
-            // Byte by byte, for what comes behind the head is for another reader.
-            match hurried.read(&mut byte) {
-                Ok(0) => return Err(failed("it hung up".into())),
-                Ok(_) => head.push(byte[0]),
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {
-                    continue;
-                }
-                Err(e) => return Err(failed(e.to_string())),
-            }
             // It is read when it is whole. What is no HTTP is known by its first line.
-            let first_line = byte == *b"\n" && !head[..head.len() - 1].contains(&b'\n');
-            let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") || head.len() >= MAX_ANSWER;
-            if !first_line && !is_whole {
-                continue;
-            }
+            let read = self.during(transport, until, |transport| {
+                read_head(transport, &mut head, |head| {
+                    let first_line = head.ends_with(b"\n") && head.iter().filter(|byte| **byte == b'\n').count() == 1;
+                    first_line || head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n") || head.len() >= MAX_ANSWER
+                })
+            });
+            read.map_err(|e| failed(self, e))?;
             match asked.answer(&head) {
                 Ok(None) => {}
                 Ok(Some(_)) => break,
                 Err(NotUpgraded::Status(status)) => {
-                    hurried.until = until.min(now() + WORDS);
                     // As much as comes: who says no may not close.
-                    hurried.read_words(&mut head);
+                    let (words_until, most) = (until.min(now() + WORDS), head.len() + MAX_WORDS);
+                    let _ = self.during(transport, words_until, |transport| {
+                        read_head(transport, &mut head, |head| head.len() >= most)
+                    });
                     return Err(Outcome::Again(not_upgraded(hub, status, first_words(&head).as_deref())));
                 }
-                Err(why) => return Err(failed(why.to_string())),
+                Err(why) => return Err(Outcome::Again(no_hub(hub, &why.to_string()))),
             }
         }
-        socket.set_nonblocking(true).map_err(|e| failed(e.to_string()))?;
         let reader = websocket::Reader::new(End::Client, max, MAX_TEXT);
-        Ok((TcpStream::from_std(socket), Framing::WebSocket(Box::new(reader), End::Client)))
+        Ok(Framing::WebSocket(Box::new(reader), End::Client))
+    }
+}
+
+/// Reads byte by byte until it is enough, for what comes behind is for another reader.
+fn read_head(transport: &mut Transport, head: &mut Vec<u8>, is_enough: impl Fn(&[u8]) -> bool) -> io::Result<bool> {
+    let mut byte = [0];
+    loop {
+        match transport.read(&mut byte) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(_) => head.extend_from_slice(&byte),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        }
+        if is_enough(head) {
+            return Ok(true);
+        }
     }
 }
 
@@ -204,52 +209,5 @@ fn plain_words(error: &io::Error) -> String {
         ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
         _ => error.to_string(),
-    }
-}
-
-/// A socket on which nothing is read or written after a time, or when the program ends: whoever sends its answer byte by byte
-/// is heard no longer than who says nothing.
-struct Hurried<'a> {
-    socket: &'a std::net::TcpStream,
-    until: Micros,
-    stop: &'a AtomicBool,
-}
-
-impl Hurried<'_> {
-    fn check(&self) -> io::Result<()> {
-        if self.stop.load(Ordering::Acquire) || now() > self.until { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    }
-}
-
-impl Hurried<'_> {
-    /// Reads what comes until its time is over.
-    fn read_words(&mut self, into: &mut Vec<u8>) {
-        let (mut piece, most) = ([0; 1024], into.len() + MAX_WORDS);
-        while self.check().is_ok() && into.len() < most {
-            match self.read(&mut piece) {
-                Ok(0) => return,
-                Ok(n) => into.extend_from_slice(piece.get(..n).unwrap_or_default()),
-                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
-                Err(_) => return,
-            }
-        }
-    }
-}
-
-impl Read for Hurried<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.check()?;
-        self.socket.read(buffer)
-    }
-}
-
-impl Write for Hurried<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.check()?;
-        self.socket.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.socket.flush()
     }
 }

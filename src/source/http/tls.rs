@@ -2,30 +2,15 @@
 //! fingerprint stands in the address. Cameras make their certificates themselves, so the second is the usual case. Taking any
 //! certificate was rejected: whoever is in between would get the password.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, OnceLock};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
-};
+use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error, SignatureScheme};
 
 use super::url::{Fingerprint, Url};
-
-static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| Arc::new(rustls::crypto::ring::default_provider()));
-
-/// What this machine trusts; `None` where it trusts nobody, as one without the package `ca-certificates` does.
-static AUTHORITIES: LazyLock<Option<Arc<WebPkiServerVerifier>>> = LazyLock::new(|| {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    for error in found.errors {
-        log::debug!("a certificate of an authority cannot be read: {error}");
-    }
-    roots.add_parsable_certificates(found.certs);
-    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), PROVIDER.clone()).build().ok()
-});
+use crate::net::tls::{PROVIDER, authorities};
 
 /// Judges what one camera shows.
 #[derive(Debug)]
@@ -58,28 +43,21 @@ impl ServerCertVerifier for Verifier {
         end_entity: &CertificateDer<'_>,
         intermediates: &[CertificateDer<'_>],
         name: &ServerName<'_>,
-        ocsp: &[u8],
+        _: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let digest = ring::digest::digest(&ring::digest::SHA256, end_entity);
         let shown = Fingerprint(digest.as_ref().try_into().map_err(|_| Error::General("a digest of 32 bytes".into()))?);
-        let (result, why) = match (&self.pin, &*AUTHORITIES) {
-            (Some(pin), _) if *pin == shown => return Ok(ServerCertVerified::assertion()),
-            (Some(_), _) => (Err(CertificateError::ApplicationVerificationFailure.into()), String::new()),
-            (None, Some(authorities)) => {
-                let verified = authorities.verify_server_cert(end_entity, intermediates, name, ocsp, now);
-                let why = verified.as_ref().err().map(reason).unwrap_or_default();
-                (verified, why)
-            }
-            (None, None) => (
-                Err(CertificateError::UnknownIssuer.into()),
-                "this machine has no certificates of authorities; the package is called ca-certificates".into(),
-            ),
+        let (error, why) = match &self.pin {
+            Some(pin) if *pin == shown => return Ok(ServerCertVerified::assertion()),
+            Some(_) => (CertificateError::ApplicationVerificationFailure.into(), String::new()),
+            None => match authorities::vouch(end_entity, intermediates, name, now) {
+                Ok(()) => return Ok(ServerCertVerified::assertion()),
+                Err(refused) => refused,
+            },
         };
-        if result.is_err() {
-            self.refused.get_or_init(|| (shown, why));
-        }
-        result
+        self.refused.get_or_init(|| (shown, why));
+        Err(error)
     }
 
     fn verify_tls12_signature(
@@ -102,25 +80,6 @@ impl ServerCertVerifier for Verifier {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         PROVIDER.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// Why a certificate is not trusted, for a person.
-fn reason(error: &Error) -> String {
-    let Error::InvalidCertificate(why) = error else { return error.to_string() };
-    match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => "it has expired".into(),
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-            "it is not valid yet; is the clock right?".into()
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "it is for another name".into()
-        }
-        // `Other` is what webpki says of one that is its own authority, as `openssl req -x509` makes it.
-        CertificateError::UnknownIssuer | CertificateError::Other(_) => {
-            "no authority that this machine trusts vouches for it".into()
-        }
-        other => other.to_string(),
     }
 }
 

@@ -1,0 +1,100 @@
+//! The folder in which programs keep what must outlive them: a hub's key, the keys of hubs that were confirmed, and the number by
+//! which a hub knows a publisher.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// The folder unless an option names one: systemd's for the service (`STATE_DIRECTORY`), `$XDG_STATE_HOME/streamflow`, or
+/// `~/.local/state/streamflow`. `None`: this user has none.
+pub(crate) fn default_dir() -> Option<PathBuf> {
+    dir_from(|name| std::env::var_os(name))
+}
+
+fn dir_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let absolute = |path: PathBuf| Some(path).filter(|path| path.is_absolute());
+    // systemd gives several folders, with colons between them, where a unit names several.
+    let of_service = || {
+        let folders = variable("STATE_DIRECTORY")?;
+        absolute(std::env::split_paths(&folders).next()?)
+    };
+    let of = |name: &str| variable(name).map(PathBuf::from).and_then(absolute);
+    of_service().or_else(|| {
+        let base = of("XDG_STATE_HOME").or_else(|| of("HOME").map(|home| home.join(".local/state")));
+        base.or_else(|| of("LOCALAPPDATA")).map(|base| base.join("streamflow"))
+    })
+}
+
+/// Writes a file that this user alone may read, whole or not at all. `replace`: over one that is there already; otherwise the
+/// first one stays, of several programs that start at once as well.
+pub(crate) fn write_private(path: &Path, content: &str, replace: bool) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_dir(folder)?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let own = folder.join(format!("{name}.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let written = options.open(&own).and_then(|mut file| {
+        file.write_all(content.as_bytes())?;
+        file.sync_all()
+    });
+    let placed = written.and_then(|()| if replace { fs::rename(&own, path) } else { fs::hard_link(&own, path) });
+    let _ = fs::remove_file(&own);
+    match placed {
+        Err(error) if !replace && error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Makes a folder for this user alone, where there is none.
+fn create_dir(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_the_services_or_the_users() {
+        let dir = |set: &[(&str, &str)]| {
+            let found = dir_from(|name| set.iter().find(|(n, _)| *n == name).map(|(_, value)| value.into()));
+            found.map(|path| path.display().to_string())
+        };
+        assert_eq!(dir(&[]), None);
+        assert_eq!(dir(&[("HOME", "/home/a")]).as_deref(), Some("/home/a/.local/state/streamflow"));
+        assert_eq!(dir(&[("HOME", "/h"), ("XDG_STATE_HOME", "/x")]).as_deref(), Some("/x/streamflow"));
+        assert_eq!(
+            dir(&[("HOME", "/h"), ("XDG_STATE_HOME", "relative")]).as_deref(),
+            Some("/h/.local/state/streamflow")
+        );
+        let service = [("HOME", "/h"), ("STATE_DIRECTORY", "/var/lib/streamflow:/var/lib/other")];
+        assert_eq!(dir(&service).as_deref(), Some("/var/lib/streamflow"));
+    }
+
+    #[test]
+    fn a_secret_file_is_for_its_user_alone_and_the_first_one_stays() {
+        let folder = std::env::temp_dir().join(format!("streamflow-state-{}", std::process::id()));
+        let path = folder.join("inner/key");
+        write_private(&path, "one", false).unwrap();
+        write_private(&path, "two", false).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+        write_private(&path, "three", true).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "three");
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        }
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing else is left there");
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

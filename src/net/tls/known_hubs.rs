@@ -1,0 +1,99 @@
+//! The hubs that were met, and the keys they had: one line each, `HOST:PORT SHA256:… DATE`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::net::state_dir::write_private;
+use crate::wire::fingerprint::KeyFingerprint;
+
+/// A file that is longer is not read: nobody has met so many hubs.
+const LONGEST: u64 = 1 << 20;
+
+/// A hub that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownHub {
+    pub(crate) key: KeyFingerprint,
+    /// The day on which it was confirmed, as `2026-11-30`.
+    pub(crate) since: String,
+    /// The line of the file, from 1 on.
+    pub(crate) line: usize,
+}
+
+/// The file.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownHubs {
+    path: PathBuf,
+}
+
+impl KnownHubs {
+    /// Those of a state folder.
+    pub(crate) fn in_dir(dir: &Path) -> Self {
+        Self { path: dir.join("known-hubs") }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn read(&self) -> String {
+        let short = fs::metadata(&self.path).is_ok_and(|about| about.is_file() && about.len() <= LONGEST);
+        if short { fs::read_to_string(&self.path).unwrap_or_default() } else { String::new() }
+    }
+
+    /// What is known of the hub at this address. The last line that names it counts.
+    pub(crate) fn find(&self, hub: &str) -> Option<KnownHub> {
+        let text = self.read();
+        let lines = text.lines().enumerate().filter_map(|(number, line)| {
+            let mut words = line.split_whitespace();
+            let same = words.next()?.eq_ignore_ascii_case(hub);
+            let key = words.next()?.parse().ok()?;
+            let since = words.next().unwrap_or("an unknown day").to_owned();
+            same.then_some(KnownHub { key, since, line: number + 1 })
+        });
+        lines.last()
+    }
+
+    /// Keeps the key of a hub, as confirmed on this day, in the place of what was known of it.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(crate) fn remember(&self, hub: &str, key: KeyFingerprint, day: &str) -> io::Result<()> {
+        if self.find(hub).is_some_and(|known| known.key == key) {
+            return Ok(());
+        }
+        let before = self.read();
+        let others = before.lines().filter(|line| {
+            let first = line.split_whitespace().next().unwrap_or_default();
+            !first.eq_ignore_ascii_case(hub)
+        });
+        let mut text: String = others.map(|line| format!("{line}\n")).collect();
+        text.push_str(&format!("{hub} {key} {day}\n"));
+        write_private(&self.path, &text, true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hubs_are_known_again_and_the_rest_of_the_file_stays() {
+        let folder = std::env::temp_dir().join(format!("streamflow-known-{}", std::process::id()));
+        let known = KnownHubs::in_dir(&folder);
+        let (one, two) = (KeyFingerprint([1; 32]), KeyFingerprint([2; 32]));
+        assert_eq!(known.find("desk:8002"), None);
+        known.remember("desk:8002", one, "2026-11-21").unwrap();
+        fs::write(known.path(), format!("# mine\nnonsense\nlab:1 x y\n{}", known.read())).unwrap();
+        known.remember("lab:8002", two, "2026-11-22").unwrap();
+        let desk = KnownHub { key: one, since: "2026-11-21".into(), line: 4 };
+        assert_eq!(known.find("DESK:8002"), Some(desk));
+        assert_eq!(known.find("lab:8002").map(|hub| hub.key), Some(two));
+        known.remember("desk:8002", one, "2026-11-30").unwrap();
+        assert_eq!(known.find("desk:8002").map(|hub| hub.since).as_deref(), Some("2026-11-21"), "the first day stays");
+        known.remember("desk:8002", two, "2026-11-30").unwrap();
+        assert_eq!(known.find("desk:8002").map(|hub| hub.key), Some(two));
+        assert!(known.read().starts_with("# mine\nnonsense\nlab:1 x y\n"));
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,73 @@
+//! Which hubs a program trusts, and who confirms one that it meets for the first time.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::server::ParsedCertificate;
+
+use super::fingerprint;
+use super::known_hubs::{KnownHub, KnownHubs};
+use super::verifier::Trusted;
+use crate::net::state_dir;
+use crate::wire::fingerprint::KeyFingerprint;
+
+/// Asks somebody whether the hub at this address, with a key of this fingerprint, is the one that is meant.
+pub type Confirm = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+/// Which hubs a program trusts when it encrypts. Those of its state folder are known; one that no link names, no authority vouches
+/// for and nobody has met is asked for.
+#[derive(Clone, Default)]
+pub struct HubTrust {
+    /// The folder with the hubs that were met. `None`, the default: `$XDG_STATE_HOME/streamflow`, or
+    /// `~/.local/state/streamflow`.
+    pub state: Option<PathBuf>,
+    /// Who is asked; it may take its time. `None`, the default: nobody, and such a hub is refused.
+    pub confirm: Option<Confirm>,
+}
+
+impl std::fmt::Debug for HubTrust {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubTrust").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl HubTrust {
+    fn folder(&self) -> Option<PathBuf> {
+        self.state.clone().or_else(state_dir::default_dir)
+    }
+
+    fn known_hubs(&self) -> Option<KnownHubs> {
+        self.folder().map(|folder| KnownHubs::in_dir(&folder))
+    }
+
+    /// Which keys are taken of the hub at this address.
+    pub(crate) fn of(&self, hub: &str, pinned: Option<KeyFingerprint>) -> Trusted {
+        Trusted { pinned, known: self.known(hub).map(|(known, _)| known.key), own: self.own() }
+    }
+
+    /// What is known of the hub at this address, and in which file that stands.
+    pub(crate) fn known(&self, hub: &str) -> Option<(KnownHub, PathBuf)> {
+        let known = self.known_hubs()?;
+        known.find(hub).map(|hub| (hub, known.path().to_owned()))
+    }
+
+    /// The key of this user's own hub on this machine.
+    fn own(&self) -> Option<KeyFingerprint> {
+        let pem = std::fs::read(self.folder()?.join("hub-cert.pem")).ok()?;
+        let certificate = CertificateDer::from_pem_slice(&pem).ok()?;
+        Some(fingerprint(&ParsedCertificate::try_from(&certificate).ok()?.subject_public_key_info()))
+    }
+
+    /// Keeps the key of a hub that was confirmed today.
+    pub(crate) fn remember(&self, hub: &str, key: KeyFingerprint) {
+        let day = Timestamp::now().strftime("%Y-%m-%d").to_string();
+        match self.known_hubs().map(|known| known.remember(hub, key, &day)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) => log::warn!("the key of {hub} is not remembered, and must be confirmed again: {error}"),
+            None => log::warn!("the key of {hub} is not remembered, for there is no folder for it: --state names one"),
+        }
+    }
+}
