@@ -174,7 +174,8 @@ fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
         None => log::info!("it is encrypted with the key {key}"),
     }
     let own = SocketAddr::new(own_address(listen.ip()), listen.port());
-    let hub = HubAddress { pin: Some(key), ..HubAddress::of_listener(own) };
+    // The key of an authority's certificate may be another one when it is renewed.
+    let hub = HubAddress { pin: identity.folder().map(|_| key), ..HubAddress::of_listener(own) };
     let link = |room: &str, name: Option<&str>| JoinLink {
         hub: hub.clone(),
         room: Some(room.into()),

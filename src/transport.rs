@@ -107,6 +107,15 @@ impl Transport {
         }
     }
 
+    /// Bytes of the last [`read`](Self::read), which gave so many, that were no message but what encrypting puts around it.
+    #[must_use]
+    pub fn overhead(&self, read: usize) -> usize {
+        match self {
+            Self::Tcp(_) => 0,
+            Self::Tls(tls) => tls.overhead(read),
+        }
+    }
+
     /// Begins to send a picture behind a head, by way of `pages` that others share where that pays. Only while it
     /// [`is_idle`](Self::is_idle).
     ///

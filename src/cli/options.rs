@@ -70,9 +70,9 @@ pub(super) struct LogOptions {
 /// Which stream.
 #[derive(Args, Debug)]
 pub(super) struct StreamOptions {
-    /// The room
-    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream", default_value = "main")]
-    pub(super) room: String,
+    /// The room [default: main]
+    #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream")]
+    pub(super) room: Option<String>,
     /// The stream's name [default: to send, this machine's; to view, the first there is in the room]
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
     pub(super) name: Option<String>,
@@ -117,11 +117,12 @@ pub(super) struct HubLocationOptions {
         env = "STREAMFLOW_PIN",
         help_heading = "Hub",
         requires = "host",
-        conflicts_with = "no_tls"
+        conflicts_with_all = ["no_tls", "listen", "plain", "plain_stream", "tls_cert", "tls_key"]
     )]
     pub(super) pin: Option<String>,
     /// Connect in the clear to a hub elsewhere: everybody on the way can watch and change what is seen
-    #[arg(long, env = "STREAMFLOW_NO_TLS", help_heading = "Hub", requires = "host")]
+    #[arg(long, env = "STREAMFLOW_NO_TLS", help_heading = "Hub",
+          conflicts_with_all = ["listen", "plain", "plain_stream", "tls_cert", "tls_key"])]
     pub(super) no_tls: bool,
     #[command(flatten)]
     pub(super) listen: ListenOptions,
@@ -147,7 +148,15 @@ impl HubLocationOptions {
                 "the link is of the stream {linked}, and --name says {named}: leave one away"
             )));
         }
-        Ok((room.unwrap_or_else(|| options.room.clone()), name.or_else(|| options.name.clone())))
+        if let (Some(linked), Some(typed)) = (&room, &options.room)
+            && linked != typed
+        {
+            return Err(Error::Usage(format!(
+                "the link is of the room {linked}, and --room says {typed}: leave one away"
+            )));
+        }
+        let room = room.or_else(|| options.room.clone()).unwrap_or_else(|| "main".into());
+        Ok((room, name.or_else(|| options.name.clone())))
     }
 
     /// Which hubs are trusted.
@@ -172,10 +181,15 @@ impl HubLocationOptions {
             let mut address: HubAddress = host.parse()?;
             address.port.get_or_insert(self.listen.port);
             if let Some(pin) = &self.pin {
+                if address.tls == Tls::Never {
+                    return Err(Error::Usage(format!(
+                        "--host {host} does not encrypt, and --pin is of no use then: write wss://"
+                    )));
+                }
                 address.pin = Some(pin.parse().map_err(|why| Error::Usage(format!("--pin {pin}: {why}")))?);
                 address.tls = Tls::Always;
             }
-            if self.no_tls {
+            if self.no_tls && address.tls != Tls::Never {
                 if address.tls == Tls::Always {
                     return Err(Error::Usage(format!("--host {host} encrypts, and --no-tls does not: leave one away")));
                 }

@@ -29,6 +29,8 @@ use crate::wire::websocket::{self, End, Message};
 
 /// Control messages that may wait behind a picture, in bytes. A peer that lets more pile up reads nothing.
 const MAX_WAITING: usize = 256 * 1024;
+/// A byte around a record counts as so many of a message: a record of one byte costs as much as some hundred bytes in a long one.
+const RECORD: usize = 8;
 /// Of a body the pictures come out of pieces of so many bytes, between which it is looked whose turn it is.
 pub const BODY_PIECE: usize = 16 * 1024;
 
@@ -196,7 +198,8 @@ impl Connection {
                 Ok(n) => {
                     self.bytes_in += n as u64;
                     self.fed = now();
-                    budget.bytes(n);
+                    // Each record costs, however little is in it.
+                    budget.bytes(n.max(RECORD * self.transport.overhead(n)));
                     let used = self.decode(&mut scratch[..n], &mut budget, take)?;
                     self.unread.extend_from_slice(&scratch[used..n]);
                 }

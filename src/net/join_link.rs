@@ -35,7 +35,8 @@ impl FromStr for JoinLink {
         let mut hub: HubAddress = authority.parse().map_err(|_| wrong("the host is missing, or is none"))?;
         for pair in fragment.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
-                Some(("pin", key)) => hub.pin = Some(key.parse().map_err(wrong)?),
+                Some(("pin", key)) if hub.pin.is_none() => hub.pin = Some(key.parse().map_err(wrong)?),
+                Some(("pin", _)) => return Err(wrong("it names two keys")),
                 // What a newer version adds must not be left out without a word.
                 _ => return Err(wrong("it has something behind # that this version does not know")),
             }
@@ -45,6 +46,9 @@ impl FromStr for JoinLink {
         let (room, name) = path.split_once('/').unwrap_or((path, ""));
         let part = |part: &str| Some(part.to_owned()).filter(|part| !part.is_empty());
         let (room, name) = (part(room), part(name));
+        if room.is_none() && name.is_some() {
+            return Err(wrong("the room is missing"));
+        }
         let checked = StreamKey::parse(room.as_deref().unwrap_or("main"), name.as_deref().unwrap_or("any"));
         checked.map_err(|why| wrong(&why))?;
         Ok(Self { hub, room, name })
@@ -94,6 +98,8 @@ mod tests {
             "sf://desk#pin=short",
             "sf://desk#other=1",
             "sf://desk/a/b/c",
+            "sf://desk//cam",
+            "sf://desk#pin=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc&pin=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc",
         ] {
             assert!(matches!(wrong.parse::<JoinLink>(), Err(Error::Usage(_))), "{wrong}");
         }

@@ -32,6 +32,7 @@ use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
 use crate::transport::Transport;
 use crate::wire::control::{Cause, Control, Hello};
+use crate::wire::fingerprint::KeyFingerprint;
 
 const SOCKET: Token = Token(0);
 const WAKER: Token = Token(1);
@@ -139,8 +140,17 @@ impl Link {
         let stop = Arc::new(AtomicBool::new(false));
         let network = NetworkWatch::open(poll.registry(), NETWORK);
         let scratch = vec![0; SCRATCH];
-        let mut runner =
-            Runner { config, user, poll, network, local: false, hub_client: None, stop: stop.clone(), scratch };
+        let mut runner = Runner {
+            config,
+            user,
+            poll,
+            network,
+            local: false,
+            hub_client: None,
+            confirmed: None,
+            stop: stop.clone(),
+            scratch,
+        };
         let thread = std::thread::Builder::new()
             .name("link".into())
             .spawn(move || {
@@ -179,6 +189,8 @@ struct Runner<U> {
     local: bool,
     /// The hub that was encrypted to last.
     hub_client: Option<HubClient>,
+    /// The key that somebody has confirmed, of the hub at this place.
+    confirmed: Option<(String, KeyFingerprint)>,
     stop: Arc<AtomicBool>,
     scratch: Vec<u8>,
 }
@@ -290,8 +302,7 @@ impl<U: LinkUser> Runner<U> {
                 Outcome::Again(why) if welcomed.is_none() => Tried::NoHub(why),
                 end => Tried::Over(end),
             },
-            Err(Outcome::Again(why)) => Tried::Unreached(why),
-            Err(end) => Tried::Over(end),
+            Err(tried) => tried,
         })
     }
 

@@ -32,21 +32,40 @@ pub(crate) fn write_private(path: &Path, content: &str, replace: bool) -> io::Re
     let folder = path.parent().unwrap_or(Path::new("."));
     create_dir(folder)?;
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let own = folder.join(format!("{name}.{}", std::process::id()));
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let written = options.open(&own).and_then(|mut file| {
-        file.write_all(content.as_bytes())?;
-        file.sync_all()
+    // Programs in containers that share a folder all have the same number.
+    let own = folder.join(format!("{name}.{}.{:016x}", std::process::id(), fastrand::u64(..)));
+    let written = create_private(&own, content);
+    let placed = written.and_then(|()| {
+        if replace {
+            return fs::rename(&own, path);
+        }
+        match fs::hard_link(&own, path) {
+            // There are file systems without links.
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => create_private(path, content),
+            linked => linked,
+        }
     });
-    let placed = written.and_then(|()| if replace { fs::rename(&own, path) } else { fs::hard_link(&own, path) });
     let _ = fs::remove_file(&own);
     match placed {
         Err(error) if !replace && error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        other => other,
+        Err(error) => Err(error),
+        Ok(()) => {
+            // So that a power cut does not lose what was said aloud. Where folders cannot be opened, nothing can be done.
+            let _ = fs::File::open(folder).and_then(|folder| folder.sync_all());
+            Ok(())
+        }
     }
+}
+
+/// Writes a file where there is none.
+fn create_private(path: &Path, content: &str) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(content.as_bytes())?;
+    file.sync_all()
 }
 
 /// Makes a folder for this user alone, where there is none.

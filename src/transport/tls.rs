@@ -23,8 +23,8 @@ const READ: usize = 64 * 1024;
 const DECRYPTED: usize = 16 * 1024;
 /// What a record has beside what it says: its head, and the tag of the cipher.
 const OVERHEAD: usize = 64;
-/// What rustls keeps for a connection whatever it does, about.
-const STATE: usize = 8 * 1024;
+/// A handshake is no longer than this from one side, with a long chain of certificates.
+const LONGEST_HANDSHAKE: usize = 32 * 1024;
 
 thread_local! {
     /// Encrypted bytes on their way from a socket to rustls.
@@ -41,6 +41,10 @@ pub struct Tls {
     is_picture: bool,
     /// What the socket gave and is not decrypted yet.
     undecrypted: Vec<u8>,
+    /// What came of a handshake that is not over.
+    handshake_bytes: usize,
+    /// Encrypted bytes that the last read took.
+    took: usize,
     bytes_out: u64,
 }
 
@@ -54,7 +58,16 @@ impl Tls {
     /// A session on this socket. `early`: what was read of it already.
     pub(super) fn new(socket: TcpStream, mut session: Connection, early: Vec<u8>) -> Self {
         session.set_buffer_limit(Some(AHEAD));
-        Self { socket, session, partly: None, is_picture: false, undecrypted: early, bytes_out: 0 }
+        Self {
+            socket,
+            session,
+            partly: None,
+            is_picture: false,
+            undecrypted: early,
+            handshake_bytes: 0,
+            took: 0,
+            bytes_out: 0,
+        }
     }
 
     pub(super) fn socket(&mut self) -> &mut TcpStream {
@@ -63,6 +76,7 @@ impl Tls {
 
     pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let mut filled = 0;
+        self.took = 0;
         loop {
             filled += match self.session.reader().read(into.get_mut(filled..).unwrap_or_default()) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => 0,
@@ -71,23 +85,36 @@ impl Tls {
                 Ok(0) => return Ok(filled),
                 read => read?,
             };
-            if filled == into.len() {
+            // Whoever sends a byte a record does not keep us.
+            if filled == into.len() || (filled > 0 && self.took > into.len() + READ) {
                 return Ok(filled);
             }
-            if !self.undecrypted.is_empty() {
-                let mut bytes = std::mem::take(&mut self.undecrypted);
-                let used = self.decrypt(&bytes)?;
-                bytes.drain(..used);
-                self.undecrypted = bytes;
-                continue;
-            }
-            match self.receive(into.len() - filled) {
+            let came = if self.undecrypted.is_empty() {
+                self.receive(into.len() - filled)
+            } else {
+                let bytes = std::mem::take(&mut self.undecrypted);
+                self.decrypt(&bytes).map(|used| {
+                    self.undecrypted.extend_from_slice(bytes.get(used..).unwrap_or_default());
+                    true
+                })
+            };
+            match came {
                 Ok(true) => {}
                 Ok(false) => return Ok(filled),
+                // What was decrypted comes first. rustls says what was wrong again.
                 Err(_) if filled > 0 => return Ok(filled),
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    self.session.process_new_packets().map_err(broken)?;
+                    return Err(e);
+                }
                 Err(e) => return Err(e),
             }
         }
+    }
+
+    /// Encrypted bytes that the last read took, beyond what came of them: many where somebody sends a byte a record.
+    pub(super) fn overhead(&self, read: usize) -> usize {
+        self.took.saturating_sub(read + self.undecrypted.len())
     }
 
     /// Takes what the socket has, for about so many decrypted bytes; `false`: the other side has closed.
@@ -97,6 +124,7 @@ impl Tls {
             let scratch = scratch.get_mut(..most).unwrap_or_default();
             let came = self.socket.read(scratch)?;
             let came = scratch.get(..came).unwrap_or_default();
+            self.took += came.len();
             if came.is_empty() {
                 self.session.read_tls(&mut io::empty())?;
                 self.session.process_new_packets().map_err(broken)?;
@@ -127,6 +155,14 @@ impl Tls {
 
     /// Takes encrypted bytes until so many are decrypted as rustls holds; how many were used.
     fn decrypt(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.session.is_handshaking() {
+            self.handshake_bytes += bytes.len();
+            if self.handshake_bytes > LONGEST_HANDSHAKE {
+                return Err(io::Error::new(ErrorKind::InvalidData, "its handshake is too long"));
+            }
+        } else {
+            self.handshake_bytes = 0;
+        }
         let mut left = bytes;
         while !left.is_empty() {
             self.session.read_tls(&mut left)?;
@@ -139,7 +175,8 @@ impl Tls {
                 }
             };
             if self.session.wants_write() {
-                self.write_records()?;
+                // What is wrong with writing is seen when the next is written. What was read counts.
+                let _ = self.write_records();
             }
             if state.plaintext_bytes_to_read() >= DECRYPTED || state.peer_has_closed() {
                 break;
@@ -225,7 +262,7 @@ impl Tls {
     pub(super) fn held(&self) -> usize {
         let encrypted = if self.session.wants_write() { AHEAD } else { 0 };
         let message = self.partly.as_ref().map_or(0, |message| message.head.capacity());
-        STATE + encrypted + message + self.undecrypted.capacity()
+        encrypted + message + self.undecrypted.capacity() + self.handshake_bytes
     }
 
     pub(super) fn picture_held(&self) -> usize {
@@ -239,9 +276,10 @@ impl Tls {
 
     pub(super) fn finish(&mut self) {
         self.session.send_close_notify();
-        // Whoever is gone need not be told.
-        let _ = self.write_records();
-        let _ = self.socket.shutdown(Shutdown::Write);
+        // Whoever is gone need not be told. Where something still waits to be written, the end is told when the socket is closed.
+        if self.write_records().is_ok_and(|sent| sent == Sent::Whole) {
+            let _ = self.socket.shutdown(Shutdown::Write);
+        }
     }
 
     pub(super) fn measure(&self) -> Option<Feedback> {

@@ -17,7 +17,9 @@ use streamflow::internal::locate::HubLocation;
 use streamflow::internal::net::address::{HubAddress, Tls};
 use streamflow::internal::net::tls::trust::HubTrust;
 use streamflow::internal::viewer::{Viewer, ViewerConfig};
+use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::fingerprint::KeyFingerprint;
+use streamflow::internal::wire::packet::control_packet;
 
 use crate::support::{
     LONG, Peer, fine_source, hub, hub_with, jpeg, limited, next_picture, publisher_config, publishes, until, views,
@@ -397,5 +399,76 @@ fn a_hub_for_this_machine_alone_does_not_encrypt_and_programs_say_what_to_do() {
         assert_eq!(said.exit_code(), 5);
         assert!(said.to_string().contains("--no-tls"), "{said}");
         assert!(!folder.0.exists(), "nothing is remembered of it");
+    });
+}
+
+#[test]
+fn a_hello_whose_length_begins_like_tls_is_a_hello() {
+    limited(|| {
+        let hub = hub();
+        let mut hello = views("door");
+        let short = control_packet(&Control::Hello(hello.clone())).len();
+        hello.program.push_str(&"x".repeat(0x316 - short));
+        let packet = control_packet(&Control::Hello(hello));
+        assert_eq!(packet.len().to_le_bytes()[..2], [22, 3]);
+        let mut peer = Peer::connect(hub.address());
+        peer.packet(&packet);
+        assert!(matches!(peer.control(), Control::Welcome { .. }));
+    });
+}
+
+#[test]
+fn a_hub_that_comes_back_with_another_key_is_refused_for_that_reason() {
+    limited(|| {
+        let folder = Folder::new("comes-back");
+        let first = encrypted(&folder);
+        let (address, programs) = (first.address(), folder.0.join("programs"));
+        let viewer = tls_viewer(to(&first, Some(key_of(&folder))), &programs, None);
+        until("it waits", || first.counts().1 == 1);
+        let known = tls_viewer(to(&first, None), &programs, Some(50));
+        until("both wait", || first.counts().1 == 2);
+        drop((viewer, first));
+        fs::remove_dir_all(folder.0.join("hub")).unwrap();
+        let _second = hub_with(|config| {
+            config.encryption = Encryption::Always;
+            config.state = Some(folder.0.join("hub"));
+            config.listen = address;
+        });
+        until("it is refused", || known.over().is_some());
+        let said = known.over().unwrap();
+        assert!(said.exit_code() == 4 && said.to_string().contains("has another key than on"), "{said}");
+    });
+}
+
+#[test]
+fn a_yes_counts_where_it_cannot_be_kept_as_well() {
+    limited(|| {
+        let folder = Folder::new("not-kept");
+        let hub = encrypted(&folder);
+        let mut config = publisher_config(to(&hub, Some(key_of(&folder))), "door");
+        config.trust = trust(&folder.0.join("publisher"));
+        let _publisher = streamflow::Publisher::start(config, Box::new(fine_source())).unwrap();
+        fs::write(folder.0.join("file"), "").unwrap();
+        let trust = HubTrust { state: Some(folder.0.join("file/none")), confirm: Some(Arc::new(|_, _| true)) };
+        let config =
+            ViewerConfig { name: Some("door".into()), location: to(&hub, None), trust, ..ViewerConfig::default() };
+        next_picture(&Viewer::start(config).unwrap());
+    });
+}
+
+#[test]
+fn a_hub_that_is_known_is_encrypted_to_wherever_its_name_leads() {
+    limited(|| {
+        let folder = Folder::new("known-here");
+        let hub = encrypted(&folder);
+        let programs = folder.0.join("programs");
+        fs::create_dir_all(&programs).unwrap();
+        let wrong = KeyFingerprint([9; 32]);
+        fs::write(programs.join("known-hubs"), format!("{} {wrong} 2026-11-21\n", hub.address())).unwrap();
+        // Without that line this machine's own hub is spoken to in the clear.
+        let location = HubLocation::Join(HubAddress::of_listener(hub.address()));
+        let viewer = tls_viewer(location, &programs, Some(0));
+        until("it is refused", || viewer.over().is_some());
+        assert!(viewer.over().unwrap().to_string().contains("another key"), "{:?}", viewer.over());
     });
 }

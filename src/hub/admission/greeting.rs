@@ -399,9 +399,10 @@ impl Greeting {
     }
 }
 
-/// The first byte of a TLS record is its type, 22 a handshake, then the version (RFC 8446, section 5.1).
+/// The first byte of a TLS record is its type, 22 a handshake, then come the version and the length (RFC 8446, section 5.1), and the
+/// type of its message, 1 for a client's hello. A length of ours, which may begin like that, has a zero in this place.
 fn begins_tls(input: &[u8]) -> bool {
-    matches!(input, [22, 3, ..])
+    matches!(input, [22, 3, _, _, _, 1, ..])
 }
 
 /// What it speaks, by its first bytes.

@@ -179,7 +179,7 @@ impl Pending {
             if !matches!(step, Step::Reads) {
                 return self.follow(step, now);
             }
-            if self.hold(self.greeting.held(), now).is_err() {
+            if self.hold(self.greeting.held() + self.transport.held(), now).is_err() {
                 return Ok(self.evicted(shared, now));
             }
             if has_read {

@@ -318,13 +318,13 @@ impl Reactor {
         transport: Transport,
         address: SocketAddr,
         place: Place,
-        early: Vec<u8>,
-        greeting: Greeting,
+        (early, greeting): (Vec<u8>, Greeting),
+        patience: Duration,
     ) -> io::Result<()> {
         let Some(identity) = &self.shared.identity else { return Ok(()) };
         let session = identity.session().map_err(io::Error::other)?;
         let transport = transport.encrypted(session.into(), early);
-        self.greet_with(transport, address, place, greeting, self.shared.config.handshake)
+        self.greet_with(transport, address, place, greeting, patience)
     }
 
     fn greet_with(
@@ -425,8 +425,10 @@ impl Reactor {
             }
             Progress::Encrypts(early, greeting) => {
                 let Some(pending) = self.remove(key) else { return };
+                // It has no more time than others.
+                let patience = pending.until.since(now());
                 let (address, transport, place) = pending.into_parts();
-                if let Err(error) = self.encrypt(transport, address, place, early, greeting) {
+                if let Err(error) = self.encrypt(transport, address, place, (early, greeting), patience) {
                     log::info!("{address}: not admitted: {error}");
                 }
             }

@@ -286,7 +286,9 @@ impl Peer {
     /// Counts the memory that it takes now.
     pub(super) fn account_for(&mut self) -> Result<(), ConnectionError> {
         let picture = self.connection.picture_held();
-        let progress = if picture > 0 { self.activity.progress } else { self.connection.last_read() };
+        // A picture may be encrypted whole, and wait in records.
+        let sends = picture > 0 || self.connection.sends_picture();
+        let progress = if sends { self.activity.progress } else { self.connection.last_read() };
         let held = Held { bytes: self.connection.held() + picture, picture, progress };
         // Most hold nothing, ever, and are asked at every turn.
         if !std::mem::replace(&mut self.holds, !held.is_nothing()) && held.is_nothing() {

@@ -2,13 +2,17 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use mio::net::TcpStream;
 use mio::{Events, Poll};
 
+use super::in_turn::Tried;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::{HubAddress, PORT, Tls};
-use crate::net::tls::verifier::{HubClient, Verdict};
+use crate::net::tls::known_hubs::KnownHub;
+use crate::net::tls::verifier::{HubClient, NotVouched, Trusted, Verdict};
 use crate::time::{Micros, now};
 use crate::transport::{Sent, Transport};
 use crate::wire::fingerprint::KeyFingerprint;
@@ -21,59 +25,81 @@ const LOOK: Duration = Duration::from_millis(50);
 enum Encrypted {
     /// It is the hub that is meant.
     Yes(Transport),
-    /// Nobody has confirmed its key.
-    Unknown(KeyFingerprint),
+    /// Nobody has confirmed its key; and why no authority vouches for it.
+    Unknown(KeyFingerprint, Option<NotVouched>),
 }
 
 impl<U: LinkUser> Runner<U> {
-    /// Connects to this address of the hub, and encrypts where it is not this machine.
-    pub(super) fn open(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Transport, Outcome> {
+    /// Connects to this address of the hub, and encrypts where it is not this machine, or where the hub is known to encrypt.
+    pub(super) fn open(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Transport, Tried> {
+        let place = place_of(hub);
+        let known = self.config.trust.known(&place).map_err(|why| Tried::Over(Outcome::Refused(why)))?;
         let encrypts = match hub.tls {
-            Tls::BeyondLoopback => !address.ip().is_loopback(),
+            Tls::BeyondLoopback => !address.ip().to_canonical().is_loopback() || known.is_some(),
             Tls::Always => true,
             Tls::Never => false,
         };
         if !encrypts {
-            return Ok(self.connect(address, hub)?.into());
+            return Ok(self.reach(address, hub)?.into());
         }
-        match self.encrypt(address, hub)? {
+        match self.encrypt(address, hub, &place, known)? {
             Encrypted::Yes(transport) => Ok(transport),
-            Encrypted::Unknown(key) => {
-                self.confirm(hub, key)?;
-                // It is known now.
-                match self.encrypt(address, hub)? {
+            Encrypted::Unknown(key, why) => {
+                self.confirm(hub, key, why.as_ref()).map_err(Tried::Over)?;
+                self.confirmed = Some((place.clone(), key));
+                match self.encrypt(address, hub, &place, None)? {
                     Encrypted::Yes(transport) => Ok(transport),
-                    Encrypted::Unknown(_) => Err(Outcome::Refused(unconfirmed(hub, key))),
+                    Encrypted::Unknown(key, why) => {
+                        Err(Tried::Over(Outcome::Refused(unconfirmed(hub, key, why.as_ref()))))
+                    }
                 }
             }
         }
     }
 
-    fn encrypt(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Encrypted, Outcome> {
-        let (trust, place) = (&self.config.trust, place_of(hub));
-        let failed = |why: String| Outcome::Again(format!("hub {hub} cannot be encrypted to: {why}"));
-        let trusted = trust.of(&place, hub.pin);
+    fn reach(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<TcpStream, Tried> {
+        self.connect(address, hub).map_err(|end| match end {
+            Outcome::Again(why) => Tried::Unreached(why),
+            end => Tried::Over(end),
+        })
+    }
+
+    fn encrypt(
+        &mut self,
+        address: SocketAddr,
+        hub: &HubAddress,
+        place: &str,
+        known: Option<(KnownHub, PathBuf)>,
+    ) -> Result<Encrypted, Tried> {
+        let failed = |why: String| Tried::NoHub(format!("hub {hub} cannot be encrypted to: {why}"));
+        let confirmed = self.confirmed.as_ref().filter(|(at, _)| at == place).map(|(_, key)| *key);
+        let known_key = known.as_ref().map(|(known, _)| known.key).or(confirmed);
+        let trusted = Trusted { pinned: hub.pin, known: known_key, own: self.config.trust.own() };
         let own = trusted.own;
         let client = match self.hub_client.take().filter(|client| client.is(&hub.host, &trusted)) {
             Some(client) => client,
             None => HubClient::new(&hub.host, trusted).map_err(failed)?,
         };
-        let session = client.session().map_err(failed)?;
-        let socket = self.connect(address, hub)?;
+        let session = client.session(address.ip()).map_err(failed)?;
+        let socket = self.reach(address, hub)?;
         let mut transport = Transport::from(socket).encrypted(session.into(), Vec::new());
         let until = now() + CONNECT;
         let done = self.during(&mut transport, until, |transport| transport.handshake());
-        let trust = &self.config.trust;
+        let refused = |why: String| Err(Tried::Over(Outcome::Refused(why)));
         match (done, client.verdict()) {
             (Ok(()), Some(Verdict::Taken(key))) => {
                 self.hub_client = Some(client);
                 if hub.pin == Some(key) && own != Some(key) {
-                    trust.remember(&place, key);
+                    self.config.trust.remember(place, key);
                 }
                 Ok(Encrypted::Yes(transport))
             }
-            (Err(_), Some(Verdict::Unknown(key))) => Ok(Encrypted::Unknown(key)),
-            (Err(_), Some(Verdict::Other(key))) => Err(Outcome::Refused(match (hub.pin, trust.known(&place)) {
+            (Err(_), Some(Verdict::Unknown(key))) => Ok(Encrypted::Unknown(key, client.not_vouched())),
+            (Err(_), Some(Verdict::Other(key))) => refused(match (hub.pin, known) {
+                (Some(pin), _) => format!(
+                    "hub {hub} has the key {key}, and not the one that was asked for ({pin}): somebody may be in between, or the \
+                     link is of another hub"
+                ),
                 (None, Some((known, path))) => format!(
                     "hub {hub} has another key than on {}: {key}. If it was set up anew, remove line {} of {}; if not, somebody \
                      may be in between",
@@ -81,21 +107,25 @@ impl<U: LinkUser> Runner<U> {
                     known.line,
                     path.display()
                 ),
-                (pin, _) => format!(
-                    "hub {hub} has the key {key}, and not the one that was asked for ({}): somebody may be in between, or the link \
-                     is of another hub",
-                    pin.map_or_else(|| "none".into(), |pin| pin.to_string())
-                ),
-            })),
-            (Err(_), _) if self.stopped() => Err(Outcome::Stopped),
-            (Err(error), _) => Err(Outcome::Again(match error.kind() {
-                ErrorKind::TimedOut => format!("hub {hub} unreachable: no answer within {} s", CONNECT.as_secs()),
-                // What an older hub says, or a proxy, is no TLS.
-                _ => format!(
+                (None, None) => {
+                    format!("hub {hub} has another key than a moment ago: {key}; somebody may be in between")
+                }
+            }),
+            (Err(_), _) if self.stopped() => Err(Tried::Over(Outcome::Stopped)),
+            (Err(error), _) if error.kind() == ErrorKind::TimedOut => {
+                Err(Tried::NoHub(format!("hub {hub} unreachable: no answer within {} s", CONNECT.as_secs())))
+            }
+            // An older hub closes at once, and a proxy says something that is no TLS. Of one that is known to encrypt, neither is a
+            // reason to go on in the clear: whoever is in between can do that as well.
+            (Err(error), _) if known_key.is_none() && hub.pin.is_none() && is_no_tls(&error) => {
+                Err(Tried::NoHub(format!(
                     "what answers at {hub} does not encrypt ({error}): an older hub, or one that listens on its machine alone, is \
                      reached in the clear with --no-tls, where everybody on the way can watch"
-                ),
-            })),
+                )))
+            }
+            (Err(error), _) => {
+                Err(Tried::NoHub(format!("the connection to {hub} broke before it was encrypted: {error}")))
+            }
             (Ok(()), _) => Err(failed("it showed no certificate".into())),
         }
     }
@@ -119,9 +149,16 @@ impl<U: LinkUser> Runner<U> {
     }
 
     /// Asks somebody whether this is the hub that is meant, on a thread of its own, since whoever is asked may take its time.
-    fn confirm(&self, hub: &HubAddress, key: KeyFingerprint) -> Result<(), Outcome> {
+    fn confirm(&self, hub: &HubAddress, key: KeyFingerprint, why: Option<&NotVouched>) -> Result<(), Outcome> {
         let trust = &self.config.trust;
-        let Some(confirm) = trust.confirm.clone() else { return Err(Outcome::Refused(unconfirmed(hub, key))) };
+        let no = || match why {
+            // A machine whose clock is not set yet takes no certificate for valid.
+            Some(NotVouched { why, passes: true }) => {
+                Outcome::Again(format!("the certificate of hub {hub} is not valid: {why}"))
+            }
+            why => Outcome::Refused(unconfirmed(hub, key, why)),
+        };
+        let Some(confirm) = trust.confirm.clone() else { return Err(no()) };
         let (answer, answered) = crossbeam_channel::bounded(1);
         let (name, shown) = (hub.to_string(), key.to_string());
         let asking = std::thread::Builder::new().name("confirm".into()).spawn(move || {
@@ -140,7 +177,7 @@ impl<U: LinkUser> Runner<U> {
                     return Ok(());
                 }
                 Ok(false) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
-                    return Err(Outcome::Refused(unconfirmed(hub, key)));
+                    return Err(no());
                 }
                 Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
             }
@@ -180,9 +217,16 @@ fn place_of(hub: &HubAddress) -> String {
     authority(&hub.host, Some(hub.port_or(PORT)))
 }
 
-fn unconfirmed(hub: &HubAddress, key: KeyFingerprint) -> String {
+/// Whether an error says that the other side speaks something else than TLS.
+fn is_no_tls(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    error.kind() == ErrorKind::UnexpectedEof || matches!(inner, Some(rustls::Error::InvalidMessage(_)))
+}
+
+fn unconfirmed(hub: &HubAddress, key: KeyFingerprint, why: Option<&NotVouched>) -> String {
+    let why = why.map_or_else(String::new, |not| format!(", and {}", not.why));
     format!(
-        "hub {hub} shows a key that nobody has confirmed: {key}. If the hub itself says the same when it starts, connect once with \
-         --pin {key}"
+        "hub {hub} shows a key that nobody has confirmed: {key}{why}. If the hub itself says the same when it starts, connect once \
+         with --pin {key}"
     )
 }

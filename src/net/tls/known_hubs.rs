@@ -36,14 +36,27 @@ impl KnownHubs {
         &self.path
     }
 
-    fn read(&self) -> String {
-        let short = fs::metadata(&self.path).is_ok_and(|about| about.is_file() && about.len() <= LONGEST);
-        if short { fs::read_to_string(&self.path).unwrap_or_default() } else { String::new() }
+    /// The file; one that is not there is empty. What cannot be read is not taken for empty: all that was known would be forgotten.
+    fn read(&self) -> io::Result<String> {
+        let read = fs::metadata(&self.path).and_then(|about| match about.len() {
+            0..=LONGEST => fs::read(&self.path),
+            _ => Err(io::Error::other("it is too long")),
+        });
+        match read {
+            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(String::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// What is known of the hub at this address. The last line that names it counts.
-    pub(crate) fn find(&self, hub: &str) -> Option<KnownHub> {
-        let text = self.read();
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn find(&self, hub: &str) -> io::Result<Option<KnownHub>> {
+        let text = self.read()?;
         let lines = text.lines().enumerate().filter_map(|(number, line)| {
             let mut words = line.split_whitespace();
             let same = words.next()?.eq_ignore_ascii_case(hub);
@@ -51,7 +64,7 @@ impl KnownHubs {
             let since = words.next().unwrap_or("an unknown day").to_owned();
             same.then_some(KnownHub { key, since, line: number + 1 })
         });
-        lines.last()
+        Ok(lines.last())
     }
 
     /// Keeps the key of a hub, as confirmed on this day, in the place of what was known of it.
@@ -59,10 +72,10 @@ impl KnownHubs {
     /// # Errors
     /// The file cannot be written.
     pub(crate) fn remember(&self, hub: &str, key: KeyFingerprint, day: &str) -> io::Result<()> {
-        if self.find(hub).is_some_and(|known| known.key == key) {
+        if self.find(hub)?.is_some_and(|known| known.key == key) {
             return Ok(());
         }
-        let before = self.read();
+        let before = self.read()?;
         let others = before.lines().filter(|line| {
             let first = line.split_whitespace().next().unwrap_or_default();
             !first.eq_ignore_ascii_case(hub)
@@ -82,18 +95,30 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("streamflow-known-{}", std::process::id()));
         let known = KnownHubs::in_dir(&folder);
         let (one, two) = (KeyFingerprint([1; 32]), KeyFingerprint([2; 32]));
-        assert_eq!(known.find("desk:8002"), None);
+        assert_eq!(known.find("desk:8002").unwrap(), None);
         known.remember("desk:8002", one, "2026-11-21").unwrap();
-        fs::write(known.path(), format!("# mine\nnonsense\nlab:1 x y\n{}", known.read())).unwrap();
+        fs::write(known.path(), format!("# mine\nnonsense\nlab:1 x y\n{}", known.read().unwrap())).unwrap();
         known.remember("lab:8002", two, "2026-11-22").unwrap();
         let desk = KnownHub { key: one, since: "2026-11-21".into(), line: 4 };
-        assert_eq!(known.find("DESK:8002"), Some(desk));
-        assert_eq!(known.find("lab:8002").map(|hub| hub.key), Some(two));
+        assert_eq!(known.find("DESK:8002").unwrap(), Some(desk));
+        assert_eq!(known.find("lab:8002").unwrap().map(|hub| hub.key), Some(two));
         known.remember("desk:8002", one, "2026-11-30").unwrap();
-        assert_eq!(known.find("desk:8002").map(|hub| hub.since).as_deref(), Some("2026-11-21"), "the first day stays");
+        assert_eq!(
+            known.find("desk:8002").unwrap().map(|hub| hub.since).as_deref(),
+            Some("2026-11-21"),
+            "the first day stays"
+        );
         known.remember("desk:8002", two, "2026-11-30").unwrap();
-        assert_eq!(known.find("desk:8002").map(|hub| hub.key), Some(two));
-        assert!(known.read().starts_with("# mine\nnonsense\nlab:1 x y\n"));
+        assert_eq!(known.find("desk:8002").unwrap().map(|hub| hub.key), Some(two));
+        assert!(known.read().unwrap().starts_with("# mine\nnonsense\nlab:1 x y\n"));
+        // One letter that is none forgets nobody, and a file that cannot be read is not begun anew.
+        let mut bytes = fs::read(known.path()).unwrap();
+        bytes.splice(2..2, [0xff, 0xfe]);
+        fs::write(known.path(), bytes).unwrap();
+        assert_eq!(known.find("desk:8002").unwrap().map(|hub| hub.key), Some(two));
+        fs::remove_file(known.path()).unwrap();
+        fs::create_dir(known.path()).unwrap();
+        assert!(known.find("desk:8002").is_err() && known.remember("x:1", one, "2026-11-30").is_err());
         fs::remove_dir_all(folder).unwrap();
     }
 }

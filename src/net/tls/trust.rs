@@ -10,7 +10,6 @@ use rustls::server::ParsedCertificate;
 
 use super::fingerprint;
 use super::known_hubs::{KnownHub, KnownHubs};
-use super::verifier::Trusted;
 use crate::net::state_dir;
 use crate::wire::fingerprint::KeyFingerprint;
 
@@ -43,19 +42,19 @@ impl HubTrust {
         self.folder().map(|folder| KnownHubs::in_dir(&folder))
     }
 
-    /// Which keys are taken of the hub at this address.
-    pub(crate) fn of(&self, hub: &str, pinned: Option<KeyFingerprint>) -> Trusted {
-        Trusted { pinned, known: self.known(hub).map(|(known, _)| known.key), own: self.own() }
-    }
-
     /// What is known of the hub at this address, and in which file that stands.
-    pub(crate) fn known(&self, hub: &str) -> Option<(KnownHub, PathBuf)> {
-        let known = self.known_hubs()?;
-        known.find(hub).map(|hub| (hub, known.path().to_owned()))
+    ///
+    /// # Errors
+    /// The file cannot be read, and so it is not known what is known.
+    pub(crate) fn known(&self, hub: &str) -> Result<Option<(KnownHub, PathBuf)>, String> {
+        let Some(known) = self.known_hubs() else { return Ok(None) };
+        let cannot =
+            |e: std::io::Error| format!("the hubs that were met cannot be read: {}: {e}", known.path().display());
+        Ok(known.find(hub).map_err(cannot)?.map(|hub| (hub, known.path().to_owned())))
     }
 
     /// The key of this user's own hub on this machine.
-    fn own(&self) -> Option<KeyFingerprint> {
+    pub(crate) fn own(&self) -> Option<KeyFingerprint> {
         let pem = std::fs::read(self.folder()?.join("hub-cert.pem")).ok()?;
         let certificate = CertificateDer::from_pem_slice(&pem).ok()?;
         Some(fingerprint(&ParsedCertificate::try_from(&certificate).ok()?.subject_public_key_info()))

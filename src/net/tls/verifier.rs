@@ -1,7 +1,8 @@
 //! Which hubs a program takes for the one that it means: whose key a link or a person has confirmed, that of this user's own hub, or
 //! one that an authority vouches for. A name that nobody has confirmed is asked for, and nothing is sent before that.
 
-use std::sync::{Arc, OnceLock};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{verify_tls12_signature, verify_tls13_signature};
@@ -53,7 +54,17 @@ impl Trusted {
 #[derive(Debug)]
 struct Verifier {
     trusted: Trusted,
-    verdict: OnceLock<Verdict>,
+    /// The last verdict, and why no authority vouches for the key, where that was asked.
+    verdict: Mutex<(Option<Verdict>, Option<NotVouched>)>,
+}
+
+/// Why no authority vouches for a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NotVouched {
+    /// For a person.
+    pub(crate) why: String,
+    /// It is a matter of time, or of this machine's clock, and may be otherwise soon.
+    pub(crate) passes: bool,
 }
 
 /// Whether an authority vouches for a certificate.
@@ -63,16 +74,25 @@ fn vouched(
     intermediates: &[CertificateDer<'_>],
     name: &ServerName<'_>,
     now: UnixTime,
-) -> bool {
-    super::authorities::vouch(end_entity, intermediates, name, now)
-        .inspect_err(|(_, why)| log::debug!("the certificate of {}: {why}", name.to_str()))
-        .is_ok()
+) -> Result<(), NotVouched> {
+    use CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    super::authorities::vouch(end_entity, intermediates, name, now).map_err(|(error, why)| {
+        let times = |e: &CertificateError| {
+            matches!(e, Expired | ExpiredContext { .. } | NotValidYet | NotValidYetContext { .. })
+        };
+        NotVouched { why, passes: matches!(&error, Error::InvalidCertificate(e) if times(e)) }
+    })
 }
 
 /// A hub asks nobody.
 #[cfg(not(any(feature = "send", feature = "view")))]
-fn vouched(_: &CertificateDer<'_>, _: &[CertificateDer<'_>], _: &ServerName<'_>, _: UnixTime) -> bool {
-    false
+fn vouched(
+    _: &CertificateDer<'_>,
+    _: &[CertificateDer<'_>],
+    _: &ServerName<'_>,
+    _: UnixTime,
+) -> Result<(), NotVouched> {
+    Err(NotVouched { why: "a hub asks no authority".into(), passes: false })
 }
 
 impl ServerCertVerifier for Verifier {
@@ -85,8 +105,16 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let key = fingerprint(&ParsedCertificate::try_from(end_entity)?.subject_public_key_info());
-        let verdict = self.trusted.judge(key, || vouched(end_entity, intermediates, name, now));
-        self.verdict.get_or_init(|| verdict);
+        let mut not_vouched = None;
+        let verdict = self.trusted.judge(key, || match vouched(end_entity, intermediates, name, now) {
+            Ok(()) => true,
+            Err(why) => {
+                not_vouched = Some(why);
+                false
+            }
+        });
+        // Each time anew: a session that is not resumed may show another key than the one before.
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = (Some(verdict), not_vouched);
         match verdict {
             Verdict::Taken(_) => Ok(ServerCertVerified::assertion()),
             Verdict::Other(_) | Verdict::Unknown(_) => Err(CertificateError::ApplicationVerificationFailure.into()),
@@ -130,7 +158,7 @@ impl HubClient {
     /// # Errors
     /// Why there can be none.
     pub(crate) fn new(host: &str, trusted: Trusted) -> Result<Self, String> {
-        let verifier = Arc::new(Verifier { trusted: trusted.clone(), verdict: OnceLock::new() });
+        let verifier = Arc::new(Verifier { trusted: trusted.clone(), verdict: Mutex::default() });
         let mut config = ClientConfig::builder_with_provider(PROVIDER.clone())
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
@@ -149,19 +177,24 @@ impl HubClient {
         taken && self.host == host.split('%').next().unwrap_or_default() && self.trusted == *trusted
     }
 
-    /// A session that has not begun yet.
+    /// A session that has not begun yet, with the hub at this address.
     ///
     /// # Errors
     /// Why there can be none.
-    pub(crate) fn session(&self) -> Result<ClientConnection, String> {
-        let name = ServerName::try_from(self.host.clone());
-        let name = name.map_err(|_| "no certificate can be for such a name".to_string())?;
+    pub(crate) fn session(&self, address: IpAddr) -> Result<ClientConnection, String> {
+        // No certificate can be for a name in another alphabet, and a key may be known all the same.
+        let name = ServerName::try_from(self.host.clone()).unwrap_or_else(|_| ServerName::IpAddress(address.into()));
         ClientConnection::new(self.config.clone(), name).map_err(|e| e.to_string())
     }
 
     /// What its key came to; `None`: none was shown yet.
     pub(crate) fn verdict(&self) -> Option<Verdict> {
-        self.verifier.verdict.get().copied()
+        self.verifier.verdict.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Why no authority vouches for it, where that was asked.
+    pub(crate) fn not_vouched(&self) -> Option<NotVouched> {
+        self.verifier.verdict.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 }
 
