@@ -313,7 +313,9 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     fn new(file: &File, offset: u32, len: u32) -> io::Result<Self> {
-        let (len, offset) = (len as usize, libc::off_t::try_from(offset).map_err(io::Error::other)?);
+        #[allow(clippy::unnecessary_fallible_conversions, reason = "31 bits on small systems")]
+        let offset = libc::off_t::try_from(offset).map_err(io::Error::other)?;
+        let len = len as usize;
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: the kernel chooses a place where nothing is; it fails for lengths and offsets that the file has not.
         let begin =

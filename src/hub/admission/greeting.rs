@@ -53,7 +53,7 @@ pub(super) enum Step {
     /// It has said what it wants. These bytes are to be sent first; and those were read beyond it.
     Admits { admitted: Box<Admitted>, before: Vec<u8>, early: Vec<u8> },
     /// It begins to encrypt, with these bytes; then it is greeted anew.
-    Encrypts(Vec<u8>, Greeting),
+    Encrypts(Vec<u8>, Box<Greeting>),
     /// The connection ends; why it was refused, if it was.
     Ends(Option<String>),
 }
@@ -255,7 +255,8 @@ impl Greeting {
         if asker.shared.identity.is_none() {
             return Step::Ends(Some("this hub listens on this machine alone and does not encrypt".into()));
         }
-        Step::Encrypts(std::mem::take(&mut self.input), Self { stage, encrypts: true, ..Self::new() })
+        let greeting = Self { stage, encrypts: true, ..Self::new() };
+        Step::Encrypts(std::mem::take(&mut self.input), Box::new(greeting))
     }
 
     fn native(&mut self, asker: &ClientContext<'_>, mut deframer: Box<Deframer>) -> Next {

@@ -43,7 +43,7 @@ pub(super) enum Progress {
     /// It has said what it wants; these bytes were read beyond that.
     Admitted(Box<Admitted>, Vec<u8>),
     /// It begins to encrypt, with these bytes, and is then greeted so.
-    Encrypts(Vec<u8>, Greeting),
+    Encrypts(Vec<u8>, Box<Greeting>),
     /// It ends.
     Over,
 }

@@ -428,7 +428,7 @@ impl Reactor {
                 // It has no more time than others.
                 let patience = pending.until.since(now());
                 let (address, transport, place) = pending.into_parts();
-                if let Err(error) = self.encrypt(transport, address, place, (early, greeting), patience) {
+                if let Err(error) = self.encrypt(transport, address, place, (early, *greeting), patience) {
                     log::info!("{address}: not admitted: {error}");
                 }
             }
