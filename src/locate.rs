@@ -173,15 +173,19 @@ fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
         }
         None => log::info!("it is encrypted with the key {key}"),
     }
-    let own = SocketAddr::new(own_address(listen.ip()), listen.port());
+    let host = match own_address(listen.ip()) {
+        ip if ip.is_unspecified() => gethostname::gethostname().to_string_lossy().into_owned(),
+        ip => ip.to_string(),
+    };
     // The key of an authority's certificate may be another one when it is renewed.
-    let hub = HubAddress { pin: identity.folder().map(|_| key), ..HubAddress::of_listener(own) };
+    let pin = identity.folder().map(|_| key);
+    let hub = HubAddress { host, pin, ..HubAddress::of_listener(listen) };
     let link = |room: &str, name: Option<&str>| JoinLink {
         hub: hub.clone(),
         room: Some(room.into()),
         name: name.map(str::to_owned),
     };
-    log::info!("watch:    https://{own}/");
+    log::info!("watch:    https://{hub}/");
     log::info!("watch:    streamflow-view --join {}", link("main", None));
     log::info!("publish:  streamflow-send --join {}", link("main", Some("door")));
     if !listen.ip().is_loopback() {
@@ -189,7 +193,8 @@ fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
     }
 }
 
-/// The address by which others reach this machine, if one can be told: that of the way to them. Nothing is sent.
+/// The address by which others reach this machine, if one can be told: that of the way to the rest of the world, for which nothing is
+/// sent, or else, where there is no such way, the first of a network that it is in.
 fn own_address(listen: IpAddr) -> IpAddr {
     if !listen.is_unspecified() {
         return listen;
@@ -200,7 +205,20 @@ fn own_address(listen: IpAddr) -> IpAddr {
         socket.connect(to)?;
         socket.local_addr()
     });
-    found.map_or(listen, |address| address.ip())
+    let in_a_network = || {
+        let all = if_addrs::get_if_addrs().unwrap_or_default();
+        let others = all.iter().map(if_addrs::Interface::ip).filter(|ip| !ip.is_loopback() && !is_link_local(*ip));
+        others.min_by_key(|ip| ip.is_ipv4() != listen.is_ipv4())
+    };
+    found.ok().map(|address| address.ip()).or_else(in_a_network).unwrap_or(listen)
+}
+
+/// An address that holds on one link alone, and needs to be told which.
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
 }
 
 /// Lets this process have as many connections as the hub is to take, and says so where the system does not.

@@ -218,3 +218,38 @@ fn twenty_lines_of_python_publish_and_view() {
         fs::remove_dir_all(folder).unwrap();
     });
 }
+
+#[test]
+fn the_lines_that_a_hub_prints_are_all_that_other_programs_need() {
+    limited(|| {
+        let folder = folder("lines");
+        let with_state = |program: &str, arguments: &[&str], state: &str| {
+            let mut command = command(program, arguments);
+            command.env("STREAMFLOW_STATE", folder.join(state));
+            Running::start(command)
+        };
+        let mut hub = with_state(HUB, &["--listen", "0.0.0.0:0"], "hub");
+        let key = hub.says("it is encrypted with the new key SHA256:");
+        let link = |line: String| line.split("--join ").nth(1).unwrap().to_string();
+        let (watch, publish) =
+            (link(hub.says("streamflow-view --join sf://")), link(hub.says("streamflow-send --join sf://")));
+        hub.says("is let in as well, in the clear");
+        let host = watch.trim_start_matches("sf://").split(':').next().unwrap();
+        if host.parse::<std::net::IpAddr>().is_err() {
+            eprintln!("left out: this machine is in no network");
+            return;
+        }
+        let _send = with_state(SEND, &["--source", "pattern", "--size", "160x120", "--join", &publish], "send");
+        let seen = with_state(VIEW, &["--headless", "--frames", "3", "--join", &watch], "view").end();
+        assert_eq!(seen.code, Some(0), "{seen:?}");
+        // From then on the address is enough; and somebody else is told what to do.
+        let address = watch.trim_start_matches("sf://").split('/').next().unwrap();
+        let again = with_state(VIEW, &["--headless", "--frames", "3", "--host", address], "view").end();
+        assert_eq!(again.code, Some(0), "{again:?}");
+        let stranger = with_state(VIEW, &["--headless", "--frames", "3", "--host", address], "stranger").end();
+        let key = key.split("key ").nth(1).unwrap().split(',').next().unwrap();
+        assert_eq!(stranger.code, Some(4), "{stranger:?}");
+        assert!(stranger.err.contains(&format!("--pin {key}")), "{stranger:?}");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
