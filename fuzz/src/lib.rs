@@ -109,6 +109,9 @@ pub fn jpeg(data: &[u8]) {
             assert_eq!((again.orientation.number(), Some(again.size)), (number, surgery::size(data)));
         }
     }
+    if let Some(profile) = surgery::icc_profile(data) {
+        assert!(profile.bytes.len() <= data.len().min(1 << 20));
+    }
     if let Ok(layout) = surgery::inspect(data) {
         assert!(layout.end <= data.len() && layout.scan <= layout.end);
         let mut tidy = Vec::new();

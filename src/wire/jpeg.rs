@@ -6,6 +6,7 @@
 
 mod exif;
 mod find;
+mod icc;
 mod join;
 mod plain;
 mod scan;
@@ -14,6 +15,7 @@ mod walk;
 
 pub use exif::{Orientation, put_orientation};
 pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, make_tidy, tidy};
+pub use icc::{ColorSpace, IccProfile, icc_profile, put_icc_profile};
 pub use join::join;
 pub use plain::plain;
 pub use walk::{Layout, Walk};
@@ -94,6 +96,7 @@ const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DHT: u8 = 0xC4;
 const APP1: u8 = 0xE1;
+const APP2: u8 = 0xE2;
 /// An end of image, for pictures that lack it.
 pub(in crate::wire) const END: [u8; 2] = [0xFF, EOI];
 
