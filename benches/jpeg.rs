@@ -173,6 +173,12 @@ fn decode(c: &mut Criterion) {
                 b.iter(|| decoder.decode(black_box(&picture), &mut bitmap).expect("a bitmap"));
             });
         }
+        let mut picture = encoded(size, QUALITIES[0]);
+        let profile = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+        streamflow::internal::wire::jpeg::put_icc_profile(&profile, &mut picture, 0);
+        group.bench_function(BenchmarkId::new("of Display P3", format!("{size}/q{}", QUALITIES[0])), |b| {
+            b.iter(|| decoder.decode(black_box(&picture), &mut bitmap).expect("a bitmap"));
+        });
     }
     group.finish();
     let mut group = c.benchmark_group("surgery");

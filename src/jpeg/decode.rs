@@ -2,13 +2,14 @@
 
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage};
 
+use super::icc::Converter;
 use super::planes::Planes;
 use super::turn::turn;
 use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
 use crate::frame::{Frame, MAX_PIXELS, Size};
-use crate::wire::jpeg::{self, Orientation};
+use crate::wire::jpeg::{self, IccProfile, Orientation};
 
 /// Passes of a progressive picture that are decoded. Encoders make about ten; thousands of empty ones are an attack on
 /// the decoder's time.
@@ -16,6 +17,9 @@ const PASSES: u32 = 100;
 
 /// Pixels for which a bitmap's memory is kept, whatever comes next.
 const KEPT: usize = 8 << 20;
+
+/// What a pixel `0x00RRGGBB` is in memory: it begins with its lowest byte on most machines and with its highest on some.
+const PIXEL: PixelFormat = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
 
 /// Decoded pixels, as windows take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +39,7 @@ pub struct Decoder {
     scratch: Vec<u8>,
     /// Room for a picture that is turned.
     turned: Vec<u32>,
+    converter: Converter,
 }
 
 impl Decoder {
@@ -43,7 +48,13 @@ impl Decoder {
     /// # Errors
     /// When there is no memory for it.
     pub fn new() -> Result<Self> {
-        Ok(Self { turbo: Some(decompressor()?), max_pixels: MAX_PIXELS, scratch: Vec::new(), turned: Vec::new() })
+        Ok(Self {
+            turbo: Some(decompressor()?),
+            max_pixels: MAX_PIXELS,
+            scratch: Vec::new(),
+            turned: Vec::new(),
+            converter: Converter::default(),
+        })
     }
 
     /// Refuses pictures of more than `most` pixels, before anything is made for them. Default [`MAX_PIXELS`].
@@ -52,8 +63,9 @@ impl Decoder {
         Self { max_pixels: most, ..self }
     }
 
-    /// Decodes `picture` into `into`, whose memory is reused, and turns it as its Exif orientation says. A picture that a decoder
-    /// can only guess the rest of counts as broken; stray bytes between its parts, as some cameras leave, do no harm.
+    /// Decodes `picture` into `into`, whose memory is reused, turns it as its Exif orientation says, and makes sRGB of the colours
+    /// that its profile says. A picture that a decoder can only guess the rest of counts as broken; stray bytes between its parts,
+    /// as some cameras leave, do no harm, and neither does a profile that makes no sense.
     ///
     /// # Errors
     /// What is wrong with the picture; then `into` holds anything.
@@ -65,9 +77,7 @@ impl Decoder {
             into.pixels = Vec::new();
         }
         into.pixels.resize(size.area(), 0);
-        // A number 0x00RRGGBB begins with its lowest byte on most machines and with its highest on some.
-        let format = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
-        self.decompress(picture, size, format, bytemuck::cast_slice_mut(&mut into.pixels))?;
+        self.decompress(picture, size, jpeg::icc_profile(picture).as_ref(), &mut into.pixels)?;
         if orientation != Orientation::UPRIGHT {
             self.turn(orientation, into);
         }
@@ -84,15 +94,36 @@ impl Decoder {
         }
     }
 
-    fn decompress(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
-        let Err(error) = self.decompress_once(picture, size, format, pixels) else { return Ok(()) };
+    /// Decodes into the pixels of a window, as sRGB.
+    fn decompress(
+        &mut self,
+        picture: &[u8],
+        size: Size,
+        profile: Option<&IccProfile<'_>>,
+        pixels: &mut [u32],
+    ) -> Result<()> {
+        self.decompress_stored(picture, size, pixels)?;
+        if profile.is_none_or(|profile| self.converter.convert(profile, pixels)) {
+            return Ok(());
+        }
+        self.decompress_stored(picture, size, pixels)
+    }
+
+    /// Decodes into the pixels of a window, with the colours as if there were no profile.
+    fn decompress_stored(&mut self, picture: &[u8], size: Size, pixels: &mut [u32]) -> Result<()> {
+        let Err(error) = self.decompress_once(picture, size, PIXEL, bytemuck::cast_slice_mut(pixels)) else {
+            return Ok(());
+        };
         let plain = jpeg::plain(picture);
         let picture = plain.as_deref().unwrap_or(picture);
         let header = self.with_turbo(|turbo| turbo.read_header(picture).map_err(|e| failed("decoding", e)))?;
         if matches!(header.colorspace, turbojpeg::Colorspace::CMYK | turbojpeg::Colorspace::YCCK) {
-            return self.decompress_cmyk(picture, size, format, pixels);
+            return self.decompress_cmyk(picture, size, pixels);
         }
-        if plain.is_none() { Err(error) } else { self.decompress_once(picture, size, format, pixels) }
+        if plain.is_none() {
+            return Err(error);
+        }
+        self.decompress_once(picture, size, PIXEL, bytemuck::cast_slice_mut(pixels))
     }
 
     fn decompress_once(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
@@ -104,18 +135,14 @@ impl Decoder {
         })
     }
 
-    /// What cameras never make and people upload. Without a colour profile, as browsers do it: whoever writes such JPEGs inverts
-    /// the inks, so that each dims its colour as black dims all.
-    fn decompress_cmyk(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
+    /// What cameras never make and people upload. As browsers do it: whoever writes such JPEGs inverts the inks, so that each dims
+    /// its colour as black dims all.
+    fn decompress_cmyk(&mut self, picture: &[u8], size: Size, pixels: &mut [u32]) -> Result<()> {
         let mut inks = vec![0; 4 * size.area()];
         self.decompress_once(picture, size, PixelFormat::CMYK, &mut inks)?;
-        for (pixel, ink) in pixels.chunks_exact_mut(format.size()).zip(inks.chunks_exact(4)) {
+        for (pixel, ink) in pixels.iter_mut().zip(inks.chunks_exact(4)) {
             let [r, g, b] = [0, 1, 2].map(|n| (u16::from(ink[n]) * u16::from(ink[3]) / 255) as u8);
-            match format {
-                PixelFormat::BGRX => pixel[..3].copy_from_slice(&[b, g, r]),
-                PixelFormat::XRGB => pixel[1..].copy_from_slice(&[r, g, b]),
-                _ => pixel[..3].copy_from_slice(&[r, g, b]),
-            }
+            *pixel = u32::from_be_bytes([0, r, g, b]);
         }
         Ok(())
     }
@@ -138,6 +165,7 @@ impl Decoder {
         scaler: &mut Scaler,
     ) -> Result<()> {
         let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
+        let icc = jpeg::icc_profile(picture);
         let read =
             |turbo: &mut Decompressor, picture: &[u8]| turbo.read_header(picture).map_err(|e| failed("decoding", e));
         let (header, plain) = match self.with_turbo(|turbo| read(turbo, picture)) {
@@ -151,7 +179,7 @@ impl Decoder {
         let subsamp = header.subsamp;
         let is_yuv = matches!(header.colorspace, turbojpeg::Colorspace::YCbCr | turbojpeg::Colorspace::Gray);
         if !is_yuv || subsamp == Subsamp::Unknown {
-            return self.decode_planes_from_rgb(picture, size, planes);
+            return self.decode_planes_from_rgb(picture, size, icc.as_ref(), planes);
         }
         let factor = [8, 4, 2].map(|n| ScalingFactor::new(1, n)).into_iter().find(|factor| {
             factor.scale(header.width) >= wanted.width as usize && factor.scale(header.height) >= wanted.height as usize
@@ -172,7 +200,7 @@ impl Decoder {
         turbo.set_scaling_factor(ScalingFactor::ONE).map_err(|e| failed("decoding", e))?;
         if let Err(error) = judge(&mut turbo, picture, decoded) {
             let Some(plain) = jpeg::plain(picture) else { return Err(error) };
-            return self.decode_planes_from_rgb(&plain, Size::new(full.0, full.1), planes);
+            return self.decode_planes_from_rgb(&plain, Size::new(full.0, full.1), icc.as_ref(), planes);
         }
         self.turbo = Some(turbo);
 
@@ -199,11 +227,20 @@ impl Decoder {
         Ok(())
     }
 
-    /// The long way, for pictures whose planes are no Y, U and V.
-    fn decode_planes_from_rgb(&mut self, picture: &[u8], size: Size, planes: &mut Planes) -> Result<()> {
-        let format = crate::frame::PixelFormat::Rgb;
-        let mut data = vec![0; size.area() * 3];
-        self.decompress(picture, size, PixelFormat::RGB, &mut data)?;
+    /// The long way, for pictures whose planes are no Y, U and V. Their colours become sRGB.
+    fn decode_planes_from_rgb(
+        &mut self,
+        picture: &[u8],
+        size: Size,
+        profile: Option<&IccProfile<'_>>,
+        planes: &mut Planes,
+    ) -> Result<()> {
+        let (mut pixels, mut data) = (vec![0; size.area()], vec![0; 4 * size.area()]);
+        self.decompress(picture, size, profile, &mut pixels)?;
+        for (to, pixel) in data.chunks_exact_mut(4).zip(pixels) {
+            to.copy_from_slice(&pixel.to_le_bytes());
+        }
+        let format = crate::frame::PixelFormat::Bgrx;
         planes.fill(&Frame { data: data.into(), format, size, ..Frame::default() })
     }
 }
@@ -288,6 +325,17 @@ mod tests {
     }
 
     #[test]
+    fn a_profile_on_which_its_library_panics_spoils_no_picture() {
+        let (mut picture, mut decoder) = (picture(), Decoder::new().unwrap());
+        let (mut stored, mut bitmap) = (Bitmap::default(), Bitmap::default());
+        decoder.decode(&picture, &mut stored).unwrap();
+        jpeg::put_icc_profile(b"a profile of an RGB picture", &mut picture, 0);
+        decoder.converter = super::super::icc::panicking(&jpeg::icc_profile(&picture).unwrap());
+        decoder.decode(&picture, &mut bitmap).unwrap();
+        assert!(bitmap == stored);
+    }
+
+    #[test]
     fn inks_are_shown_as_browsers_show_them() {
         let cmyk = include_bytes!("../../tests/data/jpeg/cmyk.jpg");
         let mut bitmap = Bitmap::default();
@@ -333,9 +381,9 @@ mod tests {
         for (width, height) in [(u16::MAX, 1), (1, u16::MAX), (65_501, 1), (65_500, 1), (3, 3)] {
             let bad = poison(width, height);
             // Past the check of its header as well, as if it had not been there.
-            let mut pixels = vec![0; usize::from(width) * usize::from(height) * 4];
+            let mut pixels = vec![0; usize::from(width) * usize::from(height)];
             let size = Size::new(width.into(), height.into());
-            let _ = decoder.decompress(&bad, size, PixelFormat::BGRX, &mut pixels);
+            let _ = decoder.decompress(&bad, size, None, &mut pixels);
             let _ = decoder.decode(&bad, &mut bitmap);
             let _ = decoder.decode(&bad[..bad.len() / 2], &mut bitmap);
             let (mut planes, mut scaler) = (Planes::default(), Scaler::default());

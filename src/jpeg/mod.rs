@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod icc;
 mod planes;
 mod scale;
 mod strips;
