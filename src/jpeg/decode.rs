@@ -21,6 +21,10 @@ const KEPT: usize = 8 << 20;
 /// What a pixel `0x00RRGGBB` is in memory: it begins with its lowest byte on most machines and with its highest on some.
 const PIXEL: PixelFormat = if cfg!(target_endian = "little") { PixelFormat::BGRX } else { PixelFormat::XRGB };
 
+/// The longest colour profile that stays with a picture that is encoded again. A camera's or a phone's has some 600 bytes; one of
+/// tables may be longer than the picture.
+const LONGEST_KEPT_PROFILE: usize = 4096;
+
 /// Decoded pixels, as windows take them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Bitmap {
@@ -166,6 +170,8 @@ impl Decoder {
     ) -> Result<()> {
         let size = jpeg::checked_size(picture, self.max_pixels).map_err(Error::Failed)?;
         let icc = jpeg::icc_profile(picture);
+        let is_long =
+            icc.as_ref().is_some_and(|icc| icc.bytes.len() > LONGEST_KEPT_PROFILE && self.converter.converts(icc));
         let read =
             |turbo: &mut Decompressor, picture: &[u8]| turbo.read_header(picture).map_err(|e| failed("decoding", e));
         let (header, plain) = match self.with_turbo(|turbo| read(turbo, picture)) {
@@ -178,7 +184,7 @@ impl Decoder {
         let picture = plain.as_deref().unwrap_or(picture);
         let subsamp = header.subsamp;
         let is_yuv = matches!(header.colorspace, turbojpeg::Colorspace::YCbCr | turbojpeg::Colorspace::Gray);
-        if !is_yuv || subsamp == Subsamp::Unknown {
+        if !is_yuv || subsamp == Subsamp::Unknown || is_long {
             return self.decode_planes_from_rgb(picture, size, icc.as_ref(), planes);
         }
         let factor = [8, 4, 2].map(|n| ScalingFactor::new(1, n)).into_iter().find(|factor| {
@@ -205,6 +211,9 @@ impl Decoder {
         self.turbo = Some(turbo);
 
         planes.reset(size, subsamp == Subsamp::Gray);
+        if let Some(icc) = icc.filter(|icc| icc.bytes.len() <= LONGEST_KEPT_PROFILE && self.converter.matters(icc)) {
+            planes.profile.extend_from_slice(&icc.bytes);
+        }
         let (y, chroma) = self.scratch.split_at(y_width * y_height);
         let stride = planes.luma_size().width as usize;
         for (to, from) in planes.y.chunks_exact_mut(stride).zip(y.chunks_exact(y_width)) {
@@ -227,7 +236,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The long way, for pictures whose planes are no Y, U and V. Their colours become sRGB.
+    /// The long way, for pictures whose planes are no Y, U and V, or whose colours are to be others.
     fn decode_planes_from_rgb(
         &mut self,
         picture: &[u8],

@@ -63,7 +63,8 @@ impl Encoder {
     /// Encodes `frame`, scaled to `size` if it is not of that size (keeping the aspect is the caller's business), and
     /// appends it to `out`. `quality` is 1 to 100.
     ///
-    /// A camera's JPEG keeps its Exif orientation, as those do that are passed on: `size` is as its picture is stored.
+    /// A camera's JPEG keeps its Exif orientation, as those do that are passed on: `size` is as its picture is stored. It keeps its
+    /// colour profile as well, but for one that says sRGB or is long: the picture's colours are made sRGB then.
     ///
     /// # Errors
     /// When the frame is cut off, or is a JPEG that cannot be decoded; then `out` is as it was.
@@ -113,6 +114,7 @@ impl Encoder {
     pub fn compress(&mut self, size: Size, quality: u8, out: &mut Vec<u8>) -> Result<()> {
         let start = out.len();
         self.compress_planes(size, quality, out)?;
+        jpeg::put_icc_profile(&self.planes.profile, out, start);
         jpeg::put_orientation(self.orientation, out, start);
         Ok(())
     }
@@ -304,6 +306,41 @@ mod tests {
         }
         let upright = encoded(&mut encoder, &rgb(VGA), VGA);
         assert_eq!(jpeg::header(&upright).map(|h| h.orientation), Some(Orientation::UPRIGHT), "the next one");
+    }
+
+    #[test]
+    fn a_camera_with_a_colour_profile_is_encoded_again_with_it() {
+        let mut encoder = Encoder::with_threads(2).unwrap();
+        let p3 = moxcms::ColorProfile::new_display_p3().encode().unwrap();
+        for (stored, size) in [(VGA, Size::new(320, 240)), (Size::new(1920, 1080), Size::new(1280, 720))] {
+            let plain = encoded(&mut encoder, &rgb(stored), stored);
+            let with = |profile: &[u8]| {
+                let mut data = plain.clone();
+                jpeg::put_icc_profile(profile, &mut data, 0);
+                jpeg::put_orientation(Orientation::new(3), &mut data, 0);
+                frame(PixelFormat::Jpeg, stored, data)
+            };
+            let found = |picture: &[u8]| jpeg::icc_profile(picture).map(|profile| profile.bytes.into_owned());
+            let shown = decoded(&encoded(&mut encoder, &with(&[]), size));
+
+            let kept = encoded(&mut encoder, &with(&p3), size);
+            assert_eq!(found(&kept).as_ref(), Some(&p3));
+            assert_eq!(jpeg::header(&kept).map(|header| header.orientation.number()), Some(3));
+            let kept = decoded(&kept);
+            let expected = kept.pixels.iter().map(|pixel| channels(*pixel)).collect::<Vec<_>>();
+            assert!(difference(&shown, &expected) > 5.0, "it is another picture without");
+            // One that is too long to be kept is applied.
+            let long = encoded(&mut encoder, &with(&[&p3[..], &[0; 5000]].concat()), size);
+            assert_eq!(found(&long), None);
+            let error = difference(&decoded(&long), &expected);
+            assert!(error < 3.0, "{size}: {error}");
+
+            let srgb = moxcms::ColorProfile::new_srgb().encode().unwrap();
+            let same = encoded(&mut encoder, &with(&srgb), size);
+            assert_eq!(found(&same), None, "what says nothing is no use");
+            assert!(decoded(&same) == shown);
+        }
+        assert_eq!(jpeg::icc_profile(&encoded(&mut encoder, &rgb(VGA), VGA)), None, "the next one");
     }
 
     #[test]

@@ -39,6 +39,16 @@ enum Conversion {
 }
 
 impl Converter {
+    /// Whether colours are others without the profile, for whoever understands it.
+    pub(super) fn matters(&mut self, profile: &IccProfile<'_>) -> bool {
+        !matches!(self.conversion(profile), Conversion::None)
+    }
+
+    /// Whether colours are converted here.
+    pub(super) fn converts(&mut self, profile: &IccProfile<'_>) -> bool {
+        matches!(self.conversion(profile), Conversion::Gray(_) | Conversion::Transform(_))
+    }
+
     /// Converts pixels `0x00RRGGBB`; inks have been turned into such pixels as if they had no profile. False: they have been
     /// spoilt.
     pub(super) fn convert(&mut self, profile: &IccProfile<'_>, pixels: &mut [u32]) -> bool {

@@ -17,6 +17,8 @@ pub(super) struct Planes {
     pub(super) y: Vec<u8>,
     pub(super) u: Vec<u8>,
     pub(super) v: Vec<u8>,
+    /// The colour profile that says what they mean, of a camera's JPEG; empty: sRGB.
+    pub(super) profile: Vec<u8>,
     /// Colours of some rows on their way to `u` and `v`.
     rows_u: Vec<u8>,
     rows_v: Vec<u8>,
@@ -35,6 +37,7 @@ impl Planes {
     /// Makes room for a picture; what it holds is left over from an earlier one.
     pub(super) fn reset(&mut self, size: Size, gray: bool) {
         (self.size, self.gray) = (size, gray);
+        self.profile.clear();
         let (luma, chroma) = (self.luma_size().area(), if gray { 0 } else { self.chroma_size().area() });
         self.y.resize(luma, 0);
         self.u.resize(chroma, 0);
