@@ -1,6 +1,6 @@
 //! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`, `wss://HOST[:PORT][/PATH]`.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
@@ -70,6 +70,11 @@ impl FromStr for HubAddress {
         let fits = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.' | '_' | ':' | '%');
         if host.is_empty() || !host.chars().all(fits) {
             return Err(wrong("the host is missing or has characters that no host has"));
+        }
+        let (address, zone) = host.split_once('%').unwrap_or((&host, "0"));
+        if host.contains([':', '%']) && (address.parse::<Ipv6Addr>().is_err() || zone.is_empty() || zone.contains('%'))
+        {
+            return Err(wrong("this is no IPv6 address"));
         }
         let port = match port {
             None => None,
@@ -185,6 +190,9 @@ mod tests {
             "wss://",
             "a]b",
             "a#b",
+            "[:1%25a%25b]",
+            "a::b::c",
+            "fe80::1%",
             "a\u{fffd}b",
             "a b",
             "[::1",

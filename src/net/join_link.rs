@@ -57,7 +57,8 @@ impl FromStr for JoinLink {
 
 impl fmt::Display for JoinLink {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sf://{}", self.hub)?;
+        // The zone of an IPv6 address stands behind a `%`, which is escaped in a URL (RFC 6874).
+        write!(f, "sf://{}", self.hub.to_string().replace('%', "%25"))?;
         for part in [&self.room, &self.name].into_iter().flatten() {
             write!(f, "/{part}")?;
         }
@@ -80,6 +81,10 @@ mod tests {
             let read: JoinLink = link.to_string().parse().unwrap();
             assert_eq!((read.hub.pin, read.hub.tls), (Some(pin), Tls::Always), "{link}");
             assert_eq!((read.hub.host, read.room, read.name), (link.hub.host, link.room, link.name));
+        }
+        for zoned in ["sf://[fe80::1%25eth0]:9/lab", "sf://[fe80::1%2525]:9"] {
+            let link: JoinLink = zoned.parse().unwrap();
+            assert_eq!(link.to_string(), zoned);
         }
         let without: JoinLink = "sf://desk/main/".parse().unwrap();
         assert_eq!((without.hub.pin, without.hub.tls, without.name), (None, Tls::BeyondLoopback, None));
