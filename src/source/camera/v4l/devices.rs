@@ -108,17 +108,15 @@ fn judge_open(path: &Path, device: &Device) -> Judgement {
     let mut names: Vec<String> = offered.iter().map(|fourcc| shown(*fourcc)).collect();
     names.dedup();
     let names = names.join(", ");
-    Judgement::Unreadable(if offered.iter().all(|fourcc| is_bayer(*fourcc)) {
-        format!(
-            "gives what its sensor sees alone ({names}), which is not read here; on a Raspberry Pi let rpicam-vid read it: \
-             rpicam-vid -t 0 -n --codec mjpeg -o - | streamflow-send --source -"
-        )
+    let on_a_pi = if offered.iter().all(|fourcc| is_bayer(*fourcc)) {
+        "; a Raspberry Pi has a program for what its sensor sees: rpicam-vid -t 0 -n --codec mjpeg -o - | streamflow-send --source -"
     } else {
-        format!(
-            "offers {names} alone, which is not read here; let ffmpeg read it: \
-             ffmpeg -f v4l2 -i {path} -f mjpeg - | streamflow-send --source -"
-        )
-    })
+        ""
+    };
+    Judgement::Unreadable(format!(
+        "offers {names} alone, which is not read here; let ffmpeg read it: \
+         ffmpeg -f v4l2 -i {path} -f mjpeg - | streamflow-send --source -{on_a_pi}"
+    ))
 }
 
 pub(in crate::source::camera) fn is_camera(path: &Path) -> bool {
