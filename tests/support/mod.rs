@@ -66,6 +66,8 @@ pub fn hub() -> Hub {
 pub fn hub_with(change: impl FnOnce(&mut HubConfig)) -> Hub {
     let mut config = HubConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)), threads: 2, ..HubConfig::default() };
     change(&mut config);
+    // A test must not touch what this machine's user keeps.
+    config.state.get_or_insert_with(|| std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("state"));
     Hub::start(config).unwrap()
 }
 
