@@ -68,6 +68,11 @@ pub(super) struct Message {
 }
 
 impl Message {
+    /// Its part of the memory of its picture.
+    pub(super) fn picture_held(&self) -> usize {
+        self.picture.as_ref().map_or(0, |(picture, _)| picture.held() / Arc::strong_count(picture).max(1))
+    }
+
     pub(super) fn pieces(&self) -> Pieces<'_> {
         self.picture.as_ref().map_or_else(Pieces::default, |(picture, layout)| layout.pieces(picture))
     }

@@ -266,8 +266,7 @@ impl Tls {
     }
 
     pub(super) fn picture_held(&self) -> usize {
-        let picture = self.partly.as_ref().and_then(|message| message.picture.as_ref());
-        picture.map_or(0, |(picture, _)| picture.held() / Arc::strong_count(picture).max(1))
+        self.partly.as_ref().map_or(0, Message::picture_held)
     }
 
     pub(super) fn bytes_out(&self) -> u64 {

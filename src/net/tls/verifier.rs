@@ -12,6 +12,7 @@ use rustls::{CertificateError, ClientConfig, ClientConnection, DigitallySignedSt
 
 use super::{PROVIDER, fingerprint};
 use crate::wire::fingerprint::KeyFingerprint;
+use crate::wire::host::without_zone;
 
 /// Which keys are taken.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,14 +168,14 @@ impl HubClient {
             .with_no_client_auth();
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // A zone means nothing to the other side.
-        let host = host.split('%').next().unwrap_or_default().to_owned();
+        let host = without_zone(host).to_owned();
         Ok(Self { host, trusted, config: Arc::new(config), verifier })
     }
 
     /// Whether it is this one, known in the same way, and was taken before.
     pub(crate) fn is(&self, host: &str, trusted: &Trusted) -> bool {
         let taken = matches!(self.verdict(), Some(Verdict::Taken(_)));
-        taken && self.host == host.split('%').next().unwrap_or_default() && self.trusted == *trusted
+        taken && self.host == without_zone(host) && self.trusted == *trusted
     }
 
     /// A session that has not begun yet, with the hub at this address.
