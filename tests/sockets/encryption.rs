@@ -399,6 +399,16 @@ fn a_hub_for_this_machine_alone_does_not_encrypt_and_programs_say_what_to_do() {
         assert_eq!(said.exit_code(), 5);
         assert!(said.to_string().contains("--no-tls"), "{said}");
         assert!(!folder.0.exists(), "nothing is remembered of it");
+        // One that did encrypt before is not a reason to go on in the clear.
+        fs::create_dir_all(&folder.0).unwrap();
+        let line = format!("{} {} 2026-11-21\n", hub.address(), KeyFingerprint([5; 32]));
+        fs::write(folder.0.join("known-hubs"), line).unwrap();
+        let location = HubLocation::Join(HubAddress::of_listener(hub.address()));
+        let viewer = tls_viewer(location, &folder.0, Some(0));
+        until("it is over", || viewer.over().is_some());
+        let said = viewer.over().unwrap().to_string();
+        assert!(said.contains("On 2026-11-21 it did encrypt") && said.contains("remove line 1 of"), "{said}");
+        assert!(!said.contains("--no-tls"), "{said}");
     });
 }
 

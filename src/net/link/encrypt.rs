@@ -124,7 +124,17 @@ impl<U: LinkUser> Runner<U> {
                 )))
             }
             (Err(error), _) => {
-                Err(Tried::NoHub(format!("the connection to {hub} broke before it was encrypted: {error}")))
+                let why = format!("the connection to {hub} broke before it was encrypted: {error}");
+                Err(Tried::NoHub(match known.filter(|_| is_no_tls(&error)) {
+                    Some((known, path)) => format!(
+                        "{why}. On {} it did encrypt: if it was set up anew without that, remove line {} of {}; if not, somebody may \
+                         be in between",
+                        known.since,
+                        known.line,
+                        path.display()
+                    ),
+                    None => why,
+                }))
             }
             (Ok(()), _) => Err(failed("it showed no certificate".into())),
         }
