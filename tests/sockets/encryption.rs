@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, HandshakeKind, SignatureScheme, StreamOwned};
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, StreamOwned};
 use streamflow::Encryption;
 use streamflow::internal::hub::Hub;
 use streamflow::internal::locate::HubLocation;
@@ -21,6 +20,7 @@ use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::fingerprint::KeyFingerprint;
 use streamflow::internal::wire::packet::control_packet;
 
+use crate::support::anybody::Anybody;
 use crate::support::{
     LONG, Peer, fine_source, hub, hub_with, jpeg, limited, next_picture, publisher_config, publishes, until, views,
 };
@@ -71,45 +71,6 @@ fn tls_viewer(location: HubLocation, folder: &Path, retries: Option<u32>) -> Vie
     let config =
         ViewerConfig { name: Some("door".into()), location, retries, trust: trust(folder), ..ViewerConfig::default() };
     Viewer::start(config).unwrap()
-}
-
-/// A client that takes any certificate, as `curl -k` does.
-#[derive(Debug)]
-struct Anybody;
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
-    }
 }
 
 fn client_config(versions: &[&'static rustls::SupportedProtocolVersion]) -> Arc<ClientConfig> {
