@@ -198,8 +198,16 @@ impl Pictures {
 
     /// The last picture, now that nothing comes any more, if it is whole but for its end of image.
     pub fn last_picture(&mut self, may_count: MayCount<'_>) -> Option<Jpeg<'_>> {
-        let walk = self.picture.take()?;
+        let mut walk = self.picture.take()?;
         let end = self.next_boundary().unwrap_or(self.bytes.len());
+        let rest = self.bytes.get(self.start..end).unwrap_or_default();
+        // It waited for the rest of what might have been a boundary.
+        if walk.passed() <= rest.len()
+            && let Ok(Some(layout)) = walk.resume(rest)
+            && layout.end <= self.limit
+        {
+            return Some(self.give(self.start..self.start + layout.end, layout.header.size));
+        }
         match self.without_end(&walk, end, may_count) {
             Some((range, size)) => Some(self.give(range, size)),
             None => {
@@ -293,6 +301,16 @@ impl Pictures {
         let here = rest.len();
         // The beginning of a boundary may have been taken for data before it was whole.
         let step = if walk.passed() > here { Ok(None) } else { walk.resume(rest) };
+        let decided = match &step {
+            Ok(Some(layout)) => Some(layout.end),
+            Ok(None) => None,
+            Err(_) => Some(walk.passed()),
+        };
+        if boundary.is_none() && decided.is_some_and(|end| self.may_hold_boundary(self.start + end)) {
+            // What comes decides whether the picture ends before, so that it does not matter how the bytes were split.
+            self.picture = Some(walk);
+            return None;
+        }
         match step {
             Ok(Some(layout)) if layout.end <= self.limit => {
                 Some((self.start..self.start + layout.end, layout.header.size))
@@ -353,9 +371,8 @@ impl Pictures {
         if let Some(at) = self.boundary_at.filter(|at| *at >= self.start) {
             return Some(at);
         }
-        let short = self.boundary.len() < MIN_BOUNDARY;
         let from = self.searched.max(self.start);
-        let found = if short {
+        let found = if self.boundary.len() < MIN_BOUNDARY {
             // A line must begin with it.
             let from = from.saturating_sub(1).max(self.start);
             let needle = [b"\n", &self.boundary[..]].concat();
@@ -367,6 +384,12 @@ impl Pictures {
         // All but the last byte of it may be here.
         self.searched = found.map_or(self.bytes.len().saturating_sub(self.boundary.len()), |at| at + 1).max(from);
         found
+    }
+
+    /// Whether a boundary may have begun before `end` whose last byte has not come.
+    fn may_hold_boundary(&self, end: usize) -> bool {
+        let first = (self.bytes.len() + 1).saturating_sub(self.boundary.len()).max(self.start);
+        (first..end).any(|at| self.boundary.starts_with(self.bytes.get(at..).unwrap_or_default()))
     }
 }
 
