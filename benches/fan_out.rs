@@ -39,6 +39,7 @@ impl Peer {
             replace: false,
             instance: 0,
             publisher: 0,
+            token: None,
             can: Vec::new(),
             request: ViewRequest::default(),
         }));

@@ -28,6 +28,7 @@ mod buffer;
 mod error;
 mod frame;
 mod names;
+mod secret;
 mod text;
 mod time;
 
@@ -107,7 +108,7 @@ pub mod internal {
         };
     }
     reach! {
-        adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, session, stats, text, time, wire,
+        adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, wire,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -105,6 +105,7 @@ impl LinkUser for Uplink {
             replace: config.replace,
             instance: self.instance,
             publisher: config.id,
+            token: None,
             can: vec![Ability::Rungs],
             request: ViewRequest::default(),
         }

@@ -51,6 +51,8 @@ pub enum Event {
 pub enum End {
     /// The hub says no, for this reason.
     Refused(String),
+    /// The hub asks for a right that we did not show, or have no more; what to do about it.
+    Unauthorized(String),
     /// Another publisher has our name now.
     Replaced(String),
     /// The hub says goodbye, for this reason.
@@ -165,6 +167,7 @@ impl Client {
                 let reason = Untrusted(reason).to_string();
                 self.end(match cause {
                     Cause::Refused | Cause::Protocol => End::Refused(reason),
+                    Cause::Unauthorized => End::Unauthorized(reason),
                     Cause::Replaced => End::Replaced(reason),
                     Cause::Stopping | Cause::Timeout | Cause::Unknown => End::Goodbye(reason),
                 });
@@ -334,6 +337,7 @@ mod tests {
         for (cause, end) in [
             (Cause::Refused, End::Refused(why())),
             (Cause::Protocol, End::Refused(why())),
+            (Cause::Unauthorized, End::Unauthorized(why())),
             (Cause::Replaced, End::Replaced(why())),
             (Cause::Stopping, End::Goodbye(why())),
             (Cause::Unknown, End::Goodbye(why())),

@@ -53,6 +53,7 @@ impl LinkUser for Downlink {
             replace: false,
             instance: 0,
             publisher: 0,
+            token: None,
             can: vec![Ability::Ack],
             request: self.config.request,
         }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 use crate::adapt::{Load, Resolution, Rung};
+use crate::secret::Secret;
 
 /// The longest control packet, in bytes. All that is said here is said in less.
 pub const MAX_CONTROL: usize = 64 * 1024;
@@ -52,6 +53,9 @@ pub struct Hello {
     /// It is no secret. 0: none.
     #[serde(default, skip_serializing_if = "is_none")]
     pub publisher: u64,
+    /// What lets it in: a secret, or a signed token. A hub that listens on loopback alone asks for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Secret>,
     /// A viewer acknowledges every picture with [`Control::Ack`]; a publisher can give rungs on demand.
     #[serde(default)]
     pub can: Vec<Ability>,
@@ -72,6 +76,7 @@ impl Hello {
             replace: false,
             instance: 0,
             publisher: 0,
+            token: None,
             can: Vec::new(),
             request,
         }
@@ -214,6 +219,8 @@ impl NominalPicture {
 pub enum Cause {
     /// What was asked for cannot be had: a name that is taken, a limit that is reached. Asking again will not help.
     Refused,
+    /// The hub asks for a right that the peer did not show, or has no more.
+    Unauthorized,
     /// Another publisher took the name over.
     Replaced,
     /// The program that says so ends.

@@ -395,6 +395,7 @@ fn hello(role: Role, name: &str) -> Hello {
         replace: false,
         instance: 0,
         publisher: 0,
+        token: None,
         can: Vec::<Ability>::new(),
         request: ViewRequest::default(),
     }
