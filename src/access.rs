@@ -1,17 +1,42 @@
 //! Who may do what at a hub. Everything that somebody may do takes a [`Grant`], and this file alone makes one, so an entrance
-//! that does not ask does not compile. [`Access`] asks the rule; some grants follow from another. The rule of today says yes to everybody; what a token or a key allows will be said here.
+//! that does not ask does not compile. [`Access`] asks the [`policy`]; some grants follow from another.
+
+pub(crate) mod buckets;
+pub(crate) mod file;
+pub(crate) mod link;
+pub(crate) mod network;
+pub(crate) mod permissions;
+pub(crate) mod policy;
+pub(crate) mod secrets;
 
 use core::net::IpAddr;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use self::permissions::{Permission, Scope};
+use self::policy::{Holder, Policy, Reason};
 use crate::names::StreamKey;
 
-/// Who asks: all that the rule knows of somebody.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Who asks: all that the policy knows of somebody.
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Credentials {
-    /// Where the connection comes from.
-    pub address: IpAddr,
+    /// Where it comes from.
+    pub(crate) address: IpAddr,
+    /// What it says cannot be read on its way.
+    pub(crate) encrypted: bool,
+    /// A page of another place asks: what this machine and its network may do is not for it.
+    pub(crate) elsewhere: bool,
+    /// What it showed.
+    pub(crate) holder: Holder,
+}
+
+impl Credentials {
+    /// Of somebody who showed nothing.
+    #[must_use]
+    pub(crate) fn of_nobody(address: IpAddr, encrypted: bool) -> Self {
+        Self { address, encrypted, elsewhere: false, holder: Holder::Nobody }
+    }
 }
 
 /// What somebody asks for.
@@ -27,6 +52,24 @@ pub(crate) enum Right<'a> {
     List(Option<&'a str>),
     /// To read the hub's numbers.
     Metrics,
+    /// To give this away by a link.
+    Share(&'a Permission),
+}
+
+impl Right<'_> {
+    /// How the owner of a hub lets somebody do this.
+    fn line(&self) -> Option<String> {
+        match self {
+            Self::Publish(key) => Some(format!("streamflow-hub link --publish {key}")),
+            Self::Watch(key) if key.name.is_empty() => Some(format!("streamflow-hub link --view {}", key.room)),
+            Self::Watch(key) => Some(format!("streamflow-hub link --view {key}")),
+            Self::Join(key) => Some(format!("streamflow-hub link --room {}", key.room)),
+            Self::List(Some(room)) => Some(format!("streamflow-hub link --view {room}")),
+            Self::List(None) => Some("streamflow-hub link --view '*'".into()),
+            Self::Metrics => Some("streamflow-hub link --admin".into()),
+            Self::Share(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Display for Right<'_> {
@@ -38,14 +81,40 @@ impl std::fmt::Display for Right<'_> {
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),
             Self::List(None) => f.write_str("list the streams of this hub"),
             Self::Metrics => f.write_str("read the numbers of this hub"),
+            Self::Share(permission) => write!(f, "give others the right to {permission}"),
         }
     }
 }
 
-/// That somebody may not do what was asked for; the text says what.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("you may not {0}")]
-pub(crate) struct Denied(String);
+/// That somebody may not do what was asked for; the text says what, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Denied {
+    what: String,
+    pub(crate) reason: Reason,
+    /// What the owner of the hub would type to let it.
+    line: Option<String>,
+}
+
+impl std::error::Error for Denied {}
+
+impl std::fmt::Display for Denied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "you may not {}", self.what)?;
+        if self.reason != Reason::Rule {
+            write!(f, " {}", self.reason)?;
+        }
+        Ok(())
+    }
+}
+
+impl Denied {
+    /// What whoever runs the hub would type to let it; `None`: that would not help.
+    #[must_use]
+    pub(crate) fn line(&self) -> Option<&str> {
+        let helps = self.reason.asks_for_credentials() && self.reason != Reason::InTheClear;
+        self.line.as_deref().filter(|_| helps)
+    }
+}
 
 /// Publishing the stream of this key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,9 +128,27 @@ pub(crate) struct Watch(pub StreamKey);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Join(pub StreamKey);
 
-/// Knowing the streams of this room, or of all.
+/// Knowing streams: of one room, or of all; those that whoever asks may see.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct List(pub Option<String>);
+pub(crate) struct List {
+    room: Option<String>,
+    sees: Vec<Scope>,
+}
+
+impl List {
+    fn all_of(room: Option<String>) -> Self {
+        Self { room, sees: vec![Scope::All] }
+    }
+
+    /// Whether this stream is one of them.
+    pub(crate) fn has(&self, key: &StreamKey) -> bool {
+        self.room.as_ref().is_none_or(|room| *room == key.room) && self.sees.iter().any(|scope| scope.covers(key))
+    }
+}
+
+/// Giving this away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Share(pub Permission);
 
 /// Reading the hub's numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,7 +182,7 @@ impl Grant<Join> {
     /// Whoever is in a room knows what there is in it.
     #[must_use]
     pub(crate) fn list(&self) -> Grant<List> {
-        Grant(List(Some(self.0.0.room.clone())))
+        Grant(List::all_of(Some(self.0.0.room.clone())))
     }
 }
 
@@ -103,7 +190,7 @@ impl Grant<Metrics> {
     /// Whoever reads the hub's numbers knows what there is on it.
     #[must_use]
     pub(crate) fn list(&self) -> Grant<List> {
-        Grant(List(None))
+        Grant(List::all_of(None))
     }
 }
 
@@ -111,31 +198,72 @@ impl Grant<List> {
     /// The program that hosts a hub may know what there is on it.
     #[must_use]
     pub(crate) fn of_host(room: Option<&str>) -> Self {
-        Grant(List(room.map(str::to_string)))
+        Grant(List::all_of(room.map(str::to_string)))
     }
 }
 
-/// A rule: whether somebody may do something.
+/// A rule that stands for the whole policy.
+#[cfg(test)]
 type Rule = dyn Fn(&Credentials, Right<'_>) -> bool + Send + Sync;
 
-/// Decides who may do what.
-#[derive(Clone)]
+/// Decides who may do what, by a policy that may be replaced at any time. It has no clock: it is told the time.
 pub(crate) struct Access {
-    rule: Arc<Rule>,
-}
-
-impl Default for Access {
-    /// Everybody may do everything.
-    fn default() -> Self {
-        Self::by(|_, _| true)
-    }
+    policy: Mutex<Arc<Policy>>,
+    /// Counts the policies: whoever was let in by another one is asked again.
+    version: AtomicU64,
+    /// The time, in seconds since 1970.
+    now: AtomicU64,
+    #[cfg(test)]
+    rule: Option<Box<Rule>>,
 }
 
 impl Access {
+    /// By this policy.
+    #[must_use]
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self {
+            policy: Mutex::new(Arc::new(policy)),
+            version: AtomicU64::new(0),
+            now: AtomicU64::new(0),
+            #[cfg(test)]
+            rule: None,
+        }
+    }
+
     /// By this rule.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn by(rule: impl Fn(&Credentials, Right<'_>) -> bool + Send + Sync + 'static) -> Self {
-        Self { rule: Arc::new(rule) }
+        Self { rule: Some(Box::new(rule)), ..Self::new(Policy::open()) }
+    }
+
+    /// The policy of now.
+    #[must_use]
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.policy.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Another policy from now on.
+    pub(crate) fn replace(&self, policy: Policy) {
+        *self.policy.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(policy);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// How often the policy was replaced.
+    #[must_use]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// It is so late now, in seconds since 1970. Clocks are set back, too.
+    pub(crate) fn set_time(&self, now: u64) {
+        self.now.store(now, Ordering::Relaxed);
+    }
+
+    /// What it was told last.
+    #[must_use]
+    pub(crate) fn time(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
     }
 
     /// To publish a stream.
@@ -147,13 +275,19 @@ impl Access {
         Ok(Grant(Publish(key)))
     }
 
-    /// To watch a stream, or without a name the first of its room.
+    /// To watch a stream, or without a name the first of its room. Whoever may watch one stream of the room alone gets that.
     ///
     /// # Errors
     /// It may not.
     pub(crate) fn watch(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Watch>, Denied> {
-        self.ask(who, Right::Watch(&key))?;
-        Ok(Grant(Watch(key)))
+        let Err(denied) = self.ask(who, Right::Watch(&key)) else { return Ok(Grant(Watch(key))) };
+        let in_room = |scope: &Scope| match scope {
+            Scope::Stream(one) if key.name.is_empty() && one.room == key.room => Some(one.clone()),
+            _ => None,
+        };
+        let one = self.policy().sees(who, self.time()).iter().find_map(in_room).ok_or(denied)?;
+        self.ask(who, Right::Watch(&one))?;
+        Ok(Grant(Watch(one)))
     }
 
     /// To be in a room, under a name.
@@ -165,13 +299,13 @@ impl Access {
         Ok(Grant(Join(key)))
     }
 
-    /// To know what streams there are in a room, or in all.
+    /// To know what streams there are in a room, or in all: those that it may see.
     ///
     /// # Errors
-    /// It may not.
+    /// It may see none.
     pub(crate) fn list(&self, who: &Credentials, room: Option<String>) -> Result<Grant<List>, Denied> {
         self.ask(who, Right::List(room.as_deref()))?;
-        Ok(Grant(List(room)))
+        Ok(Grant(List { room, sees: self.policy().sees(who, self.time()) }))
     }
 
     /// To read the hub's numbers.
@@ -183,7 +317,35 @@ impl Access {
         Ok(Grant(Metrics))
     }
 
-    fn ask(&self, who: &Credentials, right: Right<'_>) -> Result<(), Denied> {
-        if (self.rule)(who, right) { Ok(()) } else { Err(Denied(right.to_string())) }
+    /// To give a right away.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn share(&self, who: &Credentials, permission: Permission) -> Result<Grant<Share>, Denied> {
+        self.ask(who, Right::Share(&permission))?;
+        Ok(Grant(Share(permission)))
+    }
+
+    /// Whether what somebody showed lets it do anything.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn holds(&self, who: &Credentials) -> Result<(), Denied> {
+        let held = self.policy().holds(&who.holder, self.time());
+        held.map_err(|reason| Denied { what: "use this hub".into(), reason, line: None })
+    }
+
+    /// Whether somebody still may do this.
+    ///
+    /// # Errors
+    /// It may not any more.
+    pub(crate) fn ask(&self, who: &Credentials, right: Right<'_>) -> Result<(), Denied> {
+        #[cfg(test)]
+        if let Some(rule) = &self.rule {
+            let denied = || Denied { what: right.to_string(), reason: Reason::Rule, line: None };
+            return if rule(who, right) { Ok(()) } else { Err(denied()) };
+        }
+        let decided = self.policy().decide(who, right, self.time());
+        decided.map_err(|reason| Denied { what: right.to_string(), reason, line: right.line() })
     }
 }

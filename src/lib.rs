@@ -75,7 +75,7 @@ pub use adapt::Resolution;
 pub use buffer::Buffer;
 pub use error::{Error, Result};
 pub use frame::{Frame, Picture, PixelFormat, Range, Size};
-pub use hub::{Encryption, Hub, HubConfig};
+pub use hub::{AccessControl, Encryption, Hub, HubConfig};
 #[cfg(feature = "codec")]
 pub use jpeg::Bitmap;
 pub use locate::HubLocation;

@@ -1,15 +1,18 @@
 //! Where a program finds its hub: elsewhere, in its own process, or on this machine, wherever it is first needed.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::net::{IpAddr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
+use crate::access::file::PlainRule;
+use crate::access::permissions::Scope;
 use crate::error::{Error, Result};
+use crate::hub::links::{Reached, qr_code};
 use crate::hub::{Hub, HubConfig};
+use crate::names::StreamKey;
 use crate::net::address::HubAddress;
 use crate::net::join_link::JoinLink;
 use crate::net::open_files;
-use crate::net::tls::identity::Identity;
 use crate::system;
 
 /// How a program gets to its hub.
@@ -117,7 +120,7 @@ impl HubLocator {
 
 /// Where a hub of this process is reached, and by which key it is known.
 fn address_of(hub: &Hub) -> HubAddress {
-    HubAddress { pin: hub.identity().map(Identity::fingerprint), ..HubAddress::of_listener(hub.address()) }
+    HubAddress { pin: hub.identity().map(|identity| identity.fingerprint()), ..HubAddress::of_listener(hub.address()) }
 }
 
 /// Starts a hub and says aloud who can reach it.
@@ -141,30 +144,43 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         }
         other => other,
     })?;
-    let reach = |address: SocketAddr| match address.ip() {
-        ip if ip.is_loopback() => "this machine alone can reach it".to_string(),
-        ip if ip.is_unspecified() => "EVERYBODY who reaches this machine can publish and watch".to_string(),
-        ip => format!("everybody who reaches {ip} can publish and watch"),
-    };
-    // What is reachable from outside is said aloud, whatever the level of the log.
-    let level = |address: SocketAddr| if address.ip().is_loopback() { log::Level::Info } else { log::Level::Warn };
-    let address = hub.address();
-    log::log!(level(address), "hosts the hub at {address}: {}", reach(address));
-    if let Some(identity) = hub.identity() {
-        say_how_it_is_reached(identity, address);
-    }
-    if let Some(plain) = hub.plain_address() {
-        log::log!(
-            level(plain),
-            "sends plain pictures (length and JPEG) at {plain}: {}",
-            reach(plain).replace("publish and ", "")
-        );
-    }
+    say_who_is_let_in(&hub);
     Ok(hub)
 }
 
-/// Says the key of a hub, and what its users type.
-fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
+/// Says aloud who can reach a hub and what they can do, and what its users type.
+fn say_who_is_let_in(hub: &Hub) {
+    let (policy, address) = (hub.policy(), hub.address());
+    let who = if policy.asks() { "whoever has a link or a secret of it" } else { "everybody" };
+    let reach = |address: SocketAddr, what: &str| match address.ip() {
+        ip if ip.is_loopback() && policy.asks() => format!("on this machine alone, {who} can {what}"),
+        ip if ip.is_loopback() => "this machine alone can reach it".to_string(),
+        ip if ip.is_unspecified() && !policy.asks() => format!("EVERYBODY who reaches this machine can {what}"),
+        _ => format!("{who} can {what}"),
+    };
+    // What is reachable from outside is said aloud, whatever the level of the log.
+    let level = |address: SocketAddr| if address.ip().is_loopback() { log::Level::Info } else { log::Level::Warn };
+    log::log!(level(address), "hosts the hub at {address}: {}", reach(address, "publish and watch"));
+    for rule in policy.plain() {
+        log::warn!("without a link and without encryption it lets {} in: {}", rule.from, rule.permission);
+    }
+    for permission in policy.anyone() {
+        log::warn!("without a link it lets everybody in: {permission}");
+    }
+    if let Some(plain) = hub.plain_address() {
+        let only = |rule: &PlainRule| rule.from.to_string();
+        let networks: Vec<_> = policy.plain().iter().map(only).collect();
+        let who = match plain.ip() {
+            ip if ip.is_loopback() && !policy.asks() => "this machine alone can reach it".to_owned(),
+            _ if policy.is_open() => "EVERYBODY who reaches this machine can watch".to_owned(),
+            _ if networks.is_empty() => {
+                "it lets nobody in, for it cannot ask: the access file names networks (plain = …), or --open lets all in".to_owned()
+            }
+            _ => format!("it lets in {}", networks.join(", ")),
+        };
+        log::log!(level(plain), "sends plain pictures (length and JPEG) at {plain}: {who}");
+    }
+    let Some(identity) = hub.identity() else { return };
     let key = identity.fingerprint();
     match identity.folder() {
         Some(folder) => {
@@ -173,24 +189,48 @@ fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
         }
         None => log::info!("it is encrypted with the key {key}"),
     }
-    let host = match own_address(listen.ip()) {
+    let host = match own_address(address.ip()) {
         ip if ip.is_unspecified() => gethostname::gethostname().to_string_lossy().into_owned(),
         ip => ip.to_string(),
     };
     // The key of an authority's certificate may be another one when it is renewed.
     let pin = identity.folder().map(|_| key);
-    let hub = HubAddress { host, pin, ..HubAddress::of_listener(listen) };
-    let link = |room: &str, name: Option<&str>| JoinLink {
-        hub: hub.clone(),
-        room: Some(room.into()),
-        name: name.map(str::to_owned),
-    };
-    log::info!("watch:    https://{hub}/");
-    log::info!("watch:    streamflow-view --join {}", link("main", None));
-    log::info!("publish:  streamflow-send --join {}", link("main", Some("door")));
-    if !listen.ip().is_loopback() {
+    let at = HubAddress { host, pin: None, ..HubAddress::of_listener(address) }.to_string();
+    hub.keep_reached(&at, pin);
+    if policy.is_open() {
+        let link = |room: &str, name: Option<&str>| JoinLink {
+            hub: HubAddress { pin, ..at.parse().unwrap_or_else(|_| HubAddress::of_listener(address)) },
+            room: Some(room.into()),
+            name: name.map(str::to_owned),
+        };
+        log::info!("watch:    https://{at}/");
+        log::info!("watch:    streamflow-view --join {}", link("main", None));
+        log::info!("publish:  streamflow-send --join {}", link("main", Some("door")));
         log::warn!("what does not encrypt (older programs, http:// and ws://) is let in as well, in the clear");
+        return;
     }
+    match hub.own_secrets() {
+        // A log is read by others, and kept.
+        Some(own) if std::io::stderr().is_terminal() => {
+            let at = Reached { host: &at, pin, encrypted: true };
+            let (page, watch) = at.links(Some(&Scope::Room("main".into())), &own.view);
+            let (_, publish) = at.links(Some(&Scope::Stream(StreamKey::new("main", "door"))), &own.publish);
+            log::info!("watch:    {page}");
+            log::info!("watch:    streamflow-view --join '{watch}'");
+            log::info!("publish:  streamflow-send --join '{publish}'");
+            if let Some(code) = qr_code(&page).filter(|_| log::log_enabled!(log::Level::Info)) {
+                code.to_str().lines().for_each(|line| log::info!("{line}"));
+            }
+        }
+        _ => log::info!(
+            "for a link: streamflow-hub link --view main, or streamflow-hub link --publish main/door, on this machine"
+        ),
+    }
+}
+
+/// The address by which others reach this machine.
+pub(crate) fn others_reach() -> IpAddr {
+    own_address(std::net::Ipv4Addr::UNSPECIFIED.into())
 }
 
 /// The address by which others reach this machine, if one can be told: that of the way to the rest of the world, for which nothing is

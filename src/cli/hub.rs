@@ -1,9 +1,12 @@
 //! `streamflow-hub`.
 
+mod link;
+mod secret;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, parse};
 use super::{Interrupt, exit, logging};
@@ -12,14 +15,19 @@ use crate::locate;
 const EXAMPLES: &str = "\
 Examples:
   streamflow-hub                            for the programs of this machine
-  streamflow-hub --listen 0.0.0.0           for everybody who reaches this machine
+  streamflow-hub --listen 0.0.0.0           for other machines as well, with a link that it prints
+  streamflow-hub link --view main/door --for 2h
+                                            a link that lets somebody watch for two hours
   streamflow-hub --plain 127.0.0.1:8003     also plain pictures, for a script with struct.unpack('Q')
 ";
 
 /// Passes pictures from publishers on to viewers: many of both, each viewer as fast as it can, never late.
 #[derive(Parser, Debug)]
-#[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+#[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES,
+          args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    command: Option<HubCommand>,
     #[command(flatten)]
     listen: ListenOptions,
     #[command(flatten)]
@@ -28,12 +36,24 @@ struct Options {
     log: LogOptions,
 }
 
+#[derive(Subcommand, Debug)]
+enum HubCommand {
+    Link(Box<link::LinkOptions>),
+    Key(link::KeyOptions),
+    Secret(secret::SecretOptions),
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
     let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
-    exit(run(&options))
+    exit(match &options.command {
+        Some(HubCommand::Link(options)) => link::link(options),
+        Some(HubCommand::Key(options)) => link::key(options),
+        Some(HubCommand::Secret(options)) => secret::secret(options),
+        None => run(&options),
+    })
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {

@@ -11,7 +11,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, Args, Command, Parser};
 
 use crate::error::{Error, Result};
-use crate::hub::{Encryption, HubConfig};
+use crate::hub::{AccessControl, Encryption, HubConfig};
 use crate::locate::HubLocation;
 use crate::names::StreamKey;
 use crate::net::address::{HubAddress, PORT, Tls, listen_address};
@@ -226,6 +226,28 @@ pub(super) struct HubOptions {
         requires = "tls_cert"
     )]
     pub(super) tls_key: Option<PathBuf>,
+    /// Who may do what, by this file (docs/security.md); it is read again when it changes [default: beyond this machine, whoever
+    /// has a link or a secret that the hub has made]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "STREAMFLOW_ACCESS",
+        help_heading = "Hub in this program",
+        conflicts_with = "open"
+    )]
+    pub(super) access: Option<PathBuf>,
+    /// Let everybody who reaches this hub watch and publish, encrypted or not
+    #[arg(long, env = "STREAMFLOW_OPEN", help_heading = "Hub in this program")]
+    pub(super) open: bool,
+    /// Believe what this proxy says of who asks through it (X-Forwarded-For); may be given more than once
+    #[arg(
+        long,
+        value_name = "IP[/BITS]",
+        env = "STREAMFLOW_BEHIND_PROXY",
+        help_heading = "Hub in this program",
+        value_delimiter = ','
+    )]
+    pub(super) behind_proxy: Vec<String>,
     /// Also send plain pictures to whoever connects there: an 8-byte length and a JPEG, no greeting
     #[arg(long, value_name = "IP:PORT", env = "STREAMFLOW_PLAIN", help_heading = "Hub in this program")]
     pub(super) plain: Option<String>,
@@ -374,9 +396,16 @@ impl HubOptions {
             (Some(certificate), Some(key)) => Encryption::Files { certificate: certificate.clone(), key: key.clone() },
             _ => Encryption::default(),
         };
+        let access = match &self.access {
+            Some(file) => AccessControl::File(file.clone()),
+            None if self.open => AccessControl::Open,
+            None => AccessControl::BeyondLoopback,
+        };
         Ok(HubConfig {
             listen,
             encryption,
+            access,
+            behind_proxy: self.behind_proxy.clone(),
             state: self.state.clone(),
             plain,
             plain_stream,

@@ -3,9 +3,10 @@
 
 mod grace;
 mod greeting;
-mod hello;
+pub(super) mod hello;
 mod pending;
 mod reactor;
+mod request;
 #[cfg(test)]
 mod tests;
 mod turns;
@@ -38,6 +39,8 @@ enum Command {
     PictureCame(u64),
     /// The memory of the connection at this place with this serial number is needed for others.
     Evict(usize, u64),
+    /// What somebody showed has been looked at.
+    Checked,
 }
 
 /// How other threads reach admission.
@@ -69,6 +72,11 @@ impl Handle {
     /// A stream has a new picture that somebody waits for.
     pub(super) fn picture_came(&self, stream: &Stream) {
         self.command(Command::PictureCame(stream.id));
+    }
+
+    /// What somebody showed has been looked at.
+    pub(super) fn checked(&self) {
+        self.command(Command::Checked);
     }
 
     fn wake(&self) {

@@ -36,10 +36,11 @@ use self::subscribers::Subscribers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
+use super::admission::hello::cause_of_denied;
 use super::memory::Full;
 use super::stream::Stream;
 use crate::net::connection::{ConnectionError, Drained};
-use crate::relay::ConnectionId;
+use crate::relay::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
@@ -53,6 +54,11 @@ const PICTURES_WAIT: Duration = Duration::from_millis(1);
 const PASS: Duration = Duration::from_millis(5);
 /// How long those who say more than one turn takes are read before the others have another turn.
 const READ_ON: Duration = Duration::from_millis(2);
+
+/// What a program is told of a refusal.
+fn cause_of(refusal: &Refusal) -> Cause {
+    if let Refusal::Denied(denied) = refusal { cause_of_denied(denied) } else { Cause::Refused }
+}
 
 struct Loop {
     shared: Arc<Shared>,
@@ -261,16 +267,16 @@ impl Loop {
         }
     }
 
-    fn refuse(&mut self, token: usize, refusal: &crate::relay::Refusal) {
+    fn refuse(&mut self, token: usize, refusal: &Refusal) {
         let Some(peer) = self.peers.get(token) else { return };
         log::info!("{}: refused: {refusal}", peer.address);
         let id = peer.id;
         self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
-        let bye = Control::Bye { cause: Cause::Refused, reason: refusal.to_string() };
+        let bye = Control::Bye { cause: cause_of(refusal), reason: refusal.to_string() };
         self.with(id, |peer| peer.say_bye(&bye));
     }
 
-    fn begin(&mut self, token: usize, purpose: Purpose) -> Result<(), crate::relay::Refusal> {
+    fn begin(&mut self, token: usize, purpose: Purpose) -> Result<(), Refusal> {
         let Some(peer) = self.peers.get_mut(token) else { return Ok(()) };
         let (id, shared) = (peer.id, self.shared.clone());
         match purpose {

@@ -3,15 +3,12 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use jiff::Timestamp;
 
-use super::HubConfig;
-use crate::error::{Error, Result};
-use crate::net::state_dir;
+use super::access_files::state_folder;
+use super::{AccessControl, HubConfig};
+use crate::error::Result;
 use crate::net::tls::identity::Identity;
 
 /// How a hub encrypts. It serves TLS and what is in the clear at the same port: the first byte tells them apart.
@@ -32,23 +29,16 @@ pub enum Encryption {
     },
 }
 
-/// How often it is looked whether a certificate has changed or ends soon.
-const LOOK: Duration = Duration::from_secs(1);
-
 /// The key that this hub has; `None`: it does not encrypt.
 pub(super) fn identity(config: &HubConfig) -> Result<Option<Arc<Identity>>> {
     let own = || {
-        let folder = config.state.clone().or_else(state_dir::default_dir).ok_or_else(|| {
-            Error::Failed(
-                "there is no folder to keep the hub's key in, for this user has no home: --state DIR (or STREAMFLOW_STATE) \
-                 names one, which in a container is a volume"
-                    .into(),
-            )
-        })?;
+        let folder = state_folder(config.state.as_deref())?;
         Identity::own(&folder, &names(config)).map(|identity| Some(Arc::new(identity)))
     };
+    // Programs of this user show their secret under encryption alone.
+    let asks = matches!(config.access, AccessControl::File(_));
     match &config.encryption {
-        Encryption::BeyondLoopback if config.listen.ip().is_loopback() => Ok(None),
+        Encryption::BeyondLoopback if config.listen.ip().is_loopback() && !asks => Ok(None),
         Encryption::BeyondLoopback | Encryption::Always => own(),
         Encryption::Files { certificate, key } => Identity::of_files(certificate, key).map(|id| Some(Arc::new(id))),
     }
@@ -73,32 +63,8 @@ fn names(config: &HubConfig) -> Vec<String> {
     names
 }
 
-/// Keeps the certificate fresh, on a thread of its own: files may lie on a disk that does not answer. Dropping it ends the thread.
-pub(super) struct Renewal {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Renewal {
-    pub(super) fn start(identity: Arc<Identity>, config: &HubConfig) -> Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let names = names(config);
-        let thread = std::thread::Builder::new()
-            .name("certificate".into())
-            .spawn(move || {
-                while stopped.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
-                    identity.refresh(&names, Timestamp::now());
-                }
-            })
-            .map_err(|e| Error::io("cannot start a thread", e))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Renewal {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        // It is not waited for: a disk that does not answer must not keep the hub from ending.
-        drop(self.thread.take());
-    }
+/// What keeps the certificate fresh: to be called now and then.
+pub(super) fn renewal(identity: Arc<Identity>, config: &HubConfig) -> impl FnMut() + Send + 'static {
+    let names = names(config);
+    move || identity.refresh(&names, Timestamp::now())
 }

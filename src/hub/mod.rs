@@ -3,41 +3,53 @@
 //! `admission` ends slow, wrong and hostile peers; whoever passes belongs to one of a few `deliver` loops from then on.
 //! Who publishes and watches what is decided by the rules in [`crate::relay`], under one lock that no picture passes.
 
+pub(crate) mod access_files;
 mod address_limits;
 mod admission;
+mod authenticator;
 mod bridges;
+mod config;
 mod counters;
 mod deliver;
 mod encryption;
 mod http;
 mod last_pictures;
+pub(crate) mod links;
 mod memory;
 mod placeholder;
 mod pollers;
 mod posted;
 mod routes;
 mod stream;
+mod upkeep;
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use self::access_files::{Beginning, OwnSecrets};
+use self::authenticator::Authenticator;
+use self::upkeep::{Upkeep, looks};
+use crate::access::network::Network;
+use crate::access::policy::Policy;
 use crate::access::{Access, Grant, List};
 use crate::adapt::{Target, rungs_for};
 use crate::error::{Error, Result};
-use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
+use crate::net::layout::unix_time;
 use crate::net::tls::identity::Identity;
 use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
+use crate::wire::fingerprint::KeyFingerprint;
 use crate::wire::host::HostNames;
 use crate::wire::jpeg::{self, CountLimit};
-use crate::wire::packet;
+pub use access_files::AccessControl;
 pub use bridges::BridgeTimes;
+pub use config::HubConfig;
 use deliver::{Command, Handle};
 pub use encryption::Encryption;
 use stream::Stream;
@@ -45,98 +57,10 @@ use stream::Stream;
 /// The program and version that a hub says in its welcome.
 pub(crate) const PROGRAM: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"));
 
-/// What a hub is to do. `Default` is what the programs do without options.
-#[derive(Clone, Debug)]
-pub struct HubConfig {
-    /// The address of the one port. Default: 127.0.0.1:8002, so that nobody else can reach it. Port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// How it encrypts. Default: with a key of its own where it can be reached from outside.
-    pub encryption: Encryption,
-    /// The folder in which the hub keeps its key. `None`, the default: `$STATE_DIRECTORY` of systemd,
-    /// `$XDG_STATE_HOME/streamflow`, or `~/.local/state/streamflow`.
-    pub state: Option<std::path::PathBuf>,
-    /// The address of the plain listener, which sends length and JPEG to whoever connects. Default: none.
-    pub plain: Option<SocketAddr>,
-    /// The stream of the plain listener; `None`, the default: the first there is in room `main`.
-    pub plain_stream: Option<StreamKey>,
-    /// Viewers at most, of all streams together. In a room each member counts, and each stream that it sees. Default 1024: what
-    /// two cores serve at 30 pictures a second.
-    pub max_viewers: usize,
-    /// Publishers at most. Default 64.
-    pub max_publishers: usize,
-    /// Streams that one address other than loopback may publish without a connection, picture by picture. Default 32; a
-    /// publisher with a connection takes the place of one of them where all places are taken.
-    pub max_posted: usize,
-    /// The longest picture in bytes. Default 8 MiB.
-    pub max_picture: usize,
-    /// The most pixels of a picture, as its header tells them. Default 64 Mpx.
-    pub max_pixels: usize,
-    /// Connections that have not said yet what they want, at most. Beyond that whoever has had 200 ms gives way, or a
-    /// second while it is being answered; for a moment there may be four times as many, and then a tenth of that time must do,
-    /// a fifth while being answered. Default 1024: as many as come back at once when a full hub begins anew.
-    pub max_pending: usize,
-    /// Connections from one address at most, and streams that its members of rooms see, all together; loopback excepted. A
-    /// network of 64 bits of IPv6 is one address. Default 256, for many viewers behind one router.
-    pub max_per_address: usize,
-    /// Bytes at most of messages and bodies that are not whole yet, and of answers and pictures that nobody reads, of all
-    /// connections together. Beyond that a connection of the address that holds most is closed: the one that stands still
-    /// for longest. Default 256 MiB.
-    pub max_memory: usize,
-    /// How long a connection may take to say what it wants. Default 5 s.
-    pub handshake: Duration,
-    /// A viewer that takes no byte of a picture for so long is dropped. Default 10 s.
-    pub stuck_after: Duration,
-    /// How old a picture may be that a snapshot of a lost stream is given. Default zero: such a snapshot is refused with the
-    /// reason. The last pictures take 64 MiB at most, of all streams together, beside `max_memory`.
-    pub stale_after: Duration,
-    /// How long a publisher may take to answer when another one asks for its name. Who asks waits twice as long at most.
-    /// Default 2 s.
-    pub answers_within: Duration,
-    /// Web pages from elsewhere that may use this hub, as `https://example.org`; `*` stands for all. Default: none
-    /// but the hub's own and those of this machine.
-    pub allow_origin: Vec<String>,
-    /// URLs under which the hub is reached by names of the DNS, as `https://cams.example.org`: it answers HTTP requests
-    /// for these hosts beside those that no stranger can register. Default: none.
-    pub public_url: Vec<String>,
-    /// How long it waits for clients of other protocols than its own.
-    #[doc(hidden)]
-    pub bridge_times: BridgeTimes,
-    /// Delivery threads; 0, the default: one a core, four at most.
-    pub threads: usize,
-}
-
-impl Default for HubConfig {
-    fn default() -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], crate::net::address::PORT)),
-            encryption: Encryption::default(),
-            state: None,
-            plain: None,
-            plain_stream: None,
-            max_viewers: 1024,
-            max_publishers: 64,
-            max_posted: 32,
-            max_picture: packet::MAX_PICTURE,
-            max_pixels: MAX_PIXELS,
-            max_pending: 1024,
-            max_per_address: 256,
-            max_memory: 256 << 20,
-            handshake: Duration::from_secs(5),
-            stuck_after: Duration::from_secs(10),
-            stale_after: Duration::ZERO,
-            answers_within: Duration::from_secs(2),
-            allow_origin: Vec::new(),
-            public_url: Vec::new(),
-            bridge_times: BridgeTimes::default(),
-            threads: 0,
-        }
-    }
-}
-
 /// A running hub. Dropping it says goodbye to everybody, closes everything and waits for its threads.
 pub struct Hub {
     shared: Arc<Shared>,
-    renewal: Option<encryption::Renewal>,
+    upkeep: Option<upkeep::Upkeep>,
     admission: Option<admission::Admission>,
     loops: Vec<JoinHandle<()>>,
 }
@@ -147,11 +71,12 @@ impl Hub {
     /// # Errors
     /// [`Error::Listen`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
     pub fn start(config: HubConfig) -> Result<Self> {
-        Self::start_with(config, Access::default())
+        let beginning = access_files::begin(&config)?;
+        Self::start_with(config, beginning)
     }
 
     /// The same, where this says who may do what.
-    fn start_with(config: HubConfig, access: Access) -> Result<Self> {
+    fn start_with(config: HubConfig, beginning: Beginning) -> Result<Self> {
         if config.max_picture < 1024 || config.max_picture > 1 << 30 {
             return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
         }
@@ -160,7 +85,12 @@ impl Hub {
             return Err(Error::Usage(format!("'{wrong}' is no origin of pages; write https://example.org, null or *")));
         }
         let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
+        let proxies = config.behind_proxy.iter().map(|text| text.parse()).collect::<std::result::Result<_, _>>();
+        let proxies = proxies.map_err(|why: String| Error::Usage(format!("--behind-proxy: {why}")))?;
         let identity = encryption::identity(&config)?;
+        let Beginning { access, files, own_secrets } = beginning;
+        let access = Arc::new(access);
+        access.set_time(unix_time().as_secs());
         let threads = match config.threads {
             0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
             n => n.min(64),
@@ -173,9 +103,17 @@ impl Hub {
             handles.push(handle);
         }
         let (poll, admission) = admission::Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
+        let admission = Arc::new(admission);
+        let checked = admission.clone();
+        let folder = files.as_ref().map(|files| files.folder().to_owned());
+        let authenticator = Authenticator::start(&access, folder.as_deref(), move || checked.checked())?;
         let shared = Arc::new(Shared {
             admission,
             access,
+            authenticator,
+            own_secrets,
+            folder,
+            proxies,
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
@@ -199,8 +137,8 @@ impl Hub {
             config,
         });
         let admission = admission::Admission::start(shared.clone(), poll)?;
-        let renewal = identity.map(|identity| encryption::Renewal::start(identity, &shared.config)).transpose()?;
-        let mut hub = Self { shared, renewal, admission: Some(admission), loops: Vec::new() };
+        let upkeep = Upkeep::start(looks(&shared, files))?;
+        let mut hub = Self { shared, upkeep: Some(upkeep), admission: Some(admission), loops: Vec::new() };
         for (index, poll) in polls.into_iter().enumerate() {
             let shared = hub.shared.clone();
             let thread = std::thread::Builder::new()
@@ -229,6 +167,23 @@ impl Hub {
         self.shared.identity.as_deref()
     }
 
+    /// What goes into the links that it prints, if it made its own secrets.
+    pub(crate) fn own_secrets(&self) -> Option<&OwnSecrets> {
+        self.shared.own_secrets.as_ref()
+    }
+
+    /// Keeps where it is reached, for the links that are made without it.
+    pub(crate) fn keep_reached(&self, host: &str, pin: Option<KeyFingerprint>) {
+        if let Some(folder) = &self.shared.folder {
+            access_files::keep_reached(folder, host, pin);
+        }
+    }
+
+    /// Who may do what.
+    pub(crate) fn policy(&self) -> Arc<Policy> {
+        self.shared.access.policy()
+    }
+
     /// The streams of one room, or of all.
     #[must_use]
     pub fn streams(&self, room: Option<&str>) -> Vec<StreamInfo> {
@@ -245,7 +200,7 @@ impl Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
-        drop(self.renewal.take());
+        drop(self.upkeep.take());
         drop(self.admission.take());
         for handle in &self.shared.loops {
             handle.wake();
@@ -271,11 +226,18 @@ struct Shared {
     host_names: HostNames,
     registry: Mutex<Registry>,
     loops: Vec<Handle>,
-    admission: admission::Handle,
+    admission: Arc<admission::Handle>,
     /// Its key; `None`: it does not encrypt.
     identity: Option<Arc<Identity>>,
-    /// Who may do what.
-    access: Access,
+    /// Who may do what, and who is who.
+    access: Arc<Access>,
+    authenticator: Authenticator,
+    /// What goes into the links that the hub prints.
+    own_secrets: Option<OwnSecrets>,
+    /// The folder of its state, where it needs one.
+    folder: Option<PathBuf>,
+    /// Proxies that are believed.
+    proxies: Vec<Network>,
     serial: AtomicU64,
     stopping: AtomicBool,
     totals: Totals,
@@ -314,6 +276,11 @@ struct Registry {
 }
 
 impl Shared {
+    /// Whether this is a proxy that is believed.
+    fn is_proxy(&self, ip: IpAddr) -> bool {
+        self.proxies.iter().any(|proxy| proxy.has(ip))
+    }
+
     /// Whether a publisher's picture may be passed on. Its header is all that is looked at.
     fn check_picture(&self, data: &[u8]) -> Result<(), String> {
         if data.len() > self.config.max_picture {

@@ -196,6 +196,7 @@ mod tests {
 
     use super::*;
     use crate::access::Access;
+    use crate::access::policy::Policy;
     use crate::hub::{Hub, HubConfig};
 
     const PATIENT: PostedTimes = PostedTimes { lost: Duration::from_secs(3600), forgotten: Duration::from_secs(3600) };
@@ -207,13 +208,13 @@ mod tests {
     }
 
     fn granted(name: &str) -> Grant<Publish> {
-        let who = Credentials { address: [127, 0, 0, 1].into() };
-        Access::default().publish(&who, StreamKey::new("main", name)).unwrap()
+        let who = Credentials::of_nobody([127, 0, 0, 1].into(), false);
+        Access::new(Policy::open()).publish(&who, StreamKey::new("main", name)).unwrap()
     }
 
     fn post(hub: &Hub, from: &str, name: &str, times: PostedTimes) -> Result<usize, Refusal> {
         let picture = Picture { data: vec![0xff, 0xd8].into(), ..Picture::default() };
-        let who = Credentials { address: from.parse().unwrap() };
+        let who = Credentials::of_nobody(from.parse().unwrap(), false);
         hub.shared.publish_one(&who, &granted(name), name, times, picture)
     }
 

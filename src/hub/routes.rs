@@ -1,7 +1,9 @@
 //! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
 
 use super::bridges::{detection, quality, rooms};
-use super::http::{Answer, Exchange, Outcome, Reply, api, metrics, page, publish, snapshot, stream, websocket};
+use super::http::{
+    Answer, Exchange, Outcome, Reply, api, links, metrics, page, publish, session, snapshot, stream, websocket,
+};
 use crate::names;
 use crate::wire::encoding;
 
@@ -15,6 +17,11 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
     let path = &exchange.request.path;
     let segments = encoding::segments(path).ok_or_else(|| Answer::text(400, "the path is not UTF-8"))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let is_page =
+        matches!(segments.as_slice(), [] | ["index.html"]) || matches!(segments.as_slice(), [file] if page::has(file));
+    if segments != ["health"] {
+        exchange.may_speak(is_page)?;
+    }
     if exchange.request.method == "OPTIONS" {
         return Ok(Answer::preflight().into());
     }
@@ -37,6 +44,8 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         (["api", "publish", room, name], _) => publish::serve(exchange, room, name),
         (["api", "broadcast-detection"], _) => detection::broadcast(exchange),
         (["api", "broadcast-status"], _) => detection::status(exchange),
+        (["api", "session"], _) => session::serve(exchange),
+        (["api", "links"], _) => links::serve(exchange),
         (["health"], _) => api::health(exchange),
         (["metrics"], _) => metrics::serve(exchange),
         (["ws"], _) => websocket::native(exchange),

@@ -260,7 +260,7 @@ impl Rooms {
     /// The streams of one room, or of all: first those that are published, then those that somebody waits for.
     #[must_use]
     pub(crate) fn list(&self, grant: &Grant<List>) -> Vec<StreamInfo> {
-        let here = |key: &StreamKey| !key.name.is_empty() && grant.0.as_ref().is_none_or(|room| *room == key.room);
+        let here = |key: &StreamKey| !key.name.is_empty() && grant.has(key);
         let mut streams: Vec<_> = self.streams.iter().filter(|(key, _)| here(key)).collect();
         streams.sort_by_key(|(_, stream)| stream.publisher.is_none());
         streams

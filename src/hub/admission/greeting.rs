@@ -8,18 +8,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::hello::admitted;
+use super::request::PendingRequest;
+use crate::access::Credentials;
 use crate::frame::Picture;
 use crate::hub::Shared;
+use crate::hub::authenticator::{Identified, SessionName};
 use crate::hub::deliver::Admitted;
 use crate::hub::http::snapshot::Snapshot;
-use crate::hub::http::{Answer, BodyWanted, Encoded, Exchange, Reply, WebSocket};
+use crate::hub::http::{BodyWanted, Reply, WebSocket};
 use crate::hub::memory::{Account, Full, Held};
 use crate::hub::routes::route;
 use crate::net::connection::Framing;
-use crate::net::http::{BadHead, Request, looks_like_http, parse_head, short_answer};
-use crate::text::Untrusted;
+use crate::net::http::{BadHead, looks_like_http, parse_head, short_answer};
 use crate::time::Micros;
-use crate::wire::body::{Length, WholeBody, length_of};
+use crate::wire::body::{Length, WholeBody};
 use crate::wire::control::{Cause, Control};
 use crate::wire::framing::{Deframer, prefix};
 use crate::wire::packet::{Packet, control_packet};
@@ -69,53 +71,19 @@ pub(super) enum Then {
     Close(Option<String>),
 }
 
-/// A request whose head is here.
-struct PendingRequest {
-    request: Request,
-    began: Micros,
-}
-
-impl PendingRequest {
-    fn exchange<'a>(&'a self, asker: &ClientContext<'a>, body: &'a [u8]) -> Exchange<'a> {
-        let ClientContext { shared, address, .. } = *asker;
-        Exchange { request: &self.request, shared, address, began: self.began, body }
-    }
-
-    /// Sends an answer. `drained`: nothing of the request's body is still to come.
-    fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Next {
-        // Who publishes may read no answers, and its stream is missed at the hub. A page that may not has been told of already.
-        let publishes = self.request.path.starts_with("/api/") && matches!(&*self.request.method, "POST" | "PUT");
-        if publishes
-            && let Some((status, why)) = answer.refusal()
-            && status != 403
-        {
-            let path = Untrusted(&self.request.path);
-            log::info!("{}: {} {path:.200}: {status} {why}", asker.address, self.request.method);
-        }
-        let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
-        let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };
-        (stage, Some(Step::Sends(head, picture, then)))
-    }
-
-    /// Sends an answer as the last thing, and says why.
-    fn ends_with(&self, asker: &ClientContext<'_>, answer: Answer, why: String) -> Step {
-        closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
-    }
-
-    /// Whether more may come behind the head.
-    fn has_body(&self) -> bool {
-        !matches!(length_of(&self.request.fields), Ok(None))
-    }
-}
-
 enum Stage {
     /// Too little came to tell what it speaks.
     Sniffing,
     /// The same, and it is refused for this reason whatever it wants.
     Refusing(String),
     Native(Box<Deframer>),
-    WebSocket(Box<websocket::Reader>),
+    /// With who opened it, as far as that request showed.
+    WebSocket(Box<websocket::Reader>, Box<Credentials>),
+    /// What the hello shows is being looked at.
+    Hello(Box<PendingHello>),
     Head,
+    /// What the request shows is being looked at; and whether it is asked again.
+    Checking(PendingRequest, bool),
     /// More of its body must be here to tell what it is.
     More(PendingRequest),
     Body(PendingRequest, WholeBody, BodyWanted),
@@ -124,8 +92,22 @@ enum Stage {
     Over,
 }
 
+/// A hello that is here, or what came in its place.
+struct PendingHello {
+    packet: Packet,
+    framing: Framing,
+    who: Credentials,
+    /// What was read beyond it.
+    early: Vec<u8>,
+}
+
 /// Where it is then, and what follows; `None`: look again.
 type Next = (Stage, Option<Step>);
+
+/// Sends an answer; then comes the next request, or the end.
+fn answered((step, goes_on): (Step, bool)) -> Next {
+    (if goes_on { Stage::Head } else { Stage::Over }, Some(step))
+}
 
 /// A newcomer.
 pub(super) struct Greeting {
@@ -156,7 +138,7 @@ impl Greeting {
 
     /// Whether it is a WebSocket that has said no hello.
     pub(super) fn is_websocket(&self) -> bool {
-        matches!(self.stage, Stage::WebSocket(_))
+        matches!(self.stage, Stage::WebSocket(..))
     }
 
     /// Whether anything has come.
@@ -169,15 +151,25 @@ impl Greeting {
         if let Stage::Snapshot(_, snapshot) = &self.stage { Some(snapshot.stream()) } else { None }
     }
 
+    /// Whether what it shows is being looked at.
+    pub(super) fn is_checking(&self) -> bool {
+        matches!(self.stage, Stage::Checking(..) | Stage::Hello(_))
+    }
+
     /// How much memory it takes for what is not whole.
     pub(super) fn held(&self) -> usize {
         let stage = match &self.stage {
             Stage::Native(deframer) => deframer.held(),
-            Stage::WebSocket(reader) => reader.held(),
+            Stage::WebSocket(reader, _) => reader.held(),
+            Stage::Hello(hello) => hello.early.capacity(),
             Stage::Body(_, body, _) => body.held(),
-            Stage::Sniffing | Stage::Refusing(_) | Stage::Head | Stage::More(_) | Stage::Snapshot(..) | Stage::Over => {
-                0
-            }
+            Stage::Sniffing
+            | Stage::Refusing(_)
+            | Stage::Head
+            | Stage::Checking(..)
+            | Stage::More(_)
+            | Stage::Snapshot(..)
+            | Stage::Over => 0,
         };
         self.input.capacity() + stage
     }
@@ -196,7 +188,7 @@ impl Greeting {
             Stage::Head if self.input.is_empty() => Step::Ends(None),
             Stage::Refusing(_) => Step::Ends(None),
             Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
-            Stage::Head | Stage::More(_) => closes_with(short_answer(408, &late), why.into()),
+            Stage::Head | Stage::More(_) | Stage::Checking(..) => closes_with(short_answer(408, &late), why.into()),
             _ => Step::Ends(Some(why.into())),
         }
     }
@@ -206,9 +198,9 @@ impl Greeting {
         let why = Full.to_string();
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Native(_) => closes_with(native_bye(Cause::Refused, &why), why),
-            Stage::WebSocket(_) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
+            Stage::WebSocket(..) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
             Stage::Refusing(_) => Step::Ends(None),
-            Stage::Sniffing | Stage::Over => Step::Ends(Some(why)),
+            Stage::Sniffing | Stage::Hello(_) | Stage::Over => Step::Ends(Some(why)),
             Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(503, &why), why),
             _ => closes_with(short_answer(503, &why), why),
         }
@@ -229,12 +221,14 @@ impl Greeting {
                     (Stage::Over, Some(Step::Sends(words, None, Then::Close(None))))
                 }
                 Stage::Native(deframer) => self.native(asker, deframer),
-                Stage::WebSocket(reader) => self.websocket(asker, reader),
+                Stage::WebSocket(reader, who) => self.websocket(asker, reader, who),
+                Stage::Hello(hello) => self.hello(asker, hello),
                 Stage::Head => self.head(asker, now),
+                Stage::Checking(pending, again) => self.ask(asker, pending, again),
                 Stage::More(pending) => self.ask(asker, pending, true),
                 Stage::Body(pending, body, wanted) => self.body(asker, pending, body, wanted),
                 Stage::Snapshot(pending, snapshot) => match snapshot.look(now) {
-                    Some(answer) => pending.answer(asker, answer, !pending.has_body()),
+                    Some(answer) => answered(pending.answer(asker, answer, !pending.has_body())),
                     None => (Stage::Snapshot(pending, snapshot), Some(Step::Waits)),
                 },
                 Stage::Over => (Stage::Over, Some(Step::Ends(None))),
@@ -266,37 +260,40 @@ impl Greeting {
                 self.input = Vec::new();
                 (Stage::Native(deframer), Some(Step::Reads))
             }
-            Ok((used, Some(packet))) => match self.admit(asker, packet, Framing::Native(deframer), used) {
-                Ok(step) => (Stage::Over, Some(step)),
-                Err(why) => ends(Cause::Refused, why),
-            },
+            Ok((used, Some(packet))) => {
+                let who = Credentials::of_nobody(asker.address.ip(), asker.encrypted);
+                self.hello(asker, self.pending_hello(packet, Framing::Native(deframer), who, used))
+            }
             Err(error) => ends(Cause::Protocol, error.to_string()),
         }
     }
 
-    fn websocket(&mut self, asker: &ClientContext<'_>, mut reader: Box<websocket::Reader>) -> Next {
+    fn websocket(
+        &mut self,
+        asker: &ClientContext<'_>,
+        mut reader: Box<websocket::Reader>,
+        who: Box<Credentials>,
+    ) -> Next {
         let ends = |cause, code, why: String| (Stage::Over, Some(closes_with(websocket_bye(cause, code, &why), why)));
-        // The codes of RFC 6455, section 7.4.1: 1002 a broken rule, 1008 one of our own.
+        // 1002 (RFC 6455, section 7.4.1): a broken rule.
         match reader.decode(&mut self.input) {
             Ok((_, None)) => {
                 self.input = Vec::new();
-                (Stage::WebSocket(reader), Some(Step::Reads))
+                (Stage::WebSocket(reader, who), Some(Step::Reads))
             }
             Ok((used, Some(Message::Packet(packet)))) => {
-                match self.admit(asker, packet, Framing::WebSocket(reader, End::Server), used) {
-                    Ok(step) => (Stage::Over, Some(step)),
-                    Err(why) => ends(Cause::Refused, 1008, why),
-                }
+                let framing = Framing::WebSocket(reader, End::Server);
+                self.hello(asker, self.pending_hello(packet, framing, *who, used))
             }
             Ok((used, Some(Message::Ping(content)))) => {
                 self.input = self.input.split_off(used);
                 let pong = websocket::pong(End::Server, &content);
-                (Stage::WebSocket(reader), Some(Step::Sends(pong, None, Then::GoOn)))
+                (Stage::WebSocket(reader, who), Some(Step::Sends(pong, None, Then::GoOn)))
             }
             // Text is not part of the native protocol.
             Ok((used, Some(Message::Text(_) | Message::Pong))) => {
                 self.input = self.input.split_off(used);
-                (Stage::WebSocket(reader), None)
+                (Stage::WebSocket(reader, who), None)
             }
             Ok((_, Some(Message::Close(_)))) => {
                 let close = websocket::close(End::Server, 1000, "");
@@ -306,16 +303,36 @@ impl Greeting {
         }
     }
 
-    fn admit(
-        &mut self,
-        asker: &ClientContext<'_>,
-        packet: Packet,
-        framing: Framing,
-        used: usize,
-    ) -> Result<Step, String> {
-        let began = self.began.unwrap_or_default();
-        let admitted = Box::new(admitted(packet, began, framing, asker.address.ip(), asker.shared)?);
-        Ok(Step::Admits { admitted, before: Vec::new(), early: self.input.split_off(used) })
+    fn pending_hello(&self, packet: Packet, framing: Framing, who: Credentials, used: usize) -> Box<PendingHello> {
+        let early = self.input.get(used..).unwrap_or_default().to_vec();
+        Box::new(PendingHello { packet, framing, who, early })
+    }
+
+    /// The first packet is here.
+    fn hello(&mut self, asker: &ClientContext<'_>, mut hello: Box<PendingHello>) -> Next {
+        self.input = Vec::new();
+        if let Packet::Control(Control::Hello(said)) = &hello.packet
+            && let Some(token) = &said.token
+        {
+            let of_address = SessionName::Address(hello.who.address);
+            let session = if said.instance == 0 { of_address } else { SessionName::Instance(said.instance) };
+            match asker.shared.authenticator.identify(&asker.shared.access, token, hello.who.address, session) {
+                Identified::Now(holder) => hello.who.holder = holder,
+                Identified::Later => return (Stage::Hello(hello), Some(Step::Waits)),
+            }
+        }
+        let PendingHello { packet, framing, who, early } = *hello;
+        let is_websocket = matches!(framing, Framing::WebSocket(..));
+        match admitted(packet, self.began.unwrap_or_default(), framing, who, asker.shared) {
+            Ok(admitted) => {
+                (Stage::Over, Some(Step::Admits { admitted: Box::new(admitted), before: Vec::new(), early }))
+            }
+            Err((cause, why)) => {
+                // 1008 (RFC 6455, section 7.4.1): a rule of our own.
+                let words = if is_websocket { websocket_bye(cause, 1008, &why) } else { native_bye(cause, &why) };
+                (Stage::Over, Some(closes_with(words, why)))
+            }
+        }
     }
 
     fn head(&mut self, asker: &ClientContext<'_>, now: Micros) -> Next {
@@ -324,7 +341,7 @@ impl Greeting {
             Ok(Some((request, length))) => {
                 self.input = self.input.split_off(length);
                 self.requests += 1;
-                self.ask(asker, PendingRequest { request, began: now }, false)
+                self.ask(asker, PendingRequest::new(request, asker, now), false)
             }
             Err(bad) => {
                 let status = if bad == BadHead::TooLong { 431 } else { 400 };
@@ -334,7 +351,10 @@ impl Greeting {
     }
 
     /// What a request leads to, for the first time or `again`, with more of its body.
-    fn ask(&mut self, asker: &ClientContext<'_>, pending: PendingRequest, again: bool) -> Next {
+    fn ask(&mut self, asker: &ClientContext<'_>, mut pending: PendingRequest, again: bool) -> Next {
+        if !pending.identify(asker) {
+            return (Stage::Checking(pending, again), Some(Step::Waits));
+        }
         let exchange = pending.exchange(asker, &self.input);
         let reply = route(&exchange);
         // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
@@ -343,16 +363,16 @@ impl Greeting {
         let go_on = if waits && pending.has_body() { b"HTTP/1.1 100 Continue\r\n\r\n".to_vec() } else { Vec::new() };
         let goes_on = |bytes: Vec<u8>| (!bytes.is_empty()).then(|| Step::Sends(bytes, None, Then::GoOn));
         match reply {
-            Reply::Answer(answer) => pending.answer(asker, answer, !pending.has_body()),
+            Reply::Answer(answer) => answered(pending.answer(asker, answer, !pending.has_body())),
             Reply::More => (Stage::More(pending), goes_on(go_on).or(Some(Step::Reads))),
             // It has said how long its body is: nothing.
             Reply::Body(wanted) if !pending.has_body() && pending.request.field("content-length").is_some() => {
-                pending.answer(asker, (wanted.refuse)(400, "the body is empty"), true)
+                answered(pending.answer(asker, (wanted.refuse)(400, "the body is empty"), true))
             }
             Reply::Body(wanted) => match WholeBody::new(pending.request.length().unwrap_or(Length::Open), wanted.limit)
             {
                 Ok(body) => (Stage::Body(pending, body, wanted), goes_on(go_on)),
-                Err((status, why)) => pending.answer(asker, (wanted.refuse)(status, &why), false),
+                Err((status, why)) => answered(pending.answer(asker, (wanted.refuse)(status, &why), false)),
             },
             Reply::Snapshot(snapshot) => (Stage::Snapshot(pending, snapshot), None),
             Reply::Admit(admitted) => self.becomes(admitted, go_on),
@@ -360,7 +380,7 @@ impl Greeting {
             Reply::WebSocket(bytes, WebSocket::Native) => {
                 let reader = websocket::Reader::new(End::Server, asker.shared.config.max_picture, MAX_TEXT);
                 self.began = (!self.input.is_empty()).then_some(pending.began);
-                (Stage::WebSocket(Box::new(reader)), goes_on(bytes))
+                (Stage::WebSocket(Box::new(reader), Box::new(pending.who)), goes_on(bytes))
             }
             Reply::WebSocket(bytes, WebSocket::Close(frame)) => {
                 (Stage::Over, Some(Step::Sends([bytes, frame].concat(), None, Then::Close(None))))
@@ -386,17 +406,17 @@ impl Greeting {
                 return (Stage::Body(pending, body, wanted), Some(Step::Reads));
             }
             Ok(Some(used)) => used,
-            Err((status, why)) => return pending.answer(asker, (wanted.refuse)(status, &why), false),
+            Err((status, why)) => return answered(pending.answer(asker, (wanted.refuse)(status, &why), false)),
         };
         self.input = self.input.split_off(used);
         // What is made of it takes about as much again, twice over.
         if let Err(full) = asker.account.hold(Held::coming(3 * body.held())) {
-            return pending.answer(asker, (wanted.refuse)(503, &full.to_string()), false);
+            return answered(pending.answer(asker, (wanted.refuse)(503, &full.to_string()), false));
         }
         let answer = (wanted.then)(&pending.exchange(asker, &[]), body.into_bytes());
         // What came behind the last chunk is lost, so nothing may follow there.
         let ends = !matches!(pending.request.length(), Some(Length::Chunked(_)));
-        pending.answer(asker, answer, ends)
+        answered(pending.answer(asker, answer, ends))
     }
 }
 
@@ -418,7 +438,7 @@ fn sniff(input: &[u8], asker: &ClientContext<'_>) -> Next {
 }
 
 /// Last words, and why they are.
-fn closes_with(words: Vec<u8>, why: String) -> Step {
+pub(super) fn closes_with(words: Vec<u8>, why: String) -> Step {
     Step::Sends(words, None, Then::Close(Some(why)))
 }
 

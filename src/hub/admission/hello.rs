@@ -2,50 +2,58 @@
 
 use std::net::IpAddr;
 
-use crate::access::Credentials;
+use crate::access::{Credentials, Denied};
 use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::time::Micros;
-use crate::wire::control::{Control, Role};
+use crate::wire::control::{Cause, Control, Role};
 use crate::wire::packet::Packet;
 
 /// What somebody wants whose first packet is here.
 ///
 /// # Errors
-/// Why it gets nothing, in words.
+/// Why it gets nothing, for programs and in words.
 pub(super) fn admitted(
     packet: Packet,
     began: Micros,
     framing: Framing,
-    ip: IpAddr,
+    who: Credentials,
     shared: &Shared,
-) -> Result<Admitted, String> {
-    let who = Credentials { address: ip };
+) -> Result<Admitted, (Cause, String)> {
+    let refused = |why: String| (Cause::Refused, why);
     let (hello, purpose, first) = match packet {
-        Packet::Control(Control::Hello(hello)) => {
+        Packet::Control(Control::Hello(mut hello)) => {
+            hello.token = None;
             let purpose = match hello.role {
                 Role::Publish => {
-                    let grant = shared.access.publish(&who, StreamKey::parse(&hello.room, &hello.name)?);
+                    let grant =
+                        shared.access.publish(&who, StreamKey::parse(&hello.room, &hello.name).map_err(refused)?);
                     let (replace, instance) = (hello.replace, hello.instance);
                     grant.map(|grant| Purpose::Publish { grant, replace, instance })
                 }
                 Role::View => {
-                    shared.access.watch(&who, StreamKey::parse_to_watch(&hello.room, &hello.name)?).map(Purpose::Watch)
+                    let key = StreamKey::parse_to_watch(&hello.room, &hello.name).map_err(refused)?;
+                    shared.access.watch(&who, key).map(Purpose::Watch)
                 }
             };
             (Some(hello), purpose, None)
         }
         Packet::Bare(_) => {
-            let grant = shared.access.publish(&who, bare_key(ip, shared));
+            let grant = shared.access.publish(&who, bare_key(who.address, shared));
             let purpose = grant.map(|grant| Purpose::Publish { grant, replace: false, instance: 0 });
             (None, purpose, Some((packet, began)))
         }
-        _ => return Err("the first packet must be a hello or a bare JPEG".into()),
+        _ => return Err(refused("the first packet must be a hello or a bare JPEG".into())),
     };
-    let purpose = purpose.map_err(|denied| denied.to_string())?;
+    let purpose = purpose.map_err(|denied| (cause_of_denied(&denied), denied.to_string()))?;
     Ok(Admitted { credentials: who, framing, purpose, hello, first })
+}
+
+/// How a program is told that it may not: whether something else to show would help.
+pub(in crate::hub) fn cause_of_denied(denied: &Denied) -> Cause {
+    if denied.reason.asks_for_credentials() { Cause::Unauthorized } else { Cause::Refused }
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

@@ -123,6 +123,11 @@ impl Pending {
         self.greeting.awaited()
     }
 
+    /// Whether what it shows is being looked at.
+    pub(super) fn is_checking(&self) -> bool {
+        self.greeting.is_checking()
+    }
+
     /// What it leaves to where it goes.
     pub(super) fn into_parts(self) -> (SocketAddr, Transport, Place) {
         (self.address, self.transport, self.place)

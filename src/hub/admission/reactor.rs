@@ -172,10 +172,11 @@ impl Reactor {
 
     fn take_commands(&mut self) {
         let at = now();
-        let mut streams = BTreeSet::new();
+        let (mut streams, mut checked) = (BTreeSet::new(), false);
         for command in self.shared.admission.take() {
             match command {
                 Command::PictureCame(stream) => drop(streams.insert(stream)),
+                Command::Checked => checked = true,
                 Command::Evict(key, serial) => {
                     if let Some(pending) = self.pending.get_mut(key).filter(|pending| pending.serial == serial) {
                         let turn = pending.evicted(&self.shared, at);
@@ -185,6 +186,10 @@ impl Reactor {
             }
         }
         self.look_for_pictures(|stream| streams.contains(&stream));
+        if checked {
+            let all: Vec<_> = self.pending.iter().filter(|(_, p)| p.is_checking()).map(|(key, _)| key).collect();
+            all.into_iter().for_each(|key| self.is_ready(key));
+        }
     }
 
     /// Accepts newcomers at the main listener, as long as there is room for them.
@@ -301,7 +306,7 @@ impl Reactor {
 
     fn let_in(&mut self, transport: Transport, address: SocketAddr, place: Place) -> io::Result<()> {
         let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
-        let credentials = Credentials { address: address.ip() };
+        let credentials = Credentials::of_nobody(address.ip(), false);
         let purpose = Purpose::Watch(self.shared.access.watch(&credentials, key).map_err(io::Error::other)?);
         let admitted = Admitted { credentials, framing: Framing::Plain, purpose, hello: None, first: None };
         hand_over(&self.shared, transport, address, place, admitted, Vec::new());

@@ -30,7 +30,7 @@ fn hub() -> Hub {
 fn hub_by(rule: fn(&Credentials, Right<'_>) -> bool) -> Hub {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let plain = Some(listen);
-    Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule)).unwrap()
+    Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule).into()).unwrap()
 }
 
 /// A newcomer without a socket, and all that it was told.
@@ -343,7 +343,7 @@ fn whoever_is_inside_asks_again_for_each_stream_and_for_the_list() {
     let hub = hub_by(|_, right| match right {
         Right::Publish(_) => true,
         Right::Watch(key) => key.name == "door",
-        Right::Join(_) | Right::List(_) | Right::Metrics => false,
+        Right::Join(_) | Right::List(_) | Right::Metrics | Right::Share(_) => false,
     });
     let peer = std::net::TcpStream::connect(hub.address()).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

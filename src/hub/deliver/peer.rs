@@ -92,6 +92,13 @@ pub(super) struct Publishing {
     pub(super) claim: Option<Box<Claim>>,
 }
 
+/// What a connection was let in for.
+pub(super) enum HeldRight {
+    Publish(StreamKey),
+    Watch(StreamKey),
+    Join(StreamKey),
+}
+
 /// Laid out as written (`repr(C)`): what every picture touches comes first and side by side, since with a thousand viewers
 /// none of it is in the cache any more when the next picture comes.
 #[repr(C)]
@@ -118,7 +125,10 @@ pub(super) struct Peer {
     pub(super) activity: Activity,
     pub(super) id: ConnectionId,
     pub(super) address: SocketAddr,
-    credentials: Credentials,
+    pub(super) credentials: Credentials,
+    /// What it may do, and by which policy that was looked at last.
+    held: HeldRight,
+    policy: u64,
     what: String,
     pub(super) session: Option<Server>,
     pub(super) bare: bool,
@@ -157,6 +167,11 @@ impl Peer {
         if acknowledges {
             pacer.expect_acknowledgements();
         }
+        let held = match &purpose {
+            Purpose::Publish { grant, .. } => HeldRight::Publish(grant.0.clone()),
+            Purpose::Watch(grant) => HeldRight::Watch(grant.0.clone()),
+            Purpose::Join { grant, .. } => HeldRight::Join(grant.0.clone()),
+        };
         let (what, room) = match &purpose {
             Purpose::Publish { grant, .. } => (format!("publisher of {}", grant.0), grant.0.room.clone()),
             Purpose::Watch(grant) => (format!("viewer of {}", grant.0), grant.0.room.clone()),
@@ -166,6 +181,8 @@ impl Peer {
             id: newcomer.id,
             address: newcomer.address,
             credentials,
+            held,
+            policy: 0,
             session: session.map(|role| Server::new(role, now)),
             connection,
             role: PeerRole::None,

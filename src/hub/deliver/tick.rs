@@ -3,9 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Loop;
+use super::{Loop, cause_of_denied};
 use crate::adapt::HUB_BUSY;
+use crate::net::layout::unix_time;
 use crate::time::{Micros, now};
+use crate::wire::control::Control;
 
 /// How often heartbeats, deadlines and metrics are looked at.
 const TICK: Duration = Duration::from_millis(100);
@@ -51,6 +53,8 @@ impl Loop {
         }
         self.judge_load(at);
         let busy = self.busy;
+        self.shared.access.set_time(unix_time().as_secs());
+        let mut denied = Vec::new();
         let mut over = Vec::new();
         for (token, peer) in &mut self.peers {
             peer.sum_up(&self.shared.totals);
@@ -59,12 +63,22 @@ impl Loop {
             if let Err(why) = told {
                 over.push((token, why));
             }
+            if let Err(why) = peer.still_may(&self.shared.access) {
+                denied.push((peer.id, why));
+            }
             if let Some(stream) = peer.published() {
                 self.shared.judge_silence(peer.id, stream, at);
             }
         }
         for (token, why) in over {
             self.remove(token, &why);
+        }
+        for (id, why) in denied {
+            let bye = Control::Bye { cause: cause_of_denied(&why), reason: why.to_string() };
+            self.with(id, |peer| {
+                log::info!("{}: ended: {why}", peer.address);
+                peer.say_bye(&bye)
+            });
         }
         self.judge_claims(at);
         if at >= self.next_look {

@@ -27,11 +27,13 @@ pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
     let grant = shared.access.list(&exchange.credentials(), exchange.parameter("room"))?;
     let streams: Vec<Value> =
         known(shared, &grant).iter().map(|(info, stream)| summary(shared, info, stream.as_ref())).collect();
-    let (publishers, viewers) = shared.counts();
-    let seconds = now().since(shared.started).as_secs();
-    let value = json!({
-        "program": PROGRAM, "uptime_s": seconds, "publishers": publishers, "viewers": viewers, "streams": streams,
-    });
+    let mut value = json!({ "program": PROGRAM, "streams": streams });
+    if shared.access.metrics(&exchange.credentials()).is_ok() {
+        let (publishers, viewers) = shared.counts();
+        value["uptime_s"] = now().since(shared.started).as_secs().into();
+        value["publishers"] = publishers.into();
+        value["viewers"] = viewers.into();
+    }
     Ok(Answer::json(200, &value).into())
 }
 
@@ -44,6 +46,10 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Ou
     let (info, stream) = found.ok_or_else(|| Answer::text(404, &format!("no stream {key}")))?;
     let mut value = summary(shared, &info, stream.as_ref());
     let at = now();
+    // Who else watches, and from where, is for whoever runs the hub.
+    if shared.access.metrics(&exchange.credentials()).is_err() {
+        return Ok(Answer::json(200, &value).into());
+    }
     let viewers = stream.iter().flat_map(|s| s.numbers.viewers());
     value["per_viewer"] = viewers
         .map(|v| {

@@ -3,7 +3,10 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use super::Answer;
+use super::credentials::Shown;
 use crate::access::Credentials;
+use crate::access::policy::Reason;
 use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::net::connection::Framing;
@@ -21,6 +24,11 @@ pub(in crate::hub) struct Exchange<'a> {
     pub(in crate::hub) request: &'a Request,
     pub(in crate::hub) shared: &'a Arc<Shared>,
     pub(in crate::hub) address: SocketAddr,
+    /// What is said cannot be read on its way.
+    pub(in crate::hub) encrypted: bool,
+    /// What it shows, and who that is.
+    pub(in crate::hub) shown: &'a Shown,
+    pub(in crate::hub) who: &'a Credentials,
     /// When the head had come, and the body began.
     pub(in crate::hub) began: Micros,
     /// What is here already of what comes behind the head, as it came.
@@ -30,7 +38,7 @@ pub(in crate::hub) struct Exchange<'a> {
 impl Exchange<'_> {
     /// Who asks.
     pub(in crate::hub) fn credentials(&self) -> Credentials {
-        Credentials { address: self.address.ip() }
+        self.who.clone()
     }
 
     /// Who asks is no matter of HTTP any more, but of a delivery loop. The hello stands for what a native client would have said.
@@ -42,22 +50,66 @@ impl Exchange<'_> {
     pub(in crate::hub) fn check(&self) -> Result<(), Refused> {
         let request = self.request;
         let host = self.host()?;
+        length_of(&request.fields)?;
+        if request.fields.iter().filter(|(name, _)| name == "origin").count() > 1 {
+            return Err((400, "a request has one Origin field".into()));
+        }
+        if self.shared.access.policy().asks() {
+            // Who is asked for credentials has none of another place's pages, whatever it is called.
+            return Ok(());
+        }
         if let Some(host) = host.as_ref().filter(|host| !self.shared.host_names.has(host)) {
             let why = format!("this hub does not answer as {host}; its --public-url http://{host} would let it");
             log::warn!("{}: {why}", self.address);
             return Err((421, why));
         }
-        length_of(&request.fields)?;
-        if request.fields.iter().filter(|(name, _)| name == "origin").count() > 1 {
-            return Err((400, "a request has one Origin field".into()));
-        }
-        let harmless = matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        if (!harmless || request.field("upgrade").is_some()) && !self.origin_may(host.as_ref()) {
+        if self.acts() && !self.origin_may(host.as_ref()) {
             let why = foreign_origin(request.field("origin").unwrap_or_default(), host.as_ref());
             log::warn!("{}: {why}", self.address);
             return Err((403, why));
         }
         Ok(())
+    }
+
+    /// Whether it does something, or reads what no rule of the browser keeps from a page of another place.
+    fn acts(&self) -> bool {
+        let harmless = matches!(self.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
+        !harmless || self.request.field("upgrade").is_some()
+    }
+
+    /// Whether a page of another place asks, or one that the hub's names do not tell from such. What an address may do, and no link
+    /// or secret, is not for it.
+    pub(in crate::hub) fn is_elsewhere(&self) -> bool {
+        let Ok(host) = self.host() else { return true };
+        let named = host.as_ref().is_none_or(|host| self.shared.host_names.has(host));
+        !named || self.acts() && !self.origin_may(host.as_ref())
+    }
+
+    /// The host of the request as it was written, with its port; `None`: it names none that could be one.
+    pub(in crate::hub) fn host_as_written(&self) -> Option<&str> {
+        let written = self.request.authority.as_deref().or(self.request.field("host"))?;
+        Host::parse(written).map(|_| written)
+    }
+
+    /// Whether it may speak as it does; if not, what it is told: a page is led to where it can.
+    pub(in crate::hub) fn may_speak(&self, is_page: bool) -> Result<(), Answer> {
+        let Err(reason) = self.shared.access.policy().may_speak(self.who) else { return Ok(()) };
+        let wants_page = is_page || self.request.field_has("accept", "text/html");
+        if reason == Reason::InTheClear
+            && wants_page
+            && let Some(host) = self.host_as_written()
+        {
+            let Request { path, query, .. } = self.request;
+            let query = if query.is_empty() { String::new() } else { format!("?{query}") };
+            let to = format!("https://{host}{path}{query}");
+            let to: String = to.chars().filter(|c| c.is_ascii_graphic()).collect();
+            return Err(Answer::text(308, &format!("this hub is encrypted: {to}")).with(format!("Location: {to}\r\n")));
+        }
+        Err(Answer::text(
+            403,
+            "this hub takes nothing in the clear from other machines: use https:// or wss://; for devices that cannot, the access \
+             file lets a network in (plain = …)",
+        ))
     }
 
     /// The host that the request names. A client of HTTP/1.0 need not name one; every browser does.
@@ -104,11 +156,13 @@ impl Exchange<'_> {
 
     /// The fields that all answers have.
     pub(in crate::hub) fn common_fields(&self) -> String {
-        let mut fields = String::from("Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+        let mut fields = String::from(
+            "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n",
+        );
         if let Some(origin) = self.allowed_origin().filter(|o| !o.contains(['\r', '\n'])) {
             fields += &format!(
                 "Access-Control-Allow-Origin: {origin}\r\nAccess-Control-Allow-Methods: GET, HEAD, POST, OPTIONS\r\n\
-                 Access-Control-Allow-Headers: Content-Type\r\nAccess-Control-Max-Age: 600\r\nVary: Origin\r\n"
+                 Access-Control-Allow-Headers: Content-Type, Authorization\r\nAccess-Control-Max-Age: 600\r\nVary: Origin\r\n"
             );
         }
         fields

@@ -2,12 +2,15 @@
 //! sends and waits, and whoever becomes a viewer or a publisher is handed on to the delivery loops.
 
 pub(super) mod api;
+pub(super) mod credentials;
 mod exchange;
 mod host_names;
+pub(super) mod links;
 pub(super) mod metrics;
 pub(super) mod page;
 pub(super) mod publish;
 mod reply;
+pub(super) mod session;
 pub(super) mod snapshot;
 pub(super) mod stream;
 pub(super) mod websocket;

@@ -30,7 +30,7 @@ const INDEX: &str = include_str!("../../../web/index.html");
 /// The page may talk to its own hub and load its own files, and nothing else.
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
-     frame-ancestors *\r\nReferrer-Policy: no-referrer\r\n";
+     frame-ancestors *\r\n";
 
 pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
     serve(exchange, "text/html; charset=utf-8", INDEX)

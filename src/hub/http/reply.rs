@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::exchange::Exchange;
 use super::snapshot::Snapshot;
 use crate::access::Denied;
+use crate::access::policy::Reason;
 use crate::frame::Picture;
 use crate::hub::deliver::Admitted;
 use crate::net::http::{WEBSOCKET_VERSION, reason, upgrade};
@@ -64,7 +65,14 @@ impl From<Refused> for Answer {
 
 impl From<Denied> for Answer {
     fn from(denied: Denied) -> Self {
-        Self::text(403, &denied.to_string())
+        let line = denied.line().map(|line| format!("; whoever runs the hub gives one ({line})"));
+        let text = format!("{denied}{}", line.unwrap_or_default());
+        match denied.reason {
+            Reason::TooManyGuesses => Self::text(429, &text).with("Retry-After: 60\r\n").and_close(),
+            Reason::NotFor(_) => Self::text(403, &text),
+            ref reason if reason.asks_for_credentials() => Self::text(401, &text),
+            _ => Self::text(403, &text),
+        }
     }
 }
 
@@ -81,13 +89,22 @@ impl From<Refusal> for Answer {
 pub(in crate::hub) fn status_of(refusal: &Refusal) -> u16 {
     match refusal {
         Refusal::Posted(_) => 429,
-        Refusal::Denied(_) => 403,
+        Refusal::Denied(denied) => Answer::from(denied.clone()).status,
         Refusal::Publishers(_) | Refusal::Viewers(_) => 503,
         _ => 409,
     }
 }
 
 impl Exchange<'_> {
+    /// What a client is asked for that shows nothing good. A browser would ask the person for a password, in words of its own, for
+    /// each picture of a page; for an address that was typed that is right.
+    fn challenge(&self) -> &'static str {
+        match self.request.field("sec-fetch-mode") {
+            None | Some("navigate") => "WWW-Authenticate: Basic realm=\"streamflow\", charset=\"UTF-8\"\r\n",
+            Some(_) => "WWW-Authenticate: Bearer realm=\"streamflow\"\r\n",
+        }
+    }
+
     /// Refuses all methods but these, as `GET, HEAD`.
     pub(in crate::hub) fn takes(&self, methods: &'static str) -> Result<(), Answer> {
         let method = &self.request.method;
@@ -199,6 +216,7 @@ impl Answer {
             Body::Bytes(bytes) => (bytes, None),
             Body::Picture(picture) => (Cow::Borrowed(&[][..]), Some(picture)),
         };
+        let challenge = if status == 401 { exchange.challenge() } else { "" };
         let length = picture.as_ref().map_or(bytes.len(), |picture| picture.data.len());
         let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
         if !kind.is_empty() {
@@ -208,7 +226,7 @@ impl Answer {
             head += &format!("Content-Length: {length}\r\n");
         }
         let connection = if keep { "keep-alive" } else { "close" };
-        head += &format!("{}{fields}Connection: {connection}\r\n\r\n", exchange.common_fields());
+        head += &format!("{}{fields}{challenge}Connection: {connection}\r\n\r\n", exchange.common_fields());
         let mut head = head.into_bytes();
         let is_head = request.method == "HEAD";
         if !is_head {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::access::policy::Policy;
 use crate::access::{Access, Credentials};
 
 const NOW: Micros = Micros(1_000_000);
@@ -7,18 +8,24 @@ fn door() -> StreamKey {
     StreamKey::new("main", "door")
 }
 
-const WHO: Credentials = Credentials { address: core::net::IpAddr::V4(core::net::Ipv4Addr::LOCALHOST) };
+fn who() -> Credentials {
+    Credentials::of_nobody(core::net::Ipv4Addr::LOCALHOST.into(), false)
+}
+
+fn access() -> Access {
+    Access::new(Policy::open())
+}
 
 fn publishes(key: &StreamKey) -> Grant<Publish> {
-    Access::default().publish(&WHO, key.clone()).unwrap()
+    access().publish(&who(), key.clone()).unwrap()
 }
 
 fn watches(key: &StreamKey) -> Grant<Watch> {
-    Access::default().watch(&WHO, key.clone()).unwrap()
+    access().watch(&who(), key.clone()).unwrap()
 }
 
 fn joins() -> Grant<Join> {
-    Access::default().join(&WHO, door()).unwrap()
+    access().join(&who(), door()).unwrap()
 }
 
 fn rooms() -> Rooms {

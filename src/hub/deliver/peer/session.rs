@@ -2,8 +2,9 @@
 
 use std::convert::Infallible;
 
-use super::{LINGER, Peer, PeerRole};
+use super::{HeldRight, LINGER, Peer, PeerRole};
 use crate::hub::Shared;
+use crate::hub::deliver::cause_of;
 use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::{Connection, ConnectionError};
 use crate::pacing::{Pacer, PacerConfig};
@@ -147,10 +148,11 @@ impl Peer {
                 match watches {
                     Ok(grant) => {
                         self.room.clone_from(&grant.0.room);
+                        self.held = HeldRight::Watch(grant.0.clone());
                         self.pacer.configure(pacer_config(request));
                     }
                     Err(refusal) => {
-                        self.say_bye(&Control::Bye { cause: Cause::Refused, reason: refusal.to_string() })?;
+                        self.say_bye(&Control::Bye { cause: cause_of(&refusal), reason: refusal.to_string() })?;
                     }
                 }
             }

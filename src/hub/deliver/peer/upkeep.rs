@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Peer, PeerRole};
+use super::{HeldRight, Peer, PeerRole};
+use crate::access::{Access, Denied, Right};
 use crate::hub::bridges::keepalive::Due;
 use crate::net::connection::{ConnectionError, Framing};
 use crate::net::layout::Dialect;
@@ -29,6 +30,22 @@ impl Peer {
             self.activity.busy_at.0 = now;
             self.connection.rest();
         }
+    }
+
+    /// Whether it still may do what it does: a link ends, and who runs the hub thinks otherwise.
+    pub(in crate::hub::deliver) fn still_may(&mut self, access: &Access) -> Result<(), Denied> {
+        let version = access.version();
+        let ended = self.credentials.holder.ends().is_some_and(|ends| access.time() >= ends);
+        if version == self.policy && !ended || self.closing.is_some() {
+            return Ok(());
+        }
+        self.policy = version;
+        let right = match &self.held {
+            HeldRight::Publish(key) => Right::Publish(key),
+            HeldRight::Watch(key) => Right::Watch(key),
+            HeldRight::Join(key) => Right::Join(key),
+        };
+        access.ask(&self.credentials, right)
     }
 
     /// Keepalive, deadlines, metrics.

@@ -1,0 +1,179 @@
+//! `streamflow-hub link`: links that let somebody in and end, made without the hub; `streamflow-hub key`, which signs them.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::access::link::seconds_of;
+use crate::access::permissions::{AccessRole, Scope};
+use crate::error::Error;
+use crate::hub::access_files::{self, reached, signing_keys, state_folder};
+use crate::hub::links::{LinkRequest, Reached, qr_code};
+use crate::locate::others_reach;
+use crate::net::address::{HubAddress, PORT};
+
+/// How long a link holds that says nothing else, in seconds.
+const USUAL: u64 = 24 * 3600;
+
+/// Makes a link that lets somebody watch or publish, and ends.
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct LinkOptions {
+    #[command(subcommand)]
+    command: Option<LinkCommand>,
+    /// To watch: ROOM/NAME, ROOM for all of a room, '*' for all; may be given more than once
+    #[arg(long, value_name = "STREAMS", value_parser = scope)]
+    view: Vec<Scope>,
+    /// To publish
+    #[arg(long, value_name = "STREAMS", value_parser = scope)]
+    publish: Vec<Scope>,
+    /// To be in a room: to publish there, and to watch all of it
+    #[arg(long, value_name = "ROOM", value_parser = scope)]
+    room: Option<Scope>,
+    /// To steer cameras and recordings, and to give links away
+    #[arg(long)]
+    operate: bool,
+    /// To read the hub's numbers and all of its API
+    #[arg(long)]
+    admin: bool,
+    /// How long it holds: 90s, 30m, 2h, 7d, or ever [default: 24h]
+    #[arg(long = "for", value_name = "TIME")]
+    lasts: Option<String>,
+    /// For one session: whoever uses it first, reconnects included
+    #[arg(long)]
+    once: bool,
+    /// Where the hub is reached [default: where it was when it ran last]
+    #[arg(long, value_name = "HOST[:PORT]")]
+    host: Option<String>,
+    /// Show the link as a QR code as well
+    #[arg(long)]
+    qr: bool,
+    /// As JSON: id, url, join, ends
+    #[arg(long)]
+    json: bool,
+    /// The folder of the hub's keys [default: ~/.local/state/streamflow]
+    #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE", global = true)]
+    state: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum LinkCommand {
+    /// Ends a link before its time, by its id, or all that were made until now
+    Revoke {
+        /// What `streamflow-hub link` said, or: all
+        id: String,
+    },
+}
+
+/// The key that signs links.
+#[derive(Args, Debug)]
+pub(super) struct KeyOptions {
+    #[command(subcommand)]
+    command: KeyCommand,
+    /// The folder of the hub's keys [default: ~/.local/state/streamflow]
+    #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE", global = true)]
+    state: Option<PathBuf>,
+}
+
+#[derive(Subcommand, Debug)]
+enum KeyCommand {
+    /// A new key signs from now on. Links of the last one hold until they end; links of the one before do not
+    Rotate,
+}
+
+fn scope(text: &str) -> Result<Scope, String> {
+    text.parse()
+}
+
+pub(super) fn key(options: &KeyOptions) -> anyhow::Result<()> {
+    let KeyCommand::Rotate = options.command;
+    let folder = state_folder(options.state.as_deref())?;
+    access_files::rotate_signing_key(&folder)?;
+    writeln!(
+        std::io::stdout(),
+        "A new key signs links from now on; links of the last one hold until they end. Rotate again to end those."
+    )?;
+    Ok(())
+}
+
+pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
+    let folder = state_folder(options.state.as_deref())?;
+    if let Some(LinkCommand::Revoke { id }) = &options.command {
+        return revoke(&folder, id);
+    }
+    let request = request(options)?;
+    let keys = signing_keys(&folder)?;
+    let (host, pin) = match (&options.host, reached(&folder)) {
+        (Some(host), known) => {
+            let address: HubAddress = host.parse()?;
+            (HubAddress { port: address.port.or(Some(PORT)), ..address }.to_string(), known.and_then(|(_, pin)| pin))
+        }
+        (None, Some(known)) => known,
+        (None, None) => (HubAddress::of_listener((others_reach(), PORT).into()).to_string(), None),
+    };
+    let at = Reached { host: &host, pin, encrypted: true };
+    let made = request.make(&keys, now()?, &at)?;
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        let value =
+            json!({ "id": made.id, "url": made.url, "join": made.join, "ends": request.ends, "once": request.once });
+        return Ok(writeln!(out, "{value}")?);
+    }
+    let publishes = !request.publish.is_empty();
+    let program = if publishes { "streamflow-send" } else { "streamflow-view" };
+    if !request.view.is_empty() || !publishes {
+        writeln!(out, "In a browser:  {}", made.url)?;
+    }
+    writeln!(out, "In a terminal: {program} --join '{}'", made.join)?;
+    let ends = request.ends.and_then(|ends| Timestamp::from_second(i64::try_from(ends).ok()?).ok());
+    let until = ends.map_or("until it is revoked".to_owned(), |ends| format!("until {}", ends.strftime("%F %T UTC")));
+    writeln!(out, "It holds {until}{}; its id is {}.", if request.once { ", for one session" } else { "" }, made.id)?;
+    if options.qr || out.is_terminal() && options.qr {
+        match qr_code(&made.url) {
+            Some(code) => writeln!(out, "{}", code.to_str())?,
+            None => writeln!(out, "The link is too long for a QR code.")?,
+        }
+    }
+    Ok(())
+}
+
+fn now() -> anyhow::Result<u64> {
+    Ok(u64::try_from(Timestamp::now().as_second())?)
+}
+
+fn request(options: &LinkOptions) -> anyhow::Result<LinkRequest> {
+    let (mut view, mut publish) = (options.view.clone(), options.publish.clone());
+    if let Some(room) = &options.room {
+        if !matches!(room, Scope::Room(_)) {
+            return Err(Error::Usage("--room takes the name of a room".into()).into());
+        }
+        view.push(room.clone());
+        publish.push(room.clone());
+    }
+    let roles = [(options.operate, AccessRole::Operate), (options.admin, AccessRole::Admin)];
+    let roles: Vec<_> = roles.into_iter().filter(|(wanted, _)| *wanted).map(|(_, role)| role).collect();
+    if view.is_empty() && publish.is_empty() && roles.is_empty() {
+        let what = "say what the link is for: --view ROOM/NAME, --publish ROOM/NAME, --room ROOM, --operate or --admin";
+        return Err(Error::Usage(what.into()).into());
+    }
+    let lasts = match options.lasts.as_deref() {
+        Some("ever") => None,
+        Some(text) => Some(seconds_of(text).map_err(|why| Error::Usage(format!("--for: {why}, or ever")))?),
+        None => Some(USUAL),
+    };
+    let ends = lasts.map(|lasts| now().map(|now| now.saturating_add(lasts))).transpose()?;
+    Ok(LinkRequest { view, publish, roles, ends, once: options.once })
+}
+
+fn revoke(folder: &std::path::Path, id: &str) -> anyhow::Result<()> {
+    if id.split_whitespace().count() != 1 || id.len() > 64 {
+        return Err(Error::Usage(format!("'{id:.80}' is no id of a link")).into());
+    }
+    access_files::revoke(folder, (id != "all").then_some(id))?;
+    let which = if id == "all" { "No link that was made until now holds" } else { "The link does not hold" };
+    writeln!(std::io::stdout(), "{which} any more; who uses it is out within two seconds.")?;
+    Ok(())
+}

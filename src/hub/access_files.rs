@@ -1,0 +1,279 @@
+//! The files that say who may do what: made where a hub needs them and has none, and read again when they change.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use data_encoding::BASE64URL_NOPAD;
+use jiff::Timestamp;
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::HubConfig;
+use crate::access::Access;
+use crate::access::file::{self, AccessFile, LONGEST_FILE};
+use crate::access::link::{KEY_LENGTH, SigningKeys};
+use crate::access::policy::{Policy, RevokedLinks};
+use crate::access::secrets;
+use crate::error::{Error, Result};
+use crate::net::state_dir::{self, write_private};
+use crate::secret::Secret;
+use crate::wire::fingerprint::KeyFingerprint;
+
+/// The hub's own access file, its signing keys, the links that were revoked, and the secret of the programs of the same user.
+const OWN_FILE: &str = "access.toml";
+const SIGNING_KEYS: &str = "signing-keys";
+const REVOKED: &str = "revoked-links";
+pub(crate) const LOCAL_SECRET: &str = "local-secret";
+
+/// Who may do what at a hub.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum AccessControl {
+    /// The default. A hub that listens on loopback alone lets everybody on this machine do everything. Another one asks everybody
+    /// for a secret or a link; its secrets are made at first need and kept in the state folder.
+    #[default]
+    BeyondLoopback,
+    /// Everybody may do everything.
+    Open,
+    /// What this file says (`docs/security.md`), on loopback too. It is read again within 2 s when it changes.
+    File(PathBuf),
+}
+
+/// The secrets of a hub's own access file that go into the links that it prints.
+#[derive(Clone, Debug)]
+pub(crate) struct OwnSecrets {
+    pub(crate) view: Secret,
+    pub(crate) publish: Secret,
+}
+
+/// So many random bytes.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let filled = SystemRandom::new().fill(&mut bytes);
+    filled.map_err(|_| Error::Failed("the system has no random numbers".into()))?;
+    Ok(bytes)
+}
+
+/// The folder of a hub's state.
+pub(crate) fn state_folder(state: Option<&Path>) -> Result<PathBuf> {
+    state.map(Path::to_owned).or_else(state_dir::default_dir).ok_or_else(|| {
+        Error::Failed(
+            "there is no folder to keep the hub's keys in, for this user has no home: --state DIR (or STREAMFLOW_STATE) \
+             names one, which in a container is a volume"
+                .into(),
+        )
+    })
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> Error {
+    Error::Failed(format!(
+        "{} cannot be written ({error}): --state DIR (or STREAMFLOW_STATE) names a folder that can, which in a container is a volume",
+        path.display()
+    ))
+}
+
+/// A file's text; one that is not there is empty.
+fn read_text(path: &Path) -> io::Result<String> {
+    match fs::metadata(path) {
+        Ok(about) if about.len() > LONGEST_FILE as u64 => Err(io::Error::other("it is too long")),
+        Ok(_) => fs::read_to_string(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// The file's text; made, with what `content` gives, where there is none.
+fn read_or_make(path: &Path, content: impl FnOnce() -> Result<String>) -> Result<String> {
+    if !path.exists() {
+        write_private(path, &content()?, false).map_err(|e| unwritable(path, &e))?;
+    }
+    read_text(path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))
+}
+
+/// The keys that sign links, in this folder; one is made where there is none.
+pub(crate) fn signing_keys(folder: &Path) -> Result<SigningKeys> {
+    let path = folder.join(SIGNING_KEYS);
+    let text = read_or_make(&path, || Ok(BASE64URL_NOPAD.encode(&random::<KEY_LENGTH>()?) + "\n"))?;
+    SigningKeys::read(&text).map_err(|line| Error::Failed(format!("{}: line {line}: this is no key", path.display())))
+}
+
+/// A new key signs from now on, and the links of the last one go on to hold.
+pub(crate) fn rotate_signing_key(folder: &Path) -> Result<()> {
+    let path = folder.join(SIGNING_KEYS);
+    let before = read_text(&path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
+    let last = before.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
+    let new = BASE64URL_NOPAD.encode(&random::<KEY_LENGTH>()?);
+    let text = format!("{new}\n{}", last.map(|line| format!("{line}\n")).unwrap_or_default());
+    write_private(&path, &text, true).map_err(|e| unwritable(&path, &e))
+}
+
+/// A link does not hold any more; without a name, none that was made until now does.
+pub(crate) fn revoke(folder: &Path, id: Option<&str>) -> Result<()> {
+    let path = folder.join(REVOKED);
+    let before = read_text(&path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
+    // A link of this very second is one that was made until now.
+    let line = id.map_or_else(|| format!("before {}", Timestamp::now().as_second() + 1), str::to_owned);
+    let kept = if id.is_none() { String::new() } else { before };
+    if kept.lines().any(|one| one == line) {
+        return Ok(());
+    }
+    write_private(&path, &format!("{kept}{line}\n"), true).map_err(|e| unwritable(&path, &e))
+}
+
+/// The access file that a hub begins with.
+fn own_file() -> Result<String> {
+    let secret = || random().map(|bytes| secrets::of_random(bytes).expose().to_owned());
+    Ok(format!(
+        "# Who may do what at this hub. It is read again when it changes; docs/security.md says what can stand here.\n\
+         # A new secret ends all that was let in by the old one.\n\n\
+         [[secret]]\nname = \"view\"\nsecret = \"{}\"\nrole = \"view\"\n\n\
+         [[secret]]\nname = \"publish\"\nsecret = \"{}\"\nrole = [\"publish\", \"view\"]\n\n\
+         [[secret]]\nname = \"owner\"\nsecret = \"{}\"\nrole = [\"view\", \"publish\", \"operate\", \"replay\", \"admin\"]\n",
+        secret()?,
+        secret()?,
+        secret()?
+    ))
+}
+
+/// Where a hub with this state was reached last, for the links to it: `HOST:PORT`, and its key if that is its own.
+const REACHED: &str = "reached-at";
+
+/// Keeps where a hub is reached, for `streamflow-hub link`.
+pub(crate) fn keep_reached(folder: &Path, host: &str, pin: Option<KeyFingerprint>) {
+    let pin = pin.map(|pin| pin.for_url().to_string()).unwrap_or_default();
+    if let Err(error) = write_private(&folder.join(REACHED), &format!("{host}\n{pin}\n"), true) {
+        log::debug!("{}: {error}", folder.join(REACHED).display());
+    }
+}
+
+/// Where a hub with this state was reached last.
+pub(crate) fn reached(folder: &Path) -> Option<(String, Option<KeyFingerprint>)> {
+    let text = read_text(&folder.join(REACHED)).ok()?;
+    let mut lines = text.lines();
+    let host = lines.next().filter(|host| !host.is_empty())?.to_owned();
+    Some((host, lines.next().and_then(|pin| pin.parse().ok())))
+}
+
+/// Enough to tell that a file is another one.
+type Stamp = Option<(SystemTime, u64)>;
+
+fn stamp(path: &Path) -> Stamp {
+    let about = fs::metadata(path).ok()?;
+    Some((about.modified().ok()?, about.len()))
+}
+
+/// The files that a hub's policy is read from.
+pub(super) struct AccessFiles {
+    folder: PathBuf,
+    file: PathBuf,
+    stamps: [Stamp; 3],
+    /// It was said that they cannot be used.
+    said: bool,
+}
+
+/// What a hub begins with.
+pub(super) struct Beginning {
+    pub(super) access: Access,
+    /// What is to be looked at again.
+    pub(super) files: Option<AccessFiles>,
+    /// What goes into the links that it prints.
+    pub(super) own_secrets: Option<OwnSecrets>,
+}
+
+impl Beginning {
+    fn without_files(policy: Policy) -> Self {
+        Self { access: Access::new(policy), files: None, own_secrets: None }
+    }
+}
+
+impl From<Access> for Beginning {
+    fn from(access: Access) -> Self {
+        Self { access, files: None, own_secrets: None }
+    }
+}
+
+/// Who may do what at a hub with this configuration.
+///
+/// # Errors
+/// [`Error::Usage`] with the line of the access file that is wrong; files that cannot be made or read.
+pub(super) fn begin(config: &HubConfig) -> Result<Beginning> {
+    let (file, is_own) = match &config.access {
+        AccessControl::Open => return Ok(Beginning::without_files(Policy::open())),
+        AccessControl::BeyondLoopback if config.listen.ip().is_loopback() => {
+            return Ok(Beginning::without_files(Policy::of_this_machine()));
+        }
+        AccessControl::BeyondLoopback => (state_folder(config.state.as_deref())?.join(OWN_FILE), true),
+        AccessControl::File(file) => (file.clone(), false),
+    };
+    let folder = state_folder(config.state.as_deref())?;
+    signing_keys(&folder)?;
+    let secret = || Ok(format!("{}\n", secrets::of_random(random()?).expose()));
+    read_or_make(&folder.join(LOCAL_SECRET), secret)?;
+    let own_secrets = if is_own {
+        let text = read_or_make(&file, own_file)?;
+        let of = |name| file::secret_named(&text, name);
+        of("view").zip(of("publish")).map(|(view, publish)| OwnSecrets { view, publish })
+    } else {
+        None
+    };
+    let mut files = AccessFiles { folder, file, stamps: Default::default(), said: false };
+    files.stamps = files.look();
+    let policy = files.read().map_err(Error::Usage)?;
+    Ok(Beginning { access: Access::new(policy), files: Some(files), own_secrets })
+}
+
+impl AccessFiles {
+    fn look(&self) -> [Stamp; 3] {
+        let in_folder = |name: &str| stamp(&self.folder.join(name));
+        [stamp(&self.file), in_folder(SIGNING_KEYS), in_folder(REVOKED)]
+    }
+
+    fn read(&self) -> Result<Policy, String> {
+        let named = |path: &Path| {
+            let path = path.to_owned();
+            move |error: io::Error| format!("{}: {error}", path.display())
+        };
+        let text = match fs::metadata(&self.file) {
+            // One that is gone is not empty: everybody would be thrown out.
+            Err(error) => return Err(named(&self.file)(error)),
+            Ok(_) => read_text(&self.file).map_err(named(&self.file))?,
+        };
+        let file: AccessFile = file::read(&text).map_err(|why| format!("{}: {why}", self.file.display()))?;
+        let folder = &self.folder;
+        let local = read_text(&folder.join(LOCAL_SECRET)).map_err(named(&folder.join(LOCAL_SECRET)))?;
+        let local = Some(local.trim()).filter(|text| secrets::looks_random(text)).map(secrets::hash);
+        let keys = signing_keys(folder).map_err(|error| error.to_string())?;
+        let revoked = read_text(&folder.join(REVOKED)).map_err(named(&folder.join(REVOKED)))?;
+        Ok(Policy::of_file(file, local, keys, RevokedLinks::read(&revoked)))
+    }
+
+    /// The policy, if a file has changed and can be used. What cannot be used is said once, and what was read last goes on to hold.
+    pub(super) fn refresh(&mut self) -> Option<Policy> {
+        let stamps = self.look();
+        if stamps == self.stamps && !self.said {
+            return None;
+        }
+        match self.read() {
+            Ok(policy) => {
+                let changed = stamps != self.stamps;
+                (self.stamps, self.said) = (stamps, false);
+                if changed {
+                    log::info!("{} is read again", self.file.display());
+                }
+                Some(policy)
+            }
+            Err(why) => {
+                if !self.said || stamps != self.stamps {
+                    log::warn!("{why}: what was read before goes on to hold");
+                }
+                (self.stamps, self.said) = (stamps, true);
+                None
+            }
+        }
+    }
+
+    /// The folder of the hub's state.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+}

@@ -1,0 +1,103 @@
+//! A request whose head is here, and who makes it.
+
+use std::net::SocketAddr;
+
+use super::greeting::{ClientContext, Step, Then, closes_with};
+use crate::access::Credentials;
+use crate::access::policy::Holder;
+use crate::hub::authenticator::{Identified, SessionName};
+use crate::hub::http::credentials::{self, Shown};
+use crate::hub::http::{Answer, Encoded, Exchange};
+use crate::net::http::Request;
+use crate::text::Untrusted;
+use crate::time::Micros;
+use crate::wire::body::length_of;
+
+/// A request whose head is here.
+pub(super) struct PendingRequest {
+    pub(super) request: Request,
+    pub(super) began: Micros,
+    shown: Shown,
+    pub(super) who: Credentials,
+    /// What it shows has been looked at.
+    identified: bool,
+}
+
+impl PendingRequest {
+    /// A request whose head is here, from whoever a trusted proxy says.
+    pub(super) fn new(mut request: Request, asker: &ClientContext<'_>, began: Micros) -> Self {
+        let shown = credentials::take(&mut request);
+        let mut who = Credentials::of_nobody(asker.address.ip(), asker.encrypted);
+        if asker.shared.is_proxy(who.address) {
+            let (address, encrypted) = credentials::behind_proxy(&request, who.address, |ip| asker.shared.is_proxy(ip));
+            (who.address, who.encrypted) = (address, encrypted);
+        }
+        Self { request, began, shown, who, identified: false }
+    }
+
+    pub(super) fn exchange<'a>(&'a self, asker: &ClientContext<'a>, body: &'a [u8]) -> Exchange<'a> {
+        let address = SocketAddr::new(self.who.address, asker.address.port());
+        Exchange {
+            request: &self.request,
+            shared: asker.shared,
+            address,
+            encrypted: self.who.encrypted,
+            shown: &self.shown,
+            who: &self.who,
+            began: self.began,
+            body,
+        }
+    }
+
+    /// Finds out who asks; false: that takes a while.
+    pub(super) fn identify(&mut self, asker: &ClientContext<'_>) -> bool {
+        if self.identified || !asker.shared.access.policy().asks() {
+            return true;
+        }
+        self.who.elsewhere = self.exchange(asker, &[]).is_elsewhere();
+        let authenticator = &asker.shared.authenticator;
+        if self.request.path == "/api/session" && self.request.method == "POST" && self.shown.cookie.is_none() {
+            self.shown.cookie = authenticator.new_cookie();
+        }
+        let cookie = self.shown.cookie.as_ref().map(|cookie| cookie.expose());
+        let holder = match (&self.shown.token, cookie) {
+            (Some(token), cookie) => {
+                let session = cookie.map_or(SessionName::Address(self.who.address), SessionName::of_cookie);
+                match authenticator.identify(&asker.shared.access, token, self.who.address, session) {
+                    Identified::Now(holder) => holder,
+                    Identified::Later => return false,
+                }
+            }
+            (None, Some(cookie)) => authenticator.of_cookie(cookie),
+            (None, None) => Holder::Nobody,
+        };
+        self.who.holder = holder;
+        self.identified = true;
+        true
+    }
+
+    /// Sends an answer, and says whether another request may follow. `drained`: nothing of the request's body is still to come.
+    pub(super) fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> (Step, bool) {
+        // Who publishes may read no answers, and its stream is missed at the hub. A page that may not has been told of already.
+        let publishes = self.request.path.starts_with("/api/") && matches!(&*self.request.method, "POST" | "PUT");
+        if publishes
+            && let Some((status, why)) = answer.refusal()
+            && status != 403
+        {
+            let path = Untrusted(&self.request.path);
+            log::info!("{}: {} {path:.200}: {status} {why}", asker.address, self.request.method);
+        }
+        let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
+        (Step::Sends(head, picture, if keep { Then::Next } else { Then::Close(None) }), keep)
+    }
+
+    /// Sends an answer as the last thing, and says why.
+    pub(super) fn ends_with(&self, asker: &ClientContext<'_>, answer: Answer, why: String) -> Step {
+        closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
+    }
+
+    /// Whether more may come behind the head.
+    pub(super) fn has_body(&self) -> bool {
+        !matches!(length_of(&self.request.fields), Ok(None))
+    }
+}

@@ -1,0 +1,68 @@
+//! `/api/session`: what whoever asks may do, and a browser's session. A page shows its link or secret once, in `Authorization`, and
+//! gets a cookie that no script can read.
+
+use serde_json::{Value, json};
+
+use super::credentials::cookie_name;
+use super::{Answer, Exchange, Outcome};
+use crate::access::policy::Holder;
+
+pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD, POST, DELETE")?;
+    match exchange.request.method.as_str() {
+        "POST" => begin(exchange),
+        "DELETE" => {
+            if let Some(cookie) = &exchange.shown.cookie {
+                exchange.shared.authenticator.end_session(cookie.expose());
+            }
+            let gone = format!(
+                "Set-Cookie: {}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n",
+                cookie_name(exchange.request)
+            );
+            Ok(Answer::json(200, &json!({})).with(gone).into())
+        }
+        _ => Ok(Answer::json(200, &summary(exchange)).into()),
+    }
+}
+
+fn begin(exchange: &Exchange<'_>) -> Outcome {
+    let who = exchange.credentials();
+    let shared = exchange.shared;
+    if !shared.access.policy().asks() {
+        return Ok(Answer::json(200, &summary(exchange)).into());
+    }
+    if exchange.shown.token.is_none() {
+        return Err(Answer::text(400, "show the link's token or the secret: Authorization: Bearer …"));
+    }
+    // A link that has ended is told of as such.
+    shared.access.holds(&who)?;
+    // The link for one session that it may be is bound to the cookie that it had; others get a new one.
+    let once = matches!(&who.holder, Holder::Link(link) if link.once);
+    let cookie = exchange.shown.cookie.clone().filter(|_| once).or_else(|| shared.authenticator.new_cookie());
+    let cookie = cookie.ok_or_else(|| Answer::text(500, "the system has no random numbers"))?;
+    shared.authenticator.begin_session(who.holder.clone(), who.address, cookie.expose());
+    let secure = if exchange.encrypted { "; Secure" } else { "" };
+    let field = format!(
+        "Set-Cookie: {}={}; Path=/; HttpOnly; SameSite=Strict{secure}\r\n",
+        cookie_name(exchange.request),
+        cookie.expose()
+    );
+    Ok(Answer::json(200, &summary(exchange)).with(field).into())
+}
+
+/// What whoever asks may do here.
+fn summary(exchange: &Exchange<'_>) -> Value {
+    let who = exchange.credentials();
+    let access = &exchange.shared.access;
+    let policy = access.policy();
+    let (permissions, ends) = policy.summary(&who, access.time());
+    let permissions: Vec<_> = permissions
+        .iter()
+        .map(|permission| {
+            let streams: Vec<_> = permission.scopes.iter().map(ToString::to_string).collect();
+            json!({ "roles": permission.roles.names().collect::<Vec<_>>(), "streams": streams })
+        })
+        .collect();
+    let why = access.holds(&who).err().filter(|_| who.holder != Holder::Nobody).map(|denied| denied.to_string());
+    json!({ "asks": policy.asks(), "encrypted": exchange.encrypted, "permissions": permissions, "ends": ends, "why": why })
+}
