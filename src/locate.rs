@@ -181,9 +181,9 @@ fn say_how_it_is_reached(identity: &Identity, listen: SocketAddr) {
     let pin = identity.folder().map(|_| key);
     let hub = HubAddress { host, pin, ..HubAddress::of_listener(listen) };
     let link = |room: &str, name: Option<&str>| JoinLink {
-        hub: hub.clone(),
         room: Some(room.into()),
         name: name.map(str::to_owned),
+        ..JoinLink::to(hub.clone())
     };
     log::info!("watch:    https://{hub}/");
     log::info!("watch:    streamflow-view --join {}", link("main", None));
