@@ -13,6 +13,7 @@ use crate::names::StreamKey;
 use crate::net::address::HubAddress;
 use crate::net::join_link::JoinLink;
 use crate::net::open_files;
+use crate::net::state_dir;
 use crate::system;
 
 /// How a program gets to its hub.
@@ -73,13 +74,13 @@ impl HubLocator {
     /// # Errors
     /// There is none, and none could be started.
     pub fn find(&mut self) -> Result<HubAddress> {
-        if let Some(hub) = &self.hub {
-            return Ok(address_of(hub));
-        }
         let config = match &self.location {
             HubLocation::Join(address) => return Ok(address.clone()),
             HubLocation::Host(config) | HubLocation::Auto(config) => config,
         };
+        if let Some(hub) = &self.hub {
+            return Ok(address_of(hub, config));
+        }
         let there = HubAddress::of_listener(config.listen);
         if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
             if self.others.is_none() {
@@ -96,7 +97,7 @@ impl HubLocator {
         }
         match host(config) {
             Ok(hub) => {
-                let address = address_of(&hub);
+                let address = address_of(&hub, config);
                 self.hub = Some(hub);
                 Ok(address)
             }
@@ -118,9 +119,15 @@ impl HubLocator {
     }
 }
 
-/// Where a hub of this process is reached, and by which key it is known.
-fn address_of(hub: &Hub) -> HubAddress {
-    HubAddress { pin: hub.identity().map(|identity| identity.fingerprint()), ..HubAddress::of_listener(hub.address()) }
+/// Where a hub of this process is reached, by which key it is known, and what lets this process in.
+fn address_of(hub: &Hub, config: &HubConfig) -> HubAddress {
+    let folder = config.state.clone().or_else(state_dir::default_dir);
+    HubAddress {
+        pin: hub.identity().map(|identity| identity.fingerprint()),
+        token: folder.and_then(|folder| state_dir::local_secret(&folder)),
+        in_process: true,
+        ..HubAddress::of_listener(hub.address())
+    }
 }
 
 /// Starts a hub and says aloud who can reach it.
@@ -199,9 +206,9 @@ fn say_who_is_let_in(hub: &Hub) {
     hub.keep_reached(&at, pin);
     if policy.is_open() {
         let link = |room: &str, name: Option<&str>| JoinLink {
-            hub: HubAddress { pin, ..at.parse().unwrap_or_else(|_| HubAddress::of_listener(address)) },
             room: Some(room.into()),
             name: name.map(str::to_owned),
+            ..JoinLink::to(HubAddress { pin, ..at.parse().unwrap_or_else(|_| HubAddress::of_listener(address)) })
         };
         log::info!("watch:    https://{at}/");
         log::info!("watch:    streamflow-view --join {}", link("main", None));

@@ -455,7 +455,7 @@ pub fn decode(data: &[u8]) {
     });
 }
 
-/// Links to a hub: what is read can be printed and read again, with the same key.
+/// Links to a hub: what is read can be printed and read again, with the same key and the same secrets.
 pub fn links(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(link) = text.parse::<JoinLink>() {
@@ -463,6 +463,7 @@ pub fn links(data: &[u8]) {
         let again: JoinLink = printed.parse().unwrap_or_else(|error| panic!("{printed}: {error}"));
         assert_eq!((&again.hub.host, again.hub.pin), (&link.hub.host, link.hub.pin), "{printed}");
         assert_eq!((&again.room, &again.name), (&link.room, &link.name), "{printed}");
+        assert_eq!((&again.token, &again.key), (&link.token, &link.key), "{printed}");
         assert_eq!(again.to_string(), printed);
     }
 }

@@ -4,10 +4,14 @@
 mod confirm;
 #[cfg(feature = "hub")]
 pub mod hub;
+#[cfg(any(feature = "send", feature = "view"))]
+mod hub_location;
 #[cfg(feature = "send")]
 mod identity;
 mod logging;
 mod options;
+#[cfg(any(feature = "send", feature = "view"))]
+mod secrets;
 #[cfg(feature = "send")]
 pub mod send;
 mod status;
@@ -56,6 +60,8 @@ impl Interrupt {
         ctrlc::set_handler(move || {
             flag.store(true, Ordering::Release);
             main.unpark();
+            #[cfg(any(feature = "send", feature = "view"))]
+            secrets::restore_echo();
             // A call into a system that stands still, as of a window's server, cannot be ended; the program can.
             std::thread::sleep(LATEST);
             std::process::exit(0);

@@ -7,17 +7,14 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::parser::ValueSource;
 use clap::{Arg, Args, Command, Parser};
 
 use crate::error::{Error, Result};
 use crate::hub::{AccessControl, Encryption, HubConfig};
-use crate::locate::HubLocation;
 use crate::names::StreamKey;
-use crate::net::address::{HubAddress, PORT, Tls, listen_address};
-use crate::net::join_link::JoinLink;
-#[cfg(any(feature = "send", feature = "view"))]
-use crate::net::tls::trust::HubTrust;
+use crate::net::address::{PORT, listen_address};
 
 /// The order of help: examples first, then what the program is, then the options in groups.
 pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -30,8 +27,22 @@ pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage
 /// environment, also where the two exclude each other.
 pub(super) fn parse<T: Parser>() -> T {
     let mut command = typed_wins(T::command(), std::env::args_os());
-    let mut matches = command.get_matches_mut();
+    let mut matches =
+        command.try_get_matches_from_mut(std::env::args_os()).unwrap_or_else(|error| without_secrets(error).exit());
     T::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// The same error without what stands behind the `#` of a link that was typed where none belongs.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
+        && let Some((place, _)) = shown.split_once('#').filter(|_| shown.contains("://"))
+    {
+        let place = ContextValue::String(format!("{place}#…"));
+        let hint = "tip: a link stands behind '--join'".into();
+        error.insert(ContextKind::InvalidArg, place);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
+    }
+    error
 }
 
 /// The same options without those variables that nobody meant: what a typed option excludes, and what is empty.
@@ -96,109 +107,6 @@ impl ListenOptions {
     /// The address; this machine's own, which nobody else can reach, where none is named.
     pub(super) fn address(&self) -> Result<SocketAddr> {
         listen_address(self.listen.as_deref().unwrap_or("127.0.0.1"), self.port)
-    }
-}
-
-/// Where the hub is.
-#[derive(Args, Debug)]
-pub(super) struct HubLocationOptions {
-    /// Join the hub there: HOST, HOST:PORT, or wss://HOST:PORT/ws through a proxy; encrypted unless it is this machine
-    #[arg(long, value_name = "HOST[:PORT]", env = "STREAMFLOW_HOST", help_heading = "Hub",
-          conflicts_with_all = ["listen", "plain", "plain_stream", "tls_cert", "tls_key"])]
-    pub(super) host: Option<String>,
-    /// Join the hub, the room and the stream of a link, as a hub prints them: sf://HOST:PORT/ROOM/NAME#pin=KEY
-    #[arg(long, value_name = "LINK", env = "STREAMFLOW_JOIN", help_heading = "Hub",
-          conflicts_with_all = ["host", "listen", "plain", "plain_stream", "tls_cert", "tls_key", "pin", "no_tls"])]
-    pub(super) join: Option<String>,
-    /// The key that the hub of --host must have, as it says it when it starts: SHA256:...
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "STREAMFLOW_PIN",
-        help_heading = "Hub",
-        requires = "host",
-        conflicts_with_all = ["no_tls", "listen", "plain", "plain_stream", "tls_cert", "tls_key"]
-    )]
-    pub(super) pin: Option<String>,
-    /// Connect in the clear to a hub elsewhere: everybody on the way can watch and change what is seen
-    #[arg(long, env = "STREAMFLOW_NO_TLS", help_heading = "Hub",
-          conflicts_with_all = ["listen", "plain", "plain_stream", "tls_cert", "tls_key"])]
-    pub(super) no_tls: bool,
-    #[command(flatten)]
-    pub(super) listen: ListenOptions,
-    /// How often a connection is tried again [default: for ever]
-    #[arg(long, value_name = "N", env = "STREAMFLOW_RETRIES", help_heading = "Hub")]
-    pub(super) retries: Option<u32>,
-    #[command(flatten)]
-    pub(super) limits: HubOptions,
-}
-
-impl HubLocationOptions {
-    fn link(&self) -> Result<Option<JoinLink>> {
-        self.join.as_deref().map(str::parse).transpose()
-    }
-
-    /// The room and the name: those of the link, where it has them, or else those of the options.
-    pub(super) fn stream(&self, options: &StreamOptions) -> Result<(String, Option<String>)> {
-        let (room, name) = self.link()?.map_or((None, None), |link| (link.room, link.name));
-        if let (Some(linked), Some(named)) = (&name, &options.name)
-            && linked != named
-        {
-            return Err(Error::Usage(format!(
-                "the link is of the stream {linked}, and --name says {named}: leave one away"
-            )));
-        }
-        if let (Some(linked), Some(typed)) = (&room, &options.room)
-            && linked != typed
-        {
-            return Err(Error::Usage(format!(
-                "the link is of the room {linked}, and --room says {typed}: leave one away"
-            )));
-        }
-        let room = room.or_else(|| options.room.clone()).unwrap_or_else(|| "main".into());
-        Ok((room, name.or_else(|| options.name.clone())))
-    }
-
-    /// Which hubs are trusted.
-    #[cfg(any(feature = "send", feature = "view"))]
-    pub(super) fn trust(&self) -> HubTrust {
-        super::confirm::trust(self.limits.state.clone())
-    }
-
-    /// Where the hub is: there, here, or on this machine wherever it is first needed.
-    pub(super) fn location(&self) -> Result<HubLocation> {
-        if self.listen.port == 0 && self.listen.listen.is_none() {
-            return Err(Error::Usage(
-                "port 0 takes any free port, so nobody could find it; use it with --listen".into(),
-            ));
-        }
-        if let Some(link) = self.link()? {
-            let mut address = link.hub;
-            address.port.get_or_insert(self.listen.port);
-            return Ok(HubLocation::Join(address));
-        }
-        if let Some(host) = &self.host {
-            let mut address: HubAddress = host.parse()?;
-            address.port.get_or_insert(self.listen.port);
-            if let Some(pin) = &self.pin {
-                if address.tls == Tls::Never {
-                    return Err(Error::Usage(format!(
-                        "--host {host} does not encrypt, and --pin is of no use then: write wss://"
-                    )));
-                }
-                address.pin = Some(pin.parse().map_err(|why| Error::Usage(format!("--pin {pin}: {why}")))?);
-                address.tls = Tls::Always;
-            }
-            if self.no_tls && address.tls != Tls::Never {
-                if address.tls == Tls::Always {
-                    return Err(Error::Usage(format!("--host {host} encrypts, and --no-tls does not: leave one away")));
-                }
-                address.tls = Tls::Never;
-            }
-            return Ok(HubLocation::Join(address));
-        }
-        let config = self.limits.config(self.listen.address()?)?;
-        Ok(if self.listen.listen.is_some() { HubLocation::Host(config) } else { HubLocation::Auto(config) })
     }
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
+use super::hub_location::{HubLocationOptions, Target};
+use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, identity, logging, machine_name};
 use crate::error::Error;
@@ -164,11 +165,16 @@ fn list(json: bool) -> anyhow::Result<()> {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let (room, name) = options.hub.stream(&options.stream)?;
+    if options.source == "-" && options.hub.reads_input() {
+        return Err(
+            Error::Usage("standard input has the pictures, so the link or the token must be in a file".into()).into()
+        );
+    }
+    let Target { location, room, name } = options.hub.target(&options.stream)?;
     let name = name.unwrap_or_else(machine_name);
     let config = PublisherConfig {
         stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
-        location: options.hub.location()?,
+        location,
         capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),

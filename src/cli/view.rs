@@ -11,7 +11,8 @@ use std::time::Duration;
 use clap::Parser;
 
 use self::lines::Lines;
-use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
+use super::hub_location::{HubLocationOptions, Target};
+use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
@@ -93,11 +94,11 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let (room, name) = options.hub.stream(&options.stream)?;
+    let Target { location, room, name } = options.hub.target(&options.stream)?;
     let config = ViewerConfig {
         room,
         name,
-        location: options.hub.location()?,
+        location,
         request: ViewRequest { quality: options.quality, max_rate: options.stream.max_rate, ..ViewRequest::default() },
         retries: options.hub.retries,
         trust: options.hub.trust(),

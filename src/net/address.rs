@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::secret::Secret;
 use crate::wire::fingerprint::KeyFingerprint;
 use crate::wire::host::{authority, of_url};
 
@@ -23,6 +24,11 @@ pub struct HubAddress {
     pub tls: Tls,
     /// The key that it must have; `None`: one that is known, or that an authority vouches for.
     pub pin: Option<KeyFingerprint>,
+    /// What lets somebody in there: a secret, or a signed token. It is not shown to a key that is not trusted, and not in the clear
+    /// beyond this machine.
+    pub token: Option<Secret>,
+    /// Whether this process hosts it: the token is the hub's own, and is not remembered.
+    pub in_process: bool,
 }
 
 /// Whether a connection is encrypted.
@@ -42,7 +48,9 @@ impl FromStr for HubAddress {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = |why: &str| {
-            Error::Usage(format!("'{text}' is no hub address: {why}; write HOST, HOST:PORT or wss://HOST:PORT/PATH"))
+            // A link may have been pasted here, with a secret behind its `#`.
+            let shown = text.split_once('#').map_or(text, |(shown, _)| shown);
+            Error::Usage(format!("'{shown}' is no hub address: {why}; write HOST, HOST:PORT or wss://HOST:PORT/PATH"))
         };
         let (rest, websocket, tls) = match text.split_once("://") {
             None => (text, None, Tls::default()),
@@ -51,6 +59,7 @@ impl FromStr for HubAddress {
                 let path = format!("/{}", if path.is_empty() { "ws" } else { path });
                 (authority, Some(path), if scheme == "ws" { Tls::Never } else { Tls::Always })
             }
+            Some(("sf" | "https", _)) => return Err(wrong("this is a link, for --join")),
             Some((scheme, _)) => return Err(wrong(&format!("'{scheme}' is no scheme of ours"))),
         };
         let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
@@ -82,7 +91,7 @@ impl FromStr for HubAddress {
         };
         // A WebSocket's default port is HTTP's (RFC 6455, section 3).
         let port = port.or_else(|| websocket.is_some().then_some(if tls == Tls::Always { 443 } else { 80 }));
-        Ok(Self { host, port, websocket, tls, pin: None })
+        Ok(Self { host, port, websocket, tls, pin: None, token: None, in_process: false })
     }
 }
 
@@ -105,7 +114,22 @@ impl HubAddress {
     }
 
     fn native(host: String, port: u16) -> Self {
-        Self { host, port: Some(port), websocket: None, tls: Tls::default(), pin: None }
+        let tls = Tls::default();
+        Self { host, port: Some(port), websocket: None, tls, pin: None, token: None, in_process: false }
+    }
+
+    /// Whether the name says that it is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let host = self.host.trim_end_matches('.').to_ascii_lowercase();
+        let is_named = host == "localhost" || host.ends_with(".localhost");
+        is_named || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// What the hub is called where its key and what lets in are kept.
+    #[must_use]
+    pub(crate) fn place(&self) -> String {
+        authority(&self.host, Some(self.port_or(PORT)))
     }
 
     /// The port, or the default.
@@ -123,7 +147,7 @@ impl std::fmt::Display for HubAddress {
             (Some(_), _) => "ws://",
         };
         let path = self.websocket.as_deref().unwrap_or_default();
-        write!(f, "{scheme}{}{path}", authority(&self.host, Some(self.port_or(PORT))))
+        write!(f, "{scheme}{}{path}", self.place())
     }
 }
 
@@ -200,6 +224,30 @@ mod tests {
             "host:99999",
         ] {
             assert!(matches!(text.parse::<HubAddress>(), Err(Error::Usage(_))), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_link_in_the_place_of_an_address_is_named_without_its_secret() {
+        let said = "sf://desk/main#token=hunter2".parse::<HubAddress>().unwrap_err().to_string();
+        assert!(said.contains("--join") && !said.contains("hunter2"), "{said}");
+    }
+
+    #[test]
+    fn this_machine_is_known_by_its_names() {
+        for (host, local) in [
+            ("localhost", true),
+            ("LOCALHOST.:9", true),
+            ("hub.localhost", true),
+            ("127.0.0.9", true),
+            ("[::1]:9", true),
+            ("::ffff:127.0.0.1", true),
+            ("ws://127.0.0.1:9/ws", true),
+            ("desk", false),
+            ("10.0.0.1", false),
+            ("localhost.example.org", false),
+        ] {
+            assert_eq!(host.parse::<HubAddress>().unwrap().is_loopback(), local, "{host}");
         }
     }
 

@@ -7,8 +7,9 @@ mod encrypt;
 mod in_turn;
 mod network;
 mod open;
+mod rights;
+mod serve;
 
-use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,10 @@ use std::time::Duration;
 
 use mio::{Events, Poll, Token, Waker};
 
-use self::dial::{in_words_of, no_hub, not_let_in};
-use self::in_turn::{Tried, in_turn};
+use self::in_turn::in_turn;
 use self::network::NetworkWatch;
-use self::open::Open;
+use self::rights::Rights;
 use super::address::HubAddress;
-use super::connection::{Connection, ConnectionError, Drained};
 use super::tls::trust::HubTrust;
 use super::tls::verifier::HubClient;
 use crate::error::{Error, Result};
@@ -30,8 +29,7 @@ use crate::frame::Picture;
 use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
-use crate::transport::Transport;
-use crate::wire::control::{Cause, Control, Hello};
+use crate::wire::control::{Control, Hello};
 use crate::wire::fingerprint::KeyFingerprint;
 
 const SOCKET: Token = Token(0);
@@ -148,6 +146,7 @@ impl Link {
             local: false,
             hub_client: None,
             confirmed: None,
+            rights: Rights::default(),
             stop: stop.clone(),
             scratch,
         };
@@ -191,6 +190,8 @@ struct Runner<U> {
     hub_client: Option<HubClient>,
     /// The key that somebody has confirmed, of the hub at this place.
     confirmed: Option<(String, KeyFingerprint)>,
+    /// What the hub is shown to be let in.
+    rights: Rights,
     stop: Arc<AtomicBool>,
     scratch: Vec<u8>,
 }
@@ -217,12 +218,14 @@ enum Outcome {
     Again(String),
     /// The hub says no.
     Refused(String),
+    /// The hub asks for a right that it was not shown, or that holds no more.
+    Unauthorized(String),
 }
 
 impl<U: LinkUser> Runner<U> {
     fn run(&mut self) {
         let mut backoff = Backoff::default();
-        let mut ever = false;
+        let (mut ever, mut turned_away) = (false, false);
         loop {
             self.user.state(&LinkState::Connecting);
             let mut welcomed = None;
@@ -232,12 +235,21 @@ impl<U: LinkUser> Runner<U> {
             ever |= welcomed.is_some();
             if welcomed.is_some_and(|since| now().since(since) >= HELD) {
                 backoff.succeeded();
+                turned_away = false;
             }
             let why = match end {
                 Outcome::Stopped => return,
                 Outcome::Replaced(why) => return self.user.replaced(why),
                 Outcome::Refused(why) if !ever || self.config.retries.is_some() => {
                     return self.user.over(Error::Refused(why));
+                }
+                // A hub that was started anew, or reads anew who may do what, is given one chance.
+                Outcome::Unauthorized(why) if !ever || turned_away || self.config.retries.is_some() => {
+                    return self.user.over(Error::Refused(why));
+                }
+                Outcome::Unauthorized(why) => {
+                    turned_away = true;
+                    why
                 }
                 Outcome::Again(why) | Outcome::Refused(why) => why,
             };
@@ -297,188 +309,7 @@ impl<U: LinkUser> Runner<U> {
             Err(end) => return end,
         };
         self.local = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
-        in_turn(addresses, format!("{hub} has no address"), |address| match self.open(address, &hub) {
-            Ok(transport) => match self.serve(transport, &hub, welcomed) {
-                Outcome::Again(why) if welcomed.is_none() => Tried::NoHub(why),
-                end => Tried::Over(end),
-            },
-            Err(tried) => tried,
-        })
-    }
-
-    /// Lives through one connection.
-    fn serve(&mut self, mut transport: Transport, hub: &HubAddress, welcomed: &mut Option<Micros>) -> Outcome {
-        let framing = match self.framing(&mut transport, hub) {
-            Ok(framing) => framing,
-            Err(end) => return end,
-        };
-        let mut connection = Connection::new(transport, framing);
-        if let Err(error) = connection.transport.register(self.poll.registry(), SOCKET) {
-            return Outcome::Again(error.to_string());
-        }
-        let mut open = Open::new(self.user.hello(), now());
-        let end = match self.turns(&mut connection, &mut open, welcomed) {
-            Err(broken) => match open.ended.take() {
-                Some(Outcome::Again(why)) if open.unanswered => Outcome::Again(no_hub(hub, &why)),
-                Some(end) => end,
-                None if open.welcomed => Outcome::Again(in_words_of(&broken)),
-                None => Outcome::Again(not_let_in(hub, &broken)),
-            },
-            // Told to stop. Who is not there any more needs no goodbye.
-            Ok(()) => {
-                let _ = self.part(&mut connection, &mut open);
-                Outcome::Stopped
-            }
-        };
-        connection.transport.deregister(self.poll.registry());
-        end
-    }
-
-    /// Turns until the program is told to stop.
-    fn turns(
-        &mut self,
-        connection: &mut Connection,
-        open: &mut Open,
-        welcomed: &mut Option<Micros>,
-    ) -> std::result::Result<(), ConnectionError> {
-        let mut events = Events::with_capacity(8);
-        // There is more to read, from this time on: something may have come with the handshake.
-        let mut more = Some(Micros(0));
-        while !self.stopped() {
-            let at = now();
-            open.client.handle_timeout(at);
-            self.act(connection, open)?;
-            let mut wake_at = open.client.poll_timeout();
-            if open.client.is_open() {
-                welcomed.get_or_insert(at);
-                for message in self.user.messages() {
-                    connection.send_control(&message)?;
-                }
-                if let Some(later) = self.send_pictures(connection, open)? {
-                    wake_at = wake_at.min(later);
-                }
-            }
-            let wait = more.map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(now());
-            if let Err(error) = self.poll.poll(&mut events, Some(wait)) {
-                if error.kind() != ErrorKind::Interrupted {
-                    return Err(error.into());
-                }
-                // It says nothing of the socket.
-                events.clear();
-            }
-            if events.iter().any(|e| e.token() == SOCKET && e.is_writable()) {
-                connection.flush()?;
-            }
-            let readable = events.iter().any(|e| e.token() == SOCKET && (e.is_readable() || e.is_read_closed()));
-            if more.map_or(readable, |reads_at| now() >= reads_at) {
-                more = self.read(connection, open)?.reads_at(now());
-            }
-        }
-        Ok(())
-    }
-
-    /// Does what the session asks for.
-    fn act(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), ConnectionError> {
-        let mut answers = Vec::new();
-        let at = now();
-        open.tell(&mut self.user, &mut answers, at)?;
-        open.transmit(connection, at)?;
-        answers.iter().try_for_each(|answer| connection.send_control(answer))
-    }
-
-    /// Sends what waits, says goodbye, and reads on until the hub has heard it and closes: a socket that is closed with
-    /// something unread in it loses what it had still to send, and a hub in this process goes when we are done.
-    fn part(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<(), ConnectionError> {
-        let bye = Control::Bye { cause: Cause::Stopping, reason: String::new() };
-        let until = now() + self.user.linger();
-        let mut events = Events::with_capacity(8);
-        let mut said = false;
-        // The hello may not have been sent yet, and a goodbye alone is nothing that a hub understands.
-        open.transmit(connection, now())?;
-        loop {
-            let mut wake_at = until;
-            if !said {
-                let later = if open.client.is_open() { self.send_pictures(connection, open)? } else { None };
-                wake_at = later.map_or(until, |later| until.min(later));
-                let nothing_waits = !open.client.is_open() || !self.user.has_picture();
-                if nothing_waits || now() >= until {
-                    connection.send_control(&bye)?;
-                    connection.send_close()?;
-                    said = true;
-                    // A viewer has sent nothing that could get lost.
-                    if open.pacer.last().is_none() {
-                        return Ok(());
-                    }
-                }
-            }
-            connection.flush()?;
-            let drained = if said {
-                connection.read(&mut self.scratch, &mut |_, _| Ok(()))?
-            } else {
-                self.read(connection, open)?
-            };
-            let left = until.since(now());
-            if left.is_zero() {
-                return Ok(());
-            }
-            let at = now();
-            let wait = drained.reads_at(at).map_or(wake_at, |reads_at| wake_at.min(reads_at)).since(at).min(left);
-            let _ = self.poll.poll(&mut events, Some(wait));
-        }
-    }
-
-    /// Sends pictures as long as the link's pacer allows; says when to ask again.
-    fn send_pictures(
-        &mut self,
-        connection: &mut Connection,
-        open: &mut Open,
-    ) -> std::result::Result<Option<Micros>, ConnectionError> {
-        let interval = self.user.interval();
-        while self.user.has_picture() {
-            let at = now();
-            let later = open.pacer.ask(at, interval, &mut connection.transport);
-            self.user.carries(open.pacer.fits());
-            if later.is_some() {
-                return Ok(later);
-            }
-            if !connection.is_idle() {
-                break;
-            }
-            if let Some(message) = self.user.before_picture() {
-                connection.send_control(&message)?;
-                if !connection.is_idle() {
-                    break;
-                }
-            }
-            let Some(picture) = self.user.next_picture() else { break };
-            let bytes = connection.length_of(&picture);
-            open.pacer.given(picture.sequence, bytes, at);
-            connection.send_picture(&picture, None, Duration::ZERO)?;
-        }
-        Ok(None)
-    }
-
-    fn read(&mut self, connection: &mut Connection, open: &mut Open) -> std::result::Result<Drained, ConnectionError> {
-        let user = &mut self.user;
-        let mut answers = Vec::new();
-        let before = connection.bytes_in;
-        connection.cork();
-        let done = connection.read(&mut self.scratch, &mut |packet, _| {
-            let at = now();
-            open.client.handle_packet(packet, at);
-            open.tell(user, &mut answers, at)
-        });
-        let at = now();
-        if connection.bytes_in > before {
-            open.client.handle_bytes(at);
-            user.heard(open.client.clock(), at);
-        }
-        let told = if done.is_ok() { open.tell(user, &mut answers, at) } else { Ok(()) };
-        let sent = open.transmit(connection, at);
-        let answered = answers.iter().try_for_each(|answer| connection.send_control(answer));
-        let closed = connection.answer_close();
-        connection.uncork().and(sent).and(answered).and(told).and(closed)?;
-        done
+        in_turn(addresses, format!("{hub} has no address"), |address| self.visit(address, &hub, welcomed))
     }
 }
 

@@ -1,10 +1,12 @@
-//! The folder in which programs keep what must outlive them: a hub's key, the keys of hubs that were confirmed, and the number by
-//! which a hub knows a publisher.
+//! The folder in which programs keep what must outlive them: a hub's key and its secret for this user, the keys of hubs that were
+//! confirmed, what let somebody in there, and the number by which a hub knows a publisher.
 
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::secret::Secret;
 
 /// The folder unless an option names one: systemd's for the service (`STATE_DIRECTORY`), `$XDG_STATE_HOME/streamflow`, or
 /// `~/.local/state/streamflow`. `None`: this user has none.
@@ -24,6 +26,14 @@ fn dir_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
         let base = of("XDG_STATE_HOME").or_else(|| of("HOME").map(|home| home.join(".local/state")));
         base.or_else(|| of("LOCALAPPDATA")).map(|base| base.join("streamflow"))
     })
+}
+
+/// The secret that a hub of this user keeps in its folder, and by which it lets this user's programs in.
+pub(crate) fn local_secret(folder: &Path) -> Option<Secret> {
+    let path = folder.join("local-secret");
+    let short = fs::metadata(&path).is_ok_and(|about| about.is_file() && about.len() <= Secret::LONGEST as u64);
+    let text = short.then(|| fs::read_to_string(&path).ok())??;
+    Secret::checked(text.trim()).ok()
 }
 
 /// Writes a file that this user alone may read, whole or not at all. `replace`: over one that is there already; otherwise the

@@ -6,6 +6,7 @@
 pub(crate) mod authorities;
 pub(crate) mod identity;
 pub(crate) mod known_hubs;
+pub(crate) mod tokens;
 pub mod trust;
 pub(crate) mod verifier;
 

@@ -21,4 +21,5 @@ mod silence;
 mod snapshots;
 mod source_faults;
 mod table;
+mod tokens;
 mod violations;

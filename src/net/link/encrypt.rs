@@ -9,14 +9,14 @@ use mio::net::TcpStream;
 use mio::{Events, Poll};
 
 use super::in_turn::Tried;
+use super::rights::Way;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
-use crate::net::address::{HubAddress, PORT, Tls};
+use crate::net::address::{HubAddress, Tls};
 use crate::net::tls::known_hubs::KnownHub;
 use crate::net::tls::verifier::{HubClient, NotVouched, Trusted, Verdict};
 use crate::time::{Micros, now};
 use crate::transport::{Sent, Transport};
 use crate::wire::fingerprint::KeyFingerprint;
-use crate::wire::host::authority;
 
 /// How often it is looked whether the program ends.
 const LOOK: Duration = Duration::from_millis(50);
@@ -24,31 +24,36 @@ const LOOK: Duration = Duration::from_millis(50);
 /// What became of a handshake.
 enum Encrypted {
     /// It is the hub that is meant.
-    Yes(Transport),
+    Yes(Way),
     /// Nobody has confirmed its key; and why no authority vouches for it.
     Unknown(KeyFingerprint, Option<NotVouched>),
 }
 
 impl<U: LinkUser> Runner<U> {
     /// Connects to this address of the hub, and encrypts where it is not this machine, or where the hub is known to encrypt.
-    pub(super) fn open(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Transport, Tried> {
-        let place = place_of(hub);
+    pub(super) fn open(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Way, Tried> {
+        let place = hub.place();
         let known = self.config.trust.known(&place).map_err(|why| Tried::Over(Outcome::Refused(why)))?;
+        let is_loopback = address.ip().to_canonical().is_loopback();
         let encrypts = match hub.tls {
-            Tls::BeyondLoopback => !address.ip().to_canonical().is_loopback() || known.is_some(),
+            Tls::BeyondLoopback => !is_loopback || known.is_some(),
             Tls::Always => true,
             Tls::Never => false,
         };
+        if !encrypts && !is_loopback && hub.token.is_some() {
+            let why = format!("a token is not sent to {hub} in the clear, where everybody on the way can take it");
+            return Err(Tried::Over(Outcome::Refused(why)));
+        }
         if !encrypts {
-            return Ok(self.reach(address, hub)?.into());
+            return Ok(Way { transport: self.reach(address, hub)?.into(), key: None });
         }
         match self.encrypt(address, hub, &place, known)? {
-            Encrypted::Yes(transport) => Ok(transport),
+            Encrypted::Yes(way) => Ok(way),
             Encrypted::Unknown(key, why) => {
                 self.confirm(hub, key, why.as_ref()).map_err(Tried::Over)?;
                 self.confirmed = Some((place.clone(), key));
                 match self.encrypt(address, hub, &place, None)? {
-                    Encrypted::Yes(transport) => Ok(transport),
+                    Encrypted::Yes(way) => Ok(way),
                     Encrypted::Unknown(key, why) => {
                         Err(Tried::Over(Outcome::Refused(unconfirmed(hub, key, why.as_ref()))))
                     }
@@ -92,7 +97,7 @@ impl<U: LinkUser> Runner<U> {
                 if hub.pin == Some(key) && own != Some(key) {
                     self.config.trust.remember(place, key);
                 }
-                Ok(Encrypted::Yes(transport))
+                Ok(Encrypted::Yes(Way { transport, key: Some(key) }))
             }
             (Err(_), Some(Verdict::Unknown(key))) => Ok(Encrypted::Unknown(key, client.not_vouched())),
             (Err(_), Some(Verdict::Other(key))) => refused(match (hub.pin, known) {
@@ -183,7 +188,7 @@ impl<U: LinkUser> Runner<U> {
             }
             match answered.recv_timeout(LOOK) {
                 Ok(true) => {
-                    trust.remember(&place_of(hub), key);
+                    trust.remember(&hub.place(), key);
                     return Ok(());
                 }
                 Ok(false) | Err(crossbeam_channel::RecvTimeoutError::Disconnected) => {
@@ -220,11 +225,6 @@ pub(super) fn write_all(transport: &mut Transport, bytes: &mut Option<Vec<u8>>) 
         None => transport.flush()?,
     };
     Ok(sent == Sent::Whole)
-}
-
-/// What a hub is called where its key is kept.
-fn place_of(hub: &HubAddress) -> String {
-    authority(&hub.host, Some(hub.port_or(PORT)))
 }
 
 /// Whether an error says that the other side speaks something else than TLS.

@@ -81,7 +81,7 @@ impl From<End> for Outcome {
     fn from(end: End) -> Self {
         match end {
             End::Refused(reason) => Self::Refused(format!("the hub refused: {reason}")),
-            End::Unauthorized(reason) => Self::Refused(reason),
+            End::Unauthorized(reason) => Self::Unauthorized(reason),
             End::Replaced(reason) => Self::Replaced(reason),
             End::Goodbye(reason) => Self::Again(format!("the hub says goodbye: {reason}")),
             End::Unanswered => Self::Again(format!("no answer within {}", in_words(GREETING))),

@@ -10,7 +10,9 @@ use rustls::server::ParsedCertificate;
 
 use super::fingerprint;
 use super::known_hubs::{KnownHub, KnownHubs};
+use super::tokens::{KeptToken, Tokens, Use};
 use crate::net::state_dir;
+use crate::secret::Secret;
 use crate::wire::fingerprint::KeyFingerprint;
 
 /// Asks somebody whether the hub at this address, with a key of this fingerprint, is the one that is meant.
@@ -62,11 +64,37 @@ impl HubTrust {
 
     /// Keeps the key of a hub that was confirmed today.
     pub(crate) fn remember(&self, hub: &str, key: KeyFingerprint) {
-        let day = Timestamp::now().strftime("%Y-%m-%d").to_string();
-        match self.known_hubs().map(|known| known.remember(hub, key, &day)) {
+        match self.known_hubs().map(|known| known.remember(hub, key, &today())) {
             Some(Ok(())) => {}
             Some(Err(error)) => log::warn!("the key of {hub} is not remembered, and must be confirmed again: {error}"),
             None => log::warn!("the key of {hub} is not remembered, for there is no folder for it: --state names one"),
         }
     }
+
+    /// The secret of this user's own hub on this machine, which lets its programs in. It is for a hub with the [own](Self::own) key.
+    pub(crate) fn local_secret(&self) -> Option<Secret> {
+        state_dir::local_secret(&self.folder()?)
+    }
+
+    /// What let this user in before, at a hub of this place.
+    pub(crate) fn token(&self, hub: &str, used: &Use) -> Option<KeptToken> {
+        let tokens = Tokens::in_dir(&self.folder()?);
+        tokens.find(hub, used).unwrap_or_else(|error| {
+            log::warn!("the tokens that were kept cannot be read: {}: {error}", tokens.path().display());
+            None
+        })
+    }
+
+    /// Keeps what let this user in today.
+    pub(crate) fn keep_token(&self, hub: &str, used: &Use, token: &Secret) {
+        let Some(folder) = self.folder() else { return };
+        if let Err(error) = Tokens::in_dir(&folder).keep(hub, used, token, &today()) {
+            log::warn!("the token for {hub} is not remembered, and must be shown again: {error}");
+        }
+    }
+}
+
+/// As `2026-11-30`.
+fn today() -> String {
+    Timestamp::now().strftime("%Y-%m-%d").to_string()
 }

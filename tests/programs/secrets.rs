@@ -1,0 +1,93 @@
+//! Links and tokens as people paste them: how they get into a program, and that none comes out of it again.
+
+use std::fs;
+use std::io::Write;
+use std::process::Stdio;
+
+use crate::running::*;
+use crate::support::limited;
+
+const TOKEN: &str = "t0ps3cret";
+// Port 1 is nobody's (tcpmux, RFC 1078, long gone).
+const LINK: &str = "sf://127.0.0.1:1/main/door#token=t0ps3cret&key=t0ps3cret";
+
+#[track_caller]
+fn keeps_quiet(ended: &Ended) {
+    assert!(!ended.err.contains(TOKEN) && !ended.out.contains(TOKEN), "{ended:?}");
+}
+
+#[test]
+fn a_token_is_in_no_line_that_a_program_says() {
+    limited(|| {
+        let folder = folder("no-token");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("token");
+        fs::write(&file, TOKEN).unwrap();
+        let file = file.to_str().unwrap();
+        for program in [VIEW, SEND] {
+            let common = ["-vv", "--retries", "1", if program == VIEW { "--headless" } else { "--source=pattern" }];
+            for (more, code) in [
+                (&["--join", LINK][..], 5),
+                (&["--host", "127.0.0.1:1", "--token-file", file], 5),
+                (&["--join", "sf://127.0.0.1:1/a/b/c#token=t0ps3cret"], 2),
+                (&["--join", TOKEN], 2),
+                (&["--host", LINK], 2),
+                (&[LINK], 2),
+                (&["--join", LINK, "--host", "desk"], 2),
+                (&["--host", "desk", "--no-tls", "--token-file", file], 2),
+            ] {
+                let mut command = command(program, common.iter().chain(more));
+                command.env("STREAMFLOW_STATE", &folder);
+                let ended = Running::start(command).end();
+                assert_eq!(ended.code, Some(code), "{more:?}: {ended:?}");
+                keeps_quiet(&ended);
+            }
+            let mut help = command(program, ["--help"]);
+            help.env("STREAMFLOW_JOIN", LINK).env("STREAMFLOW_TOKEN", TOKEN);
+            keeps_quiet(&Running::start(help).end());
+        }
+        let misplaced = run(VIEW, &["--headless", LINK]);
+        assert!(
+            misplaced.err.contains("sf://127.0.0.1:1/main/door#…") && misplaced.err.contains("--join"),
+            "{misplaced:?}"
+        );
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_link_that_is_not_typed_comes_on_standard_input_or_in_a_file() {
+    limited(|| {
+        let folder = folder("link-file");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("link");
+        fs::write(&file, format!("{LINK}\n")).unwrap();
+        let started = |more: &[&str], input: &str| {
+            let mut command = command(VIEW, ["--headless", "--retries", "0"].iter().chain(more));
+            command.env("STREAMFLOW_STATE", &folder).stdin(Stdio::piped());
+            let mut running = Running::start(command);
+            // Who does not read it may have ended.
+            let _ = running.child.stdin.take().unwrap().write_all(input.as_bytes());
+            running.end()
+        };
+        for (more, input) in [
+            (&["--join"][..], LINK),
+            (&["--join-file", "-"], LINK),
+            (&["--join-file", file.to_str().unwrap()], ""),
+            (&["--host", "127.0.0.1:1", "--token-file", "-"], "t0ps3cret\n"),
+        ] {
+            let ended = started(more, input);
+            assert_eq!(ended.code, Some(5), "{more:?}: {ended:?}");
+            assert!(ended.err.contains("127.0.0.1:1 unreachable"), "{ended:?}");
+            keeps_quiet(&ended);
+        }
+        let none = started(&["--join"], "");
+        assert_eq!(none.code, Some(2), "{none:?}");
+        assert!(none.err.contains("the link is missing"), "{none:?}");
+        // Pictures and a link cannot both come that way.
+        let both = run(SEND, &["--source", "-", "--join"]);
+        assert_eq!(both.code, Some(2), "{both:?}");
+        assert!(both.err.contains("must be in a file"), "{both:?}");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
