@@ -28,7 +28,7 @@ use std::time::Duration;
 use crate::access::{Access, Grant, List};
 use crate::adapt::{Target, rungs_for};
 use crate::error::{Error, Result};
-use crate::frame::MAX_PIXELS;
+use crate::frame::{Codec, MAX_PIXELS};
 use crate::names::StreamKey;
 use crate::net::tls::identity::Identity;
 use crate::relay::{ConnectionId, Effect, Rooms};
@@ -314,12 +314,15 @@ struct Registry {
 }
 
 impl Shared {
-    /// Whether a publisher's picture may be passed on. Its header is all that is looked at.
-    fn check_picture(&self, data: &[u8]) -> Result<(), String> {
+    /// Whether a publisher's picture may be passed on. Its header is all that is looked at, and of a sealed one its length.
+    fn check_picture(&self, codec: Codec, data: &[u8]) -> Result<(), String> {
         if data.len() > self.config.max_picture {
             return Err(format!("a picture of {} bytes is over {}", data.len(), self.config.max_picture));
         }
-        jpeg::checked_size(data, self.config.max_pixels).map(drop)
+        match codec {
+            Codec::Jpeg => jpeg::checked_size(data, self.config.max_pixels).map(drop),
+            Codec::Sealed => Ok(()),
+        }
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
