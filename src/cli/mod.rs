@@ -6,6 +6,8 @@ mod confirm;
 pub mod hub;
 #[cfg(feature = "send")]
 mod identity;
+#[cfg(any(feature = "send", feature = "view"))]
+mod key_file;
 mod logging;
 mod options;
 #[cfg(feature = "send")]

@@ -8,7 +8,7 @@ use clap::Parser;
 
 use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
 use super::status::Status;
-use super::{Interrupt, exit, identity, logging, machine_name};
+use super::{Interrupt, exit, identity, key_file, logging, machine_name};
 use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::names::StreamKey;
@@ -177,6 +177,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         skip_same: options.skip_same,
         id: identity::publisher(options.hub.limits.state.as_deref()),
         replace: options.replace,
+        key: key_file::key(options.stream.key_file.as_deref(), options.source == "-")?,
         retries: options.hub.retries,
         trust: options.hub.trust(),
         max_pixels: options.hub.limits.max_pixels(),

@@ -12,7 +12,7 @@ use clap::Parser;
 
 use self::lines::Lines;
 use super::options::{EXIT_CODES, HELP, HubLocationOptions, LogOptions, StreamOptions, parse};
-use super::{Interrupt, exit, logging};
+use super::{Interrupt, exit, key_file, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
 use crate::wire::control::ViewRequest;
@@ -101,6 +101,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         request: ViewRequest { quality: options.quality, max_rate: options.stream.max_rate, ..ViewRequest::default() },
         retries: options.hub.retries,
         trust: options.hub.trust(),
+        key: key_file::key(options.stream.key_file.as_deref(), false)?,
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::open::NEEDS_KEY;
 use super::{Received, Shared, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -54,7 +55,7 @@ impl LinkUser for Downlink {
             instance: 0,
             publisher: 0,
             token: None,
-            can: vec![Ability::Ack],
+            can: vec![Ability::Ack, Ability::Seal],
             request: self.config.request,
         }
     }
@@ -98,6 +99,9 @@ impl LinkUser for Downlink {
                 state.publisher_clock = None;
             }
             state.meter.screen.announced(stream.nominal.as_ref().and_then(NominalPicture::interval));
+            if stream.sealed && self.config.key.is_none() {
+                state.over.get_or_insert(Error::Refused(NEEDS_KEY.into()));
+            }
             state.stream = Some(stream);
             state.stream_told = now();
         }

@@ -8,5 +8,6 @@ mod support;
 
 mod played_once;
 mod running;
+mod sealed;
 mod whole_way;
 mod words;
