@@ -6,12 +6,15 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use streamflow::internal::buffer::{Buffer, Pool};
 use streamflow::internal::frame::Picture;
+use streamflow::internal::names::StreamKey;
 use streamflow::internal::time::Micros;
 use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::{Deframer, prefix};
 use streamflow::internal::wire::packet::{control_packet, picture_header};
+use streamflow::internal::wire::seal::{Opener, SealKey, Sealer};
 use streamflow::internal::wire::websocket::{End, Reader, binary};
 
 /// A 640x480 picture of quality 80, roughly.
@@ -74,5 +77,31 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, write, read);
+fn seal(c: &mut Criterion) {
+    let Ok(stream) = StreamKey::parse("main", "door") else { return };
+    let secret = SealKey::Random([7; 16]).of_stream(&stream);
+    let data = [&[0xff, 0xd8][..], &[0x55; 30_000]].concat();
+    let picture = Picture { quality: 80, data: data.into(), ..Picture::default() };
+    let mut group = c.benchmark_group("seal");
+    group.throughput(Throughput::Bytes(picture.data.len() as u64));
+    group.bench_function("seal 30 kB", |b| {
+        let (mut sealer, pool) = (Sealer::new(&secret, 5), Pool::default());
+        b.iter(|| sealer.as_mut().and_then(|sealer| sealer.seal(&picture, 1, pool.take())));
+    });
+    group.bench_function("open 30 kB", |b| {
+        let (mut sealer, mut opener) = (Sealer::new(&secret, 5), Opener::new(secret.clone()));
+        b.iter_batched(
+            || sealer.as_mut().and_then(|sealer| sealer.seal(&picture, 1, Buffer::default())),
+            |sealed| sealed.and_then(|mut sealed| opener.open(&mut sealed).ok().map(|_| sealed)),
+            BatchSize::SmallInput,
+        );
+    });
+    group.finish();
+    c.bench_function("passphrase, once a start", |b| {
+        let key = SealKey::Passphrase("correct horse battery staple".into());
+        b.iter(|| key.of_stream(black_box(&stream)));
+    });
+}
+
+criterion_group!(benches, write, read, seal);
 criterion_main!(benches);

@@ -164,6 +164,29 @@ pub enum Codec {
     /// Baseline JPEG, whole, with its Huffman tables.
     #[default]
     Jpeg,
+    /// A JPEG with its metadata, sealed end to end: only who has the key can open it.
+    Sealed,
+}
+
+impl Codec {
+    /// Its number on the wire.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Jpeg => 1,
+            Self::Sealed => 2,
+        }
+    }
+
+    /// The codec of this number; `None` where this version does not know it.
+    #[must_use]
+    pub const fn of_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Jpeg),
+            2 => Some(Self::Sealed),
+            _ => None,
+        }
+    }
 }
 
 /// One compressed picture with its header: what travels from publisher to viewers. Cheap to share as `Arc<Picture>`.

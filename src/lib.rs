@@ -95,6 +95,7 @@ pub use wire::control::ViewRequest;
 pub mod report {
     pub use crate::adapt::{Limit, Load, Stage};
     pub use crate::frame::{Codec, Spans};
+    pub use crate::secret::Secret;
     pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
     pub use crate::wire::control::{NominalPicture, StreamInfo};
 }

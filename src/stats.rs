@@ -113,6 +113,11 @@ pub struct ViewReport {
     pub lost: u64,
     /// Pictures that could not be decoded.
     pub broken: u64,
+    /// The pictures are sealed end to end, and were opened here.
+    pub end_to_end: bool,
+    /// By how much the times that the hub says differ from those inside the seal, where they do not fit; more than 0 where
+    /// pictures are older than the hub says. `None`: they fit, or there are none inside.
+    pub times_apart_ms: Option<f64>,
     /// Connections made after the first.
     pub reconnects: u64,
     /// What limits the picture now: `camera`, `encoder`, `uplink`, `hub`, `downlink`, `decoder` or `nothing`.

@@ -84,6 +84,11 @@ fn a_session_asks_and_answers_whatever_is_said_in_it() {
 }
 
 #[test]
+fn sealed_pictures_open_once_or_not_at_all() {
+    try_all("seal", bodies::seal);
+}
+
+#[test]
 fn links_that_are_read_can_be_printed_and_read_again() {
     try_all("links", bodies::links);
 }
@@ -262,13 +267,21 @@ mod vectors {
     fn every_vector_is_tried() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/vectors");
         let this = include_str!("wire.rs");
-        let (rules, clock) = (include_str!("rules.rs"), include_str!("../src/session/clock.rs"));
+        let rules = include_str!("rules.rs");
+        let others = [
+            include_str!("../src/session/clock.rs"),
+            include_str!("../src/wire/seal/sframe.rs"),
+            include_str!("../src/wire/seal/tests.rs"),
+        ];
         for entry in fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             let tried = match name.split_once('.').unwrap() {
                 (name, "hex") => this.contains(&format!("\"{name}\"")),
                 // Those of rules are tried elsewhere.
-                (name, _) => rules.contains(&format!("\"{name}\"")) || clock.contains(&format!("vectors/{name}.json")),
+                (name, _) => {
+                    rules.contains(&format!("\"{name}\""))
+                        || others.iter().any(|other| other.contains(&format!("vectors/{name}.json")))
+                }
             };
             assert!(tried, "{name} is not tried");
         }

@@ -41,6 +41,7 @@ fn hub(controls: &[Control]) -> String {
         program: WORDS.into(),
         max_picture: 0,
         max_pixels: 0,
+        can: Vec::new(),
     };
     let packets = std::iter::once(&welcome).chain(controls).map(control_packet);
     says(packets.flat_map(|packet| [&prefix(packet.len())[..], &packet].concat()).collect())

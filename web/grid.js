@@ -1,4 +1,5 @@
 // @ts-check
+import { keyOf } from "./keys.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
 import { ageInWords, isOld } from "./words.js";
@@ -13,6 +14,8 @@ const MAIN = "main";
 /** One stream among the others. */
 class Tile {
   near = false;
+  #info;
+  #key;
 
   /** @param {StreamInfo} info */
   constructor(info) {
@@ -31,8 +34,17 @@ class Tile {
     add(caption, "strong", "").textContent = plain(info.name);
     if (info.room !== MAIN) add(caption, "span", "room").textContent = plain(info.room);
     this.numbers = add(caption, "span", "numbers");
-    this.screen = new Screen({ room: info.room, name: info.name, report: (report) => this.#show(report) });
+    this.#info = info;
+    this.#key = keyOf(info.room, info.name);
+    const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
+    this.screen = new Screen({ room: info.room, name: info.name, key: this.#key, report });
     frame.append(this.screen.canvas);
+  }
+
+  /** Takes the key of its stream, where it became known meanwhile. */
+  unlock() {
+    const key = keyOf(this.#info.room, this.#info.name);
+    if (key !== this.#key) this.screen.unlock((this.#key = key));
   }
 
   /** @param {import("./meter.js").Report} report */
@@ -76,6 +88,7 @@ export class Grid {
   /** @param {boolean} on  whether anybody sees it */
   turn(on) {
     this.#on = on;
+    if (on) for (const tile of this.#tiles.values()) tile.unlock();
     this.#update();
   }
 

@@ -1,6 +1,7 @@
 // @ts-check
 import { by } from "./elements.js";
 import { Grid } from "./grid.js";
+import { keep } from "./keys.js";
 import { plain } from "./packet.js";
 import { Stage } from "./stage.js";
 import { refusal } from "./words.js";
@@ -21,10 +22,19 @@ function decoded(part) {
   }
 }
 
+/** The parts of the address's fragment: `#/ROOM/NAME`, and parameters as `key=…`, each behind an `&`. */
+const fragment = () => location.hash.slice(1).split("&");
+
 /** Room and name of the stream that the address names, if it names one. */
 function named() {
-  const parts = location.hash.replace(/^#\/?/, "").split("/").filter(Boolean).map(decoded);
+  const path = fragment().find((part) => !part.includes("=")) ?? "";
+  const parts = path.split("/").filter(Boolean).map(decoded);
   return parts.length === 2 ? parts : null;
+}
+
+/** A parameter of the fragment; empty where there is none. @param {string} name */
+function parameter(name) {
+  return fragment().find((part) => part.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 }
 
 /** Those of `NEEDS` that this browser has not. */
@@ -60,6 +70,8 @@ const keys = /** @type {HTMLDialogElement} */ (by("keys"));
 /** Shows what the address says: all streams, or one. */
 function route() {
   const stream = named();
+  const key = decoded(parameter("key"));
+  if (stream && key) keep(stream[0], stream[1], key);
   if (stream) stage.open(stream[0], stream[1]);
   else stage.close();
   turn();
@@ -122,6 +134,8 @@ const onStage = {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  // Whoever types a key means no other.
+  if (event.target instanceof HTMLInputElement) return;
   const key = event.key.toLowerCase();
   if (key === "h" || key === "?") {
     if (keys.open) keys.close();

@@ -23,6 +23,9 @@ import { Recent } from "./recent.js";
  * @property {string} asked  size and quality if nothing did; empty where nobody says
  * @property {[string, number | null][]} budget  where the age was spent, milliseconds
  * @property {[string, string][]} metadata
+ * @property {boolean} locked  the pictures are sealed end to end, and do not open with what is known
+ * @property {boolean} sealed  they are, and were opened
+ * @property {number | null} apart  by how many milliseconds they are older than the hub says; null: its times are right
  */
 
 /** Counts pictures as they are shown. */

@@ -7,8 +7,9 @@ const MAGIC = 0x4653;
 const VERSION = 1;
 const PICTURE = 1;
 const CONTROL = 2;
-/** The only codec so far. */
 const JPEG = 1;
+/** A JPEG that is sealed end to end. */
+const SEALED = 2;
 /** What one unit of a span is, in milliseconds. */
 const SPAN_UNIT = 0.016;
 
@@ -23,6 +24,7 @@ const SPAN_UNIT = 0.016;
  * @property {number} rung
  * @property {{capture: number, encode: number, uplink: number, hub: number}} spans  milliseconds
  * @property {string} metadata  JSON, or empty
+ * @property {boolean} sealed  it has to be opened first
  * @property {Uint8Array<ArrayBuffer>} data  the JPEG
  */
 
@@ -52,7 +54,8 @@ export function read(buffer) {
     }
     case PICTURE: {
       // What a later version brings is acknowledged and left out.
-      if (view.getUint8(4) !== JPEG) return { kind: "skipped", sequence: view.getUint32(16, true) };
+      const codec = view.getUint8(4);
+      if (codec !== JPEG && codec !== SEALED) return { kind: "skipped", sequence: view.getUint32(16, true) };
       if (start === buffer.byteLength) return null;
       /** @param {number} at */
       const span = (at) => view.getUint16(at, true) * SPAN_UNIT;
@@ -66,6 +69,7 @@ export function read(buffer) {
         rung: view.getUint8(7),
         spans: { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
         metadata: metadataLength ? new TextDecoder().decode(new Uint8Array(buffer, HEADER, metadataLength)) : "",
+        sealed: codec === SEALED,
         data: new Uint8Array(buffer, start),
       };
     }

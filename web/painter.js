@@ -1,5 +1,6 @@
 // @ts-check
 import { mayDecode } from "./packet.js";
+import { SealError } from "./seal.js";
 
 /** A picture that takes longer to decode, in milliseconds, is left out. Browsers cannot be told to end it. */
 const STUCK = 2000;
@@ -14,6 +15,7 @@ export class Painter {
   #show;
   #shown;
   #broken;
+  #open;
   #busy = false;
   /** @type {import("./packet.js").Picture | null} */
   #next = null;
@@ -27,11 +29,13 @@ export class Painter {
    * @param {(bitmap: ImageBitmap) => void | Promise<void>} show  puts a picture on the canvas, and owns it
    * @param {(picture: import("./packet.js").Picture) => void} shown  it is there
    * @param {(why: string) => void} broken  a picture could not be decoded
+   * @param {(picture: import("./packet.js").Picture) => Promise<void>} [open]  opens a picture in its place where it is sealed
    */
-  constructor(show, shown, broken) {
+  constructor(show, shown, broken, open = async () => {}) {
     this.#show = show;
     this.#shown = shown;
     this.#broken = broken;
+    this.#open = open;
   }
 
   /** How many pictures wait: 0 or 1. */
@@ -56,12 +60,13 @@ export class Painter {
     this.#busy = true;
     for (let picture = /** @type {typeof first | null} */ (first); picture && !this.#closed; picture = this.#take()) {
       try {
+        await this.#open(picture);
         const bitmap = await this.#decode(picture);
         this.size = `${bitmap.width}x${bitmap.height}`;
         await this.#show(bitmap);
         this.#shown(picture);
       } catch (error) {
-        this.#broken(error instanceof Stuck ? error.message : "pictures cannot be decoded");
+        this.#broken(error instanceof Stuck || error instanceof SealError ? error.message : "pictures cannot be decoded");
       }
     }
     this.#busy = false;

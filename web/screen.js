@@ -74,9 +74,10 @@ export class Screen {
    * @param {string} options.room
    * @param {string} options.name
    * @param {number | null} [options.quality]
+   * @param {string} [options.key]
    * @param {(report: import("./meter.js").Report) => void} options.report
    */
-  constructor({ room, name, quality = null, report }) {
+  constructor({ room, name, quality = null, key = "", report }) {
     this.canvas = document.createElement("canvas");
     this.canvas.width = 640;
     this.canvas.height = 480;
@@ -89,7 +90,7 @@ export class Screen {
     this.#report = report;
     const url = new URL("ws", location.href.split("#")[0]);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    this.#options = { url: url.href, room, name, quality };
+    this.#options = { url: url.href, room, name, quality, key };
     screens.set(this.#id, this);
     if (shared()) this.#order({ do: "open", ...this.#options });
     else this.stay();
@@ -119,6 +120,13 @@ export class Screen {
     this.#options.quality = quality;
     if (this.#viewer) this.#viewer.choose(quality);
     else this.#order({ do: "choose", quality });
+  }
+
+  /** @param {string} key */
+  unlock(key) {
+    this.#options.key = key;
+    if (this.#viewer) this.#viewer.unlock(key);
+    else this.#order({ do: "unlock", key });
   }
 
   /**

@@ -1,8 +1,9 @@
 // @ts-check
 import { by, icon } from "./elements.js";
+import { keep, keyOf } from "./keys.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
-import { ageInWords, inWords, isOld } from "./words.js";
+import { ageInWords, inWords, isOld, sealInWords } from "./words.js";
 
 /** After so long without a touch only the picture stays, in milliseconds. */
 const QUIET_AFTER = 4000;
@@ -13,7 +14,8 @@ export class Stage {
   #overlay = by("overlay");
   /** @type {Screen | null} */
   #screen = null;
-  #stream = { room: "", name: "" };
+  #stream = { room: "", name: "", key: "" };
+  #passphrase = /** @type {HTMLInputElement} */ (by("passphrase"));
   #on = true;
   #quality = /** @type {HTMLSelectElement} */ (by("quality"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -33,6 +35,10 @@ export class Stage {
     by("snapshot").onclick = () => void this.snapshot();
     by("fullscreen").onclick = () => void this.toggleFullscreen();
     this.#quality.onchange = () => this.#screen?.choose(this.#chosen);
+    by("open").onclick = () => this.#unlock(this.#passphrase.value);
+    this.#passphrase.onkeydown = ({ key }) => {
+      if (key === "Enter") this.#unlock(this.#passphrase.value);
+    };
     for (const event of ["pointermove", "pointerdown", "keydown"]) {
       addEventListener(event, () => this.#stir(), { passive: true });
     }
@@ -51,15 +57,19 @@ export class Stage {
    * @param {string} name
    */
   open(room, name) {
-    if (this.#screen && this.#stream.room === room && this.#stream.name === name) return;
+    const key = keyOf(room, name);
+    if (this.#screen && this.#stream.room === room && this.#stream.name === name) {
+      if (key && key !== this.#stream.key) this.#unlock(key);
+      return;
+    }
     this.close();
-    this.#stream = { room, name };
+    this.#stream = { room, name, key };
     by("name").textContent = plain(name);
     by("room").textContent = plain(room);
     document.title = `${plain(name)} · StreamFlow`;
     this.#begin();
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
-    this.#screen = new Screen({ room, name, quality: this.#chosen, report });
+    this.#screen = new Screen({ room, name, quality: this.#chosen, key, report });
     by("picture").replaceChildren(this.#screen.canvas);
     this.#element.hidden = false;
     this.#screen.watch(this.#on);
@@ -73,6 +83,16 @@ export class Stage {
     this.#element.hidden = true;
     document.title = "StreamFlow";
     if (document.fullscreenElement) void document.exitFullscreen();
+  }
+
+  /** Opens the stream with this key. @param {string} key */
+  #unlock(key) {
+    const { room, name } = this.#stream;
+    if (!key) return;
+    keep(room, name, key);
+    this.#stream.key = key;
+    this.#passphrase.value = "";
+    this.#screen?.unlock(key);
   }
 
   /** @param {boolean} on  whether anybody sees it */
@@ -127,6 +147,7 @@ export class Stage {
     this.#element.classList.remove("live", "late", "lost");
     by("state").textContent = by("notice").textContent = "starting";
     by("notice").hidden = false;
+    by("unlock").hidden = true;
     this.#element.classList.add("blank");
   }
 
@@ -142,6 +163,7 @@ export class Stage {
     const old = report.age === null ? "" : `\nthe picture is ${age} old`;
     by("notice").textContent = report.detail && `${report.detail}${old}`;
     by("notice").hidden = !report.detail;
+    by("unlock").hidden = !report.locked;
     if (this.#overlay.hidden) return;
     const shown = `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`;
     /** @type {[string, string, string?][]} */
@@ -153,6 +175,7 @@ export class Stage {
       ...(report.asked && report.asked !== shown ? /** @type {[string, string][]} */ ([["of", report.asked]]) : []),
       ["left out", `${report.skipped}${report.reconnects ? ` · ${report.reconnects} reconnects` : ""}`],
       ["limit", report.limit],
+      ...(report.sealed ? /** @type {[string, string][]} */ ([["sealed", sealInWords(report)]]) : []),
       .../** @type {[string, string][]} */ (report.metadata),
     ];
     this.#overlay.replaceChildren(...rows.flatMap(([name, value, kind]) => {

@@ -5,8 +5,9 @@ import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
+import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
-import { refusal } from "./words.js";
+import { NEEDS_KEY, refusal } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
 const SILENT = 1000;
@@ -63,12 +64,20 @@ export class Viewer {
   #excused = false;
   #refused = "";
   /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
-   * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load} | null} */
+   * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load, sealed: boolean} | null} */
   #state = null;
   /** What the hub says of this connection: bytes a picture it carries, and how busy it is; 0 is no limit. */
   #link = { bytes: 0, busy: 0 };
   /** The picture on the canvas. @type {import("./packet.js").Picture | null} */
   #onCanvas = null;
+  #key;
+  /** What opens sealed pictures, made when the first comes. @type {Promise<Opener> | null} */
+  #opener = null;
+  #hasOpened = false;
+  /** A key is to be asked for. */
+  #locked = false;
+  /** Whether the hub's times fit those inside. */
+  #sealTimes = new Times();
   /** When pictures came, and when they were captured.
    * @type {WeakMap<object, {at: number, known: import("./session.js").Captured}>} */
   #times = new WeakMap();
@@ -80,19 +89,21 @@ export class Viewer {
    * @param {string} options.room
    * @param {string} options.name
    * @param {number | null} options.quality
+   * @param {string} [options.key]  what sealed pictures are opened with; no others are shown then
    * @param {(bitmap: ImageBitmap) => void | Promise<void>} options.show  puts a picture on the canvas
    * @param {(report: import("./meter.js").Report) => void} options.report
    */
-  constructor({ url, room, name, quality, show, report }) {
+  constructor({ url, room, name, quality, key = "", show, report }) {
     this.#url = url;
     this.#room = room;
     this.#name = name;
     this.#quality = quality;
+    this.#key = key;
     this.#report = report;
     this.#painter = new Painter(show, (picture) => this.#shown(picture), (why) => {
       this.#meter.skipped++;
       this.#meter.screen.broken(why);
-    });
+    }, (picture) => this.#openPicture(picture));
     this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
   }
 
@@ -119,6 +130,39 @@ export class Viewer {
     return this.#onCanvas?.data ?? null;
   }
 
+  /** @param {string} key  opens sealed pictures from now on */
+  unlock(key) {
+    this.#key = key;
+    this.#opener = null;
+    this.#hasOpened = this.#locked = false;
+    this.#sealTimes = new Times();
+  }
+
+  /** Opens a picture where it is sealed; with a key there is no other. @param {import("./packet.js").Picture} picture */
+  async #openPicture(picture) {
+    if (!this.#key) {
+      this.#locked = picture.sealed;
+      if (picture.sealed) throw new SealError("locked", NEEDS_KEY);
+      return;
+    }
+    const key = this.#key;
+    try {
+      const made = () => secretOf(key, this.#room, this.#name).then((secret) => new Opener(secret));
+      const opener = await (this.#opener ??= made());
+      const { wall, behind } = await opener.open(picture);
+      if (key !== this.#key) return;
+      this.#hasOpened = true;
+      this.#locked = false;
+      const at = now();
+      const captured = this.#times.get(picture)?.known.captured ?? at;
+      this.#sealTimes.compare(wall, (Date.now() - (at - captured)) * 1000, behind, at);
+    } catch (error) {
+      const asks = error instanceof SealError && ["closed", "key"].includes(error.why);
+      if (key === this.#key && asks && !this.#hasOpened) this.#locked = true;
+      throw error;
+    }
+  }
+
   close() {
     this.watch(false);
     clearInterval(this.#reporting);
@@ -143,7 +187,7 @@ export class Viewer {
     socket.onopen = () => {
       this.#open = true;
       this.#declined = "";
-      const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack"] };
+      const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack", "seal"] };
       this.#say({ type: "hello", ...hello, ...this.#want });
       this.#session = new Session(GRAIN);
       this.#keepUp();
@@ -298,6 +342,7 @@ export class Viewer {
           name: String(control.name ?? this.#name),
           asked: readAsked(control.asked),
           load: readLoad(control.load),
+          sealed: control.sealed === true,
         };
         this.#meter.screen.announced(this.#state.asked?.interval ?? 0);
         // Told with the next numbers: however many states come, the page is drawn as often as ever.
@@ -347,7 +392,15 @@ export class Viewer {
       size: this.#painter.size,
       quality: this.#onCanvas?.quality ?? 0,
       metadata: flat(this.#onCanvas?.metadata ?? ""),
+      locked: this.#isLocked,
+      sealed: this.#hasOpened,
+      apart: this.#sealTimes.apart(at),
     });
+  }
+
+  /** Whether a key is to be asked for. */
+  get #isLocked() {
+    return this.#locked || (!this.#key && this.#state?.sealed === true);
   }
 
   /** What the pictures would be if nothing limited them: the publisher's word, and what was chosen here. */
@@ -390,6 +443,7 @@ export class Viewer {
     if (!this.#open && this.#declined) return ["connecting", `the hub refuses this page: ${this.#declined}`];
     if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
+    if (this.#isLocked && !this.#key) return ["lost", NEEDS_KEY];
     if (this.#state.live) return this.#coming(now, name);
     if (!this.#state.reason) return ["waiting", `waiting for ${name}`];
     return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];

@@ -1,6 +1,9 @@
 // @ts-check
 import { plain } from "./packet.js";
 
+/** What is said of a stream that is sealed end to end, to whoever has no key. */
+export const NEEDS_KEY = "encrypted end to end; open the link with its key, or type it";
+
 /**
  * An age or a span: `0.4 ms`, `42 ms`, `1.24 s`, `3 min`; `–` where nobody knows.
  * @param {number | null} ms
@@ -21,6 +24,14 @@ export function inWords(ms, digits = 0) {
 export function ageInWords({ age, estimated, error }, digits = 0) {
   if (age === null || !estimated) return inWords(age, digits);
   return `≈ ${inWords(age, digits)}${error === null ? "" : ` ± ${inWords(error)}`}`;
+}
+
+/**
+ * How a stream is sealed: whether the hub's times fit those inside.
+ * @param {import("./meter.js").Report} report
+ */
+export function sealInWords({ apart }) {
+  return apart === null ? "end to end" : `the hub's times are wrong by ${(Math.abs(apart) / 1000).toFixed(1)} s`;
 }
 
 /**

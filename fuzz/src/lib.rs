@@ -4,7 +4,9 @@
 //! Nothing here may panic, hang, or allocate more than a small multiple of what came in; and where the answer must not
 //! depend on how the bytes were split, it is compared.
 
+use streamflow::internal::frame::{Codec, Picture};
 use streamflow::internal::names;
+use streamflow::internal::names::StreamKey;
 use streamflow::internal::names::check_name;
 use streamflow::internal::net::join_link::JoinLink;
 use streamflow::internal::time::{Micros, PeerMicros};
@@ -14,6 +16,7 @@ use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::Deframer;
 use streamflow::internal::wire::jpeg::{CountLimit, Orientation};
 use streamflow::internal::wire::pictures::{Pictures, boundary_of};
+use streamflow::internal::wire::seal::{Keys, Opener, SealKey};
 use streamflow::internal::wire::websocket::{End, Message, Reader};
 use streamflow::internal::wire::{WireError, encoding, jpeg as surgery};
 
@@ -466,4 +469,26 @@ pub fn links(data: &[u8]) {
         assert_eq!((&again.token, &again.key), (&link.token, &link.key), "{printed}");
         assert_eq!(again.to_string(), printed);
     }
+}
+
+/// Sealed pictures: what does not open does no harm, what does is a picture, and so is whatever lies inside the seal.
+pub fn seal(data: &[u8]) {
+    let Ok(stream) = StreamKey::parse("main", "door") else { return };
+    let secret = SealKey::Random([7; 16]).of_stream(&stream);
+    let [quality, rung] = [0, 1].map(|at| data.get(at).copied().unwrap_or_default());
+    let rest = data.get(2..).unwrap_or_default();
+    let sealed =
+        |payload: Vec<u8>| Picture { codec: Codec::Sealed, quality, rung, data: payload.into(), ..Picture::default() };
+    let mut inside = Vec::new();
+    let keys = secret.base_key(5).and_then(|base| Keys::new(&base, 5));
+    keys.and_then(|keys| keys.seal(1, &[2, quality, rung], &[rest], &mut inside));
+    for payload in [rest.to_vec(), inside] {
+        let mut opener = Opener::new(secret.clone());
+        let mut picture = sealed(payload.clone());
+        if opener.open(&mut picture).is_ok() {
+            assert!(picture.data.starts_with(&[0xff, 0xd8]) && picture.codec == Codec::Jpeg);
+            assert!(opener.open(&mut sealed(payload)).is_err(), "a picture opened twice");
+        }
+    }
+    let _ = SealKey::parse(&String::from_utf8_lossy(data));
 }

@@ -70,6 +70,8 @@ pub(super) struct Target {
     pub(super) location: HubLocation,
     pub(super) room: String,
     pub(super) name: Option<String>,
+    /// What the pictures are sealed with end to end, where a link says it.
+    pub(super) key: Option<Secret>,
 }
 
 impl HubLocationOptions {
@@ -100,11 +102,12 @@ impl HubLocationOptions {
             ))),
             _ => Ok(linked.clone().or_else(|| typed.clone())),
         };
+        let key = link.as_mut().and_then(|link| link.key.take());
         let (room, name) = link.as_mut().map_or((None, None), |link| (link.room.take(), link.name.take()));
         let name = both("stream", &name, &stream.name)?;
         let room = both("room", &room, &stream.room)?.unwrap_or_else(|| "main".into());
         let location = self.location(link, variable)?;
-        Ok(Target { location, room, name })
+        Ok(Target { location, room, name, key })
     }
 
     fn link(&self) -> Result<Option<JoinLink>> {

@@ -8,6 +8,8 @@ pub mod hub;
 mod hub_location;
 #[cfg(feature = "send")]
 mod identity;
+#[cfg(any(feature = "send", feature = "view"))]
+mod key_file;
 mod logging;
 mod options;
 #[cfg(any(feature = "send", feature = "view"))]

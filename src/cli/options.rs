@@ -90,6 +90,10 @@ pub(super) struct StreamOptions {
     /// Bits a second at most, such as 4M or 800k [default: what the link carries]
     #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Stream", value_parser = rate)]
     pub(super) max_rate: Option<u64>,
+    /// Encrypt end to end, so that no hub sees the pictures: a file with the key, - for standard input. It holds a passphrase of
+    /// 12 characters or more, or 22 characters that stand for 16 random bytes; or set STREAMFLOW_KEY to the same
+    #[arg(long, value_name = "FILE", env = "STREAMFLOW_KEY_FILE", help_heading = "Stream")]
+    pub(super) key_file: Option<PathBuf>,
 }
 
 /// Where a hub in this program listens.

@@ -9,7 +9,7 @@ use clap::Parser;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::status::Status;
-use super::{Interrupt, exit, identity, logging, machine_name};
+use super::{Interrupt, exit, identity, key_file, logging, machine_name};
 use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::names::StreamKey;
@@ -170,7 +170,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
             Error::Usage("standard input has the pictures, so the link or the token must be in a file".into()).into()
         );
     }
-    let Target { location, room, name } = options.hub.target(&options.stream)?;
+    let Target { location, room, name, key } = options.hub.target(&options.stream)?;
     let name = name.unwrap_or_else(machine_name);
     let config = PublisherConfig {
         stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
@@ -183,6 +183,11 @@ fn run(options: &Options) -> anyhow::Result<()> {
         skip_same: options.skip_same,
         id: identity::publisher(options.hub.limits.state.as_deref()),
         replace: options.replace,
+        key: key_file::key(
+            options.stream.key_file.as_deref(),
+            key,
+            options.source == "-" || options.hub.reads_input(),
+        )?,
         retries: options.hub.retries,
         trust: options.hub.trust(),
         max_pixels: options.hub.limits.max_pixels(),

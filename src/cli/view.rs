@@ -13,7 +13,7 @@ use clap::Parser;
 use self::lines::Lines;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
-use super::{Interrupt, exit, logging};
+use super::{Interrupt, exit, key_file, logging};
 use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
 use crate::wire::control::ViewRequest;
@@ -94,7 +94,7 @@ pub fn main() -> ExitCode {
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let Target { location, room, name } = options.hub.target(&options.stream)?;
+    let Target { location, room, name, key } = options.hub.target(&options.stream)?;
     let config = ViewerConfig {
         room,
         name,
@@ -102,6 +102,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         request: ViewRequest { quality: options.quality, max_rate: options.stream.max_rate, ..ViewRequest::default() },
         retries: options.hub.retries,
         trust: options.hub.trust(),
+        key: key_file::key(options.stream.key_file.as_deref(), key, options.hub.reads_input())?,
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };

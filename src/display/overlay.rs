@@ -66,7 +66,8 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
     let wide = room.width.min(WIDTH);
     let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
     let table = 4 * ROW;
-    let full = head + 6 + table + 13 + 5 * ROW - 5;
+    let seal_row = if report.end_to_end { ROW } else { 0 };
+    let full = head + 6 + table + 13 + 5 * ROW - 5 + seal_row;
     if wide < 180 || room.height < head {
         layer.clear(Size::default());
         return;
@@ -105,6 +106,15 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
     };
     for (name, value, colour) in [("picture", picture(report), INK), ("limit", limit, colour)] {
         let x = layer.text(PADDING, y, name, SMALL, FAINT);
+        layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
+        y += ROW;
+    }
+    if report.end_to_end {
+        let (value, colour) = report.times_apart_ms.map_or_else(
+            || ("end to end".to_owned(), INK),
+            |ms| (format!("the hub's times are wrong by {:.1} s", finite(ms).abs() / 1e3), amber),
+        );
+        let x = layer.text(PADDING, y, "sealed", SMALL, FAINT);
         layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
         y += ROW;
     }

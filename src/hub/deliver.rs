@@ -321,7 +321,8 @@ impl Loop {
             let count = subscribers.tokens.len();
             subscribers.first = (subscribers.first + 1) % count.max(1);
             let (before, from) = subscribers.tokens.split_at(subscribers.first);
-            let (mut failed, mut changed, mut fan_out) = (Vec::new(), Vec::new(), FanOut::default());
+            let (mut failed, mut changed, mut fan_out) =
+                (Vec::new(), Vec::new(), FanOut::new(&self.shared.placeholders));
             for &token in from.iter().chain(before) {
                 let Some(peer) = self.peers.get_mut(token) else { continue };
                 match peer.offer(stream.id, &newest, &mut fan_out, now()) {
@@ -368,7 +369,7 @@ impl Loop {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let mut target_changed = false;
         for stream in peer.watched() {
-            let mut fan_out = FanOut::default();
+            let mut fan_out = FanOut::new(&self.shared.placeholders);
             let offered = peer.offer(stream.id, &stream.newest(self.index), &mut fan_out, at);
             stream.numbers.add(&fan_out.deliveries);
             match offered {

@@ -38,6 +38,7 @@ use crate::access::policy::Policy;
 use crate::access::{Access, Grant, List};
 use crate::adapt::{Target, rungs_for};
 use crate::error::{Error, Result};
+use crate::frame::Codec;
 use crate::names::StreamKey;
 use crate::net::layout::unix_time;
 use crate::net::tls::identity::Identity;
@@ -281,12 +282,15 @@ impl Shared {
         self.proxies.iter().any(|proxy| proxy.has(ip))
     }
 
-    /// Whether a publisher's picture may be passed on. Its header is all that is looked at.
-    fn check_picture(&self, data: &[u8]) -> Result<(), String> {
+    /// Whether a publisher's picture may be passed on. Its header is all that is looked at, and of a sealed one its length.
+    fn check_picture(&self, codec: Codec, data: &[u8]) -> Result<(), String> {
         if data.len() > self.config.max_picture {
             return Err(format!("a picture of {} bytes is over {}", data.len(), self.config.max_picture));
         }
-        jpeg::checked_size(data, self.config.max_pixels).map(drop)
+        match codec {
+            Codec::Jpeg => jpeg::checked_size(data, self.config.max_pixels).map(drop),
+            Codec::Sealed => Ok(()),
+        }
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

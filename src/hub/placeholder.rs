@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -30,7 +30,12 @@ const LINE: usize = 44;
 #[derive(Default)]
 pub(super) struct Placeholders {
     work: Mutex<Work>,
+    /// What is shown of every sealed stream, once somebody asked for it.
+    sealed: OnceLock<Arc<Order>>,
 }
+
+/// What those see who cannot open a stream's pictures.
+const SEALED: &str = "encrypted; open the link with its key";
 
 #[derive(Default)]
 struct Work {
@@ -80,6 +85,20 @@ impl Placeholders {
             // Where there is no thread to be had, it is tried again with the next look.
             work.paints = thread::Builder::new().name("placeholders".into()).spawn(painter).is_ok();
         }
+    }
+
+    /// In the place of a sealed picture of this number; `None` as long as it is not painted.
+    pub(super) fn sealed(self: &Arc<Self>, sequence: u32) -> Option<Arc<Picture>> {
+        let order = self.sealed.get_or_init(|| {
+            let wanted = Wanted { text: Some(SEALED.into()), picture: None };
+            Arc::new(Order(Mutex::new(wanted)))
+        });
+        let painted = order.wanted().picture.clone();
+        let Some(painted) = painted else {
+            self.order(order);
+            return None;
+        };
+        Some(as_new(&painted, sequence))
     }
 
     /// Paints for who has waited longest; false: nobody waits.
@@ -162,14 +181,14 @@ impl Placeholder {
         if wanted.text.is_some() {
             (wanted.picture, *next) = (None, at);
         }
-        // It is as old as it looks: new.
-        Some(Arc::new(Picture {
-            captured: now(),
-            data: picture.data.clone().into(),
-            quality: QUALITY,
-            ..Picture::default()
-        }))
+        Some(as_new(&picture, 0))
     }
+}
+
+/// It is as old as it looks: new.
+fn as_new(picture: &Picture, sequence: u32) -> Arc<Picture> {
+    let data = picture.data.clone().into();
+    Arc::new(Picture { captured: now(), sequence, data, quality: QUALITY, ..Picture::default() })
 }
 
 /// Words in light letters on a dark ground.
@@ -233,7 +252,7 @@ mod tests {
 
     /// A maker whose thread is the test.
     fn maker() -> Arc<Placeholders> {
-        Arc::new(Placeholders { work: Mutex::new(Work { paints: true, ..Work::default() }) })
+        Arc::new(Placeholders { work: Mutex::new(Work { paints: true, ..Work::default() }), sealed: OnceLock::new() })
     }
 
     fn made(maker: &Placeholders) -> Vec<String> {
@@ -291,6 +310,16 @@ mod tests {
         let last = made(&maker).pop();
         assert_eq!(last.as_deref(), Some("main/door: cut 1999"));
         assert!(placeholder.due(Micros(2_100_000)).is_some());
+    }
+
+    #[test]
+    fn what_is_shown_of_sealed_streams_is_painted_once_for_all() {
+        let maker = maker();
+        assert!(maker.sealed(1).is_none() && maker.sealed(2).is_none());
+        assert!(maker.paint_next() && !maker.paint_next());
+        let picture = maker.sealed(3).unwrap();
+        assert_eq!((crate::wire::jpeg::size(&picture.data), picture.sequence), (Some(SIZE), 3));
+        assert_eq!(made(&maker), [SEALED]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::Shared;
 use super::counters::StreamNumbers;
 use super::last_pictures::LastPictures;
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
 use crate::relay::pictures::PictureTrack;
@@ -87,7 +87,7 @@ impl Stream {
         let mut pictures = self.pictures();
         let came = pictures.put(picture, now);
         if let Some(last_pictures) = &self.last_pictures
-            && let Some(newest) = pictures.worth_keeping()
+            && let Some(newest) = pictures.worth_keeping().filter(|newest| newest.codec != Codec::Sealed)
         {
             last_pictures.put(&self.key, newest);
         }

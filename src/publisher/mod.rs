@@ -7,6 +7,7 @@ mod capture;
 mod encode;
 mod exposure;
 mod rhythm;
+mod seal;
 mod unchanged;
 mod uplink;
 
@@ -26,6 +27,7 @@ use crate::names::StreamKey;
 use crate::net::link::{Link, LinkConfig};
 use crate::net::tls::trust::HubTrust;
 use crate::pacing::PacerConfig;
+use crate::secret::Secret;
 use crate::source::{CaptureRequest, Opened, Source};
 use crate::stats::{PublishReport, Recent, round};
 use crate::time::{Micros, millis, now};
@@ -55,6 +57,10 @@ pub struct PublisherConfig {
     /// A number by which the hub knows this publisher when it starts anew, so that it has its name back soon after a fault
     /// of its machine or network. No secret. Default 0: none.
     pub id: u64,
+    /// Seals the pictures and their metadata end to end with this key, so that only viewers who have it see them and no hub
+    /// does: 22 characters of base64url (16 random bytes), or a passphrase of at least 12 characters. `None`, the default:
+    /// they are not sealed.
+    pub key: Option<Secret>,
     /// Takes the name over from another publisher. Default: no.
     pub replace: bool,
     /// How often the hub is tried again; `None`, the default: for ever.
@@ -85,6 +91,7 @@ impl Default for PublisherConfig {
             adapt: true,
             skip_same: false,
             id: 0,
+            key: None,
             replace: false,
             retries: None,
             trust: HubTrust::default(),
@@ -124,12 +131,13 @@ impl Publisher {
         if !(1..=100).contains(&config.min_quality) || config.min_quality > config.quality {
             return Err(Error::Usage("the least quality is 1 to 100, and not above the quality".into()));
         }
+        let seal = config.key.as_ref().map(|key| seal::Seal::new(key, &config.stream)).transpose()?;
         let locator = HubLocator::new(config.location.clone())?;
         let shared = Arc::new(Shared::new(config));
         let (frames_in, frames_out) = mailbox::<Frame>();
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
-        let user = uplink::Uplink::new(shared.clone(), locator, pictures_out);
+        let user = uplink::Uplink::new(shared.clone(), locator, pictures_out, seal);
         let link =
             Link::start(LinkConfig { retries: shared.config.retries, trust: shared.config.trust.clone() }, user)?;
         let waker = link.waker();

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::encode::EncodedFrame;
+use super::seal::Seal;
 use crate::adapt::{Limit, Load, Supply};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -47,10 +48,19 @@ pub(super) struct Uplink {
     too_large: Option<String>,
     passed: Micros,
     told_too_large: bool,
+    /// What seals the pictures, where they are to be.
+    seal: Option<Seal>,
+    /// The hub takes them as they are.
+    hub_passes_on: bool,
 }
 
 impl Uplink {
-    pub(super) fn new(shared: Arc<Shared>, locator: HubLocator, pictures: Receiver<EncodedFrame>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        locator: HubLocator,
+        pictures: Receiver<EncodedFrame>,
+        seal: Option<Seal>,
+    ) -> Self {
         let instance = fastrand::u64(1..);
         let max_pixels = shared.config.max_pixels;
         Self {
@@ -70,6 +80,8 @@ impl Uplink {
             too_large: None,
             passed: Micros(0),
             told_too_large: false,
+            seal,
+            hub_passes_on: true,
         }
     }
 }
@@ -129,7 +141,8 @@ impl LinkUser for Uplink {
         drop(state);
         if let (LinkState::Connected, None, Some(hub)) = (link, self.locator.hub(), &self.hub) {
             // A hub in this process says it by itself.
-            log::info!("publishes {} at {hub}", self.shared.config.stream);
+            let how = if self.seal.is_some() { ", sealed end to end" } else { "" };
+            log::info!("publishes {} at {hub}{how}", self.shared.config.stream);
         }
         self.told = None;
         self.supply.1 = None;
@@ -140,7 +153,15 @@ impl LinkUser for Uplink {
     }
 
     fn control(&mut self, control: Control) -> Vec<Control> {
-        if let Control::Welcome { max_picture, max_pixels, .. } = control {
+        if let Control::Welcome { max_picture, max_pixels, can, .. } = control {
+            // Others end the connection over the first one, or leave all of them out.
+            self.hub_passes_on = self.seal.is_none() || can.contains(&Ability::Seal);
+            if !self.hub_passes_on {
+                self.shared.end(Err(Error::Refused(
+                    "this hub is of a version that passes no sealed pictures on: take a newer one, or send without a key"
+                        .into(),
+                )));
+            }
             (self.too_large, self.told_too_large) = (None, false);
             let most = usize::try_from(max_pixels).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
             self.max_pixels = most.min(self.shared.config.max_pixels);
@@ -187,7 +208,9 @@ impl LinkUser for Uplink {
         drop(state);
         let (nominal, load) = self.numbers.clone();
         let live = reason.is_empty();
-        let told = StreamState { live, reason, published: true, nominal, load, settling, ..StreamState::default() };
+        let sealed = self.seal.is_some();
+        let told =
+            StreamState { live, reason, published: true, nominal, load, settling, sealed, ..StreamState::default() };
         if self.told.as_ref() == Some(&told) {
             return Vec::new();
         }
@@ -232,7 +255,7 @@ impl LinkUser for Uplink {
 
     fn next_picture(&mut self) -> Option<Arc<Picture>> {
         self.take_frame();
-        let mut picture = self.rest.pop_front()?;
+        let mut picture = self.rest.pop_front().filter(|_| self.hub_passes_on)?;
         while let Err(why) = self.check(&picture) {
             let why = format!("pictures are left out: {why}");
             if !std::mem::replace(&mut self.told_too_large, true) {
@@ -241,6 +264,9 @@ impl LinkUser for Uplink {
             self.too_large = Some(why);
             self.shared.lock().counts.broken += 1;
             picture = self.rest.pop_front()?;
+        }
+        if let Some(seal) = &mut self.seal {
+            picture = seal.seal(&picture)?;
         }
         let at = now();
         (self.too_large, self.passed) = (None, at);
@@ -275,7 +301,10 @@ impl LinkUser for Uplink {
 impl Uplink {
     /// Whether the hub takes a picture: it would end the connection over one that is too long.
     fn check(&self, picture: &Picture) -> std::result::Result<(), String> {
-        let (length, most) = (picture.data.len(), self.max_picture);
+        let (length, most) = match self.seal {
+            Some(_) => (Seal::length(picture), self.max_picture),
+            None => (picture.data.len(), self.max_picture),
+        };
         if length > most {
             // What comes as JPEG is not made smaller here.
             let ours = if picture.quality > 0 { "; lower --quality or --size" } else { "" };

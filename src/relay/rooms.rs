@@ -270,6 +270,7 @@ impl Rooms {
                 name: key.name.clone(),
                 live: stream.live(),
                 viewers: stream.viewers(),
+                sealed: stream.sealed,
             })
             .collect()
     }

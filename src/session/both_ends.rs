@@ -117,7 +117,8 @@ impl Sessions {
         let Some(server) = &mut self.server else { return };
         if self.hello_at.is_some_and(|at| at + self.answered_after == self.at) {
             let (room, name, program) = ("main".into(), "door".into(), "hub".into());
-            server.accept(Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0 }, now);
+            server
+                .accept(Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0, can: Vec::new() }, now);
         }
         if self.at.is_multiple_of(100) {
             server.handle_timeout(now);

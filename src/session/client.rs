@@ -251,7 +251,7 @@ mod tests {
 
     fn welcome() -> Packet {
         let (room, name, program) = ("main".into(), "door".into(), "hub".into());
-        Packet::Control(Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0 })
+        Packet::Control(Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0, can: Vec::new() })
     }
 
     fn bye(cause: Cause) -> Packet {

@@ -1,13 +1,14 @@
 //! The thread that has the decoder, and the one that watches over it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use crossbeam_channel::Receiver as Spent;
 
+use super::open::{Open, Opened};
 use super::{Received, Shared, Shown};
 use crate::error::{Error, Result};
 use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Watchdog};
@@ -34,6 +35,7 @@ pub(super) struct Decode {
     /// Makes a decoder, one a thread; `None` where pictures are not decoded.
     codec: Option<Box<dyn Fn() -> Result<Codec> + Send + Sync>>,
     watch: Watchdog,
+    open: Mutex<Open>,
 }
 
 impl Decode {
@@ -43,6 +45,7 @@ impl Decode {
         shown: Sender<Shown>,
         spent: Spent<Bitmap>,
         max_pixels: Option<usize>,
+        open: Open,
     ) -> Self {
         let codec = max_pixels.map(|most| -> Box<dyn Fn() -> Result<Codec> + Send + Sync> {
             Box::new(move || {
@@ -51,7 +54,8 @@ impl Decode {
             })
         });
         let told_broken = AtomicBool::new(false);
-        Self { shared, pictures, shown, spent, told_broken, codec, watch: Watchdog::new(TOO_LONG) }
+        let (watch, open) = (Watchdog::new(TOO_LONG), Mutex::new(open));
+        Self { shared, pictures, shown, spent, told_broken, codec, watch, open }
     }
 
     /// Has pictures decoded until there are no more, by another thread when one takes too long.
@@ -121,6 +125,15 @@ impl Decode {
                 Taken::Nothing => continue,
                 Taken::Closed => return Ok(()),
             };
+            let opened = self.open.lock().unwrap_or_else(PoisonError::into_inner).picture(picture, &self.shared);
+            let picture = match opened {
+                Opened::Picture(picture) => picture,
+                Opened::Broken(why) => {
+                    self.broken(why);
+                    continue;
+                }
+                Opened::Never(why) => return Err(why),
+            };
             let mut bitmap = spare.take().or_else(|| self.spent.try_recv().ok()).unwrap_or_default();
             if let Some(codec) = &mut codec {
                 if !self.watch.begins(turn, now()) {
@@ -151,8 +164,6 @@ impl Decode {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
-
     use super::super::ViewerConfig;
     use super::super::watched::Watched;
     use super::*;
@@ -170,10 +181,11 @@ mod tests {
 
     /// Decodes with this, for so long a picture at most.
     fn decoding(patience: Duration, decode: impl Fn(&[u8]) + Clone + Send + Sync + 'static) -> Rig {
-        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&ViewerConfig::default())) });
+        let config = ViewerConfig::default();
+        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
         let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
         let (spent_in, spent) = crossbeam_channel::bounded(4);
-        let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None);
+        let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None, Open::new(&config).unwrap());
         this.watch = Watchdog::new(patience);
         this.codec = Some(Box::new(move || {
             let decode = decode.clone();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::open::NEEDS_KEY;
 use super::{Received, Shared, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -24,6 +25,8 @@ pub(super) struct Downlink {
     pictures: Sender<Received>,
     /// The number of the newest picture.
     newest: u32,
+    /// Tells this viewer from others, for a link that is for one session.
+    instance: u64,
     /// That pictures of an unknown codec come was said since the link was made.
     told_codec: bool,
 }
@@ -35,7 +38,7 @@ impl Downlink {
         config: ViewerConfig,
         pictures: Sender<Received>,
     ) -> Self {
-        Self { shared, locator, config, pictures, newest: 0, told_codec: false }
+        Self { shared, locator, config, pictures, newest: 0, instance: fastrand::u64(1..), told_codec: false }
     }
 }
 
@@ -51,10 +54,10 @@ impl LinkUser for Downlink {
             name: self.config.name.clone().unwrap_or_default(),
             program: PROGRAM.into(),
             replace: false,
-            instance: 0,
+            instance: self.instance,
             publisher: 0,
             token: None,
-            can: vec![Ability::Ack],
+            can: vec![Ability::Ack, Ability::Seal],
             request: self.config.request,
         }
     }
@@ -98,6 +101,9 @@ impl LinkUser for Downlink {
                 state.publisher_clock = None;
             }
             state.meter.screen.announced(stream.nominal.as_ref().and_then(NominalPicture::interval));
+            if stream.sealed && self.config.key.is_none() {
+                state.over.get_or_insert(Error::Refused(NEEDS_KEY.into()));
+            }
             state.stream = Some(stream);
             state.stream_told = now();
         }

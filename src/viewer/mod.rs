@@ -5,6 +5,7 @@
 
 mod decode;
 mod downlink;
+mod open;
 pub mod snapshot;
 mod watched;
 
@@ -21,6 +22,7 @@ use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
 use crate::net::tls::trust::HubTrust;
+use crate::secret::Secret;
 use crate::stats::{Metadata, ViewReport, ViewTimes};
 use crate::time::{Micros, now};
 use crate::wire::control::ViewRequest;
@@ -42,6 +44,9 @@ pub struct ViewerConfig {
     pub trust: HubTrust,
     /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
     pub max_pixels: usize,
+    /// Opens pictures that are sealed end to end with this key, and takes no others: 22 characters of base64url (16 random
+    /// bytes), or a passphrase of at least 12 characters. `None`, the default: sealed ones are not taken.
+    pub key: Option<Secret>,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
     pub decode: bool,
 }
@@ -56,6 +61,7 @@ impl Default for ViewerConfig {
             retries: None,
             trust: HubTrust::default(),
             max_pixels: MAX_PIXELS,
+            key: None,
             decode: true,
         }
     }
@@ -77,7 +83,8 @@ pub struct Shown {
     pub bitmap: Bitmap,
     /// Width and height; 0 where pictures are not decoded.
     pub size: Size,
-    /// The picture exactly as it was received, with its header; capture time in this machine's clock.
+    /// The picture exactly as it was received, with its header, and opened where it was sealed; capture time in this machine's
+    /// clock.
     pub picture: Arc<Picture>,
     times: ViewTimes,
     error: Option<Duration>,
@@ -102,6 +109,7 @@ impl Viewer {
         if let Some(name) = &config.name {
             check_name(name).map_err(Error::Usage)?;
         }
+        let open = open::Open::new(&config)?;
         let locator = HubLocator::new(config.location.clone())?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
         let (pictures_in, pictures_out) = mailbox();
@@ -114,6 +122,7 @@ impl Viewer {
             shown_in,
             spent_out,
             config.decode.then_some(config.max_pixels),
+            open,
         );
         let user = downlink::Downlink::new(shared.clone(), locator, config, pictures_in);
         let link = Link::start(link_config, user)?;

@@ -11,6 +11,7 @@ use crate::session::in_words;
 use crate::stats::{Coming, Metadata, State, ViewMeter, ViewReport, ViewTimes};
 use crate::time::{Micros, Standstill};
 use crate::wire::control::{StreamState, ViewRequest};
+use crate::wire::seal::{Apart, Times};
 
 /// A hub that was asked every second and said nothing for so long is silent itself.
 const DEAF: Duration = Duration::from_millis(1800);
@@ -42,6 +43,10 @@ pub(super) struct Watched {
     size: Size,
     pub(super) ever_connected: bool,
     pub(super) over: Option<Error>,
+    /// Pictures were opened that are sealed end to end.
+    pub(super) end_to_end: bool,
+    /// Whether the hub's times fit those inside.
+    pub(super) times: Times,
     /// The state that was told last, and why the stream had no pictures then.
     said: (State, String),
 }
@@ -69,6 +74,8 @@ impl Watched {
             size: Size::default(),
             ever_connected: false,
             over: None,
+            end_to_end: false,
+            times: Times::default(),
             said: (State::default(), String::new()),
         }
     }
@@ -121,6 +128,8 @@ impl Watched {
         }
         report.load = self.load(&report, told.map_or_else(Load::default, |s| s.load));
         report.limit = limit(&report.load);
+        report.end_to_end = self.end_to_end;
+        report.times_apart_ms = self.times.apart(now).map(Apart::millis);
         report
     }
 

@@ -45,8 +45,8 @@ pub struct Hello {
     /// A publisher takes the name over from whoever has it.
     #[serde(default)]
     pub replace: bool,
-    /// A number that a publisher made up when it started: it may take its name back from its own broken connection,
-    /// which the hub may not have noticed yet. 0: none.
+    /// A number that a publisher or a viewer made up when it started. By it a publisher may take its name back from its own broken
+    /// connection, which the hub may not have noticed yet; and a link for one session stays with it. 0: none.
     #[serde(default)]
     pub instance: u64,
     /// A number that a publisher's machine keeps, so that one that starts anew after a fault is known for the one of before.
@@ -100,6 +100,8 @@ pub enum Ability {
     Ack,
     /// Encodes the rungs that a [`Control::Demand`] asks for.
     Rungs,
+    /// Opens sealed pictures, or says why it cannot; of a hub: passes them on.
+    Seal,
     /// Anything a later version brings.
     #[serde(other)]
     Unknown,
@@ -131,6 +133,9 @@ pub struct StreamInfo {
     pub live: bool,
     /// How many watch.
     pub viewers: u32,
+    /// Its pictures are sealed end to end: who watches needs their key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
 }
 
 /// How a stream is doing, told by a publisher to the hub and by the hub to viewers.
@@ -164,6 +169,9 @@ pub struct StreamState {
     /// dark. Who wants a single one waits for this to end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Its pictures are sealed end to end: who watches needs their key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sealed: bool,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -255,6 +263,9 @@ pub enum Control {
         /// The most pixels of a picture the hub passes on; 0: it does not say.
         #[serde(default, skip_serializing_if = "is_zero")]
         max_pixels: u64,
+        /// What the hub can do beyond what the first of this version could: [`Ability::Seal`], it passes sealed pictures on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        can: Vec<Ability>,
     },
     /// The hub leaves out pictures of a publisher; said once a connection.
     Dropped {

@@ -14,6 +14,8 @@ pub mod json;
 pub mod packet;
 pub mod pictures;
 pub mod rooms;
+#[cfg(feature = "codec")]
+pub mod seal;
 pub mod websocket;
 
 /// What a peer did against the protocol. The connection ends with it.

@@ -33,7 +33,6 @@ const IDLE: usize = 1 << 20;
 const MAGIC: [u8; 2] = *b"SF";
 const KIND_PICTURE: u8 = 1;
 const KIND_CONTROL: u8 = 2;
-const CODEC_JPEG: u8 = 1;
 const FLAG_ESTIMATED: u8 = 1;
 const FLAG_ARRIVAL: u8 = 2;
 const SPAN_UNIT: u64 = 16;
@@ -69,13 +68,12 @@ pub enum Packet {
 /// The header of a picture, with the time it spent in the hub if it comes from one.
 #[must_use]
 pub fn picture_header(picture: &Picture, hub: Duration) -> [u8; HEADER] {
-    let Codec::Jpeg = picture.codec;
     let metadata = picture.metadata.as_ref().map_or(0, |text| text.len());
     let mut head = [0; HEADER];
     head[..2].copy_from_slice(&MAGIC);
     head[2] = VERSION;
     head[3] = KIND_PICTURE;
-    head[4] = CODEC_JPEG;
+    head[4] = picture.codec.number();
     // Who does not know of the second flag has at least the first.
     head[5] = match (picture.estimated, picture.arrival) {
         (_, true) => FLAG_ESTIMATED | FLAG_ARRIVAL,
@@ -257,11 +255,11 @@ impl Assembler {
             return Err(WireError::Version(head[2]));
         }
         let metadata = u32_at(head, 28) as usize;
-        match (head[3], head[4]) {
-            (KIND_PICTURE, CODEC_JPEG) if metadata > MAX_METADATA => {
+        match (head[3], Codec::of_number(head[4])) {
+            (KIND_PICTURE, Some(_)) if metadata > MAX_METADATA => {
                 return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
             }
-            (KIND_PICTURE, CODEC_JPEG) => self.metadata_len = metadata,
+            (KIND_PICTURE, Some(_)) => self.metadata_len = metadata,
             (KIND_CONTROL, _) if metadata == 0 => {}
             (KIND_CONTROL, _) => return Err(WireError::Malformed("a control packet with metadata")),
             _ => self.skipped = Some(0),
@@ -298,7 +296,7 @@ impl Assembler {
         };
         let time = u64::from(u32_at(&self.head, 8)) | u64::from(u32_at(&self.head, 12)) << 32;
         let picture = Picture {
-            codec: Codec::Jpeg,
+            codec: Codec::of_number(self.head[4]).unwrap_or_default(),
             quality: self.head[6],
             rung: self.head[7],
             sequence: u32_at(&self.head, 16),

@@ -8,6 +8,7 @@ mod support;
 mod detection;
 mod quality;
 mod rooms;
+mod sealed;
 mod signs_of_life;
 
 use std::net::{SocketAddr, TcpStream};

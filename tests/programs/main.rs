@@ -8,6 +8,7 @@ mod support;
 
 mod played_once;
 mod running;
+mod sealed;
 mod secrets;
 mod whole_way;
 mod words;

@@ -271,7 +271,14 @@ fn flooding_hub(listener: TcpListener, answered: Arc<AtomicU32>) {
     let mut peer = Peer::on(listener.accept().unwrap().0);
     let (room, name) = ("main".to_owned(), "door".to_owned());
     let program = "flood".into();
-    let welcome = Control::Welcome { room: room.clone(), name: name.clone(), program, max_picture: 0, max_pixels: 0 };
+    let welcome = Control::Welcome {
+        room: room.clone(),
+        name: name.clone(),
+        program,
+        max_picture: 0,
+        max_pixels: 0,
+        can: Vec::new(),
+    };
     let live = Control::State(StreamState { room, name, live: true, published: true, ..StreamState::default() });
     // It answers nothing: what another thread writes would be in the middle of the flood.
     let mut ear = peer.socket.try_clone().unwrap();

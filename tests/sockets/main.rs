@@ -17,6 +17,7 @@ mod plain;
 mod reconnects;
 mod refusals;
 mod renditions;
+mod sealed;
 mod silence;
 mod snapshots;
 mod source_faults;

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -233,6 +234,47 @@ test("a picture that never is decoded is said, and what is saved is the one on t
   await page.evaluate(() => (globalThis.hangs = false));
   await until("pictures again", () => page.evaluate(() => globalThis.streamflow.report?.state === "live"));
   await page.close();
+});
+
+test("a sealed stream is seen with the key of its link, or when it is typed, and without it the page asks", async () => {
+  const folder = await mkdtemp(`${tmpdir()}/streamflow-page-`);
+  const key = "AAECAwQFBgcICQoLDA0ODw";
+  await writeFile(`${folder}/key`, key);
+  start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "sealed", "--quiet",
+    "--key-file", `${folder}/key`);
+  const { page, errors } = await open(`#/main/sealed&key=${key}`);
+  const live = () => page.evaluate(() => globalThis.streamflow.report?.state === "live" && globalThis.streamflow.report.sealed);
+  await until("pictures", live);
+  const first = await stamp(page);
+  await until("the painted number advances", async () => (await stamp(page))?.number !== first?.number);
+  assert.equal(await page.evaluate(() => globalThis.streamflow.report.apart), null);
+  await page.getByText("end to end").waitFor();
+  assert.equal(await page.locator("#unlock").isVisible(), false);
+  await page.close();
+
+  const { page: bare } = await open("#/main/sealed");
+  await bare.locator("#passphrase").waitFor();
+  assert.match(await bare.locator("#notice").textContent(), /^encrypted end to end; open the link with its key/);
+  await bare.fill("#passphrase", "a stream of horses");
+  await bare.keyboard.press("Enter");
+  await bare.getByText("does not open with this key").waitFor();
+  // The letters of a key are no orders.
+  await bare.focus("#passphrase");
+  await bare.keyboard.type(key);
+  await bare.click("#open");
+  await until("pictures", () => bare.evaluate(() => globalThis.streamflow.report?.state === "live"));
+  await until("the field goes", async () => !(await bare.locator("#unlock").isVisible()));
+  // It is known for as long as the page is open.
+  await bare.evaluate(() => (location.hash = "#/"));
+  await bare.locator('.tile[data-stream="main/sealed"].live').waitFor();
+  await bare.close();
+
+  // A hub that leaves the seal away is not believed.
+  const { page: plain } = await open(`#/main/door&key=${key}`);
+  await plain.getByText("a picture is not encrypted end to end").waitFor();
+  assert.deepEqual(errors, []);
+  await plain.close();
+  await rm(folder, { recursive: true });
 });
 
 test("a browser that lacks something is told what, and is given the stream without the page", async () => {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::hub::Shared;
 use crate::hub::deliver::Purpose;
 use crate::hub::http::api::unix_seconds;
@@ -37,7 +37,7 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
             Err((status, why)) => return wrong(status, &why),
         };
     let shared = exchange.shared;
-    if let Err(why) = shared.check_picture(&picture) {
+    if let Err(why) = shared.check_picture(Codec::Jpeg, &picture) {
         return wrong(413, &why);
     }
     let picture =

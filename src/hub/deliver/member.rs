@@ -179,6 +179,12 @@ impl RoomMember {
         Some((&mut sees.subscription.policy, seen))
     }
 
+    /// When it is shown next that the pictures of this stream are sealed, if it sees it; and how it is given pictures of it.
+    pub(super) fn stand_in(&mut self, stream: u64) -> Option<(&mut Micros, Arc<str>, bool)> {
+        let sees = self.sees.iter_mut().find(|sees| sees.subscription.stream.id == stream)?;
+        Some((&mut sees.subscription.stand_in_due, sees.opening.clone(), self.binary))
+    }
+
     /// Whether a text of somebody else is kept for it behind so many bytes that wait already.
     pub(super) fn keeps_text(&mut self, waiting: usize) -> bool {
         self.texts.keeps(waiting)

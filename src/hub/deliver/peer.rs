@@ -3,6 +3,7 @@
 mod member;
 mod offer;
 mod publisher;
+mod sealed;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -110,6 +111,8 @@ pub(super) struct Peer {
     closing: Option<Micros>,
     /// What its link and its request ask of the stream now.
     pub(super) target: Target,
+    /// It opens sealed pictures, or says why it cannot.
+    opens: bool,
     told: Told,
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
@@ -159,7 +162,7 @@ impl Peer {
         let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
-        let (rungs, acknowledges) = (can(Ability::Rungs), can(Ability::Ack));
+        let (rungs, acknowledges, opens) = (can(Ability::Rungs), can(Ability::Ack), can(Ability::Seal));
         let machine_id = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
@@ -198,6 +201,7 @@ impl Peer {
             reported: (now, 0),
             summed: [0; 4],
             target: pacer.target(),
+            opens,
             pacer,
             told: Told::default(),
             listed: false,
@@ -218,7 +222,8 @@ impl Peer {
         let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
         if let Some(session) = &mut self.session {
             let program = PROGRAM.into();
-            session.accept(Control::Welcome { room, name, program, max_picture, max_pixels }, now());
+            let can = vec![Ability::Seal];
+            session.accept(Control::Welcome { room, name, program, max_picture, max_pixels, can }, now());
         }
         self.transmit(now())
     }

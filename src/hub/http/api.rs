@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{Answer, Exchange, Outcome};
 use crate::access::{Grant, List};
 use crate::adapt::limit;
+use crate::frame::Codec;
 use crate::hub::stream::Stream;
 use crate::hub::{PROGRAM, Shared};
 use crate::names::StreamKey;
@@ -83,7 +84,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
     let at = now();
     let key = StreamKey::new(&info.room, &info.name);
     let mut value = json!({
-        "room": info.room, "name": info.name, "live": info.live, "viewers": info.viewers,
+        "room": info.room, "name": info.name, "live": info.live, "viewers": info.viewers, "sealed": info.sealed,
     });
     let state = shared.registry().rooms.state(&key, at);
     if let Some(Control::State(state)) = state {
@@ -103,7 +104,10 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
     value["sent"] = stream.numbers.sent.load(Ordering::Relaxed).into();
     value["skipped"] = stream.numbers.skipped.load(Ordering::Relaxed).into();
     if let Some(picture) = newest {
-        value["size"] = jpeg::header(&picture.data).map_or(Value::Null, |h| h.shown_size().to_string().into());
+        let is_sealed = picture.codec == Codec::Sealed;
+        let header = if is_sealed { None } else { jpeg::header(&picture.data) };
+        value["size"] = header.map_or(Value::Null, |h| h.shown_size().to_string().into());
+        value["sealed"] = (is_sealed || info.sealed).into();
         value["bytes"] = picture.data.len().into();
         value["newest_age_ms"] = round(crate::time::millis(at.since(picture.captured)));
         value["age_estimated"] = picture.estimated.into();

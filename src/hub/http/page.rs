@@ -15,6 +15,8 @@ const FILES: &[(&str, &str, &str)] = &[
     ("painter.js", SCRIPT, include_str!("../../../web/painter.js")),
     ("backoff.js", SCRIPT, include_str!("../../../web/backoff.js")),
     ("packet.js", SCRIPT, include_str!("../../../web/packet.js")),
+    ("keys.js", SCRIPT, include_str!("../../../web/keys.js")),
+    ("seal.js", SCRIPT, include_str!("../../../web/seal.js")),
     ("session.js", SCRIPT, include_str!("../../../web/session.js")),
     ("now.js", SCRIPT, include_str!("../../../web/now.js")),
     ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),

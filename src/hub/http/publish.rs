@@ -2,7 +2,7 @@
 
 use super::{Answer, BodyWanted, Exchange, Outcome, Reply};
 use crate::access::{Grant, Publish};
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::hub::deliver::Purpose;
 use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
@@ -76,7 +76,7 @@ fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, mut data: 
     if let Err(why) = jpeg::make_tidy(&mut data, &mut shared.counting.at(now())) {
         return Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
     }
-    if let Err(why) = shared.check_picture(&data) {
+    if let Err(why) = shared.check_picture(Codec::Jpeg, &data) {
         return Answer::text(413, &why);
     }
     let picture = Picture::arrived(exchange.began, now(), data.into());

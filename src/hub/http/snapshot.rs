@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{Answer, Body, Exchange, Outcome, Reply};
 use crate::access::{Grant, Watch};
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::hub::Shared;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
@@ -30,7 +30,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
 /// The picture that there was of a lost stream, if the hub allows one so old; otherwise why there is none.
 fn lost(shared: &Shared, key: &StreamKey, why: &str, now: Micros) -> Answer {
     let last = shared.last_pictures.get(key, now);
-    last.map_or_else(|| Answer::unavailable(&format!("{key}: {why}")), |picture| answer(picture, now))
+    last.map_or_else(|| Answer::unavailable(&format!("{key}: {why}")), |picture| open(picture, now))
 }
 
 /// A picture that is waited for. While it is, the stream tells admission of each new one.
@@ -53,7 +53,7 @@ impl Snapshot {
             }
             if let Some(last) = shared.last_pictures.get(key, asked) {
                 shared.poll(&grant)?;
-                return Ok(answer(last, asked).into());
+                return Ok(open(last, asked).into());
             }
         }
         let stream = shared.stream(key);
@@ -77,7 +77,7 @@ impl Snapshot {
             self.stream.has_looked(self.shared.admission_index());
             let found = self.stream.pictures().snapshot(self.asked);
             if let Some(picture) = found {
-                return Some(answer(picture, now));
+                return answer(&self.shared, picture, now);
             }
             // A camera that cannot be opened says so soon. That it was silent before is what is just being asked anew.
             let why = is_live(&self.shared, &self.grant.0, now).err()?;
@@ -88,8 +88,10 @@ impl Snapshot {
         // None came; there may be one from before, which says how old it is.
         let (picture, _) = self.stream.pictures().still(self.asked);
         let none = || format!("no picture came within {} s", self.until.since(self.asked).as_secs());
-        let picture = is_live(&self.shared, &self.grant.0, now).and_then(|()| picture.ok_or_else(none));
-        Some(picture.map_or_else(|why| lost(&self.shared, &self.grant.0, &why, now), |picture| answer(picture, now)))
+        match is_live(&self.shared, &self.grant.0, now).and_then(|()| picture.ok_or_else(none)) {
+            Ok(picture) => answer(&self.shared, picture, now),
+            Err(why) => Some(lost(&self.shared, &self.grant.0, &why, now)),
+        }
     }
 }
 
@@ -110,7 +112,17 @@ impl Drop for Snapshot {
     }
 }
 
-fn answer(picture: Arc<Picture>, now: Micros) -> Answer {
+/// The answer with this picture. In the place of a sealed one, which nobody opens who asks so, comes the placeholder, with a
+/// status by which programs do not take it for the camera's; `None` as long as that is not painted.
+fn answer(shared: &Shared, picture: Arc<Picture>, now: Micros) -> Option<Answer> {
+    if picture.codec == Codec::Sealed {
+        let stand_in = shared.placeholders.sealed(picture.sequence)?;
+        return Some(Answer::new(403, "image/jpeg", Body::Picture(stand_in)));
+    }
+    Some(open(picture, now))
+}
+
+fn open(picture: Arc<Picture>, now: Micros) -> Answer {
     let age = now.since(picture.captured);
     let taken = crate::net::layout::unix_time().saturating_sub(age);
     let fields = format!(

@@ -29,6 +29,7 @@ pub(super) struct Stream {
     nominal: Option<NominalPicture>,
     load: Load,
     settling: bool,
+    pub(super) sealed: bool,
     since: Micros,
     pub(super) rungs: Vec<Rung>,
 }
@@ -41,7 +42,7 @@ impl Stream {
     pub(super) fn begin(&mut self, publisher: ConnectionId, instance: u64, now: Micros) {
         (self.publisher, self.instance) = (Some(publisher), instance);
         (self.reason, self.silent) = (String::new(), None);
-        (self.nominal, self.load, self.settling) = (None, Load::default(), false);
+        (self.nominal, self.load, self.settling, self.sealed) = (None, Load::default(), false, false);
         self.since = now;
     }
 
@@ -54,8 +55,8 @@ impl Stream {
 
     /// What the publisher says of it; whether that is news.
     pub(super) fn report(&mut self, told: StreamState, now: Micros) -> bool {
-        let is = (&self.reason, &self.nominal, &self.load, self.settling);
-        if is == (&told.reason, &told.nominal, &told.load, told.settling) {
+        let is = (&self.reason, &self.nominal, &self.load, self.settling, self.sealed);
+        if is == (&told.reason, &told.nominal, &told.load, told.settling, told.sealed) {
             return false;
         }
         if self.reason != told.reason {
@@ -64,7 +65,7 @@ impl Stream {
             self.since = now;
         }
         self.nominal = told.nominal;
-        (self.load, self.settling) = (told.load, told.settling);
+        (self.load, self.settling, self.sealed) = (told.load, told.settling, told.sealed);
         true
     }
 
@@ -94,6 +95,7 @@ impl Stream {
             nominal: self.nominal.clone(),
             load: self.load,
             settling: self.settling,
+            sealed: self.sealed,
         })
     }
 

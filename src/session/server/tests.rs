@@ -11,7 +11,7 @@ fn after(ms: u64) -> Micros {
 
 fn welcome() -> Control {
     let (room, name, program) = ("main".into(), "door".into(), "hub".into());
-    Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0 }
+    Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0, can: Vec::new() }
 }
 
 /// One that was let in and asked for its clock once.

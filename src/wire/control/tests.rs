@@ -66,6 +66,7 @@ fn every_message_survives_the_way_through_json() {
         }),
         load: Load { uplink: Stage::new(25_000.0, 9_000.0), ..Load::default() },
         settling: true,
+        sealed: true,
     };
     let rung = Rung { quality: 40, bytes: 9000, ..Rung::default() };
     for control in [

@@ -1,7 +1,7 @@
 //! What somebody in a room says.
 
 use super::{Peer, PeerRole};
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::ConnectionError;
 use crate::net::layout::unix_time;
@@ -25,6 +25,9 @@ impl Peer {
         let id = self.id;
         let PeerRole::Member(member) = &mut self.role else { return Ok(()) };
         let mut data = match packet {
+            Packet::Picture(picture, _) if picture.codec == Codec::Sealed => {
+                return self.complain("sealed pictures are published by the native protocol, and not in a room");
+            }
             Packet::Picture(picture, _) => picture.data,
             Packet::Bare(data) => data,
             Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
@@ -63,7 +66,7 @@ impl Peer {
         if let Err(why) = jpeg::make_tidy(&mut data, &mut shared.counting.at(at)) {
             return self.complain(&format!("no JPEG picture that can be passed on: {why}"));
         }
-        if let Err(why) = shared.check_picture(&data) {
+        if let Err(why) = shared.check_picture(Codec::Jpeg, &data) {
             return self.complain(&why);
         }
         let PeerRole::Member(member) = &mut self.role else { return Ok(()) };

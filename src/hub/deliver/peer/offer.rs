@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::{Peer, PeerRole, transmit};
 use crate::adapt::ANY;
-use crate::frame::Picture;
+use crate::frame::{Codec, Picture};
 use crate::hub::counters::Deliveries;
 use crate::hub::deliver::subscription::Subscription;
+use crate::hub::placeholder::Placeholders;
 use crate::hub::stream::Stream;
 use crate::net::connection::ConnectionError;
 use crate::net::layout::Dialect;
@@ -19,10 +20,18 @@ use crate::transport::pages::SharedPages;
 use crate::wire::control::Control;
 
 /// What a loop makes and counts while it gives out the pictures of one stream.
-#[derive(Default)]
 pub(in crate::hub::deliver) struct FanOut {
     pub(in crate::hub::deliver) pages: SharedPages,
     pub(in crate::hub::deliver) deliveries: Deliveries,
+    /// What those are shown who cannot open a sealed picture.
+    pub(super) placeholders: Arc<Placeholders>,
+}
+
+impl FanOut {
+    pub(in crate::hub::deliver) fn new(placeholders: &Arc<Placeholders>) -> Self {
+        let placeholders = placeholders.clone();
+        Self { pages: SharedPages::default(), deliveries: Deliveries::default(), placeholders }
+    }
 }
 
 impl Peer {
@@ -100,6 +109,9 @@ impl Peer {
             }
             Choice::Nothing => return Ok(false),
         };
+        if picture.codec == Codec::Sealed && !self.opens {
+            return self.offer_stand_in(stream, picture, fan_out, now).map(|()| false);
+        }
         let mut idle = self.connection.is_idle();
         let interval = match &mut self.role {
             PeerRole::Member(member) => {

@@ -30,7 +30,7 @@ impl Peer {
     /// A picture of the stream that it publishes.
     pub(super) fn picture(&mut self, mut picture: Picture, reading: &mut ReadTurn<'_>) -> Result<(), ConnectionError> {
         let (shared, at) = (reading.shared, reading.at);
-        if let Err(reason) = shared.check_picture(&picture.data) {
+        if let Err(reason) = shared.check_picture(picture.codec, &picture.data) {
             return self.leave_out(reason, at, shared);
         }
         let PeerRole::Publisher(stream) = &self.role else { return Ok(()) };
