@@ -18,6 +18,9 @@ use self::permissions::{Permission, Scope};
 use self::policy::{Holder, Policy, Reason};
 use crate::names::StreamKey;
 
+// For tests from outside.
+pub use self::secrets::keep_made_up;
+
 /// Who asks: all that the policy knows of somebody.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Credentials {
@@ -46,6 +49,8 @@ pub(crate) enum Right<'a> {
     Publish(&'a StreamKey),
     /// To watch a stream; without a name, the first of its room.
     Watch(&'a StreamKey),
+    /// To publish some stream of a room.
+    PublishSomewhere(&'a str),
     /// To be in a room, under this name: to publish there, to see all streams of the room, and to talk.
     Join(&'a StreamKey),
     /// To know what streams there are in a room, or in all, and how they are doing.
@@ -61,6 +66,7 @@ impl Right<'_> {
     fn line(&self) -> Option<String> {
         match self {
             Self::Publish(key) => Some(format!("streamflow-hub link --publish {key}")),
+            Self::PublishSomewhere(room) => Some(format!("streamflow-hub link --publish {room}")),
             Self::Watch(key) if key.name.is_empty() => Some(format!("streamflow-hub link --view {}", key.room)),
             Self::Watch(key) => Some(format!("streamflow-hub link --view {key}")),
             Self::Join(key) => Some(format!("streamflow-hub link --room {}", key.room)),
@@ -76,6 +82,7 @@ impl std::fmt::Display for Right<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Publish(key) => write!(f, "publish {key}"),
+            Self::PublishSomewhere(room) => write!(f, "publish in room {room}"),
             Self::Watch(key) => write!(f, "watch {key}"),
             Self::Join(key) => write!(f, "be in room {}", key.room),
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),
@@ -273,6 +280,14 @@ impl Access {
     pub(crate) fn publish(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Publish>, Denied> {
         self.ask(who, Right::Publish(&key))?;
         Ok(Grant(Publish(key)))
+    }
+
+    /// To publish some stream of a room; which one comes later.
+    ///
+    /// # Errors
+    /// It may publish none.
+    pub(crate) fn publish_somewhere(&self, who: &Credentials, room: &str) -> Result<(), Denied> {
+        self.ask(who, Right::PublishSomewhere(room))
     }
 
     /// To watch a stream, or without a name the first of its room. Whoever may watch one stream of the room alone gets that.

@@ -60,6 +60,9 @@ pub(crate) struct LinkClaims {
     /// Its name, by which it can be revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jti: Option<String>,
+    /// The name of the link, or of the secret, whose holder made it: it ends with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
     /// It is for one session.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) once: bool,
@@ -97,6 +100,8 @@ pub(crate) struct SignedLink {
     pub(crate) made: u64,
     /// Its name, by which it can be revoked.
     pub(crate) id: Option<String>,
+    /// Whose holder made it.
+    pub(crate) by: Option<String>,
     /// It is for one session.
     pub(crate) once: bool,
     /// The key that signed it.
@@ -105,14 +110,22 @@ pub(crate) struct SignedLink {
 
 impl LinkClaims {
     fn check(&self, key: KeyId) -> Result<SignedLink, BadLink> {
-        if self.put.len() + self.get.len() + self.role.len() > MOST_NAMED
-            || self.jti.as_ref().is_some_and(|id| id.len() > 64)
-        {
+        // A name must fit a line of a file.
+        let is_name = |id: &String| {
+            (1..=64).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b))
+                && id != "all"
+        };
+        let names = [&self.jti, &self.by];
+        if self.put.len() + self.get.len() + self.role.len() > MOST_NAMED || !names.into_iter().flatten().all(is_name) {
             return Err(BadLink::Claims);
         }
+        // Nothing below the root is all of it.
+        let all_or =
+            |text: &str| if text.is_empty() { Ok(Scope::All) } else { text.parse().map_err(|_| BadLink::Claims) };
         let scope = |below: &str| format!("{}/{}", self.root.trim_matches('/'), below.trim_matches('/'));
         let scopes = |paths: &[String]| -> Result<Vec<Scope>, BadLink> {
-            paths.iter().map(|path| scope(path).trim_matches('/').parse().map_err(|_| BadLink::Claims)).collect()
+            paths.iter().map(|path| all_or(scope(path).trim_matches('/'))).collect()
         };
         let roles = self.role.iter().map(|role| role.parse().map_err(|_| BadLink::Claims));
         let permissions = [
@@ -120,7 +133,7 @@ impl LinkClaims {
             Permission { roles: [AccessRole::View].into_iter().collect(), scopes: scopes(&self.get)? },
             Permission {
                 roles: roles.collect::<Result<_, BadLink>>()?,
-                scopes: vec![self.root.parse().map_err(|_| BadLink::Claims)?],
+                scopes: vec![all_or(self.root.trim_matches('/'))?],
             },
         ];
         let held = |one: &Permission| !one.scopes.is_empty() && one.roles.names().next().is_some();
@@ -132,6 +145,7 @@ impl LinkClaims {
             begins: self.nbf.map_or(Ok(0), seconds)?,
             made: self.iat.map_or(Ok(0), seconds)?,
             id: self.jti.clone(),
+            by: self.by.clone(),
             once: self.once,
             key,
         })
@@ -190,6 +204,11 @@ impl SigningKeys {
         let hash = digest::digest(&digest::SHA256, bytes);
         id.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
         (id, hmac::Key::new(hmac::HMAC_SHA256, bytes))
+    }
+
+    /// Whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Whether links of this key are taken.

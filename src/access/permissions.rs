@@ -114,7 +114,7 @@ impl Scope {
     }
 }
 
-/// `*`, `ROOM/*` or `ROOM`, `ROOM/NAME`; nothing stands for all as well.
+/// `*`, `ROOM/*` or `ROOM`, `ROOM/NAME`.
 impl FromStr for Scope {
     type Err = String;
 
@@ -122,7 +122,7 @@ impl FromStr for Scope {
         let text = text.trim().trim_end_matches('/');
         let (room, name) = text.split_once('/').unwrap_or((text, "*"));
         match (room, name) {
-            ("" | "*", "*") => Ok(Self::All),
+            ("*", "*") => Ok(Self::All),
             (room, "*") => StreamKey::parse_to_watch(room, "").map(|key| Self::Room(key.room)),
             (room, name) => StreamKey::parse(room, name).map(Self::Stream),
         }
@@ -179,14 +179,14 @@ mod tests {
     #[test]
     fn streams_are_named_as_people_write_them() {
         let scope = |text: &str| text.parse::<Scope>();
-        for all in ["", "*", "*/*", "/"] {
+        for all in ["*", "*/*", " * "] {
             assert_eq!(scope(all), Ok(Scope::All), "{all}");
         }
         for room in ["main", "main/", "main/*"] {
             assert_eq!(scope(room), Ok(Scope::Room("main".into())), "{room}");
         }
         assert_eq!(scope("main/door"), Ok(Scope::Stream(StreamKey::new("main", "door"))));
-        for wrong in ["*/door", "ma in/*", "main/do or", "a/b/c", "ma*/x", "main/d*"] {
+        for wrong in ["", "/", "*/door", "ma in/*", "main/do or", "a/b/c", "ma*/x", "main/d*"] {
             assert!(scope(wrong).is_err_and(|why| why.contains("ROOM/NAME")), "{wrong}");
         }
         for text in ["*", "lab/*", "lab/cam"] {

@@ -50,6 +50,8 @@ pub(crate) enum Reason {
     NotFor(String),
     /// So many wrong secrets came from this address that none is looked at now.
     TooManyGuesses,
+    /// Too many others are being looked at.
+    Busy,
     /// What it says can be read on its way.
     InTheClear,
     /// The hub is for this machine alone.
@@ -63,7 +65,10 @@ pub(crate) enum Reason {
 impl Reason {
     /// Whether something else to show would help.
     pub(crate) fn asks_for_credentials(&self) -> bool {
-        !matches!(self, Self::Rule | Self::ThisMachine | Self::Elsewhere | Self::TooManyGuesses)
+        !matches!(
+            self,
+            Self::Rule | Self::ThisMachine | Self::Elsewhere | Self::TooManyGuesses | Self::Busy | Self::InTheClear
+        )
     }
 }
 
@@ -85,7 +90,10 @@ impl fmt::Display for Reason {
             Self::NotFor(has) if has.is_empty() => f.write_str("with this link, which is for nothing"),
             Self::NotFor(has) => write!(f, "with what you showed, which is for: {has}"),
             Self::TooManyGuesses => f.write_str("now: too many wrong secrets came from your address; wait a minute"),
-            Self::InTheClear => f.write_str("without encryption from another machine"),
+            Self::Busy => f.write_str("now: the hub looks at other secrets; try again in a second"),
+            Self::InTheClear => f.write_str(
+                "without encryption from another machine: use a program that encrypts, or let its access file name your network",
+            ),
             Self::ThisMachine => f.write_str("from another machine"),
             Self::Elsewhere => {
                 f.write_str("from a page of another place, unless it shows a link or a secret of its own")
@@ -117,7 +125,8 @@ impl RevokedLinks {
     }
 
     fn has(&self, link: &SignedLink) -> bool {
-        link.made < self.before || link.id.as_ref().is_some_and(|id| self.ids.contains(id))
+        let ids = [&link.id, &link.by];
+        link.made < self.before || ids.into_iter().flatten().any(|id| self.ids.contains(id))
     }
 }
 
@@ -230,6 +239,11 @@ impl Policy {
         if self.revoked.has(link) {
             return Err(Reason::Revoked);
         }
+        // What a secret has given away goes with it.
+        if link.by.as_ref().is_some_and(|by| by.starts_with(OF_SECRET) && !self.secret_names().any(|name| name == *by))
+        {
+            return Err(Reason::Revoked);
+        }
         if now < CLOCK_IS_SET && (link.ends.is_some() || link.begins > 0) {
             return Err(Reason::ClockUnset);
         }
@@ -237,6 +251,12 @@ impl Policy {
             return Err(Reason::Ended(at));
         }
         if now < link.begins { Err(Reason::NotYet(link.begins)) } else { Ok(()) }
+    }
+
+    /// What links say that were given away by the holders of secrets.
+    fn secret_names(&self) -> impl Iterator<Item = String> {
+        let random = self.secrets.iter().map(|(hash, _)| name_of_secret(hash));
+        random.chain(self.made_up.iter().map(|(kept, _)| name_of_secret(&secrets::hash(kept))))
     }
 
     /// What is held by what was shown, if it holds.
@@ -293,6 +313,7 @@ impl Policy {
         };
         let is_allowed = match right {
             Right::Publish(key) => any(AccessRole::Publish, &|scope| scope.covers(key)),
+            Right::PublishSomewhere(room) => any(AccessRole::Publish, &|scope| scope.is_in_room(room)),
             Right::Watch(key) if key.name.is_empty() => any(AccessRole::View, &|scope| scope.covers_room(&key.room)),
             Right::Watch(key) => any(AccessRole::View, &|scope| scope.covers(key)),
             Right::Join(key) => {
@@ -356,7 +377,28 @@ impl Policy {
     }
 }
 
+/// Before the name of a secret whose holder has made a link.
+const OF_SECRET: &str = "secret-";
+
+/// What is told of a secret in the links that its holder has made: it tells them apart, and nothing of them.
+fn name_of_secret(hash: &SecretHash) -> String {
+    let again = secrets::hash(&data_encoding::HEXLOWER.encode(hash));
+    format!("{OF_SECRET}{}", data_encoding::HEXLOWER.encode(again.get(..8).unwrap_or_default()))
+}
+
 impl Holder {
+    /// What the links say that it gives away, by which they end with it; `None`: it may give none away.
+    pub(crate) fn name(&self) -> Option<String> {
+        match self {
+            Self::Secret(hash) => Some(name_of_secret(hash)),
+            Self::MadeUp(kept) => Some(name_of_secret(&secrets::hash(kept))),
+            // One for one session would be one for many.
+            Self::Link(link) if link.once || link.by.is_some() => None,
+            Self::Link(link) => link.id.clone(),
+            Self::Nobody | Self::Refused(_) => None,
+        }
+    }
+
     /// When what it holds ends.
     pub(crate) fn ends(&self) -> Option<u64> {
         if let Self::Link(link) = self { link.ends } else { None }

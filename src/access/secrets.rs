@@ -88,7 +88,7 @@ impl KeptSecret {
 ///
 /// # Errors
 /// It is too short, or cannot be hashed.
-pub(crate) fn keep_made_up(password: &str, salt: [u8; 16]) -> Result<String, String> {
+pub fn keep_made_up(password: &str, salt: [u8; 16]) -> Result<String, String> {
     if password.chars().count() < SHORTEST_PASSWORD {
         return Err(format!("it has {SHORTEST_PASSWORD} characters at least"));
     }

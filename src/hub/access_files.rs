@@ -1,9 +1,9 @@
 //! The files that say who may do what: made where a hub needs them and has none, and read again when they change.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
@@ -93,8 +93,14 @@ fn read_or_make(path: &Path, content: impl FnOnce() -> Result<String>) -> Result
 /// The keys that sign links, in this folder; one is made where there is none.
 pub(crate) fn signing_keys(folder: &Path) -> Result<SigningKeys> {
     let path = folder.join(SIGNING_KEYS);
-    let text = read_or_make(&path, || Ok(BASE64URL_NOPAD.encode(&random::<KEY_LENGTH>()?) + "\n"))?;
-    SigningKeys::read(&text).map_err(|line| Error::Failed(format!("{}: line {line}: this is no key", path.display())))
+    read_or_make(&path, || Ok(BASE64URL_NOPAD.encode(&random::<KEY_LENGTH>()?) + "\n"))?;
+    read_signing_keys(&path).map_err(Error::Failed)
+}
+
+fn read_signing_keys(path: &Path) -> std::result::Result<SigningKeys, String> {
+    let text = read_text(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let keys = SigningKeys::read(&text).map_err(|line| format!("{}: line {line}: this is no key", path.display()))?;
+    if keys.is_empty() { Err(format!("{}: there is no key in it", path.display())) } else { Ok(keys) }
 }
 
 /// A new key signs from now on, and the links of the last one go on to hold.
@@ -108,16 +114,30 @@ pub(crate) fn rotate_signing_key(folder: &Path) -> Result<()> {
 }
 
 /// A link does not hold any more; without a name, none that was made until now does.
+///
+/// The line is appended, so that of several at once none is lost.
 pub(crate) fn revoke(folder: &Path, id: Option<&str>) -> Result<()> {
     let path = folder.join(REVOKED);
-    let before = read_text(&path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
-    // A link of this very second is one that was made until now.
-    let line = id.map_or_else(|| format!("before {}", Timestamp::now().as_second() + 1), str::to_owned);
-    let kept = if id.is_none() { String::new() } else { before };
-    if kept.lines().any(|one| one == line) {
-        return Ok(());
+    let failed = |e: io::Error| unwritable(&path, &e);
+    if !path.exists() {
+        write_private(&path, "", false).map_err(failed)?;
     }
-    write_private(&path, &format!("{kept}{line}\n"), true).map_err(|e| unwritable(&path, &e))
+    let about = fs::metadata(&path).map_err(failed)?;
+    if about.len() + 128 > LONGEST_FILE as u64 {
+        return Err(Error::Failed(format!(
+            "{} is full: streamflow-hub key rotate, twice, ends all links, and then the file can be removed",
+            path.display()
+        )));
+    }
+    // A link of this very second is one that was made until now, and one of the next is not.
+    let next = Timestamp::now().as_second() + 1;
+    let line = id.map_or_else(|| format!("before {next}"), str::to_owned);
+    let mut file = fs::OpenOptions::new().append(true).open(&path).map_err(failed)?;
+    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    while id.is_none() && Timestamp::now().as_second() < next {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// The access file that a hub begins with.
@@ -166,9 +186,10 @@ fn stamp(path: &Path) -> Stamp {
 pub(super) struct AccessFiles {
     folder: PathBuf,
     file: PathBuf,
+    /// What they were like when they were read last, when they were looked at last, and when it was said that they cannot be used.
     stamps: [Stamp; 3],
-    /// It was said that they cannot be used.
-    said: bool,
+    found: [Stamp; 3],
+    said: Option<[Stamp; 3]>,
 }
 
 /// What a hub begins with.
@@ -216,9 +237,10 @@ pub(super) fn begin(config: &HubConfig) -> Result<Beginning> {
     } else {
         None
     };
-    let mut files = AccessFiles { folder, file, stamps: Default::default(), said: false };
-    files.stamps = files.look();
+    let mut files = AccessFiles { folder, file, stamps: Default::default(), found: Default::default(), said: None };
+    let stamps = files.look();
     let policy = files.read().map_err(Error::Usage)?;
+    (files.stamps, files.found) = (stamps, stamps);
     Ok(Beginning { access: Access::new(policy), files: Some(files), own_secrets })
 }
 
@@ -233,40 +255,41 @@ impl AccessFiles {
             let path = path.to_owned();
             move |error: io::Error| format!("{}: {error}", path.display())
         };
-        let text = match fs::metadata(&self.file) {
-            // One that is gone is not empty: everybody would be thrown out.
-            Err(error) => return Err(named(&self.file)(error)),
-            Ok(_) => read_text(&self.file).map_err(named(&self.file))?,
-        };
+        // One that is gone, or empty for a moment, is not one that lets nobody in.
+        let text = fs::metadata(&self.file).and_then(|_| read_text(&self.file)).map_err(named(&self.file))?;
+        if text.trim().is_empty() {
+            return Err(format!("{}: it is empty; a comment stands for nobody", self.file.display()));
+        }
         let file: AccessFile = file::read(&text).map_err(|why| format!("{}: {why}", self.file.display()))?;
         let folder = &self.folder;
         let local = read_text(&folder.join(LOCAL_SECRET)).map_err(named(&folder.join(LOCAL_SECRET)))?;
         let local = Some(local.trim()).filter(|text| secrets::looks_random(text)).map(secrets::hash);
-        let keys = signing_keys(folder).map_err(|error| error.to_string())?;
-        let revoked = read_text(&folder.join(REVOKED)).map_err(named(&folder.join(REVOKED)))?;
+        let keys = read_signing_keys(&folder.join(SIGNING_KEYS))?;
+        let path = folder.join(REVOKED);
+        if self.stamps[2].is_some() && !path.exists() {
+            return Err(format!("{}: it is gone, and links that were revoked would hold again", path.display()));
+        }
+        let revoked = read_text(&path).map_err(named(&path))?;
         Ok(Policy::of_file(file, local, keys, RevokedLinks::read(&revoked)))
     }
 
-    /// The policy, if a file has changed and can be used. What cannot be used is said once, and what was read last goes on to hold.
+    /// The policy, if a file has changed and can be used. A file that is just being written is looked at again. What cannot be used is
+    /// said once, and what was read last goes on to hold.
     pub(super) fn refresh(&mut self) -> Option<Policy> {
-        let stamps = self.look();
-        if stamps == self.stamps && !self.said {
+        let found = self.look();
+        let settled = std::mem::replace(&mut self.found, found) == found;
+        if found == self.stamps || !settled || self.said == Some(found) {
             return None;
         }
         match self.read() {
             Ok(policy) => {
-                let changed = stamps != self.stamps;
-                (self.stamps, self.said) = (stamps, false);
-                if changed {
-                    log::info!("{} is read again", self.file.display());
-                }
+                (self.stamps, self.said) = (found, None);
+                log::info!("who may do what is read again ({})", self.file.display());
                 Some(policy)
             }
             Err(why) => {
-                if !self.said || stamps != self.stamps {
-                    log::warn!("{why}: what was read before goes on to hold");
-                }
-                (self.stamps, self.said) = (stamps, true);
+                log::warn!("{why}: what was read before goes on to hold");
+                self.said = Some(found);
                 None
             }
         }

@@ -2,23 +2,14 @@
 //! already.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::access::buckets::counted_as;
 
 /// Those who have one connection too many, and wait to be told so, count as one, which has so many places.
 const TOO_MANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const TOLD: usize = 32;
-
-/// Who counts as one: an IPv4 address, this machine however it comes, and of IPv6 a network of 64 bits, since whoever has one
-/// address of it has them all (RFC 6177). Link-local addresses share one such network, so each of them counts alone.
-pub(super) fn address_of(ip: IpAddr) -> IpAddr {
-    const NETWORK: u128 = !(u64::MAX as u128);
-    match ip.to_canonical() {
-        ip if ip.is_loopback() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if !ip.is_unicast_link_local() => Ipv6Addr::from_bits(ip.to_bits() & NETWORK).into(),
-        ip => ip,
-    }
-}
 
 /// The places of all addresses.
 pub(super) struct Addresses {
@@ -38,9 +29,14 @@ impl Addresses {
 
     /// One more place for an address; `None`: it has all it may have. This machine has as many as it likes.
     pub(super) fn place(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
-        let address = address_of(ip);
+        let address = counted_as(ip);
         let most = if address.is_loopback() { usize::MAX } else { self.most };
         self.take(address, most)
+    }
+
+    /// One more place for a proxy that is believed: many come through it.
+    pub(super) fn place_of_proxy(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+        self.take(counted_as(ip), usize::MAX)
     }
 
     /// A place for somebody who is to be told that its address has none.
@@ -114,14 +110,5 @@ mod tests {
         assert!(addresses.place(ip("192.0.2.1")).is_some(), "they take nobody's place");
         told.pop();
         assert!(addresses.place_to_be_told().is_some());
-    }
-
-    #[test]
-    fn a_network_of_64_bits_is_one_address_and_a_neighbour_on_the_link_another() {
-        assert_eq!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8::ffff:2")));
-        assert_ne!(address_of(ip("2001:db8::1")), address_of(ip("2001:db8:0:1::1")));
-        assert_ne!(address_of(ip("fe80::1")), address_of(ip("fe80::2")));
-        assert_ne!(address_of(ip("192.0.2.1")), address_of(ip("192.0.2.2")));
-        assert_eq!(address_of(ip("::1")), address_of(ip("127.0.0.9")));
     }
 }

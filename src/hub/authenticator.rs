@@ -20,7 +20,7 @@ use self::sessions::Sessions;
 use super::access_files::random;
 use crate::access::Access;
 use crate::access::buckets::{Buckets, counted_as};
-use crate::access::policy::{Holder, Reason};
+use crate::access::policy::{Holder, Policy, Reason};
 use crate::access::secrets::{self, SecretHash};
 use crate::error::{Error, Result};
 use crate::secret::Secret;
@@ -31,6 +31,8 @@ const GUESSES_AT_ONCE: u32 = 10;
 const GUESS_EVERY: Duration = Duration::from_secs(6);
 /// Passwords that wait to be tried, at most. Each takes some 20 ms and 19 MiB.
 const MOST_CHECKS: usize = 8;
+/// And those of one address.
+const MOST_CHECKS_OF_ADDRESS: usize = 2;
 /// Results that are remembered: a client of HTTP shows its password with each request.
 const REMEMBERED: usize = 256;
 
@@ -74,7 +76,8 @@ pub(super) struct Authenticator {
 /// What is known of passwords.
 #[derive(Default)]
 struct Passwords {
-    waiting: HashSet<SecretHash>,
+    /// With the address that each is from.
+    waiting: HashMap<SecretHash, IpAddr>,
     good: HashMap<SecretHash, Arc<str>>,
     bad: HashSet<SecretHash>,
     order: VecDeque<SecretHash>,
@@ -147,7 +150,7 @@ impl Authenticator {
         }
         match policy.holder(shown.expose()) {
             Some(Holder::Link(link)) if link.once => {
-                let holder = if lock(&self.once).is_for(&link, session, access.time()) {
+                let holder = if lock(&self.once).may_use(&link, session) {
                     Holder::Link(link)
                 } else {
                     Holder::Refused(Reason::UsedElsewhere)
@@ -156,7 +159,7 @@ impl Authenticator {
             }
             Some(Holder::Refused(_)) => Identified::Now(self.guessed(from, now())),
             Some(holder) => Identified::Now(holder),
-            None => self.try_password(shown, from, now()),
+            None => self.try_password(&policy, shown, from, now()),
         }
     }
 
@@ -166,32 +169,53 @@ impl Authenticator {
         Holder::Refused(if few { Reason::Unknown } else { Reason::TooManyGuesses })
     }
 
-    fn try_password(&self, shown: &Secret, from: IpAddr, at: Micros) -> Identified {
+    fn try_password(&self, policy: &Policy, shown: &Secret, from: IpAddr, at: Micros) -> Identified {
         let mut hash = SecretHash::default();
         let tag = hmac::sign(&self.key, shown.expose().as_bytes());
         hash.iter_mut().zip(tag.as_ref()).for_each(|(to, from)| *to = *from);
         let mut passwords = lock(&self.passwords);
-        if let Some(kept) = passwords.good.get(&hash) {
+        let is_kept = |kept: &&Arc<str>| policy.made_up().any(|one| one == *kept);
+        if let Some(kept) = passwords.good.get(&hash).filter(is_kept) {
             return Identified::Now(Holder::MadeUp(kept.clone()));
         }
-        if passwords.waiting.contains(&hash) {
+        if passwords.waiting.contains_key(&hash) {
             return Identified::Later;
         }
-        let many = || Identified::Now(Holder::Refused(Reason::TooManyGuesses));
+        let refused = |reason| Identified::Now(Holder::Refused(reason));
         // One that was tried for this very answer is told it; asked again it counts again.
         if passwords.bad.remove(&hash) {
-            return Identified::Now(Holder::Refused(Reason::Unknown));
+            return refused(Reason::Unknown);
         }
-        if !lock(&self.guesses).take(from, at) {
-            return many();
+        let from = counted_as(from);
+        if passwords.waiting.values().filter(|waits| **waits == from).count() >= MOST_CHECKS_OF_ADDRESS {
+            return refused(Reason::Busy);
+        }
+        if !lock(&self.guesses).has(from, at) {
+            return refused(Reason::TooManyGuesses);
         }
         match self.checks.try_send((hash, shown.clone())) {
             Ok(()) => {
-                passwords.waiting.insert(hash);
+                lock(&self.guesses).take(from, at);
+                passwords.waiting.insert(hash, from);
                 Identified::Later
             }
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => many(),
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => refused(Reason::Busy),
         }
+    }
+
+    /// A link was good for something: if it is for one session, it is this session's.
+    pub(super) fn use_link(&self, holder: &Holder, session: SessionName, now: u64) {
+        if let Holder::Link(link) = holder
+            && link.once
+        {
+            lock(&self.once).use_up(link, session, now);
+        }
+    }
+
+    /// Whether this hub has given this cookie.
+    pub(super) fn has_given(&self, cookie: &str) -> bool {
+        let hash = secrets::hash(cookie);
+        lock(&self.once).has(SessionName::Cookie(hash)) || lock(&self.sessions).get(&hash, now()).is_some()
     }
 
     /// A cookie for a new session; `None`: the system has no random numbers.

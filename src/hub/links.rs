@@ -21,6 +21,8 @@ pub(crate) struct LinkRequest {
     /// When it ends, in seconds since 1970.
     pub(crate) ends: Option<u64>,
     pub(crate) once: bool,
+    /// The name of what its maker holds.
+    pub(crate) by: Option<String>,
 }
 
 /// A link that was made.
@@ -56,6 +58,7 @@ impl LinkRequest {
             iat: Some(now as f64),
             jti: Some(id.clone()),
             once: self.once,
+            by: self.by.clone(),
             ..LinkClaims::default()
         };
         let token =

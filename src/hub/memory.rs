@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::address_limits::address_of;
+use crate::access::buckets::counted_as;
 use crate::time::{Micros, now};
 
 /// What is counted in: what is less costs nothing, and nothing is asked for it.
@@ -76,7 +76,7 @@ impl<E> Ledger<E> {
 
     fn open(&mut self, ip: IpAddr, end: E) -> u64 {
         self.serial += 1;
-        self.accounts.insert(self.serial, Entry { address: address_of(ip), held: Held::default(), gives: false, end });
+        self.accounts.insert(self.serial, Entry { address: counted_as(ip), held: Held::default(), gives: false, end });
         self.serial
     }
 

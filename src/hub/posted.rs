@@ -7,8 +7,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
-use super::address_limits::address_of;
 use super::stream::Stream;
+use crate::access::buckets::counted_as;
 use crate::access::{Credentials, Grant, Publish};
 use crate::frame::Picture;
 use crate::names::StreamKey;
@@ -101,7 +101,7 @@ impl Shared {
         mut picture: Picture,
     ) -> Result<usize, Refusal> {
         let at = now();
-        let (of, key) = (address_of(who.address), &grant.0);
+        let (of, key) = (counted_as(who.address), &grant.0);
         self.sweep_posted(at);
         let elsewhere = |all: &PostedStreams| all.0.get(key).is_some_and(|one| one.of != of);
         let taken = elsewhere(&self.posted());

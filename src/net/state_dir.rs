@@ -45,7 +45,7 @@ pub(crate) fn write_private(path: &Path, content: &str, replace: bool) -> io::Re
     // Programs in containers that share a folder all have the same number.
     let own = folder.join(format!("{name}.{}.{:016x}", std::process::id(), fastrand::u64(..)));
     let written = create_private(&own, content);
-    let placed = written.and_then(|()| {
+    let placed = written.and_then(|()| belongs_as(&own, path, folder)).and_then(|()| {
         if replace {
             return fs::rename(&own, path);
         }
@@ -65,6 +65,21 @@ pub(crate) fn write_private(path: &Path, content: &str, replace: bool) -> io::Re
             Ok(())
         }
     }
+}
+
+/// Who administers a machine may write for a hub that is another user's: what it cannot read then would be as good as gone.
+#[cfg(unix)]
+fn belongs_as(file: &Path, path: &Path, folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, chown};
+    let own = fs::metadata(file)?.uid();
+    let of = fs::metadata(path).or_else(|_| fs::metadata(folder))?;
+    // Others' folders, as one that all may write to, are no reason.
+    if own == 0 && of.uid() != own { chown(file, Some(of.uid()), Some(of.gid())) } else { Ok(()) }
+}
+
+#[cfg(not(unix))]
+fn belongs_as(_: &Path, _: &Path, _: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 /// Writes a file where there is none.

@@ -148,7 +148,10 @@ fn serve(mut stream: impl Read + Write, decide: impl FnOnce(Option<String>) -> A
             let answer = decide(hello.token.map(|token| token.expose().to_owned()));
             if answer != Answer::Unauthorized {
                 let (room, name, program) = (hello.room, hello.name, "test".into());
-                say(&mut stream, &Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0 });
+                say(
+                    &mut stream,
+                    &Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0, can: Vec::new() },
+                );
             }
             match answer {
                 Answer::Welcome => {}

@@ -165,15 +165,23 @@ fn request(options: &LinkOptions) -> anyhow::Result<LinkRequest> {
         None => Some(USUAL),
     };
     let ends = lasts.map(|lasts| now().map(|now| now.saturating_add(lasts))).transpose()?;
-    Ok(LinkRequest { view, publish, roles, ends, once: options.once })
+    Ok(LinkRequest { view, publish, roles, ends, once: options.once, by: None })
 }
 
 fn revoke(folder: &std::path::Path, id: &str) -> anyhow::Result<()> {
     if id.split_whitespace().count() != 1 || id.len() > 64 {
         return Err(Error::Usage(format!("'{id:.80}' is no id of a link")).into());
     }
+    if reached(folder).is_none() && !folder.join("signing-keys").exists() {
+        let what = format!("no hub has kept its keys in {}: --state DIR names the right folder", folder.display());
+        return Err(Error::NoSource(what).into());
+    }
     access_files::revoke(folder, (id != "all").then_some(id))?;
     let which = if id == "all" { "No link that was made until now holds" } else { "The link does not hold" };
-    writeln!(std::io::stdout(), "{which} any more; who uses it is out within two seconds.")?;
+    writeln!(
+        std::io::stdout(),
+        "{which} any more at the hub with the keys in {}; who uses it is out within two seconds.",
+        folder.display()
+    )?;
     Ok(())
 }

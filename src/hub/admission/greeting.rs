@@ -321,10 +321,16 @@ impl Greeting {
                 Identified::Later => return (Stage::Hello(hello), Some(Step::Waits)),
             }
         }
+        let instance = if let Packet::Control(Control::Hello(said)) = &hello.packet { said.instance } else { 0 };
+        let session = match instance {
+            0 => SessionName::Address(hello.who.address),
+            number => SessionName::Instance(number),
+        };
         let PendingHello { packet, framing, who, early } = *hello;
         let is_websocket = matches!(framing, Framing::WebSocket(..));
         match admitted(packet, self.began.unwrap_or_default(), framing, who, asker.shared) {
             Ok(admitted) => {
+                asker.shared.authenticator.use_link(&admitted.credentials.holder, session, asker.shared.access.time());
                 (Stage::Over, Some(Step::Admits { admitted: Box::new(admitted), before: Vec::new(), early }))
             }
             Err((cause, why)) => {
@@ -357,6 +363,9 @@ impl Greeting {
         }
         let exchange = pending.exchange(asker, &self.input);
         let reply = route(&exchange);
+        if !matches!(reply, Reply::Answer(_) | Reply::More | Reply::WebSocket(_, WebSocket::Native)) {
+            pending.was_let_in(asker);
+        }
         // A client may wait until it is told that its body may come (RFC 9110, section 10.1.1).
         let expects = pending.request.http11 && pending.request.field_has("expect", "100-continue");
         let waits = expects && self.input.is_empty() && !again;

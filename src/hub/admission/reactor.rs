@@ -280,7 +280,10 @@ impl Reactor {
         take: fn(&mut Self, Transport, SocketAddr, Place) -> io::Result<()>,
         refuse: fn(&mut Self, TcpStream, SocketAddr, String) -> io::Result<()>,
     ) {
-        let taken = match self.shared.addresses.place(address.ip()) {
+        let addresses = &self.shared.addresses;
+        let is_proxy = self.shared.is_proxy(address.ip());
+        let place = if is_proxy { addresses.place_of_proxy(address.ip()) } else { addresses.place(address.ip()) };
+        let taken = match place {
             Some(place) => sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)),
             None => {
                 let most = self.shared.config.max_per_address;

@@ -56,8 +56,10 @@ impl PendingRequest {
         }
         self.who.elsewhere = self.exchange(asker, &[]).is_elsewhere();
         let authenticator = &asker.shared.authenticator;
-        if self.request.path == "/api/session" && self.request.method == "POST" && self.shown.cookie.is_none() {
-            self.shown.cookie = authenticator.new_cookie();
+        if self.request.path == "/api/session" && self.request.method == "POST" {
+            // One that somebody else has chosen is not taken over.
+            let given = self.shown.cookie.take().filter(|cookie| authenticator.has_given(cookie.expose()));
+            self.shown.cookie = given.or_else(|| authenticator.new_cookie());
         }
         let cookie = self.shown.cookie.as_ref().map(|cookie| cookie.expose());
         let holder = match (&self.shown.token, cookie) {
@@ -74,6 +76,13 @@ impl PendingRequest {
         self.who.holder = holder;
         self.identified = true;
         true
+    }
+
+    /// It was given what it asked for: a link for one session is this session's from now on.
+    pub(super) fn was_let_in(&self, asker: &ClientContext<'_>) {
+        let cookie = self.shown.cookie.as_ref().map(|cookie| SessionName::of_cookie(cookie.expose()));
+        let session = cookie.unwrap_or(SessionName::Address(self.who.address));
+        asker.shared.authenticator.use_link(&self.who.holder, session, asker.shared.access.time());
     }
 
     /// Sends an answer, and says whether another request may follow. `drained`: nothing of the request's body is still to come.

@@ -37,29 +37,31 @@ impl OnceLinks {
         Self { used, path, changed: false }
     }
 
-    /// Whether a link is this session's: it is the first one's that shows it.
-    pub(super) fn is_for(&mut self, link: &SignedLink, session: SessionName, now: u64) -> bool {
+    /// Whether a link is this session's, or nobody's yet: it is the first one's for whom it is good for something.
+    pub(super) fn may_use(&self, link: &SignedLink, session: SessionName) -> bool {
         let Some(id) = link.id.as_ref() else { return false };
-        if let Some((used_by, _)) = self.used.get(id) {
-            return *used_by == session;
-        }
-        if self.used.len() >= MOST {
-            self.used.retain(|_, (_, until)| *until > now);
-        }
-        if self.used.len() >= MOST {
-            return false;
-        }
+        self.used.get(id).map_or(self.used.len() < MOST, |(used_by, _)| *used_by == session)
+    }
+
+    /// A link is this session's from now on.
+    pub(super) fn use_up(&mut self, link: &SignedLink, session: SessionName, now: u64) {
+        let Some(id) = link.id.as_ref().filter(|id| !self.used.contains_key(*id)) else { return };
         self.used.insert(id.clone(), (session, link.ends.unwrap_or(now + YEAR)));
         self.changed = true;
-        true
+    }
+
+    /// Whether a link is this session's.
+    pub(super) fn has(&self, session: SessionName) -> bool {
+        self.used.values().any(|(used_by, _)| *used_by == session)
     }
 
     /// The file and its text, if it is to be written.
     pub(super) fn to_write(&mut self, now: u64) -> Option<(PathBuf, String)> {
-        if !std::mem::take(&mut self.changed) {
+        let before = self.used.len();
+        self.used.retain(|_, (_, until)| *until > now);
+        if !std::mem::take(&mut self.changed) && self.used.len() == before {
             return None;
         }
-        self.used.retain(|_, (_, until)| *until > now);
         let lines = self.used.iter().map(|(id, (session, until))| format!("{until} {} {id}\n", name(*session)));
         Some((self.path.clone()?, lines.collect()))
     }
@@ -93,7 +95,16 @@ mod tests {
     use super::*;
 
     fn link(id: &str, ends: Option<u64>) -> SignedLink {
-        SignedLink { permissions: Vec::new(), ends, begins: 0, made: 0, id: Some(id.into()), once: true, key: [0; 8] }
+        SignedLink {
+            permissions: Vec::new(),
+            ends,
+            begins: 0,
+            made: 0,
+            id: Some(id.into()),
+            by: None,
+            once: true,
+            key: [0; 8],
+        }
     }
 
     #[test]
@@ -107,10 +118,13 @@ mod tests {
         ];
         for (n, session) in sessions.into_iter().enumerate() {
             let link = link(&n.to_string(), Some(2000));
-            assert!(links.is_for(&link, session, 1000) && links.is_for(&link, session, 1000));
-            assert!(!links.is_for(&link, SessionName::Instance(8), 1000));
+            // To look is not to use.
+            assert!(links.may_use(&link, SessionName::Instance(8)) && links.may_use(&link, session));
+            links.use_up(&link, session, 1000);
+            links.use_up(&link, SessionName::Instance(8), 1000);
+            assert!(links.may_use(&link, session) && !links.may_use(&link, SessionName::Instance(8)));
         }
-        assert!(links.is_for(&link("old", Some(1001)), sessions[0], 1000));
+        links.use_up(&link("old", Some(1001)), sessions[0], 1000);
         let (path, text) = links.to_write(1500).unwrap();
         crate::net::state_dir::write_private(&path, &text, true).unwrap();
         assert!(links.to_write(1500).is_none(), "nothing changed");
@@ -118,22 +132,24 @@ mod tests {
         assert_eq!(back.used.len(), 3, "what has ended is not kept");
         for (n, session) in sessions.into_iter().enumerate() {
             let link = link(&n.to_string(), Some(2000));
-            assert!(!back.is_for(&link, SessionName::Instance(8), 1500) && back.is_for(&link, session, 1500));
+            assert!(!back.may_use(&link, SessionName::Instance(8)) && back.may_use(&link, session));
         }
         let nameless = SignedLink { id: None, ..link("", None) };
-        assert!(!back.is_for(&nameless, sessions[0], 1500));
+        assert!(!back.may_use(&nameless, sessions[0]));
         std::fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]
     fn links_without_end_take_bounded_memory() {
         let mut links = OnceLinks::default();
-        let shown =
-            (0..2 * MOST as u64).filter(|n| links.is_for(&link(&n.to_string(), None), SessionName::Instance(*n), 1000));
-        assert_eq!(shown.count(), MOST);
-        assert!(
-            links.is_for(&link("new", Some(9)), SessionName::Instance(1), 1001 + YEAR),
-            "those that ended gave way"
-        );
+        for n in 0..2 * MOST as u64 {
+            let (link, session) = (link(&n.to_string(), None), SessionName::Instance(n));
+            assert_eq!(links.may_use(&link, session), n < MOST as u64);
+            if n < MOST as u64 {
+                links.use_up(&link, session, 1000);
+            }
+        }
+        let _ = links.to_write(1001 + YEAR);
+        assert!(links.may_use(&link("new", Some(9)), SessionName::Instance(1)), "those that ended gave way");
     }
 }

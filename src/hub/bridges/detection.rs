@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::frame::{Codec, Picture};
-use crate::hub::Shared;
 use crate::hub::deliver::Purpose;
 use crate::hub::http::api::unix_seconds;
 use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket, status_of};
@@ -25,6 +24,8 @@ const ROOM: &str = "detection";
 /// `POST /api/broadcast-detection`.
 pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Outcome {
     exchange.takes("POST")?;
+    // Whoever may publish no camera at all is told so before its body comes.
+    exchange.shared.access.publish_somewhere(&exchange.credentials(), ROOM)?;
     let limit = max_body(exchange.shared.config.max_picture);
     let then = Box::new(|exchange: &Exchange<'_>, body: Vec<u8>| posted(exchange, &body));
     Ok(Reply::Body(BodyWanted { limit, refuse: wrong, then }))
@@ -47,7 +48,7 @@ fn posted(exchange: &Exchange<'_>, body: &[u8]) -> Answer {
     let who = exchange.credentials();
     let grant = match shared.access.publish(&who, own_key(&camera)) {
         Ok(grant) => grant,
-        Err(denied) => return wrong(403, &denied.to_string()),
+        Err(denied) => return wrong(status_of(&denied.clone().into()), &denied.to_string()),
     };
     match shared.publish_one(&who, &grant, &camera, posted_times, picture) {
         Ok(viewers) => {
@@ -67,6 +68,7 @@ pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Outcome {
     let shared = exchange.shared;
     let grant = shared.access.list(&exchange.credentials(), Some(ROOM.into()))?;
     let mut posted = shared.posted_in(ROOM);
+    posted.retain(|posted| grant.has(&posted.key));
     posted.sort_by(|a, b| a.called.cmp(&b.called));
     let broadcasters: Vec<_> = posted
         .iter()
@@ -93,23 +95,22 @@ pub(in crate::hub) fn viewer(exchange: &Exchange<'_>) -> Outcome {
     let opening = format!(r#"{{"type":"frame","camera_id":{}"#, json!(camera));
     let reader = websocket::Reader::new(End::Server, shared.config.max_picture, 4096);
     let framing = Framing::Bridge(Box::new(reader), Dialect::Detection { opening: opening.into() });
-    let purpose = Purpose::Watch(shared.access.watch(&exchange.credentials(), key_to_watch(shared, &camera))?);
+    let who = exchange.credentials();
+    // `ROOM/NAME` is any stream there is, so that a dashboard can show a camera of ours; a worker's camera of that name comes first.
+    let own = shared.access.watch(&who, own_key(&camera));
+    // Whoever may not watch it must not learn whether it is there.
+    let other = match &own {
+        Ok(own) if !shared.is_free(&own.0) => None,
+        _ => camera.split_once('/').and_then(|(room, name)| StreamKey::parse(room, name).ok()),
+    };
+    let grant = other.map_or(own, |other| shared.access.watch(&who, other))?;
+    let purpose = Purpose::Watch(grant);
     Reply::open(exchange, WebSocket::Admit(exchange.admit(framing, purpose, None)))
 }
 
 /// The stream of a camera that a worker posts: of this room, whatever the camera is called.
 fn own_key(camera: &str) -> StreamKey {
     StreamKey::new(ROOM, fitting(camera))
-}
-
-/// The stream that a dashboard asks for. `ROOM/NAME` is any stream there is, so that it can show a camera of ours; but a
-/// worker's camera that is called so comes first.
-fn key_to_watch(shared: &Shared, camera: &str) -> StreamKey {
-    let own = own_key(camera);
-    match camera.split_once('/').map(|(room, name)| StreamKey::parse(room, name)) {
-        Some(Ok(other)) if shared.is_free(&own) => other,
-        _ => own,
-    }
 }
 
 fn wrong(status: u16, why: &str) -> Answer {

@@ -12,6 +12,8 @@ use crate::wire::encoding;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::hub) struct Shown {
     pub(in crate::hub) token: Option<Secret>,
+    /// The token stands in a field that no page of another place can set without being allowed to.
+    pub(in crate::hub) by_own_page: bool,
     /// The cookie of a session, where it may count: the page that asks is the hub's own.
     pub(in crate::hub) cookie: Option<Secret>,
 }
@@ -20,10 +22,13 @@ pub(in crate::hub) struct Shown {
 pub(in crate::hub) fn take(request: &mut Request) -> Shown {
     let in_path = take_from_path(&mut request.path);
     let in_query = take_from_query(&mut request.query);
-    let token = request.field("authorization").and_then(authorization).or(in_query).or(in_path);
+    let own_page = of_own_page(request);
+    let in_field = request.field("authorization").and_then(|field| authorization(field, own_page));
+    let by_own_page = own_page && in_field.is_some();
+    let token = in_field.or(in_query).or(in_path);
     let name = cookie_name(request);
-    let cookie = of_own_page(request).then(|| cookie(request, &name)).flatten();
-    Shown { token, cookie }
+    let cookie = own_page.then(|| cookie(request, &name)).flatten();
+    Shown { token, by_own_page, cookie }
 }
 
 /// Who asks through a proxy that is trusted, and whether that can be read on its way to it: the last address that no trusted proxy
@@ -34,19 +39,39 @@ pub(in crate::hub) fn behind_proxy(
     is_trusted: impl Fn(IpAddr) -> bool,
 ) -> (IpAddr, bool) {
     let fields = request.fields.iter().filter(|(name, _)| name == "x-forwarded-for");
-    let all: Vec<_> =
-        fields.flat_map(|(_, value)| value.split(',')).filter_map(|one| one.trim().parse().ok()).collect();
-    let client = all.iter().rev().find(|ip| !is_trusted(**ip)).or(all.first()).copied();
-    let in_the_clear = request.field_has("x-forwarded-proto", "http") || request.field_has("x-forwarded-proto", "ws");
-    (client.unwrap_or(proxy), !in_the_clear)
+    let all: Vec<_> = fields.flat_map(|(_, value)| value.split(',')).map(str::trim).collect();
+    let mut client = proxy;
+    for one in all.into_iter().rev() {
+        // What stands before something else was written by whoever asks, and so may be what says that it is this machine.
+        let Some(ip) = address(one).filter(|ip| !ip.to_canonical().is_loopback()) else { break };
+        client = ip;
+        if !is_trusted(ip) {
+            break;
+        }
+    }
+    let protos = request.fields.iter().filter(|(name, _)| name == "x-forwarded-proto");
+    let mut protos = protos.flat_map(|(_, value)| value.split(',')).map(str::trim).peekable();
+    let encrypted = protos.peek().is_some() && protos.all(|proto| matches!(proto, "https" | "wss"));
+    (client, encrypted)
+}
+
+/// An address, as proxies write it: some with the port.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    bare.parse().ok().or_else(|| text.parse::<std::net::SocketAddr>().ok().map(|address| address.ip()))
 }
 
 /// `/~TOKEN/stream` is `/stream`.
 fn take_from_path(path: &mut String) -> Option<Secret> {
-    let (token, rest) = path.strip_prefix("/~")?.split_once('/').or(path.strip_prefix("/~").map(|all| (all, "")))?;
-    let (token, rest) = (encoding::decode(token), format!("/{rest}"));
-    *path = rest;
-    token.filter(|token| !token.is_empty()).map(Secret::from)
+    let mut found = None;
+    // Some escape the tilde, and none is left there, however many there are.
+    while let Some(behind) = ["/~", "/%7E", "/%7e"].iter().find_map(|prefix| path.strip_prefix(prefix)) {
+        let (token, rest) = behind.split_once('/').unwrap_or((behind, ""));
+        let token = encoding::decode(token).filter(|token| !token.is_empty());
+        found = found.or(token);
+        *path = format!("/{rest}");
+    }
+    found.map(Secret::from)
 }
 
 fn take_from_query(query: &mut String) -> Option<Secret> {
@@ -58,14 +83,15 @@ fn take_from_query(query: &mut String) -> Option<Secret> {
     token.and_then(|token| encoding::decode(&token.replace('+', " "))).filter(|t| !t.is_empty()).map(Secret::from)
 }
 
-/// `Bearer TOKEN` (RFC 6750), or `Basic` (RFC 7617) with it as the password, or as the user where there is none.
-fn authorization(field: &str) -> Option<Secret> {
+/// `Bearer TOKEN` (RFC 6750), or `Basic` (RFC 7617) with it as the password, or as the user where there is none. What a person has
+/// typed for `Basic` once, a browser sends for pages of other places as well.
+fn authorization(field: &str, own_page: bool) -> Option<Secret> {
     let (scheme, value) = field.trim().split_once(' ')?;
     let value = value.trim();
     if scheme.eq_ignore_ascii_case("bearer") {
         return (!value.is_empty()).then(|| value.into());
     }
-    if !scheme.eq_ignore_ascii_case("basic") {
+    if !scheme.eq_ignore_ascii_case("basic") || !own_page {
         return None;
     }
     let pair = String::from_utf8(BASE64.decode(value.as_bytes()).ok()?).ok()?;
@@ -114,6 +140,7 @@ mod tests {
             ("/stream?a=1&token=t.o-k", "", "/stream", "a=1"),
             ("/~t.o-k/ws/room/Ann?x", "", "/ws/room/Ann", "x"),
             ("/~t%2Eo-k/", "", "/", ""),
+            ("/%7Et.o-k/~other/stream", "", "/stream", ""),
             ("/~t.o-k", "", "/", ""),
             ("/stream", "Bearer t.o-k", "/stream", ""),
             ("/stream", &basic("user:t.o-k"), "/stream", ""),
@@ -139,8 +166,13 @@ mod tests {
             let (_, request) = shown("/", fields);
             behind_proxy(&request, proxy, |one| one == proxy || one == ip("10.0.0.2"))
         };
-        assert_eq!(of(&[]), (proxy, true));
-        assert_eq!(of(&[("x-forwarded-for", "192.0.2.7")]), (ip("192.0.2.7"), true));
+        assert_eq!(of(&[]), (proxy, false), "a proxy that does not say how it was asked was asked in the clear");
+        let https = ("x-forwarded-proto", "https");
+        assert_eq!(of(&[("x-forwarded-for", "192.0.2.7"), https]), (ip("192.0.2.7"), true));
+        assert_eq!(of(&[("x-forwarded-for", "10.9.9.9, 192.0.2.7:4711")]).0, ip("192.0.2.7"));
+        assert_eq!(of(&[("x-forwarded-for", "10.9.9.9, [2001:db8::1]:80")]).0, ip("2001:db8::1"));
+        assert_eq!(of(&[("x-forwarded-for", "10.9.9.9, unknown")]).0, proxy, "nor is what stands before it believed");
+        assert_eq!(of(&[("x-forwarded-for", "127.0.0.1, 10.0.0.2")]).0, ip("10.0.0.2"), "this machine asks by itself");
         // What the client made up stands in front of what the proxy has seen.
         assert_eq!(of(&[("x-forwarded-for", "127.0.0.1, 192.0.2.7, 10.0.0.2")]).0, ip("192.0.2.7"));
         assert_eq!(of(&[("x-forwarded-for", "nonsense")]).0, proxy);
@@ -158,6 +190,8 @@ mod tests {
         assert_eq!(of(&[("origin", "https://desk:8002"), ("sec-fetch-site", "same-origin")]), Some("a".into()));
         for other in ["https://desk:3000", "https://evil.test", "null"] {
             assert_eq!(of(&[("origin", other)]), None, "{other}");
+            let basic = ("authorization", "Basic dXNlcjpzZWNyZXQ=");
+            assert_eq!(shown("/", &[("host", "desk:8002"), ("origin", other), basic]).0.token, None, "{other}");
         }
         assert_eq!(of(&[("sec-fetch-site", "same-site")]), None);
         assert_eq!(of(&[("sec-fetch-site", "cross-site")]), None);

@@ -9,8 +9,9 @@ use crate::access::permissions::{AccessRole, Permission, Scope};
 use crate::hub::links::{LinkRequest, Reached, qr_code};
 use crate::net::tls::identity::Identity;
 
-/// How long a link holds that says nothing else, in seconds.
+/// How long a link holds that says nothing else, and at most, in seconds.
 const USUAL: u64 = 2 * 3600;
+const LONGEST: u64 = 366 * 24 * 3600;
 
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
     exchange.takes("POST")?;
@@ -29,7 +30,19 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
             shared.access.share(&who, Permission::of([role], scope.clone()))?;
         }
     }
-    let holds = exchange.parameter("for").map(|text| seconds_of(&text)).transpose().map_err(wrong)?.unwrap_or(USUAL);
+    let Some(by) = who.holder.name() else {
+        return Err(Answer::text(
+            403,
+            "links are given away by who has a secret, or a link that is neither for one session nor given away by a link",
+        ));
+    };
+    let holds = exchange
+        .parameter("for")
+        .map(|text| seconds_of(&text))
+        .transpose()
+        .map_err(wrong)?
+        .unwrap_or(USUAL)
+        .min(LONGEST);
     let now = shared.access.time();
     // No longer than the right of who gives it.
     let ends = who.holder.ends().unwrap_or(u64::MAX).min(now.saturating_add(holds));
@@ -40,6 +53,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
         roles: Vec::new(),
         ends: Some(ends),
         once,
+        by: Some(by),
     };
     let own = |identity: &&std::sync::Arc<Identity>| identity.folder().is_some();
     let at = Reached {

@@ -1,7 +1,7 @@
 //! `POST /api/publish/ROOM/NAME`: one JPEG in the body, or an endless multipart body.
 
 use super::{Answer, BodyWanted, Exchange, Outcome, Reply};
-use crate::access::{Grant, Publish};
+use crate::access::{Grant, Publish, Right};
 use crate::frame::{Codec, Picture};
 use crate::hub::deliver::Purpose;
 use crate::hub::posted::PostedTimes;
@@ -73,6 +73,10 @@ fn many(exchange: &Exchange<'_>, grant: Grant<Publish>, boundary: &str) -> Outco
 /// A body that is one picture.
 fn one(exchange: &Exchange<'_>, grant: &Grant<Publish>, called: &str, mut data: Vec<u8>) -> Answer {
     let shared = exchange.shared;
+    // A link may have ended while the body came.
+    if let Err(denied) = shared.access.ask(&exchange.credentials(), Right::Publish(&grant.0)) {
+        return denied.into();
+    }
     if let Err(why) = jpeg::make_tidy(&mut data, &mut shared.counting.at(now())) {
         return Answer::text(400, &format!("the body is no JPEG picture that can be passed on: {why}"));
     }

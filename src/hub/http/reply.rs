@@ -69,6 +69,7 @@ impl From<Denied> for Answer {
         let text = format!("{denied}{}", line.unwrap_or_default());
         match denied.reason {
             Reason::TooManyGuesses => Self::text(429, &text).with("Retry-After: 60\r\n").and_close(),
+            Reason::Busy => Self::unavailable(&text),
             Reason::NotFor(_) => Self::text(403, &text),
             ref reason if reason.asks_for_credentials() => Self::text(401, &text),
             _ => Self::text(403, &text),

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::credentials::cookie_name;
 use super::{Answer, Exchange, Outcome};
 use crate::access::policy::Holder;
+use crate::hub::authenticator::SessionName;
 
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
     exchange.takes("GET, HEAD, POST, DELETE")?;
@@ -31,15 +32,17 @@ fn begin(exchange: &Exchange<'_>) -> Outcome {
     if !shared.access.policy().asks() {
         return Ok(Answer::json(200, &summary(exchange)).into());
     }
-    if exchange.shown.token.is_none() {
-        return Err(Answer::text(400, "show the link's token or the secret: Authorization: Bearer …"));
+    if !exchange.shown.by_own_page {
+        return Err(Answer::text(
+            400,
+            "the hub's own page shows the link's token or the secret: Authorization: Bearer …",
+        ));
     }
     // A link that has ended is told of as such.
     shared.access.holds(&who)?;
-    // The link for one session that it may be is bound to the cookie that it had; others get a new one.
-    let once = matches!(&who.holder, Holder::Link(link) if link.once);
-    let cookie = exchange.shown.cookie.clone().filter(|_| once).or_else(|| shared.authenticator.new_cookie());
-    let cookie = cookie.ok_or_else(|| Answer::text(500, "the system has no random numbers"))?;
+    // It was made for this session, or is one that this hub has given.
+    let cookie = exchange.shown.cookie.as_ref().ok_or_else(|| Answer::text(500, "the system has no random numbers"))?;
+    shared.authenticator.use_link(&who.holder, SessionName::of_cookie(cookie.expose()), shared.access.time());
     shared.authenticator.begin_session(who.holder.clone(), who.address, cookie.expose());
     let secure = if exchange.encrypted { "; Secure" } else { "" };
     let field = format!(

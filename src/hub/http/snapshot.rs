@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Answer, Body, Exchange, Outcome, Reply};
-use crate::access::{Grant, Watch};
+use crate::access::{Credentials, Grant, Right, Watch};
 use crate::frame::{Codec, Picture};
 use crate::hub::Shared;
 use crate::hub::stream::Stream;
@@ -21,10 +21,16 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
     exchange.takes("GET, HEAD")?;
     let shared = exchange.shared;
     let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
-    let key = key.map_err(|why| Answer::text(404, &why))?.or_else(|| shared.registry().rooms.first("main"));
-    let key = key.ok_or_else(|| Answer::unavailable("nobody publishes in room main"))?;
-    let grant = shared.access.watch(&exchange.credentials(), key)?;
-    Snapshot::begin(shared, grant, now())
+    let key = key.map_err(|why| Answer::text(404, &why))?.unwrap_or_else(|| StreamKey::new("main", ""));
+    let who = exchange.credentials();
+    let mut grant = shared.access.watch(&who, key)?;
+    // Only whoever may watch the room is told what is in it.
+    if grant.0.name.is_empty() {
+        let first = shared.registry().rooms.first(&grant.0.room);
+        let first = first.ok_or_else(|| Answer::unavailable("nobody publishes in room main"))?;
+        grant = shared.access.watch(&who, first)?;
+    }
+    Snapshot::begin(shared, grant, who, now())
 }
 
 /// The picture that there was of a lost stream, if the hub allows one so old; otherwise why there is none.
@@ -37,6 +43,7 @@ fn lost(shared: &Shared, key: &StreamKey, why: &str, now: Micros) -> Answer {
 pub(in crate::hub) struct Snapshot {
     shared: Arc<Shared>,
     grant: Grant<Watch>,
+    who: Credentials,
     stream: Arc<Stream>,
     asked: Micros,
     until: Micros,
@@ -44,7 +51,7 @@ pub(in crate::hub) struct Snapshot {
 
 impl Snapshot {
     /// Asks for a picture of this stream, or says why there is none.
-    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, asked: Micros) -> Outcome {
+    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, who: Credentials, asked: Micros) -> Outcome {
         let key = &grant.0;
         if let Err(why) = is_live(shared, key, asked) {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
@@ -59,7 +66,7 @@ impl Snapshot {
         let stream = shared.stream(key);
         let until = asked + stream.pictures().still(asked).1;
         stream.add_viewer(shared.admission_index());
-        Ok(Reply::Snapshot(Self { shared: shared.clone(), grant, stream, asked, until }))
+        Ok(Reply::Snapshot(Self { shared: shared.clone(), grant, who, stream, asked, until }))
     }
 
     /// The number of the stream that it is of.
@@ -69,6 +76,10 @@ impl Snapshot {
 
     /// The answer, if it is known by now. To be asked when a picture has come, and now and then while none does.
     pub(in crate::hub) fn look(&self, now: Micros) -> Option<Answer> {
+        // A link may end while it waits.
+        if let Err(denied) = self.shared.access.ask(&self.who, Right::Watch(&self.grant.0)) {
+            return Some(denied.into());
+        }
         if now < self.until {
             // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
             if let Err(refusal) = self.shared.poll(&self.grant) {
