@@ -18,8 +18,23 @@ use self::permissions::{Permission, Scope};
 use self::policy::{Holder, Policy, Reason};
 use crate::names::StreamKey;
 
-// For tests from outside.
+// For tests and fuzz targets from outside.
 pub use self::secrets::keep_made_up;
+
+/// What is wrong with an access file.
+///
+/// # Errors
+/// `line 7: …`.
+pub fn check_file(text: &str) -> Result<(), String> {
+    file::read(text).map(drop)
+}
+
+/// Whether a token is signed by one of these keys (lines of base64url) and says something that makes sense; all others may be given
+/// to it. What it lets its holder do is nothing beyond what it says.
+#[must_use]
+pub fn is_link(keys: &str, token: &str) -> bool {
+    link::SigningKeys::read(keys).is_ok_and(|keys| keys.verify(token).is_ok())
+}
 
 /// Who asks: all that the policy knows of somebody.
 #[derive(Clone, Debug, PartialEq)]

@@ -89,6 +89,16 @@ fn sealed_pictures_open_once_or_not_at_all() {
 }
 
 #[test]
+fn access_files_are_read_or_wrong_at_a_line_of_theirs() {
+    try_all("access", bodies::access);
+}
+
+#[test]
+fn tokens_that_nobody_has_signed_let_nobody_in() {
+    try_all("tokens", bodies::tokens);
+}
+
+#[test]
 fn links_that_are_read_can_be_printed_and_read_again() {
     try_all("links", bodies::links);
 }

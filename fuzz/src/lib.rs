@@ -471,6 +471,33 @@ pub fn links(data: &[u8]) {
     }
 }
 
+/// Access files: read, or wrong at a line that they have, in words without a value of theirs that may be a secret.
+pub fn access(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Err(why) = streamflow::internal::access::check_file(&text) {
+        let line = why.strip_prefix("line ").and_then(|rest| rest.split(':').next()).and_then(|line| line.parse().ok());
+        assert!(line.is_some_and(|line: usize| (1..=text.lines().count() + 1).contains(&line)), "{why}");
+        assert!(why.len() < 400, "{why}");
+    }
+}
+
+/// Tokens: the first line of the input is the claims, which are signed and read; the rest is shown as it is, and is none.
+pub fn tokens(data: &[u8]) {
+    const KEYS: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE";
+    let is_link = streamflow::internal::access::is_link;
+    let text = String::from_utf8_lossy(data);
+    let (claims, shown) = text.split_once('\n').unwrap_or((&text, ""));
+    assert!(!is_link(KEYS, shown), "nobody has signed it");
+    let encode = |bytes: &[u8]| data_encoding::BASE64URL_NOPAD.encode(bytes);
+    let signed = format!("{}.{}", encode(br#"{"alg":"HS256"}"#), encode(claims.as_bytes()));
+    let tag = ring::hmac::sign(&ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[1; 32]), signed.as_bytes());
+    let token = format!("{signed}.{}", encode(tag.as_ref()));
+    let other = "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI";
+    assert!(!is_link(other, &token), "another key has signed it");
+    // Whatever it claims, it is read or it is none.
+    let _ = is_link(KEYS, &token);
+}
+
 /// Sealed pictures: what does not open does no harm, what does is a picture, and so is whatever lies inside the seal.
 pub fn seal(data: &[u8]) {
     let Ok(stream) = StreamKey::parse("main", "door") else { return };

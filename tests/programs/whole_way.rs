@@ -220,7 +220,7 @@ fn twenty_lines_of_python_publish_and_view() {
 }
 
 #[test]
-fn the_lines_that_a_hub_prints_are_all_that_other_programs_need() {
+fn the_links_of_a_hub_are_all_that_other_programs_need() {
     limited(|| {
         let folder = folder("lines");
         let with_state = |program: &str, arguments: &[&str], state: &str| {
@@ -229,27 +229,77 @@ fn the_lines_that_a_hub_prints_are_all_that_other_programs_need() {
             Running::start(command)
         };
         let mut hub = with_state(HUB, &["--listen", "0.0.0.0:0"], "hub");
+        hub.says("whoever has a link or a secret of it can publish and watch");
         let key = hub.says("it is encrypted with the new key SHA256:");
-        let link = |line: String| line.split("--join ").nth(1).unwrap().to_string();
-        let (watch, publish) =
-            (link(hub.says("streamflow-view --join sf://")), link(hub.says("streamflow-send --join sf://")));
-        hub.says("is let in as well, in the clear");
+        // No secret is said where it is no terminal that reads.
+        hub.says("for a link: streamflow-hub link --view main");
+        let link = |what: &[&str]| {
+            let made = with_state(HUB, &[&["link", "--json"], what].concat(), "hub").end();
+            assert_eq!(made.code, Some(0), "{made:?}");
+            let made: serde_json::Value = serde_json::from_str(&made.out).unwrap();
+            (made["join"].as_str().unwrap().to_owned(), made["id"].as_str().unwrap().to_owned())
+        };
+        let ((watch, id), (publish, _)) =
+            (link(&["--view", "main", "--for", "2h"]), link(&["--publish", "main/door", "--once"]));
         let host = watch.trim_start_matches("sf://").split(':').next().unwrap();
         if host.parse::<std::net::IpAddr>().is_err() {
             eprintln!("left out: this machine is in no network");
             return;
         }
         let _send = with_state(SEND, &["--source", "pattern", "--size", "160x120", "--join", &publish], "send");
-        let seen = with_state(VIEW, &["--headless", "--frames", "3", "--join", &watch], "view").end();
+        let view = |arguments: &[&str], state: &str| {
+            with_state(VIEW, &[&["--headless", "--frames", "3"], arguments].concat(), state).end()
+        };
+        let seen = view(&["--join", &watch], "view");
         assert_eq!(seen.code, Some(0), "{seen:?}");
         // From then on the address is enough; and somebody else is told what to do.
         let address = watch.trim_start_matches("sf://").split('/').next().unwrap();
-        let again = with_state(VIEW, &["--headless", "--frames", "3", "--host", address], "view").end();
+        let again = view(&["--host", address], "view");
         assert_eq!(again.code, Some(0), "{again:?}");
-        let stranger = with_state(VIEW, &["--headless", "--frames", "3", "--host", address], "stranger").end();
+        let stranger = view(&["--host", address], "stranger");
         let key = key.split("key ").nth(1).unwrap().split(',').next().unwrap();
         assert_eq!(stranger.code, Some(4), "{stranger:?}");
         assert!(stranger.err.contains(&format!("--pin {key}")), "{stranger:?}");
+        let nothing = view(&["--host", address, "--pin", key], "stranger");
+        assert_eq!(nothing.code, Some(4), "{nothing:?}");
+        assert!(nothing.err.contains("streamflow-hub link --view main"), "{nothing:?}");
+        // This user's own programs need no link, also by the machine's own name for itself.
+        let own = view(&["--host", &format!("127.0.0.1:{}", address.rsplit(':').next().unwrap())], "hub");
+        assert_eq!(own.code, Some(0), "{own:?}");
+        // And a link is ended before its time.
+        let revoked = with_state(HUB, &["link", "revoke", &id], "hub").end();
+        assert_eq!(revoked.code, Some(0), "{revoked:?}");
+        support::until("the link does not hold any more", || {
+            let ended = view(&["--join", &watch], "view");
+            ended.code == Some(4) && ended.err.contains("the link was revoked")
+        });
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_secret_is_made_and_kept_by_what_the_hub_prints() {
+    limited(|| {
+        let made = run(HUB, &["secret"]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        assert!(made.out.contains("secret = \"sha256:") && made.out.contains("[[secret]]"), "{made:?}");
+        for (arguments, hint) in [
+            (&["link"][..], "--view ROOM/NAME"),
+            (&["link", "--view", "a/b/c"], "ROOM/NAME"),
+            (&["link", "--view", ""], "ROOM/NAME"),
+            (&["link", "--view", "main", "--for", "soon"], "write 90s, 30m, 2h or 7d"),
+            (&["--access", "no-such-file"], "no-such-file"),
+            (&["--access", "a", "--open"], "cannot be used with"),
+            (&["--behind-proxy", "x"], "192.168.1.0/24"),
+        ] {
+            let ended = run(HUB, arguments);
+            assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+            assert!(ended.err.contains(hint), "{arguments:?}: {ended:?}");
+        }
+        let folder = folder("no-hub");
+        fs::create_dir_all(&folder).unwrap();
+        let nothing = run(HUB, &["link", "revoke", "abc", "--state", folder.to_str().unwrap()]);
+        assert_eq!(nothing.code, Some(3), "{nothing:?}");
         fs::remove_dir_all(folder).unwrap();
     });
 }

@@ -404,6 +404,7 @@ fn a_hub_that_comes_back_with_another_key_is_refused_for_that_reason() {
             config.encryption = Encryption::Always;
             config.state = Some(folder.0.join("hub"));
             config.listen = address;
+            config.access = streamflow::AccessControl::Open;
         });
         until("it is refused", || known.over().is_some());
         let said = known.over().unwrap();

@@ -23,6 +23,7 @@ pub(crate) fn an_honest_picture_passes_while_others_hoard_what_they_do_not_finis
     limited(|| {
         let hub = hub_with(|config| {
             config.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            config.access = streamflow::AccessControl::Open;
             config.max_memory = 24 << 20;
         });
         let here = SocketAddr::from(([127, 0, 0, 1], hub.address().port()));

@@ -231,6 +231,7 @@ fn one_connection_too_many_of_an_address_is_closed() {
         let Some(ip) = memory::own_address() else { return };
         let hub = hub_with(|config| {
             config.listen = SocketAddr::new(ip, 0);
+            config.access = streamflow::AccessControl::Open;
             config.max_per_address = 2;
         });
         let first = Peer::join(hub.address(), views("door"));
@@ -426,6 +427,7 @@ fn one_posted_stream_too_many_of_an_address_is_answered_429() {
     limited(|| {
         let hub = hub_with(|config| {
             config.listen = SocketAddr::from(([0, 0, 0, 0], 0));
+            config.access = streamflow::AccessControl::Open;
             config.max_posted = 2;
         });
         let here = SocketAddr::from(([127, 0, 0, 1], hub.address().port()));

@@ -341,7 +341,7 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
 #[test]
 fn whoever_is_inside_asks_again_for_each_stream_and_for_the_list() {
     let hub = hub_by(|_, right| match right {
-        Right::Publish(_) => true,
+        Right::Publish(_) | Right::PublishSomewhere(_) => true,
         Right::Watch(key) => key.name == "door",
         Right::Join(_) | Right::List(_) | Right::Metrics | Right::Share(_) => false,
     });
