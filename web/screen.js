@@ -99,7 +99,7 @@ export class Screen {
     this.#report = (/** @type {import("./meter.js").Report} */ told) => {
       report(told);
       if (told.state === "live") this.#inARow = 0;
-      if (told.denials <= this.#denials) return;
+      if (!(told.denials > this.#denials)) return;
       this.#denials = told.denials;
       denied(told.denied, ++this.#inARow, this);
     };
