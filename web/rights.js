@@ -10,7 +10,7 @@ import { plain } from "./packet.js";
 const DOES = /** @type {Record<string, string>} */ ({
   view: "watch",
   publish: "publish",
-  operate: "give links away and operate",
+  operate: "share",
   replay: "watch recordings of",
   admin: "administer",
 });

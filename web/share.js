@@ -13,7 +13,7 @@ const page = () => new URL(".", location.href).href;
 /** @param {string} scope  `ROOM/*` or `ROOM/NAME` */
 function inWords(scope) {
   const [room, name] = scope.split("/");
-  return name === "*" ? `All streams of room ${plain(room)}` : plain(scope);
+  return name === "*" ? `Room ${plain(room)}, all streams` : plain(scope);
 }
 
 export class Share {

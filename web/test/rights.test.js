@@ -11,7 +11,7 @@ test("rights are said in words, and words of others cannot act", () => {
   assert.deepEqual(permissionsInWords(permissions), [
     "Watch all streams of room main",
     "Publish and watch a/b and all streams",
-    "Watch, give links away and operate and fly\\u{202e} lab/c",
+    "Watch, share and fly\\u{202e} lab/c",
   ]);
 });
 
