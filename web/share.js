@@ -95,8 +95,9 @@ export class Share {
     if (!this.#key) this.#withKey.checked = false;
     for (const one of /** @type {NodeListOf<HTMLElement>} */ (this.#form.querySelectorAll(".asked"))) one.hidden = !asks;
     this.#make.textContent = asks ? "Make the link" : "Show the address";
-    // Nothing to choose.
-    if (!asks && !this.#key && this.#what.options.length < 2) this.#address();
+    const isChoice = asks || this.#key !== "" || this.#what.options.length > 1;
+    by("share-again").hidden = !isChoice;
+    if (!isChoice) this.#address();
   }
 
   async #submit() {

@@ -289,3 +289,24 @@ test("a phone has room for the form, the lock and the link", async () => {
   await fits("#share-url", "#share-join", "#share-again");
   await close();
 });
+
+test("where a hub asks nobody its address is shared, and the page says that it is not encrypted but on this machine", async () => {
+  const free = `http://127.0.0.1:${port + 1}/`;
+  const own = start("streamflow-hub", "--port", String(port + 1));
+  await answers(free);
+  start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port + 1}`, "--name", "door", "--quiet");
+  const { page, errors, close } = await open(`${free}#/main/door&token=of-another-hub`);
+  await live(page);
+  assert.equal(await page.evaluate(() => location.hash), "#/main/door");
+  assert.deepEqual(await kept(page), []);
+  await page.click("#stage .share");
+  assert.equal(await page.inputValue("#share-url"), `${free}#/main/door`);
+  await page.click("#share-made .close");
+  await page.click("#stage .lock");
+  await page.getByText("Everything: this hub asks nobody").waitFor();
+  assert.equal(await page.locator("#rights-title").textContent(), "On this machine");
+  assert.equal(await page.locator("#forget").isVisible(), false);
+  assert.deepEqual(errors, []);
+  await close();
+  await stop(own);
+});
