@@ -43,6 +43,7 @@ async function open(at, options = {}) {
 const isLive = (page) => page.evaluate(() => globalThis.streamflow?.report?.state === "live");
 const live = (page) => until("pictures", () => isLive(page));
 const asked = (page) => page.getByText(ASKS).waitFor();
+const told = (page, words) => page.locator("#gate-why", { hasText: words }).waitFor();
 const why = (page) => page.locator("#gate-why").textContent();
 const kept = (page) => page.evaluate(() => Object.values({ ...sessionStorage }));
 
@@ -80,7 +81,7 @@ test("a page that shows nothing is asked for a link or a secret, and a secret th
     assert.equal(await why(page), "");
     assert.equal(await page.locator("#stage").isVisible(), false);
     await type(page, "not the secret of this hub");
-    await page.getByText("this hub does not know it").waitFor();
+    await told(page, "this hub does not know it");
     await page.click("#gate-show");
     assert.equal(await page.getAttribute("#gate-text", "type"), "text");
     await type(page, secrets.view);
@@ -138,7 +139,7 @@ test("a whole link can be pasted, but one of another hub is not shown to this on
   const { page, close } = await open(address);
   await asked(page);
   await type(page, join.replace("127.0.0.1", "192.0.2.7"));
-  await page.getByText(`This link is for 192.0.2.7:${port}`).waitFor();
+  await told(page, `This link is for 192.0.2.7:${port}`);
   assert.deepEqual(await kept(page), []);
   await type(page, join);
   await live(page);
@@ -146,17 +147,25 @@ test("a whole link can be pasted, but one of another hub is not shown to this on
   await close();
 });
 
-test("a link that was revoked or is unknown says so, is not kept, and the form takes another", async () => {
-  const { url, id } = await link("--view", "main/door");
-  await promisify(execFile)(`${bin}streamflow-hub`, ["link", "revoke", id, "--state", folder]);
+/** Until the hub does not take the token of a link any more. */
+async function over(url) {
+  const headers = { authorization: `Bearer ${url.split("token=")[1]}` };
+  await until("it is over", async () => (await fetch(`${address}api/session`, { method: "POST", headers })).status === 401);
+}
+
+const revoke = (id) => promisify(execFile)(`${bin}streamflow-hub`, ["link", "revoke", id, "--state", folder]);
+
+test("a link that ended, was revoked or is unknown says so, is not kept, and the form takes another", async () => {
+  const [ended, revoked] = [await link("--view", "main/door", "--for", "1s"), await link("--view", "main/door")];
+  await revoke(revoked.id);
+  await over(ended.url);
+  await over(revoked.url);
   const { page, errors, close } = await open(address);
-  for (const [at, words] of [[url, "the link was revoked"], [`${secure}#/main/door&token=a.b.c`, "this hub does not know it"]]) {
-    await until(words, async () => {
-      await page.goto("about:blank");
-      await page.goto(at);
-      await asked(page);
-      return (await why(page)).includes(words);
-    });
+  for (const [at, words] of [[ended.url, "the link ended at"], [revoked.url, "the link was revoked"],
+    [`${secure}#/main/door&token=a.b.c`, "this hub does not know it"]]) {
+    await page.goto("about:blank");
+    await page.goto(at);
+    await told(page, words);
     assert.doesNotMatch(page.url(), /token/);
     assert.deepEqual(await kept(page), []);
   }
@@ -167,17 +176,17 @@ test("a link that was revoked or is unknown says so, is not kept, and the form t
 });
 
 test("a right that ends while its picture is watched takes the picture away and says why", async () => {
-  const { url } = await link("--view", "main/door", "--for", "6s");
+  const { url, id } = await link("--view", "main/door");
   const { page, close } = await open(url);
   await live(page);
-  await asked(page);
-  assert.match(await why(page), /the link ended at/);
+  await revoke(id);
+  await told(page, "the link was revoked");
   assert.equal(await page.locator("#stage").isVisible(), false);
   const tries = [];
   page.on("websocket", (socket) => tries.push(socket.url()));
   await type(page, secrets.other);
   // What that is for is said, and nothing is tried without end.
-  await page.getByText("which is for: view lab/*").waitFor();
+  await told(page, "which is for: view lab/*");
   assert.ok(tries.length <= 2, `${tries.length} tries`);
   await page.click("#gate-else");
   await page.getByText("Nothing is live yet").waitFor();
@@ -190,7 +199,7 @@ test("whoever tries too many secrets is told to wait", async () => {
   await page.route("**/api/session", (r) => (r.request().method() === "POST" ? r.fulfill({ status: 429,
     contentType: "text/plain", body: "too many wrong secrets came from your address; wait a minute\n" }) : r.continue()));
   await type(page, "guess");
-  await page.getByText("wait a minute").waitFor();
+  await told(page, "wait a minute");
   await close();
 });
 
@@ -218,7 +227,7 @@ test("a link that is made in the page lets another browser watch, and no more", 
   assert.match(await other.page.locator("#rights-ends").textContent(), /^It ends in (59|60) min/);
   await other.page.evaluate(() => document.querySelector("#rights .close").click());
   await other.page.evaluate(() => (location.hash = "#/main/sealed"));
-  await other.page.getByText("which is for: view main/door").waitFor();
+  await told(other.page, "which is for: view main/door");
   assert.deepEqual(other.errors, []);
   await other.close();
 });
