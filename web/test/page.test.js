@@ -213,7 +213,7 @@ test("a sealed stream is seen with the key of its link, or when it is typed, and
   const first = await stamp(page);
   await until("the painted number advances", async () => (await stamp(page))?.number !== first?.number);
   assert.equal(await page.evaluate(() => globalThis.streamflow.report.apart), null);
-  await page.getByText("end to end").waitFor();
+  await page.locator("#overlay").getByText("end to end").waitFor();
   assert.equal(await page.locator("#unlock").isVisible(), false);
   await page.close();
 
