@@ -17,8 +17,8 @@ class Tile {
   #info;
   #key;
 
-  /** @param {StreamInfo} info */
-  constructor(info) {
+  /** @param {StreamInfo} info @param {import("./screen.js").Denied} denied */
+  constructor(info, denied) {
     this.element = document.createElement("button");
     this.element.className = "tile";
     this.element.type = "button";
@@ -37,7 +37,7 @@ class Tile {
     this.#info = info;
     this.#key = keyOf(info.room, info.name);
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
-    this.screen = new Screen({ room: info.room, name: info.name, key: this.#key, report });
+    this.screen = new Screen({ room: info.room, name: info.name, key: this.#key, report, denied });
     frame.append(this.screen.canvas);
   }
 
@@ -67,6 +67,7 @@ export class Grid {
   #byElement = new Map();
   #on = false;
   #order = "";
+  #denied;
   #observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const tile = this.#byElement.get(entry.target);
@@ -75,9 +76,10 @@ export class Grid {
     this.#update();
   }, { rootMargin: "120px" });
 
-  /** @param {HTMLElement} element */
-  constructor(element) {
+  /** @param {HTMLElement} element @param {import("./screen.js").Denied} denied */
+  constructor(element, denied) {
     this.#element = element;
+    this.#denied = denied;
   }
 
   /** Addresses in the order of the page. */
@@ -122,7 +124,7 @@ export class Grid {
     const key = `${info.room}/${info.name}`;
     let tile = this.#tiles.get(key);
     if (!tile) {
-      tile = new Tile(info);
+      tile = new Tile(info, this.#denied);
       this.#tiles.set(key, tile);
       this.#byElement.set(tile.element, tile);
       this.#observer.observe(tile.element);

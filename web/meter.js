@@ -26,6 +26,8 @@ import { Recent } from "./recent.js";
  * @property {boolean} locked  the pictures are sealed end to end, and do not open with what is known
  * @property {boolean} sealed  they are, and were opened
  * @property {number | null} apart  by how many milliseconds they are older than the hub says; null: its times are right
+ * @property {string} denied  why the hub gives this page no right, or not any more; empty where it does
+ * @property {number} denials  how often it said so
  */
 
 /** Counts pictures as they are shown. */

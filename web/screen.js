@@ -55,6 +55,11 @@ function giveUp() {
 }
 
 /**
+ * The hub gives a screen no right, or not any more: why, and how often in a row.
+ * @typedef {(why: string, times: number, screen: Screen) => void} Denied
+ */
+
+/**
  * A canvas with a stream on it. All but the drawing is a worker's, where there can be one. Drawing here and not there is
  * what makes the picture be on the canvas at once, and not with the worker's next frame.
  */
@@ -65,6 +70,9 @@ export class Screen {
   /** @type {((picture: Blob | null) => void)[]} */
   #asked = [];
   #wanted = false;
+  /** How often the hub gave no right, as was heard; and since it last gave one. */
+  #denials = 0;
+  #inARow = 0;
   #options;
   #report;
   #draw;
@@ -76,8 +84,9 @@ export class Screen {
    * @param {number | null} [options.quality]
    * @param {string} [options.key]
    * @param {(report: import("./meter.js").Report) => void} options.report
+   * @param {Denied} options.denied
    */
-  constructor({ room, name, quality = null, key = "", report }) {
+  constructor({ room, name, quality = null, key = "", report, denied }) {
     this.canvas = document.createElement("canvas");
     this.canvas.width = 640;
     this.canvas.height = 480;
@@ -87,7 +96,13 @@ export class Screen {
       if (this.canvas.height !== bitmap.height) this.canvas.height = bitmap.height;
       context?.transferFromImageBitmap(bitmap);
     };
-    this.#report = report;
+    this.#report = (/** @type {import("./meter.js").Report} */ told) => {
+      report(told);
+      if (told.state === "live") this.#inARow = 0;
+      if (!(told.denials > this.#denials)) return;
+      this.#denials = told.denials;
+      denied(told.denied, ++this.#inARow, this);
+    };
     const url = new URL("ws", location.href.split("#")[0]);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.#options = { url: url.href, room, name, quality, key };
@@ -110,6 +125,19 @@ export class Screen {
 
   /** @param {boolean} wanted */
   watch(wanted) {
+    if (wanted !== this.#wanted) this.#inARow = 0;
+    this.#turn(wanted);
+  }
+
+  /** Tries once more, where the hub gave no right. */
+  again() {
+    if (!this.#wanted) return;
+    this.#turn(false);
+    this.#turn(true);
+  }
+
+  /** @param {boolean} wanted */
+  #turn(wanted) {
     this.#wanted = wanted;
     if (this.#viewer) this.#viewer.watch(wanted);
     else this.#order({ do: "watch", wanted });

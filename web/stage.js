@@ -17,6 +17,8 @@ export class Stage {
   #stream = { room: "", name: "", key: "" };
   #passphrase = /** @type {HTMLInputElement} */ (by("passphrase"));
   #on = true;
+  #denied;
+  #told;
   #quality = /** @type {HTMLSelectElement} */ (by("quality"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
@@ -25,7 +27,13 @@ export class Stage {
   /** The last report, for whoever looks from outside: tests, and people with a console. */
   report = /** @type {import("./meter.js").Report | null} */ (null);
 
-  constructor() {
+  /**
+   * @param {import("./screen.js").Denied} denied
+   * @param {() => void} told  is called when more is known of the stream
+   */
+  constructor(denied, told) {
+    this.#denied = denied;
+    this.#told = told;
     icon(by("back"), "M15 5l-7 7 7 7");
     icon(by("statistics"), "M4 20V10M10 20V4M16 20v-7M22 20H2");
     icon(by("snapshot"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
@@ -46,6 +54,11 @@ export class Stage {
 
   get isOpen() {
     return this.#screen !== null;
+  }
+
+  /** The stream that is shown, as `ROOM/NAME`; empty where none is. */
+  get stream() {
+    return this.#screen ? `${this.#stream.room}/${this.#stream.name}` : "";
   }
 
   get #chosen() {
@@ -69,7 +82,7 @@ export class Stage {
     document.title = `${plain(name)} · StreamFlow`;
     this.#begin();
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
-    this.#screen = new Screen({ room, name, quality: this.#chosen, key, report });
+    this.#screen = new Screen({ room, name, quality: this.#chosen, key, report, denied: this.#denied });
     by("picture").replaceChildren(this.#screen.canvas);
     this.#element.hidden = false;
     this.#screen.watch(this.#on);
@@ -154,6 +167,7 @@ export class Stage {
   /** @param {import("./meter.js").Report} report */
   #show(report) {
     this.report = report;
+    this.#told();
     this.#element.classList.toggle("live", report.state === "live");
     this.#element.classList.toggle("late", report.state === "late");
     this.#element.classList.toggle("lost", isOld(report));

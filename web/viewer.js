@@ -7,7 +7,7 @@ import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
 import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
-import { NEEDS_KEY, refusal } from "./words.js";
+import { NEEDS_KEY, refusal, span } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
 const SILENT = 1000;
@@ -63,6 +63,9 @@ export class Viewer {
   /** Pictures came in time when the page was stopped. */
   #excused = false;
   #refused = "";
+  /** Why this page has no right, or not any more, and how often that was said. It does not try again by itself. */
+  #denied = "";
+  #denials = 0;
   /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
    * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load, sealed: boolean} | null} */
   #state = null;
@@ -114,6 +117,7 @@ export class Viewer {
   watch(wanted) {
     if (wanted === this.#wanted) return;
     this.#wanted = wanted;
+    this.#denied = "";
     this.#backoff.succeeded();
     if (wanted) this.#connect();
     else this.#disconnect();
@@ -239,7 +243,7 @@ export class Viewer {
     this.#state = null;
     this.#publisherClock = null;
     this.#link = { bytes: 0, busy: 0 };
-    if (!this.#wanted) return;
+    if (!this.#wanted || this.#denied) return;
     const { hostname } = new URL(this.#url);
     const local = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
     if (this.#welcomed && now() - this.#welcomed >= HELD) this.#backoff.succeeded();
@@ -352,6 +356,8 @@ export class Viewer {
         break;
       case "bye":
         this.#refused = control.cause === "refused" ? String(control.reason ?? "refused") : "";
+        this.#denied = control.cause === "unauthorized" ? String(control.reason ?? "unauthorized") : "";
+        this.#denials += Number(this.#denied !== "");
         break;
     }
   }
@@ -395,6 +401,8 @@ export class Viewer {
       locked: this.#isLocked,
       sealed: this.#hasOpened,
       apart: this.#sealTimes.apart(at),
+      denied: this.#denied,
+      denials: this.#denials,
     });
   }
 
@@ -439,7 +447,7 @@ export class Viewer {
    */
   #inWords(now) {
     const name = plain(`${this.#room}/${this.#name}`);
-    if (this.#refused) return ["refused", this.#refused];
+    if (this.#denied || this.#refused) return ["refused", this.#denied || this.#refused];
     if (!this.#open && this.#declined) return ["connecting", `the hub refuses this page: ${this.#declined}`];
     if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
@@ -469,12 +477,6 @@ export class Viewer {
       case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];
     }
   }
-}
-
-/** @param {number} ms */
-function span(ms) {
-  const s = Math.max(0, Math.floor(ms / 1000));
-  return s < 120 ? `${s} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
 }
 
 /**

@@ -16,6 +16,12 @@ export function inWords(ms, digits = 0) {
   return s < 120 ? `${s.toFixed(s < 10 ? 2 : 1)} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
 }
 
+/** A span in whole seconds, minutes or hours. @param {number} ms */
+export function span(ms) {
+  const s = Math.max(0, Math.floor(ms / 1000));
+  return s < 120 ? `${s} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
+}
+
 /**
  * The age of a report's picture, with what is said of it where it is an estimate.
  * @param {import("./meter.js").Report} report

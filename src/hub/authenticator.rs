@@ -240,7 +240,7 @@ impl Authenticator {
 
     /// Keeps what must outlive the hub: which links for one session were used, and by whom.
     pub(super) fn keep(&self, now: u64) {
-        let to_write = lock(&self.once).to_write(now);
+        let to_write = lock(&self.once).written_anew(now);
         if let Some((path, text)) = to_write
             && let Err(error) = crate::net::state_dir::write_private(&path, &text, true)
         {

@@ -1,54 +1,19 @@
 // The page in a real Chromium, against real programs. Needs `cargo build --bins`, chromium, and `npm ci`.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { answers, bin, launch, start, stop, stopAll, until } from "../browser/programs.js";
 import { offset, teach } from "../browser/stamp.js";
 
-const root = fileURLToPath(new URL("../../", import.meta.url));
-const built = ["release", "debug"].map((p) => `${root}target/${p}/`).filter((p) => existsSync(`${p}streamflow-hub`));
-const bin = process.env.STREAMFLOW_BIN ?? built[0];
 const port = Number(process.env.STREAMFLOW_TEST_PORT ?? 18377);
 const address = `http://127.0.0.1:${port}/`;
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-  "--disable-component-update", "--disable-sync"];
-
-/** @type {import("node:child_process").ChildProcess[]} */
-const running = [];
 let hub, browser;
-
-function start(program, ...args) {
-  const child = spawn(`${bin}${program}`, args, { stdio: "ignore" });
-  running.push(child);
-  return child;
-}
-
-async function stop(child) {
-  child.kill();
-  if (child.exitCode === null) await once(child, "exit");
-}
 
 async function startHub() {
   hub = start("streamflow-hub", "--port", String(port));
-  for (let i = 0; i < 200; i++) {
-    if (await fetch(`${address}health`).then((a) => a.ok, () => false)) return;
-    await sleep(50);
-  }
-  throw new Error("the hub does not answer");
-}
-
-async function until(what, is, limit = 20_000) {
-  const end = Date.now() + limit;
-  while (!(await is())) {
-    if (Date.now() > end) throw new Error(`never happened: ${what}`);
-    await sleep(50);
-  }
+  await answers(address);
 }
 
 async function open(hash, options = {}, prepare = () => {}) {
@@ -68,12 +33,12 @@ before(async () => {
   await startHub();
   start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "door", "--quiet");
   start("streamflow-send", "--source", "pattern", "--host", `127.0.0.1:${port}`, "--name", "gate", "--quiet");
-  browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ARGS });
+  browser = await launch();
 });
 
 after(async () => {
   await browser?.close();
-  for (const child of running) child.kill();
+  stopAll();
 });
 
 test("all streams are a grid, and a click makes one large", async () => {
@@ -248,7 +213,7 @@ test("a sealed stream is seen with the key of its link, or when it is typed, and
   const first = await stamp(page);
   await until("the painted number advances", async () => (await stamp(page))?.number !== first?.number);
   assert.equal(await page.evaluate(() => globalThis.streamflow.report.apart), null);
-  await page.getByText("end to end").waitFor();
+  await page.locator("#overlay").getByText("end to end").waitFor();
   assert.equal(await page.locator("#unlock").isVisible(), false);
   await page.close();
 

@@ -41,7 +41,7 @@ async function page() {
   const { Screen } = await import(`../screen.js?${++pages}`);
   return (name = "door") => {
     const reports = [];
-    return { reports, screen: new Screen({ room: "main", name, report: (report) => reports.push(report) }) };
+    return { reports, screen: new Screen({ room: "main", name, denied() {}, report: (report) => reports.push(report) }) };
   };
 }
 

@@ -1,6 +1,6 @@
 //! `streamflow-hub link`: links that let somebody in and end, made without the hub; `streamflow-hub key`, which signs them.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -131,7 +131,7 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     let ends = request.ends.and_then(|ends| Timestamp::from_second(i64::try_from(ends).ok()?).ok());
     let until = ends.map_or("until it is revoked".to_owned(), |ends| format!("until {}", ends.strftime("%F %T UTC")));
     writeln!(out, "It holds {until}{}; its id is {}.", if request.once { ", for one session" } else { "" }, made.id)?;
-    if options.qr || out.is_terminal() && options.qr {
+    if options.qr {
         match qr_code(&made.url) {
             Some(code) => writeln!(out, "{}", code.to_str())?,
             None => writeln!(out, "The link is too long for a QR code.")?,

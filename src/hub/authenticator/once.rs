@@ -56,7 +56,7 @@ impl OnceLinks {
     }
 
     /// The file and its text, if it is to be written.
-    pub(super) fn to_write(&mut self, now: u64) -> Option<(PathBuf, String)> {
+    pub(super) fn written_anew(&mut self, now: u64) -> Option<(PathBuf, String)> {
         let before = self.used.len();
         self.used.retain(|_, (_, until)| *until > now);
         if !std::mem::take(&mut self.changed) && self.used.len() == before {
@@ -125,9 +125,9 @@ mod tests {
             assert!(links.may_use(&link, session) && !links.may_use(&link, SessionName::Instance(8)));
         }
         links.use_up(&link("old", Some(1001)), sessions[0], 1000);
-        let (path, text) = links.to_write(1500).unwrap();
+        let (path, text) = links.written_anew(1500).unwrap();
         crate::net::state_dir::write_private(&path, &text, true).unwrap();
-        assert!(links.to_write(1500).is_none(), "nothing changed");
+        assert!(links.written_anew(1500).is_none(), "nothing changed");
         let mut back = OnceLinks::read(Some(&folder));
         assert_eq!(back.used.len(), 3, "what has ended is not kept");
         for (n, session) in sessions.into_iter().enumerate() {
@@ -149,7 +149,7 @@ mod tests {
                 links.use_up(&link, session, 1000);
             }
         }
-        let _ = links.to_write(1001 + YEAR);
+        let _ = links.written_anew(1001 + YEAR);
         assert!(links.may_use(&link("new", Some(9)), SessionName::Instance(1)), "those that ended gave way");
     }
 }

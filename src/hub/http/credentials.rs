@@ -27,7 +27,8 @@ pub(in crate::hub) fn take(request: &mut Request) -> Shown {
     let by_own_page = own_page && in_field.is_some();
     let token = in_field.or(in_query).or(in_path);
     let name = cookie_name(request);
-    let cookie = own_page.then(|| cookie(request, &name)).flatten();
+    let cookie =
+        own_page.then(|| cookie(request, &format!("{SECURE}{name}")).or_else(|| cookie(request, &name))).flatten();
     Shown { token, by_own_page, cookie }
 }
 
@@ -99,6 +100,9 @@ fn authorization(field: &str, own_page: bool) -> Option<Secret> {
     let token = if password.is_empty() { user } else { password };
     (!token.is_empty()).then(|| token.into())
 }
+
+/// Before the name of a cookie that came encrypted: what is in the clear can neither set nor replace it (RFC 6265bis, section 4.1.3).
+pub(in crate::hub) const SECURE: &str = "__Host-";
 
 /// Cookies do not tell ports apart, so the port is in the name.
 pub(in crate::hub) fn cookie_name(request: &Request) -> String {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::credentials::cookie_name;
+use super::credentials::{SECURE, cookie_name};
 use super::{Answer, Exchange, Outcome};
 use crate::access::policy::Holder;
 use crate::hub::authenticator::SessionName;
@@ -16,9 +16,10 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
             if let Some(cookie) = &exchange.shown.cookie {
                 exchange.shared.authenticator.end_session(cookie.expose());
             }
+            let name = cookie_name(exchange.request);
             let gone = format!(
-                "Set-Cookie: {}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n",
-                cookie_name(exchange.request)
+                "Set-Cookie: {name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict\r\n\
+                 Set-Cookie: {SECURE}{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict; Secure\r\n"
             );
             Ok(Answer::json(200, &json!({})).with(gone).into())
         }
@@ -44,9 +45,9 @@ fn begin(exchange: &Exchange<'_>) -> Outcome {
     let cookie = exchange.shown.cookie.as_ref().ok_or_else(|| Answer::text(500, "the system has no random numbers"))?;
     shared.authenticator.use_link(&who.holder, SessionName::of_cookie(cookie.expose()), shared.access.time());
     shared.authenticator.begin_session(who.holder.clone(), who.address, cookie.expose());
-    let secure = if exchange.encrypted { "; Secure" } else { "" };
+    let (prefix, secure) = if exchange.encrypted { (SECURE, "; Secure") } else { ("", "") };
     let field = format!(
-        "Set-Cookie: {}={}; Path=/; HttpOnly; SameSite=Strict{secure}\r\n",
+        "Set-Cookie: {prefix}{}={}; Path=/; HttpOnly; SameSite=Strict{secure}\r\n",
         cookie_name(exchange.request),
         cookie.expose()
     );
