@@ -236,6 +236,7 @@ fn say_who_is_let_in(hub: &Hub) {
 }
 
 /// The address by which others reach this machine.
+#[cfg(feature = "hub")]
 pub(crate) fn others_reach() -> IpAddr {
     own_address(std::net::Ipv4Addr::UNSPECIFIED.into())
 }

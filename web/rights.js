@@ -81,7 +81,7 @@ export function wayInWords(encrypted, { protocol, hostname }) {
   return {
     kind: "clear",
     label: "Not encrypted",
-    words: "Whoever is between this browser and the hub can see everything. Open the page by https:// instead.",
+    words: "Whoever is between this browser and the hub can see everything. Open the page by https instead.",
   };
 }
 

@@ -1,12 +1,14 @@
 //! The files that say who may do what: made where a hub needs them and has none, and read again when they change.
 
+#[cfg(feature = "hub")]
+pub(crate) mod commands;
+
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use data_encoding::BASE64URL_NOPAD;
-use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::HubConfig;
@@ -103,43 +105,6 @@ fn read_signing_keys(path: &Path) -> std::result::Result<SigningKeys, String> {
     if keys.is_empty() { Err(format!("{}: there is no key in it", path.display())) } else { Ok(keys) }
 }
 
-/// A new key signs from now on, and the links of the last one go on to hold.
-pub(crate) fn rotate_signing_key(folder: &Path) -> Result<()> {
-    let path = folder.join(SIGNING_KEYS);
-    let before = read_text(&path).map_err(|e| Error::io(format!("cannot read {}", path.display()), e))?;
-    let last = before.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    let new = BASE64URL_NOPAD.encode(&random::<KEY_LENGTH>()?);
-    let text = format!("{new}\n{}", last.map(|line| format!("{line}\n")).unwrap_or_default());
-    write_private(&path, &text, true).map_err(|e| unwritable(&path, &e))
-}
-
-/// A link does not hold any more; without a name, none that was made until now does.
-///
-/// The line is appended, so that of several at once none is lost.
-pub(crate) fn revoke(folder: &Path, id: Option<&str>) -> Result<()> {
-    let path = folder.join(REVOKED);
-    let failed = |e: io::Error| unwritable(&path, &e);
-    if !path.exists() {
-        write_private(&path, "", false).map_err(failed)?;
-    }
-    let about = fs::metadata(&path).map_err(failed)?;
-    if about.len() + 128 > LONGEST_FILE as u64 {
-        return Err(Error::Failed(format!(
-            "{} is full: streamflow-hub key rotate, twice, ends all links, and then the file can be removed",
-            path.display()
-        )));
-    }
-    // A link of this very second is one that was made until now, and one of the next is not.
-    let next = Timestamp::now().as_second() + 1;
-    let line = id.map_or_else(|| format!("before {next}"), str::to_owned);
-    let mut file = fs::OpenOptions::new().append(true).open(&path).map_err(failed)?;
-    file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-    while id.is_none() && Timestamp::now().as_second() < next {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
-}
-
 /// The access file that a hub begins with.
 fn own_file() -> Result<String> {
     let secret = || random().map(|bytes| secrets::of_random(bytes).expose().to_owned());
@@ -164,14 +129,6 @@ pub(crate) fn keep_reached(folder: &Path, host: &str, pin: Option<KeyFingerprint
     if let Err(error) = write_private(&folder.join(REACHED), &format!("{host}\n{pin}\n"), true) {
         log::debug!("{}: {error}", folder.join(REACHED).display());
     }
-}
-
-/// Where a hub with this state was reached last.
-pub(crate) fn reached(folder: &Path) -> Option<(String, Option<KeyFingerprint>)> {
-    let text = read_text(&folder.join(REACHED)).ok()?;
-    let mut lines = text.lines();
-    let host = lines.next().filter(|host| !host.is_empty())?.to_owned();
-    Some((host, lines.next().and_then(|pin| pin.parse().ok())))
 }
 
 /// Enough to tell that a file is another one.

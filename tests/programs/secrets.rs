@@ -9,7 +9,7 @@ use crate::support::limited;
 
 const TOKEN: &str = "t0ps3cret";
 // Port 1 is nobody's (tcpmux, RFC 1078, long gone).
-const LINK: &str = "sf://127.0.0.1:1/main/door#token=t0ps3cret&key=t0ps3cret";
+const LINK: &str = "sf://127.0.0.1:1/main/door#token=t0ps3cret&key=t0ps3cret-t0ps3cret";
 
 #[track_caller]
 fn keeps_quiet(ended: &Ended) {

@@ -219,6 +219,9 @@ fn every_path_has_a_rule_and_is_served_to_those_who_have_its_right_and_to_nobody
                 let refused = if token.is_none() || matches!(name, "ended" | "touched") { 401 } else { 403 };
                 if may {
                     assert!(!matches!(status, 401 | 403 | 429), "{path} with {name}: {status}");
+                } else if name == "touched" {
+                    // After ten of them it is one guess too many.
+                    assert!(matches!(status, 401 | 429), "{path} with {name}: {status}");
                 } else {
                     assert_eq!(status, refused, "{path} with {name}");
                 }
@@ -350,9 +353,8 @@ fn a_session_ends_when_its_link_does_and_when_it_is_revoked_or_the_file_says_oth
         let (_, reason) = viewer.bye();
         assert!(reason.contains("not any more"), "{reason}");
         until("its requests are refused", || asking.with_token("/api/streams", VIEW).status == 401);
-        let mut rest = vec![0];
         while !stream.is_over() {
-            rest[0] = stream.take(1)[0];
+            stream.take(1);
         }
         camera.picture(2, &jpeg(9));
         assert_eq!(asking.with_token("/api/streams", "wwwwwwwwwww-view-0123456789xx").status, 200);
@@ -451,7 +453,7 @@ fn a_link_that_is_shared_lets_in_for_a_part_of_the_right_and_no_longer() {
             assert_eq!(share(who, query).status, status, "{query}");
         }
         let ends = now() + 600;
-        let short = asking.link(&format!(r#"{{"root":"main","get":"","role":"operate","exp":{ends}}}"#));
+        let short = asking.link(&format!(r#"{{"root":"main","get":"","role":"operate","jti":"short","exp":{ends}}}"#));
         assert_eq!(share(&short, "view=main/door&for=7d").json()["ends"], serde_json::json!(ends));
     });
 }

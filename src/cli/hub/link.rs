@@ -10,7 +10,8 @@ use serde_json::json;
 use crate::access::link::seconds_of;
 use crate::access::permissions::{AccessRole, Scope};
 use crate::error::Error;
-use crate::hub::access_files::{self, reached, signing_keys, state_folder};
+use crate::hub::access_files::commands::{self, reached};
+use crate::hub::access_files::{signing_keys, state_folder};
 use crate::hub::links::{LinkRequest, Reached, qr_code};
 use crate::locate::others_reach;
 use crate::net::address::{HubAddress, PORT};
@@ -91,7 +92,7 @@ fn scope(text: &str) -> Result<Scope, String> {
 pub(super) fn key(options: &KeyOptions) -> anyhow::Result<()> {
     let KeyCommand::Rotate = options.command;
     let folder = state_folder(options.state.as_deref())?;
-    access_files::rotate_signing_key(&folder)?;
+    commands::rotate_signing_key(&folder)?;
     writeln!(
         std::io::stdout(),
         "A new key signs links from now on; links of the last one hold until they end. Rotate again to end those."
@@ -176,7 +177,7 @@ fn revoke(folder: &std::path::Path, id: &str) -> anyhow::Result<()> {
         let what = format!("no hub has kept its keys in {}: --state DIR names the right folder", folder.display());
         return Err(Error::NoSource(what).into());
     }
-    access_files::revoke(folder, (id != "all").then_some(id))?;
+    commands::revoke(folder, (id != "all").then_some(id))?;
     let which = if id == "all" { "No link that was made until now holds" } else { "The link does not hold" };
     writeln!(
         std::io::stdout(),

@@ -4,19 +4,18 @@
 //! Call [`Greeting::poll`] until it [`Reads`](Step::Reads) or [`Waits`](Step::Waits), then give it more bytes, or tell it that
 //! there are none.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::hello::admitted;
+pub(super) use super::request::ClientContext;
 use super::request::PendingRequest;
 use crate::access::Credentials;
 use crate::frame::Picture;
-use crate::hub::Shared;
 use crate::hub::authenticator::{Identified, SessionName};
 use crate::hub::deliver::Admitted;
 use crate::hub::http::snapshot::Snapshot;
-use crate::hub::http::{BodyWanted, Reply, WebSocket};
-use crate::hub::memory::{Account, Full, Held};
+use crate::hub::http::{BodyWanted, Encoded, Reply, WebSocket};
+use crate::hub::memory::{Full, Held};
 use crate::hub::routes::route;
 use crate::net::connection::Framing;
 use crate::net::http::{BadHead, looks_like_http, parse_head, short_answer};
@@ -34,15 +33,6 @@ const BARE: &str = "it sends JPEGs with nothing around them, which tell no strea
                     http://HUB/api/publish/ROOM/NAME, or pipe them into streamflow-send --source -";
 /// So many bytes tell what somebody speaks.
 const ENOUGH: usize = 8;
-
-/// Who says it.
-pub(super) struct ClientContext<'a> {
-    pub(super) shared: &'a Arc<Shared>,
-    pub(super) address: SocketAddr,
-    pub(super) account: &'a Account,
-    /// What it says is encrypted on its way.
-    pub(super) encrypted: bool,
-}
 
 /// What follows.
 pub(super) enum Step {
@@ -105,8 +95,9 @@ struct PendingHello {
 type Next = (Stage, Option<Step>);
 
 /// Sends an answer; then comes the next request, or the end.
-fn answered((step, goes_on): (Step, bool)) -> Next {
-    (if goes_on { Stage::Head } else { Stage::Over }, Some(step))
+fn answered(Encoded { head, picture, keep }: Encoded) -> Next {
+    let (stage, then) = if keep { (Stage::Head, Then::Next) } else { (Stage::Over, Then::Close(None)) };
+    (stage, Some(Step::Sends(head, picture, then)))
 }
 
 /// A newcomer.
@@ -187,7 +178,9 @@ impl Greeting {
         match std::mem::replace(&mut self.stage, Stage::Over) {
             Stage::Head if self.input.is_empty() => Step::Ends(None),
             Stage::Refusing(_) => Step::Ends(None),
-            Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(408, &late), why.into()),
+            Stage::Body(pending, _, wanted) => {
+                closes_with(pending.last_words(asker, (wanted.refuse)(408, &late)), why.into())
+            }
             Stage::Head | Stage::More(_) | Stage::Checking(..) => closes_with(short_answer(408, &late), why.into()),
             _ => Step::Ends(Some(why.into())),
         }
@@ -201,7 +194,7 @@ impl Greeting {
             Stage::WebSocket(..) => closes_with(websocket_bye(Cause::Refused, 1013, &why), why),
             Stage::Refusing(_) => Step::Ends(None),
             Stage::Sniffing | Stage::Hello(_) | Stage::Over => Step::Ends(Some(why)),
-            Stage::Body(pending, _, wanted) => pending.ends_with(asker, (wanted.refuse)(503, &why), why),
+            Stage::Body(pending, _, wanted) => closes_with(pending.last_words(asker, (wanted.refuse)(503, &why)), why),
             _ => closes_with(short_answer(503, &why), why),
         }
     }

@@ -1,17 +1,28 @@
 //! A request whose head is here, and who makes it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use super::greeting::{ClientContext, Step, Then, closes_with};
 use crate::access::Credentials;
 use crate::access::policy::Holder;
+use crate::hub::Shared;
 use crate::hub::authenticator::{Identified, SessionName};
 use crate::hub::http::credentials::{self, Shown};
 use crate::hub::http::{Answer, Encoded, Exchange};
+use crate::hub::memory::Account;
 use crate::net::http::Request;
 use crate::text::Untrusted;
 use crate::time::Micros;
 use crate::wire::body::length_of;
+
+/// Who says it.
+pub(super) struct ClientContext<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) address: SocketAddr,
+    pub(super) account: &'a Account,
+    /// What it says is encrypted on its way.
+    pub(super) encrypted: bool,
+}
 
 /// A request whose head is here.
 pub(super) struct PendingRequest {
@@ -85,8 +96,8 @@ impl PendingRequest {
         asker.shared.authenticator.use_link(&self.who.holder, session, asker.shared.access.time());
     }
 
-    /// Sends an answer, and says whether another request may follow. `drained`: nothing of the request's body is still to come.
-    pub(super) fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> (Step, bool) {
+    /// An answer as it is sent. `drained`: nothing of the request's body is still to come.
+    pub(super) fn answer(&self, asker: &ClientContext<'_>, answer: Answer, drained: bool) -> Encoded {
         // Who publishes may read no answers, and its stream is missed at the hub. A page that may not has been told of already.
         let publishes = self.request.path.starts_with("/api/") && matches!(&*self.request.method, "POST" | "PUT");
         if publishes
@@ -96,13 +107,12 @@ impl PendingRequest {
             let path = Untrusted(&self.request.path);
             log::info!("{}: {} {path:.200}: {status} {why}", asker.address, self.request.method);
         }
-        let Encoded { head, picture, keep } = answer.encode(&self.exchange(asker, &[]), drained);
-        (Step::Sends(head, picture, if keep { Then::Next } else { Then::Close(None) }), keep)
+        answer.encode(&self.exchange(asker, &[]), drained)
     }
 
-    /// Sends an answer as the last thing, and says why.
-    pub(super) fn ends_with(&self, asker: &ClientContext<'_>, answer: Answer, why: String) -> Step {
-        closes_with(answer.encode(&self.exchange(asker, &[]), false).head, why)
+    /// An answer as the last thing that is sent.
+    pub(super) fn last_words(&self, asker: &ClientContext<'_>, answer: Answer) -> Vec<u8> {
+        answer.encode(&self.exchange(asker, &[]), false).head
     }
 
     /// Whether more may come behind the head.

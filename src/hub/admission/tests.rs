@@ -319,7 +319,7 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
         (get("/api/broadcast-status"), "list the streams of room detection"),
         (get("/metrics"), "read the numbers of this hub"),
         (post("/api/publish/main/door", "x"), "publish main/door"),
-        (post("/api/broadcast-detection", &detection), "publish detection/CAM1"),
+        (post("/api/broadcast-detection", &detection), "publish in room detection"),
         (upgrade("/ws/viewer/detection?camera_id=CAM1"), "watch detection/CAM1"),
         (upgrade("/ws/lab/Ann"), "be in room lab"),
         (upgrade("/websocket/50"), "watch main/"),

@@ -128,7 +128,7 @@ mod tests {
         let (path, text) = links.written_anew(1500).unwrap();
         crate::net::state_dir::write_private(&path, &text, true).unwrap();
         assert!(links.written_anew(1500).is_none(), "nothing changed");
-        let mut back = OnceLinks::read(Some(&folder));
+        let back = OnceLinks::read(Some(&folder));
         assert_eq!(back.used.len(), 3, "what has ended is not kept");
         for (n, session) in sessions.into_iter().enumerate() {
             let link = link(&n.to_string(), Some(2000));

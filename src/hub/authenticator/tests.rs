@@ -47,7 +47,8 @@ fn of_ten_thousand_guesses_ten_are_looked_at_and_what_is_right_is_taken_all_the_
     let show = |text: &str, from| authenticator.identify(&access, &text.into(), from, SESSION);
     let looked = (0..10_000).filter(|n| show(&format!("guess number {n}"), ip(1)) == Identified::Later).count();
     assert!((1..=GUESSES_AT_ONCE as usize + 1).contains(&looked), "{looked}");
-    assert_eq!(show("one more guess", ip(1)), Identified::Now(Holder::Refused(Reason::TooManyGuesses)));
+    let refused = [Reason::TooManyGuesses, Reason::Busy].map(|why| Identified::Now(Holder::Refused(why)));
+    assert!(refused.contains(&show("one more guess", ip(1))));
     for from in [ip(1), ip(2)] {
         assert!(matches!(show(SECRET, from), Identified::Now(Holder::Secret(_))), "{from}");
     }
