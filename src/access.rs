@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use self::permissions::{Permission, Scope};
 use self::policy::{Holder, Policy, Reason};
 use crate::names::StreamKey;
+use crate::wire::control::Cause;
 
 // For tests and fuzz targets from outside.
 pub use self::secrets::keep_made_up;
@@ -130,6 +131,12 @@ impl std::fmt::Display for Denied {
 }
 
 impl Denied {
+    /// How a program is told: whether something else to show would help.
+    #[must_use]
+    pub(crate) fn cause(&self) -> Cause {
+        if self.reason.asks_for_credentials() { Cause::Unauthorized } else { Cause::Refused }
+    }
+
     /// What whoever runs the hub would type to let it; `None`: that would not help.
     #[must_use]
     pub(crate) fn line(&self) -> Option<&str> {

@@ -3,7 +3,7 @@
 
 mod grace;
 mod greeting;
-pub(super) mod hello;
+mod hello;
 mod pending;
 mod reactor;
 mod request;

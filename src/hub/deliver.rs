@@ -36,7 +36,6 @@ use self::subscribers::Subscribers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
-use super::admission::hello::cause_of_denied;
 use super::memory::Full;
 use super::stream::Stream;
 use crate::net::connection::{ConnectionError, Drained};
@@ -57,7 +56,7 @@ const READ_ON: Duration = Duration::from_millis(2);
 
 /// What a program is told of a refusal.
 fn cause_of(refusal: &Refusal) -> Cause {
-    if let Refusal::Denied(denied) = refusal { cause_of_denied(denied) } else { Cause::Refused }
+    if let Refusal::Denied(denied) = refusal { denied.cause() } else { Cause::Refused }
 }
 
 struct Loop {

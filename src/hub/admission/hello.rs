@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::access::{Credentials, Denied};
+use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::deliver::{Admitted, Purpose};
 use crate::names::StreamKey;
@@ -47,13 +47,8 @@ pub(super) fn admitted(
         }
         _ => return Err(refused("the first packet must be a hello or a bare JPEG".into())),
     };
-    let purpose = purpose.map_err(|denied| (cause_of_denied(&denied), denied.to_string()))?;
+    let purpose = purpose.map_err(|denied| (denied.cause(), denied.to_string()))?;
     Ok(Admitted { credentials: who, framing, purpose, hello, first })
-}
-
-/// How a program is told that it may not: whether something else to show would help.
-pub(in crate::hub) fn cause_of_denied(denied: &Denied) -> Cause {
-    if denied.reason.asks_for_credentials() { Cause::Unauthorized } else { Cause::Refused }
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

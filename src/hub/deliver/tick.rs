@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{Loop, cause_of_denied};
+use super::Loop;
 use crate::adapt::HUB_BUSY;
 use crate::net::layout::unix_time;
 use crate::time::{Micros, now};
@@ -74,7 +74,7 @@ impl Loop {
             self.remove(token, &why);
         }
         for (id, why) in denied {
-            let bye = Control::Bye { cause: cause_of_denied(&why), reason: why.to_string() };
+            let bye = Control::Bye { cause: why.cause(), reason: why.to_string() };
             self.with(id, |peer| {
                 log::info!("{}: ended: {why}", peer.address);
                 peer.say_bye(&bye)
