@@ -4,23 +4,32 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use crate::access::buckets::counted_as;
+use crate::access::buckets::{Buckets, counted_as};
+use crate::time::Micros;
 
 /// Those who have one connection too many, and wait to be told so, count as one, which has so many places.
 const TOO_MANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const TOLD: usize = 32;
+
+/// Connections and requests of one address at once, and how often one more: many people behind one router, each of whom looks at
+/// cameras picture by picture, come less often.
+const COMES_AT_ONCE: u32 = 2000;
+const COMES_EVERY: Duration = Duration::from_millis(2);
 
 /// The places of all addresses.
 pub(super) struct Addresses {
     taken: Mutex<HashMap<IpAddr, usize>>,
     /// Places of one address at most.
     most: usize,
+    /// How often each comes and asks.
+    rates: Mutex<Buckets>,
 }
 
 impl Addresses {
     pub(super) fn new(most: usize) -> Self {
-        Self { taken: Mutex::default(), most }
+        Self { taken: Mutex::default(), most, rates: Mutex::new(Buckets::new(COMES_AT_ONCE, COMES_EVERY)) }
     }
 
     fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
@@ -32,6 +41,11 @@ impl Addresses {
         let address = counted_as(ip);
         let most = if address.is_loopback() { usize::MAX } else { self.most };
         self.take(address, most)
+    }
+
+    /// Whether one more connection or request of an address is not too often. This machine may come as often as it likes.
+    pub(super) fn may_come(&self, ip: IpAddr, now: Micros) -> bool {
+        counted_as(ip).is_loopback() || self.rates.lock().unwrap_or_else(PoisonError::into_inner).take(ip, now)
     }
 
     /// One more place for a proxy that is believed: many come through it.
@@ -100,6 +114,17 @@ mod tests {
         assert_eq!(places.len(), 303, "this machine is not limited");
         drop(places);
         assert!(addresses.taken().is_empty(), "nothing is kept about who has left");
+    }
+
+    #[test]
+    fn an_address_that_comes_too_often_waits_and_others_do_not() {
+        let addresses = Addresses::new(2);
+        let comes =
+            |from: &str, at| (0..3 * COMES_AT_ONCE).filter(|_| addresses.may_come(ip(from), Micros(at))).count();
+        assert_eq!(comes("192.0.2.1", 1_000_000), COMES_AT_ONCE as usize);
+        assert_eq!(comes("192.0.2.1", 2_000_000), 500, "in a second");
+        assert_eq!(comes("192.0.2.2", 2_000_000), COMES_AT_ONCE as usize);
+        assert_eq!(comes("::1", 2_000_000), 3 * COMES_AT_ONCE as usize);
     }
 
     #[test]

@@ -340,7 +340,12 @@ impl Greeting {
             Ok(Some((request, length))) => {
                 self.input = self.input.split_off(length);
                 self.requests += 1;
-                self.ask(asker, PendingRequest::new(request, asker, now), false)
+                let pending = PendingRequest::new(request, asker, now);
+                if !asker.shared.addresses.may_come(pending.who.address, now) {
+                    let why = "too many requests come from your address: wait a second";
+                    return (Stage::Over, Some(closes_with(short_answer(429, why), why.into())));
+                }
+                self.ask(asker, pending, false)
             }
             Err(bad) => {
                 let status = if bad == BadHead::TooLong { 431 } else { 400 };

@@ -283,7 +283,14 @@ impl Reactor {
         let addresses = &self.shared.addresses;
         let is_proxy = self.shared.is_proxy(address.ip());
         let place = if is_proxy { addresses.place_of_proxy(address.ip()) } else { addresses.place(address.ip()) };
+        let too_often = !is_proxy && !addresses.may_come(address.ip(), now());
         let taken = match place {
+            _ if too_often => {
+                let why = "too many connections and requests come from this address: wait a second";
+                self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
+                log::debug!("{address}: refused: {why}");
+                refuse(self, socket, address, why.into())
+            }
             Some(place) => sockopt::prepare(&socket).and_then(|()| take(self, socket.into(), address, place)),
             None => {
                 let most = self.shared.config.max_per_address;
