@@ -7,6 +7,7 @@ use super::network::Network;
 use super::permissions::{AccessRole, Permission, Scope};
 use super::secrets::{self, KeptSecret};
 use crate::secret::Secret;
+use crate::text::Untrusted;
 
 /// A longer file is not read.
 pub(crate) const LONGEST_FILE: usize = 1 << 20;
@@ -44,7 +45,7 @@ pub(crate) struct AccessFile {
 /// `line 7: …`, what is wrong there. No value is quoted, for it may be a secret.
 pub(crate) fn read(text: &str) -> Result<AccessFile, String> {
     let line = |at: usize| text.get(..at).unwrap_or(text).bytes().filter(|b| *b == b'\n').count() + 1;
-    let said = |(at, why): Wrong| format!("line {}: {why}", line(at));
+    let said = |(at, why): Wrong| format!("line {}: {:.300}", line(at), Untrusted(why));
     let table = DeTable::parse(text).map_err(|error| {
         let why = error.message().lines().next().unwrap_or_default().to_owned();
         said((error.span().map_or(0, |span| span.start), why))
