@@ -18,15 +18,14 @@ use crate::access::link::{KEY_LENGTH, SigningKeys};
 use crate::access::policy::{Policy, RevokedLinks};
 use crate::access::secrets;
 use crate::error::{Error, Result};
-use crate::net::state_dir::{self, write_private};
+use crate::net::state_dir::{self, LOCAL_SECRET, write_private};
 use crate::secret::Secret;
 use crate::wire::fingerprint::KeyFingerprint;
 
-/// The hub's own access file, its signing keys, the links that were revoked, and the secret of the programs of the same user.
+/// The hub's own access file, its signing keys, and the links that were revoked.
 const OWN_FILE: &str = "access.toml";
 const SIGNING_KEYS: &str = "signing-keys";
 const REVOKED: &str = "revoked-links";
-pub(crate) const LOCAL_SECRET: &str = "local-secret";
 
 /// Who may do what at a hub.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,12 +75,7 @@ fn unwritable(path: &Path, error: &io::Error) -> Error {
 
 /// A file's text; one that is not there is empty.
 fn read_text(path: &Path) -> io::Result<String> {
-    match fs::metadata(path) {
-        Ok(about) if about.len() > LONGEST_FILE as u64 => Err(io::Error::other("it is too long")),
-        Ok(_) => fs::read_to_string(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(error),
-    }
+    state_dir::read_text(path, LONGEST_FILE as u64)
 }
 
 /// The file's text; made, with what `content` gives, where there is none.

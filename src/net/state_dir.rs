@@ -28,9 +28,28 @@ fn dir_from(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
     })
 }
 
+/// The text of a file; one that is not there is empty, and one that is longer is an error, as is one that cannot be read: what was kept
+/// would be forgotten.
+pub(crate) fn read_text(path: &Path, longest: u64) -> io::Result<String> {
+    let read = fs::metadata(path).and_then(|about| match about.len() {
+        length if length <= longest => fs::read(path),
+        _ => Err(io::Error::other("it is too long")),
+    });
+    match read {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(String::new())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The file with the secret by which a hub lets this user's programs in.
+pub(crate) const LOCAL_SECRET: &str = "local-secret";
+
 /// The secret that a hub of this user keeps in its folder, and by which it lets this user's programs in.
 pub(crate) fn local_secret(folder: &Path) -> Option<Secret> {
-    let path = folder.join("local-secret");
+    let path = folder.join(LOCAL_SECRET);
     let short = fs::metadata(&path).is_ok_and(|about| about.is_file() && about.len() <= Secret::LONGEST as u64);
     let text = short.then(|| fs::read_to_string(&path).ok())??;
     Secret::checked(text.trim()).ok()

@@ -7,6 +7,7 @@ use data_encoding::HEXLOWER;
 
 use super::SessionName;
 use crate::access::link::SignedLink;
+use crate::net::state_dir::read_text;
 
 /// Links that are remembered at most. One more is taken for used: nobody gives away so many that hold at once.
 const MOST: usize = 4096;
@@ -29,10 +30,7 @@ impl OnceLinks {
     /// Those that are kept in this folder.
     pub(super) fn read(folder: Option<&Path>) -> Self {
         let path = folder.map(|folder| folder.join("used-links"));
-        let text = path.as_ref().and_then(|path| {
-            let short = std::fs::metadata(path).is_ok_and(|about| about.len() <= LONGEST);
-            short.then(|| std::fs::read_to_string(path).ok())?
-        });
+        let text = path.as_ref().and_then(|path| read_text(path, LONGEST).ok());
         let used = text.unwrap_or_default().lines().filter_map(line).take(MOST).collect();
         Self { used, path, changed: false }
     }

@@ -1,10 +1,9 @@
 //! The hubs that were met, and the keys they had: one line each, `HOST:PORT SHA256:… DATE`.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::net::state_dir::write_private;
+use crate::net::state_dir::{read_text, write_private};
 use crate::wire::fingerprint::KeyFingerprint;
 
 /// A file that is longer is not read: nobody has met so many hubs.
@@ -38,17 +37,7 @@ impl KnownHubs {
 
     /// The file; one that is not there is empty. What cannot be read is not taken for empty: all that was known would be forgotten.
     fn read(&self) -> io::Result<String> {
-        let read = fs::metadata(&self.path).and_then(|about| match about.len() {
-            0..=LONGEST => fs::read(&self.path),
-            _ => Err(io::Error::other("it is too long")),
-        });
-        match read {
-            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(String::new())
-            }
-            Err(error) => Err(error),
-        }
+        read_text(&self.path, LONGEST)
     }
 
     /// What is known of the hub at this address. The last line that names it counts.
@@ -88,6 +77,8 @@ impl KnownHubs {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

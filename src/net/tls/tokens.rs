@@ -1,11 +1,10 @@
 //! What let this user in at hubs before: one line each, `HOST:PORT view|publish ROOM/NAME DATE TOKEN`, the newest last. The token is
 //! escaped as in a URL.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::net::state_dir::write_private;
+use crate::net::state_dir::{read_text, write_private};
 use crate::secret::Secret;
 use crate::wire::control::{Hello, Role};
 
@@ -55,17 +54,7 @@ impl Tokens {
 
     /// The file; one that is not there is empty.
     fn read(&self) -> io::Result<String> {
-        let read = fs::metadata(&self.path).and_then(|about| match about.len() {
-            0..=LONGEST => fs::read(&self.path),
-            _ => Err(io::Error::other("it is too long")),
-        });
-        match read {
-            Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-                Ok(String::new())
-            }
-            Err(error) => Err(error),
-        }
+        read_text(&self.path, LONGEST)
     }
 
     /// What let somebody in there for the same, or else for another stream of the same room. The newest counts.
@@ -137,6 +126,8 @@ fn word(role: Role) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn used(role: Role, room: &str, name: &str) -> Use {
