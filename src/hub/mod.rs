@@ -139,7 +139,7 @@ impl Hub {
         });
         let admission = admission::Admission::start(shared.clone(), poll)?;
         let upkeep = Upkeep::start(looks(&shared, files))?;
-        let mut hub = Self { shared, upkeep: Some(upkeep), admission: Some(admission), loops: Vec::new() };
+        let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new() };
         for (index, poll) in polls.into_iter().enumerate() {
             let shared = hub.shared.clone();
             let thread = std::thread::Builder::new()

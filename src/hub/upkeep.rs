@@ -41,8 +41,12 @@ pub(super) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Looks at all of these, each time.
-    pub(super) fn start(mut looks: Vec<Box<dyn FnMut() + Send>>) -> Result<Self> {
+    /// Looks at all of these, each time; `None`: there is nothing to look at.
+    pub(super) fn start(mut looks: Vec<Box<dyn FnMut() + Send>>) -> Result<Option<Self>> {
+        // A hub without files needs no thread that wakes for nothing.
+        if looks.is_empty() {
+            return Ok(None);
+        }
         let (stop, stopped) = bounded(0);
         let thread = std::thread::Builder::new()
             .name("upkeep".into())
@@ -52,7 +56,7 @@ impl Upkeep {
                 }
             })
             .map_err(|e| Error::io("cannot start a thread", e))?;
-        Ok(Self { stop: Some(stop), _thread: thread })
+        Ok(Some(Self { stop: Some(stop), _thread: thread }))
     }
 }
 
