@@ -255,7 +255,8 @@ impl Greeting {
             }
             Ok((used, Some(packet))) => {
                 let who = Credentials::of_nobody(asker.address.ip(), asker.encrypted);
-                self.hello(asker, self.pending_hello(packet, Framing::Native(deframer), who, used))
+                let hello = self.pending_hello(packet, Framing::Native(deframer), who, used);
+                self.hello(asker, hello)
             }
             Err(error) => ends(Cause::Protocol, error.to_string()),
         }
@@ -276,7 +277,8 @@ impl Greeting {
             }
             Ok((used, Some(Message::Packet(packet)))) => {
                 let framing = Framing::WebSocket(reader, End::Server);
-                self.hello(asker, self.pending_hello(packet, framing, *who, used))
+                let hello = self.pending_hello(packet, framing, *who, used);
+                self.hello(asker, hello)
             }
             Ok((used, Some(Message::Ping(content)))) => {
                 self.input = self.input.split_off(used);
@@ -296,34 +298,31 @@ impl Greeting {
         }
     }
 
-    fn pending_hello(&self, packet: Packet, framing: Framing, who: Credentials, used: usize) -> Box<PendingHello> {
-        let early = self.input.get(used..).unwrap_or_default().to_vec();
+    fn pending_hello(&mut self, packet: Packet, framing: Framing, who: Credentials, used: usize) -> Box<PendingHello> {
+        let early = self.input.split_off(used);
+        self.input = Vec::new();
         Box::new(PendingHello { packet, framing, who, early })
     }
 
     /// The first packet is here.
     fn hello(&mut self, asker: &ClientContext<'_>, mut hello: Box<PendingHello>) -> Next {
-        self.input = Vec::new();
-        if let Packet::Control(Control::Hello(said)) = &hello.packet
-            && let Some(token) = &said.token
-        {
-            let of_address = SessionName::Address(hello.who.address);
-            let session = if said.instance == 0 { of_address } else { SessionName::Instance(said.instance) };
-            match asker.shared.authenticator.identify(&asker.shared.access, token, hello.who.address, session) {
+        let ClientContext { shared, .. } = *asker;
+        let said = if let Packet::Control(Control::Hello(said)) = &hello.packet { Some(said) } else { None };
+        let session = match said.map_or(0, |said| said.instance) {
+            0 => SessionName::Address(hello.who.address),
+            number => SessionName::Instance(number),
+        };
+        if let Some(token) = said.and_then(|said| said.token.as_ref()) {
+            match shared.authenticator.identify(&shared.access, token, hello.who.address, session) {
                 Identified::Now(holder) => hello.who.holder = holder,
                 Identified::Later => return (Stage::Hello(hello), Some(Step::Waits)),
             }
         }
-        let instance = if let Packet::Control(Control::Hello(said)) = &hello.packet { said.instance } else { 0 };
-        let session = match instance {
-            0 => SessionName::Address(hello.who.address),
-            number => SessionName::Instance(number),
-        };
         let PendingHello { packet, framing, who, early } = *hello;
         let is_websocket = matches!(framing, Framing::WebSocket(..));
-        match admitted(packet, self.began.unwrap_or_default(), framing, who, asker.shared) {
+        match admitted(packet, self.began.unwrap_or_default(), framing, who, shared) {
             Ok(admitted) => {
-                asker.shared.authenticator.use_link(&admitted.credentials.holder, session, asker.shared.access.time());
+                shared.authenticator.use_link(&admitted.credentials.holder, session, shared.access.time());
                 (Stage::Over, Some(Step::Admits { admitted: Box::new(admitted), before: Vec::new(), early }))
             }
             Err((cause, why)) => {
