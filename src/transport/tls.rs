@@ -85,8 +85,9 @@ impl Tls {
                 Ok(0) => return Ok(filled),
                 read => read?,
             };
-            // Whoever sends a byte a record does not keep us.
-            if filled == into.len() || (filled > 0 && self.took > into.len() + READ) {
+            // The socket is asked once more by who reads again. Whoever sends a byte a record does not keep us.
+            let more = !self.undecrypted.is_empty() && self.took <= into.len() + READ;
+            if filled == into.len() || (filled > 0 && !more) {
                 return Ok(filled);
             }
             let came = if self.undecrypted.is_empty() {
