@@ -425,7 +425,7 @@ pub fn names(data: &[u8]) {
 pub fn decode(data: &[u8]) {
     use std::cell::RefCell;
     use streamflow::internal::frame::{Frame, PixelFormat, Size};
-    use streamflow::internal::jpeg::{Bitmap, Decoder, Encoder};
+    use streamflow::internal::jpeg::{Bitmap, Crop, Decoder, Encoder, Wanted};
     const MOST: usize = 1 << 18;
     const GOOD: Size = Size::new(32, 16);
     struct Codec {
@@ -450,6 +450,15 @@ pub fn decode(data: &[u8]) {
             let camera =
                 Frame { data: data.to_vec().into(), format: PixelFormat::Jpeg, size: bitmap.size, ..Frame::default() };
             let _ = encoder.encode(&camera, GOOD, 50, &mut Vec::new());
+            // Any part of it, however it is turned, in any room.
+            let whole = bitmap.size;
+            let byte = |n: usize| u32::from(data.get(data.len() / 2 + n).copied().unwrap_or_default());
+            let crop = Crop { x: 2 * byte(0), y: 2 * byte(1), size: Size::new(1 + byte(2), 1 + byte(3)) };
+            let turn = surgery::Orientation::new(1 + data.len() as u16 % 8);
+            let wanted = Wanted { turn, crop: Some((crop, None)), room: Some(Size::new(byte(4), byte(5))) };
+            assert!(decoder.decode_for(data, &wanted, bitmap).is_ok_and(|size| size == whole));
+            assert!(bitmap.size.area() > 0 && bitmap.size.area() <= whole.area());
+            assert_eq!(bitmap.pixels.len(), bitmap.size.area());
         }
         decoder.decode(good, bitmap).unwrap();
         assert_eq!(bitmap.size, GOOD);

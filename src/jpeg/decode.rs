@@ -4,7 +4,8 @@ use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvIma
 
 use super::icc::Converter;
 use super::planes::Planes;
-use super::turn::turn;
+use super::turn::{Crop, then, turn};
+use super::wanted::{Wanted, scaled};
 use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
@@ -39,6 +40,8 @@ pub struct Decoder {
     /// `None` after an error: libjpeg-turbo's may answer with errors for ever after one, as after a side over 65 500.
     turbo: Option<Decompressor>,
     max_pixels: usize,
+    /// How much smaller the picture is decoded that is being decoded.
+    factor: ScalingFactor,
     /// Planes of a camera's JPEG on their way to another one.
     scratch: Vec<u8>,
     /// Room for a picture that is turned.
@@ -55,6 +58,7 @@ impl Decoder {
         Ok(Self {
             turbo: Some(decompressor()?),
             max_pixels: MAX_PIXELS,
+            factor: ScalingFactor::ONE,
             scratch: Vec::new(),
             turned: Vec::new(),
             converter: Converter::default(),
@@ -74,24 +78,40 @@ impl Decoder {
     /// # Errors
     /// What is wrong with the picture; then `into` holds anything.
     pub fn decode(&mut self, picture: &[u8], into: &mut Bitmap) -> Result<()> {
-        let jpeg::Header { size, orientation, .. } =
+        self.decode_for(picture, &Wanted::default(), into).map(drop)
+    }
+
+    /// The same, as somebody wants to see it: a part of it, turned once more, and no larger than needed where the decoder can do
+    /// less work for that. Gives the size of the whole picture as its Exif orientation shows it.
+    ///
+    /// # Errors
+    /// As of [`decode`](Self::decode).
+    pub fn decode_for(&mut self, picture: &[u8], wanted: &Wanted, into: &mut Bitmap) -> Result<Size> {
+        let jpeg::Header { size: stored, orientation, .. } =
             jpeg::checked_header(picture, self.max_pixels).map_err(Error::Failed)?;
+        let upright = orientation.shown(stored);
+        let whole = Crop::whole(upright);
+        let part = wanted.crop.map_or(whole, |(part, of)| part.scaled(of.unwrap_or(upright), upright));
+        self.factor = wanted.factor(part.size);
+        let size = scaled(stored, self.factor);
         into.size = size;
         if into.pixels.capacity() > KEPT.max(4 * size.area()) {
             into.pixels = Vec::new();
         }
         into.pixels.resize(size.area(), 0);
         self.decompress(picture, size, jpeg::icc_profile(picture).as_ref(), &mut into.pixels)?;
-        if orientation != Orientation::UPRIGHT {
-            self.turn(orientation, into);
+        let turns = then(orientation, wanted.turn);
+        if turns != Orientation::UPRIGHT || part != whole {
+            let part = part.scaled(upright, orientation.shown(size)).stored(orientation, size);
+            self.turn(part, turns, into);
         }
-        Ok(())
+        Ok(upright)
     }
 
-    fn turn(&mut self, orientation: Orientation, bitmap: &mut Bitmap) {
-        self.turned.resize(bitmap.pixels.len(), 0);
-        turn(&bitmap.pixels, bitmap.size, orientation, &mut self.turned);
-        bitmap.size = orientation.shown(bitmap.size);
+    fn turn(&mut self, part: Crop, orientation: Orientation, bitmap: &mut Bitmap) {
+        self.turned.resize(part.size.area(), 0);
+        turn(&bitmap.pixels, bitmap.size, part, orientation, &mut self.turned);
+        bitmap.size = orientation.shown(part.size);
         std::mem::swap(&mut bitmap.pixels, &mut self.turned);
         if self.turned.capacity() > KEPT {
             self.turned = Vec::new();
@@ -132,7 +152,11 @@ impl Decoder {
 
     fn decompress_once(&mut self, picture: &[u8], size: Size, format: PixelFormat, pixels: &mut [u8]) -> Result<()> {
         let (width, height) = (size.width as usize, size.height as usize);
+        let factor = self.factor;
         self.with_turbo(|turbo| {
+            if turbo.scaling_factor() != factor {
+                turbo.set_scaling_factor(factor).map_err(|e| failed("decoding", e))?;
+            }
             let decoded =
                 turbo.decompress(picture, Image { pixels, width, pitch: width * format.size(), height, format });
             judge(turbo, picture, decoded)
@@ -326,7 +350,7 @@ mod tests {
                 decoder.decode(&told, &mut bitmap).unwrap();
                 assert_eq!(bitmap.size, if number < 5 { size } else { Size::new(32, 48) });
                 let mut expected = vec![0; size.area()];
-                turn(&upright.pixels, size, orientation, &mut expected);
+                turn(&upright.pixels, size, Crop::whole(size), orientation, &mut expected);
                 assert!(bitmap.pixels == expected, "{number}");
             }
         }
@@ -428,5 +452,35 @@ mod tests {
         header.splice(2..2, [1, 2, 3]);
         assert!(decoder.decode(&header, &mut bitmap).is_err(), "nothing was decoded");
         assert!(decoder.decode(b"no picture", &mut bitmap).is_err());
+    }
+
+    #[test]
+    fn a_picture_is_decoded_no_larger_than_it_is_seen_and_as_a_whole_its_size_is_told() {
+        let frame = Frame {
+            data: vec![120; 640 * 480 * 3].into(),
+            format: crate::frame::PixelFormat::Rgb,
+            size: Size::new(640, 480),
+            ..Frame::default()
+        };
+        let mut jpeg = Vec::new();
+        crate::jpeg::Encoder::with_threads(1).unwrap().encode(&frame, frame.size, 80, &mut jpeg).unwrap();
+        let (mut decoder, mut bitmap) = (Decoder::new().unwrap(), Bitmap::default());
+        let mut seen = |turn: u16, crop: Option<Crop>, room: Option<(u32, u32)>| {
+            let room = room.map(|(width, height)| Size::new(width, height));
+            let wanted = Wanted { turn: Orientation::new(turn), crop: crop.map(|crop| (crop, None)), room };
+            assert_eq!(decoder.decode_for(&jpeg, &wanted, &mut bitmap).unwrap(), frame.size);
+            assert_eq!(bitmap.pixels.len(), bitmap.size.area());
+            assert!(bitmap.pixels.iter().all(|pixel| (pixel & 0xFF).abs_diff(120) < 4));
+            (bitmap.size.width, bitmap.size.height)
+        };
+        assert_eq!(seen(1, None, None), (640, 480));
+        assert_eq!(seen(6, None, None), (480, 640));
+        assert_eq!([seen(1, None, Some((320, 900))), seen(1, None, Some((321, 900)))], [(320, 240), (640, 480)]);
+        assert_eq!(seen(1, None, Some((1, 1))), (80, 60));
+        assert_eq!(seen(6, None, Some((100, 160))), (120, 160), "as it is seen, and not as it lies");
+        let part = Crop { x: 320, y: 0, size: Size::new(160, 480) };
+        assert_eq!([seen(1, Some(part), None), seen(8, Some(part), None)], [(160, 480), (480, 160)]);
+        assert_eq!(seen(1, Some(part), Some((60, 240))), (80, 240));
+        assert_eq!(seen(1, None, None), (640, 480), "and then as a whole again");
     }
 }

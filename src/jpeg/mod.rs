@@ -7,11 +7,14 @@ mod planes;
 mod scale;
 mod strips;
 mod turn;
+mod wanted;
 mod watchdog;
 
 pub use decode::{Bitmap, Decoder};
 pub use encode::Encoder;
 pub use scale::Scaler;
+pub use turn::{Crop, back, then, turned};
+pub use wanted::Wanted;
 pub use watchdog::{Look, TOO_LONG, Watchdog};
 
 use crate::error::Error;

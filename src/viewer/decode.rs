@@ -11,7 +11,8 @@ use crossbeam_channel::Receiver as Spent;
 use super::open::{Open, Opened};
 use super::{Received, Shared, Shown};
 use crate::error::{Error, Result};
-use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Watchdog};
+use crate::frame::Size;
+use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Wanted, Watchdog};
 use crate::mailbox::{Receiver, Sender, Taken};
 use crate::stats::ViewTimes;
 use crate::time::{Micros, now};
@@ -21,8 +22,8 @@ const AFTER_FAULT: Duration = Duration::from_millis(100);
 /// How often the thread is looked at.
 pub(super) const LOOK: Duration = Duration::from_millis(500);
 
-/// Decodes a picture into a bitmap.
-type Codec = Box<dyn FnMut(&[u8], &mut Bitmap) -> Result<()>>;
+/// Decodes a picture into a bitmap, as it is wanted; gives the size of the whole picture.
+type Codec = Box<dyn FnMut(&[u8], &Wanted, &mut Bitmap) -> Result<Size>>;
 
 /// What the threads share: one decodes, and those that were given up go when they come back.
 pub(super) struct Decode {
@@ -50,7 +51,9 @@ impl Decode {
         let codec = max_pixels.map(|most| -> Box<dyn Fn() -> Result<Codec> + Send + Sync> {
             Box::new(move || {
                 let mut decoder = Decoder::new()?.with_max_pixels(most);
-                Ok(Box::new(move |picture: &[u8], bitmap: &mut Bitmap| decoder.decode(picture, bitmap)))
+                Ok(Box::new(move |picture: &[u8], wanted: &Wanted, bitmap: &mut Bitmap| {
+                    decoder.decode_for(picture, wanted, bitmap)
+                }))
             })
         });
         let told_broken = AtomicBool::new(false);
@@ -135,29 +138,34 @@ impl Decode {
                 Opened::Never(why) => return Err(why),
             };
             let mut bitmap = spare.take().or_else(|| self.spent.try_recv().ok()).unwrap_or_default();
+            let wanted = self.shared.wanted();
+            let mut size = Size::default();
             if let Some(codec) = &mut codec {
                 if !self.watch.begins(turn, now()) {
                     return Ok(());
                 }
-                let decoded = codec(&picture.data, &mut bitmap);
+                let decoded = codec(&picture.data, &wanted, &mut bitmap);
                 if !self.watch.ends(turn) {
                     return Ok(());
                 }
-                if let Err(error) = decoded {
-                    self.broken(error.to_string());
-                    spare = Some(bitmap);
-                    continue;
+                match decoded {
+                    Ok(whole) => size = whole,
+                    Err(error) => {
+                        self.broken(error.to_string());
+                        spare = Some(bitmap);
+                        continue;
+                    }
                 }
                 self.told_broken.store(false, Ordering::Relaxed);
             }
-            let size = bitmap.size;
             let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
             self.shared.lock().decoded(&picture, times.decoded);
             // What nobody came to show in time is replaced by this one, and counts as skipped.
-            if let Some(old) = self.shown.put(Shown { bitmap, size, picture, times, error: off }) {
+            if let Some(old) = self.shown.put(Shown { bitmap, size, picture, turn: wanted.turn, times, error: off }) {
                 self.shared.lock().meter.counts.skipped += 1;
                 spare = Some(old.bitmap);
             }
+            self.shared.wake();
         }
     }
 }
@@ -182,16 +190,16 @@ mod tests {
     /// Decodes with this, for so long a picture at most.
     fn decoding(patience: Duration, decode: impl Fn(&[u8]) + Clone + Send + Sync + 'static) -> Rig {
         let config = ViewerConfig::default();
-        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
+        let shared = Arc::new(Shared::new(Watched::new(&config)));
         let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
         let (spent_in, spent) = crossbeam_channel::bounded(4);
         let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None, Open::new(&config).unwrap());
         this.watch = Watchdog::new(patience);
         this.codec = Some(Box::new(move || {
             let decode = decode.clone();
-            Ok(Box::new(move |picture: &[u8], _: &mut Bitmap| {
+            Ok(Box::new(move |picture: &[u8], _: &Wanted, _: &mut Bitmap| {
                 decode(picture);
-                Ok(())
+                Ok(Size::default())
             }))
         }));
         let watching = std::thread::spawn(move || this.run(Duration::from_millis(5)));

@@ -1,15 +1,16 @@
 //! What the viewer says and hears on its link.
 
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::open::NEEDS_KEY;
-use super::{Received, Shared, ViewerConfig};
+use super::{Received, Shared, SharedLocator, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::hub::PROGRAM;
-use crate::locate::HubLocator;
 use crate::mailbox::Sender;
+use crate::names::check_name;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
 use crate::session::{Captured, ClockOffset};
@@ -18,9 +19,12 @@ use crate::text::Untrusted;
 use crate::time::{Micros, now};
 use crate::wire::control::{Ability, Control, Hello, NominalPicture, Role, StreamState};
 
+/// Names of streams that are kept at most.
+const MOST_NAMES: usize = 256;
+
 pub(super) struct Downlink {
     shared: Arc<Shared>,
-    locator: HubLocator,
+    locator: SharedLocator,
     config: ViewerConfig,
     pictures: Sender<Received>,
     /// The number of the newest picture.
@@ -34,7 +38,7 @@ pub(super) struct Downlink {
 impl Downlink {
     pub(super) fn new(
         shared: Arc<Shared>,
-        locator: HubLocator,
+        locator: SharedLocator,
         config: ViewerConfig,
         pictures: Sender<Received>,
     ) -> Self {
@@ -44,7 +48,11 @@ impl Downlink {
 
 impl LinkUser for Downlink {
     fn hub(&mut self) -> Result<HubAddress> {
-        self.locator.find()
+        let found = self.locator.lock().unwrap_or_else(PoisonError::into_inner).find();
+        if let Ok(hub) = &found {
+            self.shared.lock().hub = hub.to_string();
+        }
+        found
     }
 
     fn hello(&mut self) -> Hello {
@@ -58,7 +66,11 @@ impl LinkUser for Downlink {
             publisher: 0,
             token: None,
             can: vec![Ability::Ack, Ability::Seal],
-            request: self.config.request,
+            request: {
+                let mut state = self.shared.lock();
+                state.asks = false;
+                state.request()
+            },
         }
     }
 
@@ -106,6 +118,10 @@ impl LinkUser for Downlink {
             }
             state.stream = Some(stream);
             state.stream_told = now();
+        } else if let Control::Streams { streams } = control {
+            // Hubs check names, but not every hub is honest: what is none is no stream that can be watched.
+            let names = streams.into_iter().take(MOST_NAMES).map(|stream| stream.name);
+            self.shared.lock().names = names.filter(|name| check_name(name).is_ok()).collect();
         }
         Vec::new()
     }
@@ -142,7 +158,15 @@ impl LinkUser for Downlink {
     }
 
     fn messages(&mut self) -> Vec<Control> {
-        Vec::new()
+        if !self.shared.says.swap(false, Ordering::AcqRel) {
+            return Vec::new();
+        }
+        let mut state = self.shared.lock();
+        let (room, name) = (self.config.room.clone(), self.config.name.clone().unwrap_or_default());
+        let ask = std::mem::take(&mut state.asks);
+        let subscribe = ask.then(|| Control::Subscribe { room, name, request: state.request() });
+        let list = std::mem::take(&mut state.wants_names).then_some(Control::List);
+        subscribe.into_iter().chain(list).collect()
     }
 
     fn has_picture(&mut self) -> bool {
@@ -185,7 +209,7 @@ mod tests {
     use super::super::watched::Watched;
     use super::*;
     use crate::frame::Size;
-    use crate::locate::HubLocation;
+    use crate::locate::{HubLocation, HubLocator};
     use crate::mailbox::{Receiver, Taken, mailbox};
     use crate::stats::{Coming, Metadata, ViewTimes};
 
@@ -199,11 +223,11 @@ mod tests {
 
     fn rig() -> Rig {
         let config = ViewerConfig::default();
-        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
+        let shared = Arc::new(Shared::new(Watched::new(&config)));
         let (pictures_in, pictures) = mailbox();
         // It is never connected to; whoever hosts would need a port.
         let locator = HubLocator::new(HubLocation::Join("127.0.0.1:1".parse().unwrap())).unwrap();
-        let mut downlink = Downlink::new(shared.clone(), locator, config, pictures_in);
+        let mut downlink = Downlink::new(shared.clone(), Arc::new(Mutex::new(locator)), config, pictures_in);
         downlink.state(&LinkState::Connected);
         Rig { downlink, shared, pictures }
     }
@@ -214,7 +238,8 @@ mod tests {
             let Taken::Value(Received { picture, error, .. }) = self.pictures.take(Duration::ZERO) else { panic!() };
             self.shared.lock().decoded(&picture, at);
             let times = ViewTimes { received: at, decoded: at, shown: at };
-            Shown { bitmap: Default::default(), size: Size::new(picture.quality.into(), 8), picture, times, error }
+            let size = Size::new(picture.quality.into(), 8);
+            Shown { bitmap: Default::default(), size, picture, turn: Default::default(), times, error }
         }
 
         fn shown(&self, shown: &Shown) {

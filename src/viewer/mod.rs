@@ -9,14 +9,15 @@ mod open;
 pub mod snapshot;
 mod watched;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use self::watched::Watched;
 use crate::error::{Error, Result};
 use crate::frame::{MAX_PIXELS, Picture, Size};
-use crate::jpeg::Bitmap;
+use crate::jpeg::{Bitmap, Wanted};
 use crate::locate::{HubLocation, HubLocator};
 use crate::mailbox::{Receiver, Taken, mailbox};
 use crate::names::check_name;
@@ -26,6 +27,7 @@ use crate::secret::Secret;
 use crate::stats::{Metadata, ViewReport, ViewTimes};
 use crate::time::{Micros, now};
 use crate::wire::control::ViewRequest;
+use crate::wire::jpeg::Orientation;
 
 /// What a viewer is to do. `Default` is what `streamflow-view` does without options.
 #[derive(Clone, Debug)]
@@ -86,9 +88,14 @@ pub struct Shown {
     /// The picture exactly as it was received, with its header, and opened where it was sealed; capture time in this machine's
     /// clock.
     pub picture: Arc<Picture>,
+    /// How it was turned, over what it says itself.
+    pub(crate) turn: Orientation,
     times: ViewTimes,
     error: Option<Duration>,
 }
+
+/// What finds the hub for several viewers of one program, of which one hub at most is hosted.
+pub(crate) type SharedLocator = Arc<Mutex<HubLocator>>;
 
 /// A running viewer. Dropping it says goodbye and waits for its threads.
 pub struct Viewer {
@@ -105,17 +112,23 @@ impl Viewer {
     /// # Errors
     /// The settings make no sense, or the hub that is to be hosted cannot have its port.
     pub fn start(config: ViewerConfig) -> Result<Self> {
+        let location = config.location.clone();
+        Self::start_with(config, || HubLocator::new(location).map(|locator| Arc::new(Mutex::new(locator))))
+    }
+
+    /// The same, with the hub of others in this program.
+    pub(crate) fn start_with(config: ViewerConfig, locator: impl FnOnce() -> Result<SharedLocator>) -> Result<Self> {
         check_name(&config.room).map_err(Error::Usage)?;
         if let Some(name) = &config.name {
             check_name(name).map_err(Error::Usage)?;
         }
         let open = open::Open::new(&config)?;
-        let locator = HubLocator::new(config.location.clone())?;
+        let locator = locator()?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
         let (pictures_in, pictures_out) = mailbox();
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
-        let shared = Arc::new(Shared { state: Mutex::new(Watched::new(&config)) });
+        let shared = Arc::new(Shared::new(Watched::new(&config)));
         let decode = decode::Decode::new(
             shared.clone(),
             pictures_out,
@@ -189,6 +202,42 @@ impl Viewer {
         self.shared.lock().stream.as_ref().is_some_and(|stream| stream.settling)
     }
 
+    /// Has pictures decoded so from now on. Those on their way are of before: see [`Shown::turn`].
+    pub(crate) fn show_as(&self, wanted: Wanted) {
+        *self.shared.wanted.lock().unwrap_or_else(PoisonError::into_inner) = wanted;
+    }
+
+    /// Wakes this thread when there is a picture, beside whoever waits in [`next`](Self::next).
+    pub(crate) fn wakes(&self, thread: Thread) {
+        let _ = self.shared.waits.set(thread);
+    }
+
+    /// Asks for other pictures of the stream from now on.
+    pub(crate) fn ask(&self, request: ViewRequest) {
+        if self.shared.lock().ask(request) {
+            self.say();
+        }
+    }
+
+    /// The names of the streams in the room, as the hub told them last, and asks it again.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let mut state = self.shared.lock();
+        let names = state.names.clone();
+        state.wants_names = true;
+        drop(state);
+        self.say();
+        names
+    }
+
+    /// There is something to say on the link.
+    fn say(&self) {
+        self.shared.says.store(true, Ordering::Release);
+        if let Some(link) = &self.link {
+            // A link that has ended has nobody to wake.
+            let _ = link.waker().wake();
+        }
+    }
+
     /// Why it ended for good, once it did.
     #[must_use]
     pub fn over(&self) -> Option<Error> {
@@ -219,9 +268,37 @@ const UNHURRIED: Duration = Duration::from_millis(600);
 /// What the threads of a viewer tell each other beside pictures.
 struct Shared {
     state: Mutex<Watched>,
+    /// How pictures are to be decoded.
+    wanted: Mutex<Wanted>,
+    /// Who is woken by a picture.
+    waits: OnceLock<Thread>,
+    /// There is something for the link to say.
+    says: AtomicBool,
 }
 
 impl Shared {
+    fn new(state: Watched) -> Self {
+        let (wanted, waits) = (Mutex::default(), OnceLock::new());
+        Self { state: Mutex::new(state), wanted, waits, says: AtomicBool::new(false) }
+    }
+
+    fn wanted(&self) -> Wanted {
+        let mut wanted = *self.wanted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, of @ None)) = &mut wanted.crop {
+            // A part is of the picture as it is when nothing limits it.
+            let state = self.lock();
+            let told = state.stream.as_ref().and_then(|stream| stream.nominal.as_ref());
+            *of = told.and_then(|nominal| nominal.size.parse().ok());
+        }
+        wanted
+    }
+
+    fn wake(&self) {
+        if let Some(thread) = self.waits.get() {
+            thread.unpark();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Watched> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

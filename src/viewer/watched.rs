@@ -30,6 +30,13 @@ pub(super) struct Watched {
     /// Percent of the time that the hub is busy, where pictures wait for that.
     pub(super) busy: Option<u8>,
     request: ViewRequest,
+    /// What is asked for is other than what the hub was told.
+    pub(super) asks: bool,
+    /// The hub, in words, once it is known.
+    pub(super) hub: String,
+    /// The streams of the room, as the hub told them last, and whether it is to tell them again.
+    pub(super) names: Vec<String>,
+    pub(super) wants_names: bool,
     /// When anything was last heard from the hub.
     pub(super) heard: Micros,
     standstill: Standstill,
@@ -66,6 +73,10 @@ impl Watched {
             carries: None,
             busy: None,
             request: config.request,
+            asks: false,
+            hub: String::new(),
+            names: Vec::new(),
+            wants_names: false,
             heard: Micros(0),
             standstill: Standstill::default(),
             excused: false,
@@ -78,6 +89,17 @@ impl Watched {
             times: Times::default(),
             said: (State::default(), String::new()),
         }
+    }
+
+    /// What is asked of the stream from now on; whether that is anything else.
+    pub(super) fn ask(&mut self, request: ViewRequest) -> bool {
+        let is_other = std::mem::replace(&mut self.request, request) != request;
+        self.asks |= is_other;
+        is_other
+    }
+
+    pub(super) fn request(&self) -> ViewRequest {
+        self.request
     }
 
     pub(super) fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<Metadata>) {
@@ -152,7 +174,8 @@ impl Watched {
             format!("waiting for {whom}{name}")
         };
         match &self.link {
-            LinkState::Connecting => (State::Connecting, "connecting to the hub".into()),
+            LinkState::Connecting if self.hub.is_empty() => (State::Connecting, "connecting to the hub".into()),
+            LinkState::Connecting => (State::Connecting, format!("connecting to {}", self.hub)),
             LinkState::Waiting { why, until } => {
                 let left = until.since(now);
                 let next =
