@@ -37,15 +37,33 @@ fn the_window_itself() {
     let mut report = ViewReport::default();
     report.stream = "main/door".into();
     let (mut spare, mut comes) = (Bitmap::default(), false);
+    let (mut several, mut gone) = (0, None);
+    let mut size = size;
     loop {
         match orders.try_recv().as_deref() {
+            Ok("large picture") => (size, comes, report.state) = (Size::new(1920, 1080), true, State::Live),
+            Ok(count) if count.parse::<usize>().is_ok() => {
+                (several, report.state) = (count.parse().unwrap(), State::Live);
+                screen.show_several(several).unwrap();
+            }
             Ok("picture") => (report.state, comes) = (State::Live, true),
+            Ok("one gone") => gone = Some(1),
             Ok("late") => (report.state, report.reached_ms, comes) = (State::Late, Some(1240.0), false),
             Ok("note") => screen.note("saved", now()),
             Ok(why) => (report.state, report.detail, comes) = (State::Lost, why.into(), false),
             Err(_) => {}
         }
-        if comes {
+        for n in 0..several {
+            let shade = 0x20 * (n as u32 + 1);
+            let tile = Bitmap { size, pixels: vec![shade << 16 | shade; size.area()] };
+            screen.present_one(n, tile, &report, now()).unwrap();
+            let mut of = report.clone();
+            if gone == Some(n) {
+                (of.state, of.detail) = (State::Lost, "camera unplugged, 4 s".into());
+            }
+            screen.tell_one(n, &of, now());
+        }
+        if comes && several == 0 {
             spare.size = size;
             spare.pixels.clear();
             spare.pixels.resize(size.area(), PICTURE);
@@ -117,6 +135,33 @@ impl Desk {
         pressed.is_ok_and(|status| status.success())
     }
 
+    /// Presses the button there, or lets it go. It is held until the window has said that it saw that.
+    fn button(&self, step: &str, x: u32, y: u32) {
+        for step in [&["mousemove", &x.to_string(), &y.to_string()][..], &[step, "1"]] {
+            Command::new("xdotool").args(step).env("DISPLAY", &self.display).status().unwrap();
+        }
+    }
+
+    /// Whether a window is found by this.
+    fn finds(&self, by: &str, what: &str) -> bool {
+        let found = Command::new("xdotool").args(["search", by, what]).env("DISPLAY", &self.display).output();
+        found.is_ok_and(|found| !found.stdout.trim_ascii().is_empty())
+    }
+
+    /// What was said until this word, once this key was pressed.
+    fn heard(&self, key: &str, word: &str) -> Vec<String> {
+        assert!(self.press(key));
+        let deadline = Instant::now() + PATIENCE;
+        let mut heard = Vec::new();
+        while let Ok(line) = self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            if line.contains(word) {
+                return heard;
+            }
+            heard.push(line);
+        }
+        panic!("nobody said {word}: {heard:?}");
+    }
+
     fn wait_for_word(&self, word: &str) {
         let deadline = Instant::now() + PATIENCE;
         while let Ok(line) = self.said.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -186,7 +231,8 @@ impl Sight {
 
 /// Where the window of 640x480 is on the screen of 1024x768, its upper rows, and where its box of statistics lies.
 const UPPER: [usize; 4] = [192, 144, 640, 40];
-const BOX: [usize; 4] = [210, 420, 300, 180];
+const BOX: [usize; 4] = [210, 420, 300, 160];
+const LINE: [usize; 4] = [210, 592, 100, 20];
 const BADGE: [usize; 4] = [210, 585, 80, 20];
 const MIDDLE: [usize; 4] = [552, 334, 48, 30];
 
@@ -195,11 +241,16 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     let Some(mut desk) = Desk::open("window") else { return };
     desk.wait_for_sight("a calm dark with a reason", |s| s.at(200, 150) & 0xFF > 0x20 && s.at(200, 150) != PICTURE);
     desk.order("picture");
-    desk.wait_for_sight("the picture, all of its stamp, and a box", |s| {
-        s.share(PICTURE, UPPER) == 100 && s.share(PICTURE, BOX) == 0 && s.share(PICTURE, MIDDLE) == 100
+    desk.wait_for_sight("the picture, all of its stamp, and a line", |s| {
+        s.share(PICTURE, UPPER) == 100
+            && s.share(PICTURE, BOX) == 100
+            && s.share(PICTURE, LINE) == 0
+            && s.share(PICTURE, MIDDLE) == 100
     });
     desk.order("note");
-    desk.wait_for_sight("a note in the other corner", |s| s.share(PICTURE, [760, 580, 60, 20]) < 50);
+    desk.wait_for_sight("a note in the other corner, and the line", |s| {
+        s.share(PICTURE, [760, 580, 60, 20]) < 50 && s.share(PICTURE, LINE) == 0
+    });
     desk.wait_for_sight("the note is gone", |s| s.share(PICTURE, [760, 580, 60, 20]) == 100);
     desk.order("camera unplugged");
     desk.wait_for_sight("the last picture, dimmed and grey", |s| {
@@ -211,7 +262,11 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     if !desk.press("t") {
         return;
     }
-    desk.wait_for_sight("no box after T", |s| s.share(PICTURE, BOX) == 100);
+    desk.wait_for_sight("all of the statistics after T", |s| {
+        s.share(PICTURE, BOX) == 0 && s.share(PICTURE, UPPER) == 100
+    });
+    assert!(desk.press("t"));
+    desk.wait_for_sight("none after T", |s| s.share(PICTURE, BOX) == 100 && s.share(PICTURE, LINE) == 100);
     desk.order("late");
     desk.wait_for_sight("a badge on a picture that stands still", |s| {
         s.share(PICTURE, BADGE) < 20 && s.share(PICTURE, MIDDLE) == 100 && s.share(PICTURE, UPPER) == 100
@@ -219,9 +274,9 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     desk.order("picture");
     desk.wait_for_sight("no badge", |s| s.share(PICTURE, BADGE) == 100);
     assert!(desk.press("t"));
-    desk.wait_for_sight("the box again", |s| s.share(PICTURE, BOX) == 0);
-    assert!(desk.press("h"));
-    desk.wait_for_sight("the keys in place of the box after H", |s| {
+    desk.wait_for_sight("the line again", |s| s.share(PICTURE, LINE) == 0);
+    assert!(desk.press("question"));
+    desk.wait_for_sight("the keys in place of the line after ?", |s| {
         s.share(PICTURE, MIDDLE) == 0 && s.share(PICTURE, BADGE) == 100
     });
     desk.order("late");
@@ -232,10 +287,68 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
         assert!(desk.press("s"));
         desk.wait_for_word("Snapshot");
     }
+    assert!(desk.press("r"));
+    desk.wait_for_word("Turn");
+    // With Shift it is another key, and none yet.
+    assert!(desk.press("shift+r"));
+    assert!(desk.press("shift+s"));
     assert!(desk.press("f"));
     desk.wait_for_sight("a full screen after F", |s| [5, 500, 1018].map(|n| s.at(n, 5)) == [PICTURE; 3]);
     assert!(desk.press("f"));
     desk.wait_for_sight("the window again", |s| s.at(5, 5) == 0 && s.share(PICTURE, UPPER) == 100);
+    assert!(desk.press("f"));
+    desk.wait_for_sight("a full screen once more", |s| s.at(5, 5) == PICTURE);
+    assert!(desk.press("Escape"));
+    desk.wait_for_sight("the window again after Esc", |s| s.at(5, 5) == 0 && s.share(PICTURE, UPPER) == 100);
+    assert!(desk.finds("--name", "^live - main/door - StreamFlow$"), "the title tells the program and the stream");
+    assert!(desk.finds("--class", "^StreamFlow$") && desk.finds("--classname", "^streamflow-view$"));
+    assert!(!desk.finds("--class", "^nothing of this name$"));
+    assert_eq!(desk.heard("q", "Quit"), Vec::<String>::new(), "nothing else was pressed");
+}
+
+#[test]
+fn a_window_takes_the_size_of_its_first_picture_as_far_as_the_screen_goes() {
+    let Some(mut desk) = Desk::open("first-size") else { return };
+    desk.wait_for_sight("a calm dark with a reason", |s| s.at(200, 150) & 0xFF > 0x20);
+    desk.order("large picture");
+    // 1920x1080 on 1024x768 is 1024x576, in the middle of the screen.
+    desk.wait_for_sight("a wide picture", |s| {
+        s.share(PICTURE, [0, 100, 1024, 400]) == 100 && s.at(500, 90) == 0 && s.at(500, 680) == 0
+    });
+}
+
+#[test]
+fn several_streams_are_in_one_window_and_one_of_them_is_chosen_by_a_key_or_a_click() {
+    let Some(mut desk) = Desk::open("several") else { return };
+    desk.wait_for_sight("a calm dark with a reason", |s| s.at(200, 150) & 0xFF > 0x20);
+    desk.order("4");
+    let shade = |n: u32| (0x20 * n) << 16 | (0x20 * n);
+    // The window is 1024x576, in the middle of the screen.
+    let all = move |s: &Sight| {
+        let colours: Vec<u32> = (0..768).flat_map(|y| [200, 700].map(|x| s.at(x, y))).collect();
+        (1..=4).all(|n| colours.contains(&shade(n)))
+    };
+    desk.wait_for_sight("four streams", all);
+    if !desk.press("3") {
+        return;
+    }
+    desk.wait_for_word("Chosen");
+    desk.wait_for_sight("the third alone", |s| s.at(500, 250) == shade(3) && s.at(800, 500) == shade(3));
+    assert!(desk.press("Escape"));
+    desk.wait_for_word("Chosen");
+    desk.wait_for_sight("all again", all);
+    desk.button("mousedown", 300, 200);
+    desk.wait_for_word("Chosen");
+    desk.button("mouseup", 300, 200);
+    desk.wait_for_sight("the first alone", |s| s.at(500, 250) == shade(1) && s.at(800, 500) == shade(1));
+    assert!(desk.press("0"));
+    assert!(desk.press("f"));
+    desk.wait_for_sight("all again, in a full screen", move |s| all(s) && s.at(5, 5) == shade(1));
+    desk.order("one gone");
+    assert!(desk.press("Escape"));
+    desk.wait_for_sight("the second is grey, and where it was", move |s| {
+        !all(s) && (192..700).any(|x| s.at(x, 200) == shade(1)) && (0..768).any(|y| s.at(900, y) == shade(4))
+    });
     assert!(desk.press("q"));
     desk.wait_for_word("Quit");
 }

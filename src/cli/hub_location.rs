@@ -104,7 +104,7 @@ impl HubLocationOptions {
         };
         let key = link.as_mut().and_then(|link| link.key.take());
         let (room, name) = link.as_mut().map_or((None, None), |link| (link.room.take(), link.name.take()));
-        let name = both("stream", &name, &stream.name)?;
+        let name = both("stream", &name, &stream.name.first().cloned())?;
         let room = both("room", &room, &stream.room)?.unwrap_or_else(|| "main".into());
         let location = self.location(link, variable)?;
         Ok(Target { location, room, name, key })

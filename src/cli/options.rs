@@ -84,9 +84,10 @@ pub(super) struct StreamOptions {
     /// The room [default: main]
     #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream")]
     pub(super) room: Option<String>,
-    /// The stream's name [default: to send, this machine's; to view, the first there is in the room]
+    /// The stream's name [default: to send, this machine's; to view, the first there is in the room]. To view, it may be given more
+    /// than once: several streams in one window
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
-    pub(super) name: Option<String>,
+    pub(super) name: Vec<String>,
     /// Bits a second at most, such as 4M or 800k [default: what the link carries]
     #[arg(long, value_name = "RATE", env = "STREAMFLOW_MAX_RATE", help_heading = "Stream", value_parser = rate)]
     pub(super) max_rate: Option<u64>,

@@ -170,6 +170,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
             Error::Usage("standard input has the pictures, so the link or the token must be in a file".into()).into()
         );
     }
+    if options.stream.name.len() > 1 {
+        return Err(Error::Usage("one program sends one stream: give one --name".into()).into());
+    }
     let Target { location, room, name, key } = options.hub.target(&options.stream)?;
     let name = name.unwrap_or_else(machine_name);
     let config = PublisherConfig {

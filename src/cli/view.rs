@@ -2,6 +2,9 @@
 
 mod headless;
 mod lines;
+mod several;
+mod turning;
+mod watch;
 mod window;
 
 use std::path::PathBuf;
@@ -10,11 +13,12 @@ use std::time::Duration;
 
 use clap::Parser;
 
-use self::lines::Lines;
+use self::several::Streams;
+use self::turning::TurnOptions;
+use self::watch::{Limits, Watch};
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::{Interrupt, exit, key_file, logging};
-use crate::error::Error;
 use crate::viewer::{Viewer, ViewerConfig};
 use crate::wire::control::ViewRequest;
 
@@ -24,6 +28,7 @@ Examples:
   streamflow-view --listen 0.0.0.0                 be the hub: streamflow-send --host THIS-MACHINE sends to here
   streamflow-view --host hub --name door           the stream main/door of a hub
   streamflow-view --host ws://gate.example/cam/ws  through a web proxy
+  streamflow-view --host hub --name door --name lab   two streams in one window; --all for all of the room
   streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
   streamflow-view --headless --frames 1 --save .   one picture into this folder
 ";
@@ -39,10 +44,20 @@ struct Options {
           value_parser = quality)]
     quality: Quality,
 
+    /// All streams of the room in one window, those that come later, too; 16 at most
+    #[arg(long, env = "STREAMFLOW_ALL", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new(),
+          conflicts_with_all = ["name", "headless"])]
+    all: bool,
+
+    /// Begin as large as the screen
+    #[arg(long, env = "STREAMFLOW_FULLSCREEN", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
+    fullscreen: bool,
+    #[command(flatten)]
+    turn: TurnOptions,
     /// Where S puts snapshots
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
     snapshots: PathBuf,
-    /// Begin without the overlay
+    /// Begin without the statistics
     #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     no_overlay: bool,
 
@@ -106,71 +121,27 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };
-    let viewer = Viewer::start(config)?;
     let limits = Limits { frames: options.frames, duration: options.duration };
+    let look = window::Look {
+        overlay: !options.no_overlay,
+        fullscreen: options.fullscreen,
+        wanted: options.turn.wanted(),
+        snapshots: &options.snapshots,
+    };
+    if options.all || options.stream.name.len() > 1 {
+        let streams = Streams::new(config, &options.stream.name, options.all)?;
+        let watch = Watch::new(limits, options.json)?;
+        return if options.headless {
+            headless::run_several(&streams.into_viewers(), &interrupt, watch, options.save.as_deref())
+        } else {
+            several::run(streams, &interrupt, watch, &look)
+        };
+    }
+    let viewer = Viewer::start(config)?;
     let watch = Watch::new(limits, options.json)?;
     if options.headless {
         headless::run(&viewer, &interrupt, watch, options.save.as_deref())
     } else {
-        window::run(&viewer, &interrupt, watch, &options.snapshots, !options.no_overlay)
-    }
-}
-
-/// When a run is over.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    frames: Option<u64>,
-    duration: Option<Duration>,
-}
-
-/// What both ways of viewing keep an eye on: when to end, with what, and the JSON line a second.
-struct Watch {
-    limits: Limits,
-    lines: Option<Lines>,
-    begun: crate::time::Micros,
-    next_line: crate::time::Micros,
-    pictures: u64,
-}
-
-impl Watch {
-    fn new(limits: Limits, json: bool) -> std::io::Result<Self> {
-        let at = crate::time::now();
-        let lines = if json { Some(Lines::start()?) } else { None };
-        Ok(Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 })
-    }
-
-    /// Prints what is due, and says whether and how the run is over.
-    fn look(&mut self, viewer: &Viewer) -> Option<anyhow::Result<()>> {
-        let at = crate::time::now();
-        if let Some(error) = viewer.over() {
-            return Some(Err(error.into()));
-        }
-        let enough = self.limits.frames.is_some_and(|n| self.pictures >= n);
-        let late = self.limits.duration.is_some_and(|d| at.since(self.begun) >= d);
-        if let Some(lines) = self.lines.as_mut().filter(|_| at >= self.next_line || enough || late) {
-            self.next_line = (self.next_line + Duration::from_secs(1)).max(at);
-            let told = lines.put(viewer.report());
-            if let Err(error) = if enough || late { told.and_then(|()| lines.finish()) } else { told } {
-                return Some(Err(error.into()));
-            }
-        }
-        if enough || (late && self.pictures > 0 && self.limits.frames.is_none()) {
-            return Some(Ok(()));
-        }
-        late.then(|| Err(self.too_few(viewer).into()))
-    }
-
-    /// The time is over: why there are not as many pictures as there should be.
-    fn too_few(&self, viewer: &Viewer) -> Error {
-        use crate::stats::State;
-        let report = viewer.report();
-        let why = format!("{} pictures in time: {}", self.pictures, report.detail);
-        match report.state {
-            State::Connecting => Error::Unreachable(why),
-            State::Waiting | State::Lost => Error::NoSource(why),
-            State::Live | State::Late => {
-                Error::Failed(format!("{} pictures in time, more were asked for", self.pictures))
-            }
-        }
+        window::run(&viewer, &interrupt, watch, &look)
     }
 }

@@ -2,17 +2,9 @@
 
 use super::layer::{LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten, wrap};
 use super::overlay::{FAINT, INK, age, panel, state_colour, state_word};
+use super::table::{ROWS, Row};
 use crate::frame::Size;
 use crate::stats::{State, ViewReport};
-
-/// The keys, and what they do.
-pub(super) const KEYS: [(&str, &str); 5] = [
-    ("S", "save the picture as received"),
-    ("T", "statistics on and off"),
-    ("F", "fill the screen, and back"),
-    ("H", "these keys"),
-    ("Q Esc", "quit"),
-];
 
 const PADDING: u32 = 14;
 const ROW: u32 = 22;
@@ -23,6 +15,7 @@ const ICON_GAP: u32 = 18;
 
 /// The card in the middle of a window that has no picture: a camera, what is missing and why.
 pub(super) fn draw_placeholder(layer: &mut Layer, report: &ViewReport, window: Size) {
+    let window = layer.fit(window);
     let is_small = window.width < 420 || window.height < 300;
     let font = if is_small { SMALL_BOLD } else { MIDDLE_BOLD };
     let room = window.width.saturating_sub(48).min(560);
@@ -87,6 +80,7 @@ fn camera(layer: &mut Layer, middle: f32, height: f32, state: State) {
 
 /// A passing note: `saved …`.
 pub(super) fn draw_note(layer: &mut Layer, text: &str, window: Size) {
+    let window = layer.fit(window);
     let room = window.width.saturating_sub(20 + 2 * PADDING).min(NOTE_WIDTH);
     let mut lines = wrap(text, (room / SMALL.advance()) as usize);
     lines.truncate(4);
@@ -103,28 +97,42 @@ pub(super) fn draw_note(layer: &mut Layer, text: &str, window: Size) {
     }
 }
 
-/// The keys.
-pub(super) fn draw_help(layer: &mut Layer, window: Size) {
-    let key_width = KEYS.iter().map(|(key, _)| SMALL_BOLD.width(key)).max().unwrap_or(0) + 16;
-    let text_width = KEYS.iter().map(|(_, text)| SMALL.width(text)).max().unwrap_or(0);
-    let pad = 18;
-    let title = LARGE_BOLD.height() + 10;
-    let size = Size::new(2 * pad + key_width + 14 + text_width, 2 * pad + title + KEYS.len() as u32 * (ROW + 4) - 4);
-    if size.width > window.width || size.height > window.height {
-        layer.clear(Size::default());
-        return;
+/// The keys; those for several streams where there are several. Where there is little room, rows are closer and have no title.
+pub(super) fn draw_help(layer: &mut Layer, several: bool, window: Size) {
+    let window = layer.fit(window);
+    let rows = || ROWS.iter().filter(|row| several || !row.several);
+    let key_width = rows().map(|row| SMALL_BOLD.width(row.caps)).max().unwrap_or(0) + 12;
+    let text_width = rows().map(|row| SMALL.width(row.says)).max().unwrap_or(0);
+    let count = rows().count() as u32;
+    let roomy = Room { pad: 18, gap: 14, title: LARGE_BOLD.height() + 10, row: ROW + 4 };
+    let close = Room { pad: 8, gap: 8, title: 0, row: ROW - 2 };
+    let size = |room: &Room| {
+        Size::new(2 * room.pad + key_width + room.gap + text_width, 2 * room.pad + room.title + count * room.row - 4)
+    };
+    let fits = |room: &Room| size(room).width <= window.width && size(room).height <= window.height;
+    let Some(room) = [roomy, close].into_iter().find(fits) else { return layer.clear(Size::default()) };
+    panel(layer, size(&room));
+    if room.title > 0 {
+        layer.text(room.pad, room.pad - 2, "Keys", LARGE_BOLD, INK);
     }
-    panel(layer, size);
-    layer.text(pad, pad - 2, "Keys", LARGE_BOLD, INK);
-    let mut y = pad + title;
-    for (key, text) in KEYS {
-        let cap = Rect::new(pad as f32, y as f32, key_width as f32, ROW as f32);
+    let mut y = room.pad + room.title;
+    for Row { caps, says, .. } in rows() {
+        let cap = Rect::new(room.pad as f32, y as f32, key_width as f32, (room.row - 4) as f32);
         layer.fill(cap, 5.0, 0x00FF_FFFF, 0.13);
         layer.outline(cap, 5.0, 1.0, 0x00FF_FFFF, 0.22);
-        layer.text(pad + (key_width - SMALL_BOLD.width(key)) / 2, y + 3, key, SMALL_BOLD, INK);
-        layer.text(pad + key_width + 14, y + 3, text, SMALL, 0x00D4_DAE4);
-        y += ROW + 4;
+        let middle = y + (room.row - 4 - SMALL.height().min(room.row - 4)) / 2;
+        layer.text(room.pad + (key_width - SMALL_BOLD.width(caps)) / 2, middle, caps, SMALL_BOLD, INK);
+        layer.text(room.pad + key_width + room.gap, middle, says, SMALL, 0x00D4_DAE4);
+        y += room.row;
     }
+}
+
+/// How far apart the rows of keys are.
+struct Room {
+    pad: u32,
+    gap: u32,
+    title: u32,
+    row: u32,
 }
 
 /// What lies below a placeholder: the last picture dimmed, or where there never was one, a calm dark.
@@ -136,10 +144,10 @@ pub(super) fn dim(pixels: &mut [u32]) {
     }
 }
 
-/// A dark that is a little lighter at the top.
-pub(super) fn calm(pixels: &mut [u32], size: Size) {
-    let height = size.height.max(1);
-    for (y, row) in (0..).zip(pixels.chunks_exact_mut(size.width.max(1) as usize)) {
+/// A dark that is a little lighter at the top, in so many rows.
+pub(super) fn calm<'a>(rows: impl Iterator<Item = &'a mut [u32]>, height: u32) {
+    let height = height.max(1);
+    for (y, row) in (0..).zip(rows) {
         let fade = |top: u32, bottom: u32| (top * (height - y.min(height)) + bottom * y.min(height)) / height;
         row.fill(fade(0x1E, 0x0C) << 16 | fade(0x25, 0x0F) << 8 | fade(0x31, 0x16));
     }
@@ -149,7 +157,8 @@ pub(super) fn calm(pixels: &mut [u32], size: Size) {
 mod tests {
     use super::*;
 
-    const WINDOWS: [Size; 6] = [
+    const WINDOWS: [Size; 7] = [
+        Size::new(3840, 2160),
         Size::new(1920, 1080),
         Size::new(640, 480),
         Size::new(320, 240),
@@ -172,7 +181,7 @@ mod tests {
             let (mut why, mut note, mut help) = (Layer::default(), Layer::default(), Layer::default());
             draw_placeholder(&mut why, &lost, window);
             draw_note(&mut note, "saved /home/someone/pictures/main-door-2026-11-21T10-24-00.jpg", window);
-            draw_help(&mut help, window);
+            draw_help(&mut help, true, window);
             for layer in [&why, &note, &help] {
                 assert!(layer.size.width <= window.width && layer.size.height <= window.height, "{window}");
             }

@@ -34,6 +34,25 @@ impl Keys {
     }
 }
 
+/// Keys that make others mean something else.
+const MODIFIERS: [Key; 8] = [
+    Key::LeftShift,
+    Key::RightShift,
+    Key::LeftCtrl,
+    Key::RightCtrl,
+    Key::LeftAlt,
+    Key::RightAlt,
+    Key::LeftSuper,
+    Key::RightSuper,
+];
+
+impl Keys {
+    /// Whether one of those is held with it: then it is another's key, or none yet.
+    pub(super) fn is_modified(&self) -> bool {
+        self.down.iter().any(|(key, _)| MODIFIERS.contains(key))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +66,16 @@ mod tests {
         assert_eq!(held, [true, false, false, false, false]);
         assert!(!keys.event(Key::T, false, Micros(1501 * MS)));
         assert!(keys.event(Key::T, true, Micros(1502 * MS)), "the next press, at once");
+    }
+
+    #[test]
+    fn a_key_with_shift_or_control_is_another_one() {
+        let mut keys = Keys::default();
+        keys.event(Key::LeftShift, true, Micros(0));
+        assert!(keys.is_modified());
+        keys.event(Key::LeftShift, false, Micros(1));
+        keys.event(Key::R, true, Micros(2));
+        assert!(!keys.is_modified());
     }
 
     #[test]

@@ -18,6 +18,11 @@ pub(super) const SMALL_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size16)
 pub(super) const MIDDLE_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size20);
 pub(super) const LARGE_BOLD: Font = Font(FontWeight::Bold, RasterHeight::Size24);
 
+/// The heights that there are letters of.
+const RASTERS: [RasterHeight; 4] =
+    [RasterHeight::Size16, RasterHeight::Size20, RasterHeight::Size24, RasterHeight::Size32];
+const LARGEST: RasterHeight = RasterHeight::Size32;
+
 impl Font {
     /// Pixels from one letter to the next.
     pub(super) fn advance(self) -> u32 {
@@ -48,6 +53,11 @@ impl Rect {
         Self { x, y, width, height }
     }
 
+    fn times(self, scale: Scale) -> Self {
+        let [x, y, width, height] = [self.x, self.y, self.width, self.height].map(|side| scale.times(side));
+        Self { x, y, width, height }
+    }
+
     /// The columns and rows of pixels that it touches.
     fn pixels(&self) -> (Range<u32>, Range<u32>) {
         let start = |from: f32| (from.floor().max(0.0) as u32).saturating_sub(1);
@@ -65,10 +75,46 @@ impl Rect {
     }
 }
 
-/// Pixels with how much of what lies below shines through.
+/// How much larger things are drawn than they are laid out, in quarters: all that is drawn over a picture grows with its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Scale(u32);
+
+impl Default for Scale {
+    fn default() -> Self {
+        Self(4)
+    }
+}
+
+impl Scale {
+    /// As laid out up to 1280x720, three times as large at 3840x2160.
+    pub(super) fn of(window: Size) -> Self {
+        let quarters = |side: u32, of: u32| (4 * u64::from(side) / u64::from(of)).min(16) as u32;
+        Self(quarters(window.width, 1280).min(quarters(window.height, 720)).max(4))
+    }
+
+    /// Pixels on the screen for so many that are laid out.
+    pub(super) fn pixels(self, laid_out: u32) -> u32 {
+        (laid_out * self.0).div_ceil(4)
+    }
+
+    /// What there is to lay things out in, in a window of this size.
+    pub(super) fn room(self, window: Size) -> Size {
+        let side = |side: u32| (u64::from(side) * 4 / u64::from(self.0)) as u32;
+        Size::new(side(window.width), side(window.height))
+    }
+
+    fn times(self, value: f32) -> f32 {
+        value * self.0 as f32 / 4.0
+    }
+}
+
+/// Pixels with how much of what lies below shines through. What is drawn is said in the pixels of the layout, and drawn
+/// larger by [`scale`](Self::fit).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Layer {
+    /// On the screen.
     pub(super) size: Size,
+    scale: Scale,
     /// What is added, 0x00RRGGBB, already weighted.
     add: Vec<u32>,
     /// How much is kept of what lies below, 0 to 255, the same in all four bytes, so that blending is a loop over bytes.
@@ -76,8 +122,19 @@ pub(super) struct Layer {
 }
 
 impl Layer {
+    /// Takes the scale for a window, and gives the room there is for the layout.
+    pub(super) fn fit(&mut self, window: Size) -> Size {
+        self.scale = Scale::of(window);
+        self.scale.room(window)
+    }
+
     /// A layer that shows nothing.
     pub(super) fn clear(&mut self, size: Size) {
+        let size = Size::new(self.scale.pixels(size.width), self.scale.pixels(size.height));
+        self.clear_pixels(size);
+    }
+
+    fn clear_pixels(&mut self, size: Size) {
         self.size = size;
         self.add.clear();
         self.add.resize(size.area(), 0);
@@ -120,10 +177,11 @@ impl Layer {
     /// Fills the whole layer, with round corners. Whatever was drawn before is gone.
     pub(super) fn panel(&mut self, size: Size, radius: u32, rgb: Rgb, alpha: f32) {
         // Nearly all of its pixels are the same: one is mixed and the others are copies of it.
-        self.clear(Size::new(1, 1));
+        self.clear_pixels(Size::new(1, 1));
         self.over(0, rgb, alpha);
         let (add, keep) = (self.add.first().copied().unwrap_or(0), self.keep.first().copied().unwrap_or(0));
         self.clear(size);
+        let (size, radius) = (self.size, self.scale.pixels(radius));
         self.add.fill(add);
         self.keep.fill(keep);
         let whole = Rect::new(0.0, 0.0, size.width as f32, size.height as f32);
@@ -144,11 +202,14 @@ impl Layer {
 
     /// A rectangle with round corners; a dot if the radius is half of its sides.
     pub(super) fn fill(&mut self, rect: Rect, radius: f32, rgb: Rgb, alpha: f32) {
+        let (rect, radius) = (rect.times(self.scale), self.scale.times(radius));
         self.shape(rect.pixels(), rgb, alpha, |x, y| rect.distance(x, y, radius));
     }
 
     /// Its outline, inside the rectangle.
     pub(super) fn outline(&mut self, rect: Rect, radius: f32, thickness: f32, rgb: Rgb, alpha: f32) {
+        let (rect, radius) = (rect.times(self.scale), self.scale.times(radius));
+        let thickness = self.scale.times(thickness);
         let half = thickness / 2.0;
         let distance = |x, y| (rect.distance(x, y, radius) + half).abs() - half;
         let (columns, rows) = rect.pixels();
@@ -172,6 +233,9 @@ impl Layer {
 
     /// A straight line with round ends.
     pub(super) fn line(&mut self, from: (f32, f32), to: (f32, f32), thickness: f32, rgb: Rgb) {
+        let scale = self.scale;
+        let point = |(x, y)| (scale.times(x), scale.times(y));
+        let (from, to, thickness) = (point(from), point(to), scale.times(thickness));
         let (dx, dy) = (to.0 - from.0, to.1 - from.1);
         let length = (dx * dx + dy * dy).max(f32::EPSILON);
         let half = thickness / 2.0;
@@ -214,15 +278,40 @@ impl Layer {
     }
 
     fn glyph(&mut self, x: u32, y: u32, letter: char, font: Font, rgb: Rgb) {
-        let Some(raster) = get_raster(letter, font.0, font.1).or_else(|| get_raster('?', font.0, font.1)) else {
-            return;
-        };
-        for (row, y) in raster.rows().zip(y..self.size.height) {
-            for (&covered, x) in row.iter().zip(x..self.size.width) {
-                if covered > 0 {
-                    self.over((y * self.size.width + x) as usize, rgb, f32::from(covered) / 255.0);
+        let raster = |size| get_raster(letter, font.0, size).or_else(|| get_raster('?', font.0, size));
+        let (x, y) = (self.scale.pixels(x), self.scale.pixels(y));
+        let (width, height) = (self.scale.pixels(font.advance()), self.scale.pixels(font.height()));
+        // Where the font has letters of just this height, they are taken as they are.
+        let exact = RASTERS.into_iter().find(|size| size.val() as u32 == height);
+        let Some(raster) = raster(exact.unwrap_or(LARGEST)) else { return };
+        if exact.is_some() {
+            for (row, y) in raster.rows().zip(y..self.size.height) {
+                for (&covered, x) in row.iter().zip(x..self.size.width) {
+                    self.cover(x, y, covered.into(), rgb);
                 }
             }
+            return;
+        }
+        // Any other is made of the largest, between its pixels.
+        let step = (raster.width() as f32 / width as f32, raster.height() as f32 / height as f32);
+        let at = |column, row| raster.pixel(column, row).map_or(0.0, f32::from);
+        for dy in 0..height.min(self.size.height.saturating_sub(y)) {
+            let v = ((dy as f32 + 0.5) * step.1 - 0.5).max(0.0);
+            for dx in 0..width.min(self.size.width.saturating_sub(x)) {
+                let u = ((dx as f32 + 0.5) * step.0 - 0.5).max(0.0);
+                let (column, row) = (u as usize, v as usize);
+                let mix = |from: f32, to: f32, part: f32| from + (to - from) * part;
+                let above = mix(at(column, row), at(column + 1, row), u.fract());
+                let below = mix(at(column, row + 1), at(column + 1, row + 1), u.fract());
+                self.cover(x + dx, y + dy, mix(above, below, v.fract()), rgb);
+            }
+        }
+    }
+
+    /// A pixel of a letter, which covers 0 to 255 of it.
+    fn cover(&mut self, x: u32, y: u32, covered: f32, rgb: Rgb) {
+        if covered > 0.0 {
+            self.over((y * self.size.width + x) as usize, rgb, covered / 255.0);
         }
     }
 
@@ -326,6 +415,25 @@ mod tests {
             }
             assert_eq!((at(0, size.height / 2), at(size.width - 1, size.height / 2)), (255, 255));
         }
+    }
+
+    #[test]
+    fn what_is_drawn_grows_with_the_window_and_letters_are_no_stairs() {
+        let scales = [(320, 240), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160), (3840, 100), (60_000, 60_000)];
+        assert_eq!(scales.map(|(w, h)| Scale::of(Size::new(w, h)).0), [4, 4, 6, 8, 12, 4, 16]);
+        let mut line = Layer::default();
+        assert_eq!(line.fit(Size::new(3840, 2160)), Size::new(1280, 720));
+        line.clear(Size::new(40, 20));
+        assert_eq!(line.size, Size::new(120, 60));
+        line.text(4, 2, "Wg", SMALL, 0x00FF_FFFF);
+        let inked = |from: u32, to: u32| {
+            let columns = move |n: &usize| (from..to).contains(&(*n as u32 % 120));
+            line.add.iter().enumerate().filter(|(n, _)| columns(n)).map(|(_, pixel)| pixel & 0xFF).collect::<Vec<_>>()
+        };
+        assert!(inked(0, 12).iter().all(|ink| *ink == 0), "left of the first letter");
+        let letter = inked(12, 12 + 3 * SMALL.advance());
+        let share = |is: fn(u32) -> bool| letter.iter().filter(|ink| is(**ink)).count();
+        assert!(share(|ink| ink > 180) > 40 && share(|ink| (20..180).contains(&ink)) > 40);
     }
 
     #[test]

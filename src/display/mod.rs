@@ -1,25 +1,37 @@
-//! The window: the newest picture at once, a box of statistics over it, and a reason where there is none.
+//! The window: the newest picture at once, its statistics over it, and a reason where there is none; of one stream or of several.
 
+mod budget;
 mod cards;
+mod grid;
+mod history;
+mod input;
 mod keys;
 mod layer;
+mod limit;
+mod line;
+mod mouse;
 mod overlay;
 mod place;
+mod table;
+mod wall;
 mod window;
 
 use std::time::Duration;
 
-use minifb::{Key, Window};
-
+pub use self::grid::MOST_TILES;
+use self::history::History;
 use self::keys::Keys;
 use self::layer::Layer;
+use self::mouse::Mouse;
 use self::place::{Covered, Place, fit, placed};
-use self::window::{Events, clean_title, open_window, screen_shape};
-use crate::error::{Error, Result};
+use self::wall::Wall;
+use self::window::AppWindow;
+use crate::error::Result;
 use crate::frame::Size;
-use crate::jpeg::{Bitmap, Scaler};
+use crate::jpeg::{Bitmap, Scaler, turned};
 use crate::stats::{State, ViewReport};
-use crate::time::Micros;
+use crate::time::{Micros, millis, now as clock};
+use crate::wire::jpeg::Orientation;
 
 /// How often the numbers may change, at most: more than ten times a second, so that the age of a picture that stands still is
 /// never long behind.
@@ -36,6 +48,8 @@ const REDRAW: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(10);
 /// No window is opened smaller than this.
 const SMALLEST: Size = Size::new(320, 240);
+/// The window of several streams.
+const SEVERAL: Size = Size::new(1280, 720);
 
 /// What the person at the window wants that the window cannot do itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,21 +58,33 @@ pub enum Action {
     Quit,
     /// The picture on the screen as a file: `S`. Answer with [`Screen::note`].
     Snapshot,
+    /// What is seen of the stream turned so: `R` and `M`. The picture on the screen is turned already.
+    Turn(Orientation),
+    /// Another stream, or all of them, from now on: see [`Screen::chosen`].
+    Chosen,
+}
+
+/// How much of the statistics is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Overlay {
+    #[default]
+    Line,
+    Full,
+    Off,
 }
 
 /// A window with a picture. It belongs to the thread that opened it, which on macOS has to be the main thread.
 ///
 /// Call [`present`](Self::present) for each picture, and [`tick`](Self::tick) after it and about 25 times a second
-/// while none comes.
+/// while none comes. Of several streams: [`show_several`](Self::show_several).
 pub struct Screen {
-    window: Window,
-    events: Events,
+    window: AppWindow,
     keys: Keys,
+    mouse: Mouse,
+    active: bool,
     actions: Vec<Action>,
-    title: String,
-    fills_screen: bool,
-    /// The size to go back to.
-    restored: Size,
+    /// The size to which it was opened, while it waits for the first picture, which tells a better one.
+    first_size: Option<Size>,
 
     /// The picture on the screen, or the last one that was. Where it is shown as it is, the layers lie in it, and what
     /// they cover is in `covered`.
@@ -66,17 +92,28 @@ pub struct Screen {
     has_picture: bool,
     presented: Micros,
     covered: [Covered; LAYERS],
+    /// The layers lie in the canvas.
+    covers_canvas: bool,
     /// The whole window, where the picture is not of its size.
     canvas: Vec<u32>,
     /// The size of the window when `canvas` was drawn.
     drawn_size: Size,
     scaler: Scaler,
+    /// What putting a picture on the screen takes, in milliseconds.
+    display_ms: Option<f64>,
 
-    shows_overlay: bool,
+    /// Several streams, and the one of them that is seen alone.
+    wall: Option<Wall>,
+    chosen: Option<usize>,
+    /// The screen was filled after that one was chosen.
+    filled_after_choice: bool,
+
+    shows: Overlay,
     shows_help: bool,
     overlay: Layer,
     overlay_report: ViewReport,
     overlay_at: Micros,
+    history: History,
     help: Layer,
     note: Layer,
     note_text: String,
@@ -94,42 +131,56 @@ pub struct Screen {
 
 /// The window's title: the state first, for the name may be longer than what is seen of a title.
 fn title(report: &ViewReport) -> String {
-    let stream = if report.stream.is_empty() { "StreamFlow" } else { &report.stream };
-    clean_title(&format!("{} - {stream}", overlay::state_word(report.state)))
+    let stream = layer::shorten(&report.stream, 80);
+    let of = if stream.is_empty() { String::new() } else { format!("{stream} - ") };
+    format!("{} - {of}StreamFlow", overlay::state_word(report.state))
+}
+
+/// The size of a window for a first picture: its own, or what it would be if the link did not limit it.
+fn natural(picture: Size, nominal: &str) -> Size {
+    let Ok(nominal) = nominal.parse::<Size>() else { return picture };
+    let shape = |a: Size, b: Size| u64::from(a.width) * u64::from(b.height);
+    let is_near = |of: Size| shape(of, picture).abs_diff(shape(picture, of)) * 50 < shape(picture, of);
+    let turned = Size::new(nominal.height, nominal.width);
+    let larger = [nominal, turned].into_iter().find(|of| is_near(*of) && of.width > picture.width);
+    larger.unwrap_or(picture)
 }
 
 /// The statistics, a note, the keys, the badge, the reason why there is no picture.
 const LAYERS: usize = 5;
 
 impl Screen {
-    /// Opens a window of `size`, at least 320x240.
+    /// Opens a window of `size`, at least 320x240, until the first picture tells its own.
     ///
     /// # Errors
     /// When there is no display, or it refuses.
     pub fn open(title: &str, size: Size) -> Result<Self> {
         let size = Size::new(size.width.max(SMALLEST.width), size.height.max(SMALLEST.height));
-        let title = clean_title(title);
-        let (window, events) = open_window(&title, size, false)?;
         Ok(Self {
-            window,
-            events,
+            window: AppWindow::open(title, size)?,
             keys: Keys::default(),
+            mouse: Mouse::default(),
+            active: false,
             actions: Vec::new(),
-            title,
-            fills_screen: false,
-            restored: size,
+            first_size: Some(size),
             picture: Bitmap::default(),
             has_picture: false,
             presented: Micros::default(),
             covered: Default::default(),
+            covers_canvas: false,
             canvas: Vec::new(),
             drawn_size: Size::default(),
             scaler: Scaler::default(),
-            shows_overlay: true,
+            display_ms: None,
+            wall: None,
+            chosen: None,
+            filled_after_choice: false,
+            shows: Overlay::default(),
             shows_help: false,
             overlay: Layer::default(),
             overlay_report: ViewReport::default(),
             overlay_at: Micros::default(),
+            history: History::default(),
             help: Layer::default(),
             note: Layer::default(),
             note_text: String::new(),
@@ -155,7 +206,16 @@ impl Screen {
         self.covered.iter_mut().for_each(Covered::forget);
         self.presented = now;
         self.placeholder_shown = !self.has_picture;
+        if let Some(opened) = self.first_size.take_if(|_| self.has_picture)
+            && opened == self.window.size()
+        {
+            let wanted = self.window.bounded(natural(self.picture.size, &report.nominal.size));
+            self.window.resize(Size::new(wanted.width.max(SMALLEST.width), wanted.height.max(SMALLEST.height)))?;
+        }
+        let begun = clock();
         self.draw(report, now)?;
+        let took = millis(clock().since(begun));
+        self.display_ms = Some(self.display_ms.map_or(took, |ms| ms + (took - ms) / 16.0));
         // The layers are made for the next picture, after this one is on the screen.
         self.refresh(report, now);
         Ok(old)
@@ -171,22 +231,35 @@ impl Screen {
             self.window.update();
             self.polled = now;
         }
-        self.take_keys(now)?;
+        self.take_input(now)?;
         if !self.window.is_open() {
             self.actions.push(Action::Quit);
         }
+        // What is told is of the stream that was seen until now.
+        let chosen = self.actions.contains(&Action::Chosen).then(|| self.overlay_report.clone());
+        let report = chosen.as_ref().unwrap_or(report);
         self.refresh(report, now);
         let numbers = self.stale_numbers && now.since(self.drawn) >= WITH_NEXT;
-        if self.stale || numbers || self.size() != self.drawn_size || now.since(self.drawn) >= REDRAW {
+        let tiles = self.shows_wall() && self.wall.as_ref().is_some_and(Wall::is_stale);
+        if self.stale || numbers || tiles || self.size() != self.drawn_size || now.since(self.drawn) >= REDRAW {
             self.draw(report, now)?;
         }
         Ok(std::mem::take(&mut self.actions))
     }
 
-    /// Begins with the overlay, which is the default, or without.
-    pub fn show_overlay(&mut self, shows: bool) {
-        self.shows_overlay = shows;
+    /// Begins without the statistics; by default there is a line of them.
+    pub fn hide_overlay(&mut self) {
+        self.shows = Overlay::Off;
         self.stale = true;
+    }
+
+    /// Begins as large as the screen.
+    ///
+    /// # Errors
+    /// When the window is gone.
+    pub fn fill_screen(&mut self) -> Result<()> {
+        self.first_size = None;
+        self.set_full_screen(true)
     }
 
     /// Shows a text for three seconds: `saved main-door-….jpg`.
@@ -198,47 +271,16 @@ impl Screen {
     }
 
     fn size(&self) -> Size {
-        let (width, height) = self.window.get_size();
-        Size::new(width as u32, height as u32)
+        self.window.size()
     }
 
-    fn take_keys(&mut self, now: Micros) -> Result<()> {
-        let events = self.events.take();
-        if events.is_empty() {
-            return Ok(());
+    /// Turns what is on the screen.
+    fn turn(&mut self, orientation: Orientation) {
+        self.uncover();
+        if self.has_picture {
+            self.picture = turned(&self.picture, orientation);
         }
-        for (key, is_down) in events {
-            if !self.keys.event(key, is_down, now) {
-                continue;
-            }
-            self.stale = true;
-            match key {
-                Key::Q | Key::Escape => self.actions.push(Action::Quit),
-                Key::S => self.actions.push(Action::Snapshot),
-                Key::T => self.shows_overlay = !self.shows_overlay,
-                Key::H => self.shows_help = !self.shows_help,
-                Key::F => self.fill_or_restore()?,
-                _ => {}
-            }
-        }
-        self.draw_layers();
-        Ok(())
-    }
-
-    /// minifb cannot change a window: another one is opened in its place, without a border and as large as the screen
-    /// allows in the shape of the picture.
-    fn fill_or_restore(&mut self) -> Result<()> {
-        let shape = if self.fills_screen {
-            self.restored
-        } else {
-            self.restored = self.size();
-            screen_shape(if self.has_picture { self.picture.size } else { self.restored })
-        };
-        let (window, events) = open_window(&self.title, shape, !self.fills_screen)?;
-        (self.window, self.events, self.keys) = (window, events, Keys::default());
-        self.fills_screen = !self.fills_screen;
-        self.stale = true;
-        Ok(())
+        self.actions.push(Action::Turn(orientation));
     }
 
     /// Brings the layers and the title up to date, where it is time.
@@ -246,6 +288,13 @@ impl Screen {
         if !self.note_text.is_empty() && now >= self.note_until {
             self.note_text.clear();
             self.stale = true;
+        }
+        if self.shows_wall() {
+            self.refresh_wall(now);
+            return;
+        }
+        if self.wall.is_none() {
+            self.history.look(report, now);
         }
         let is_lost = !matches!(report.state, State::Live | State::Late);
         let placeholder = is_lost && now.since(self.presented) >= FRESH || !self.has_picture;
@@ -258,11 +307,7 @@ impl Screen {
             self.overlay_report.clone_from(report);
             self.overlay_at = now;
             self.draw_layers();
-            let title = title(report);
-            if title != self.title {
-                self.window.set_title(&title);
-                self.title = title;
-            }
+            self.window.set_title(&title(report));
         }
     }
 
@@ -270,14 +315,22 @@ impl Screen {
         let size = self.size();
         if self.placeholder_shown {
             cards::draw_placeholder(&mut self.placeholder, &self.overlay_report, size);
-        } else if self.shows_overlay {
-            overlay::draw(&mut self.overlay, &self.overlay_report, size);
+        } else {
+            let history = self.chosen.zip(self.wall.as_ref()).and_then(|(n, wall)| wall.tile(n));
+            let history = history.map_or(&self.history, |tile| &tile.history);
+            match self.shows {
+                Overlay::Line => line::draw(&mut self.overlay, &self.overlay_report, self.display_ms, size),
+                Overlay::Full => {
+                    overlay::draw(&mut self.overlay, &self.overlay_report, history, self.display_ms, size);
+                }
+                Overlay::Off => {}
+            }
         }
         if self.shows_badge() {
             overlay::draw_badge(&mut self.badge, &self.overlay_report, size);
         }
         if self.shows_help {
-            cards::draw_help(&mut self.help, size);
+            cards::draw_help(&mut self.help, self.wall.is_some(), size);
         }
         if !self.note_text.is_empty() {
             cards::draw_note(&mut self.note, &self.note_text, size);
@@ -285,13 +338,24 @@ impl Screen {
     }
 
     fn shows_box(&self) -> bool {
-        self.shows_overlay && !self.placeholder_shown && !self.shows_help
+        self.shows != Overlay::Off && !self.placeholder_shown && !self.shows_help && !self.shows_wall()
     }
 
     /// A picture that stands still must not look like one of now where there are no statistics, or no room for them.
     fn shows_badge(&self) -> bool {
         let has_box = self.shows_box() && !self.overlay.is_empty();
-        !has_box && !self.placeholder_shown && self.overlay_report.state == State::Late
+        !has_box && !self.placeholder_shown && !self.shows_wall() && self.overlay_report.state == State::Late
+    }
+
+    /// What lay under the layers is there again.
+    fn uncover(&mut self) {
+        for covered in self.covered.iter_mut().rev() {
+            if self.covers_canvas {
+                covered.put_back(&mut self.canvas, self.drawn_size);
+            } else {
+                covered.put_back(&mut self.picture.pixels, self.picture.size);
+            }
+        }
     }
 
     /// Puts together what belongs on the screen and gives it to the window.
@@ -300,36 +364,35 @@ impl Screen {
         if size != self.drawn_size {
             self.refresh(report, now);
         }
-        for covered in self.covered.iter_mut().rev() {
-            covered.put_back(&mut self.picture);
-        }
+        self.uncover();
         if size.area() > 0 {
-            let (with_box, badge) = (self.shows_box(), self.shows_badge());
-            let as_it_is = self.has_picture && !self.placeholder_shown && self.picture.size == size;
-            if !as_it_is {
+            let (with_box, badge, wall) = (self.shows_box(), self.shows_badge(), self.shows_wall());
+            let as_it_is = self.has_picture && !self.placeholder_shown && self.picture.size == size && !wall;
+            if wall {
+                self.paint_wall(size)?;
+            } else if !as_it_is {
                 self.compose(size)?;
             }
             let pixels = if as_it_is { &mut self.picture.pixels } else { &mut self.canvas };
+            self.covers_canvas = !as_it_is;
             let layers = placed(
                 size,
                 [
-                    (&self.placeholder, self.placeholder_shown, Place::Middle),
+                    (&self.placeholder, self.placeholder_shown && !wall, Place::Middle),
                     (&self.overlay, with_box, Place::BottomLeft),
-                    (&self.note, !self.note_text.is_empty(), Place::BottomRight),
                     (&self.help, self.shows_help, Place::Middle),
                     // Over all others: there is no window in which the keys hide it.
                     (&self.badge, badge, Place::BottomLeft),
+                    (&self.note, !self.note_text.is_empty(), Place::Free),
                 ],
             );
             for ((layer, x, y), covered) in layers.zip(&mut self.covered) {
-                if as_it_is {
+                if as_it_is || wall {
                     covered.take(pixels, size, x, y, layer.size);
                 }
                 layer.blend(pixels, size, x, y);
             }
-            self.window
-                .update_with_buffer(pixels, size.width as usize, size.height as usize)
-                .map_err(|e| Error::Failed(format!("the window: {e}")))?;
+            self.window.show(pixels, size)?;
             self.polled = now;
         }
         (self.stale, self.stale_numbers) = (false, false);
@@ -342,7 +405,7 @@ impl Screen {
     fn compose(&mut self, size: Size) -> Result<()> {
         self.canvas.resize(size.area(), 0);
         if !self.has_picture {
-            cards::calm(&mut self.canvas, size);
+            cards::calm(self.canvas.chunks_exact_mut(size.width.max(1) as usize), size.height);
             return Ok(());
         }
         let (x, y, fitted) = fit(self.picture.size, size);
@@ -362,10 +425,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_title_tells_the_state_however_long_the_name_is() {
+    fn the_title_tells_the_state_however_long_the_name_is_and_then_the_stream_and_the_program() {
         let stream = format!("{}/{}", "r".repeat(64), "n".repeat(64));
         let report = ViewReport { stream, state: State::Late, ..ViewReport::default() };
-        assert!(title(&report).starts_with("late - rrr"), "{}", title(&report));
+        let told = title(&report);
+        assert!(told.starts_with("late - rrr") && told.ends_with("… - StreamFlow"), "{told}");
+        assert!(window::clean_title(&told) == told, "{told}");
         assert_eq!(title(&ViewReport::default()), "connecting - StreamFlow");
+    }
+
+    #[test]
+    fn a_window_has_the_size_that_pictures_have_when_nothing_limits_them() {
+        let (half, full) = (Size::new(320, 240), Size::new(640, 480));
+        assert_eq!(natural(half, "640x480"), full);
+        assert_eq!(natural(Size::new(240, 320), "640x480"), Size::new(480, 640), "turned");
+        for nominal in ["", "1280x720", "160x120", "x"] {
+            assert_eq!(natural(half, nominal), half, "{nominal}");
+        }
     }
 }

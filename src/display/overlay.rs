@@ -1,7 +1,9 @@
 //! The statistics box: what a viewer knows about its stream, drawn as a layer.
 
+use super::budget;
+use super::history::{History, SAMPLES, Sample};
 use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
-use crate::adapt::Limit;
+use super::limit::limit_in_words;
 use crate::frame::Size;
 use crate::stats::{Metadata, State, ViewReport};
 
@@ -11,6 +13,8 @@ pub(super) const MARGIN: u32 = 10;
 const STAMP: u32 = 40;
 
 const PADDING: u32 = 14;
+/// A curve of the last minute.
+const CURVE: u32 = 34;
 /// The side of a badge without words.
 const DOT: u32 = 16;
 const ROW: u32 = 18;
@@ -19,7 +23,8 @@ const WIDTH: u32 = 348;
 pub(super) const INK: Rgb = 0x00F2_F4F8;
 pub(super) const FAINT: Rgb = 0x009A_A5B5;
 const PAPER: Rgb = 0x000C_1018;
-const PAPER_ALPHA: f32 = 0.76;
+/// Letters are read over a white picture as well.
+const PAPER_ALPHA: f32 = 0.9;
 const RIM: Rgb = 0x00FF_FFFF;
 
 /// The parts of the budget, in the order of the picture's way, each with its colour.
@@ -60,22 +65,26 @@ pub(super) fn panel(layer: &mut Layer, size: Size) {
     layer.outline(Rect::new(0.0, 0.0, width, height), 12.0, 1.0, RIM, 0.14);
 }
 
-/// Draws the box for a window of this size, or nothing where there is no room for one.
-pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
+/// Draws the box for a window of this size, or nothing where there is no room for one. `display_ms`: what the window takes for
+/// a picture.
+pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, display_ms: Option<f64>, window: Size) {
+    let window = layer.fit(window);
     let room = Size::new(window.width.saturating_sub(2 * MARGIN), window.height.saturating_sub(STAMP + MARGIN));
     let wide = room.width.min(WIDTH);
     let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
     let table = 4 * ROW;
     let seal_row = if report.end_to_end { ROW } else { 0 };
-    let full = head + 6 + table + 13 + 5 * ROW - 5 + seal_row;
+    let full = head + 6 + table + 13 + 6 * ROW - 5 + seal_row;
     if wide < 180 || room.height < head {
         layer.clear(Size::default());
         return;
     }
     let is_full = wide == WIDTH && room.height >= full;
-    let left_over = (room.height.saturating_sub(full + 13)) / ROW;
+    let curves = 13 + ROW + CURVE;
+    let has_curves = is_full && room.height >= full + curves && !history.is_empty();
+    let mut height = if is_full { full } else { head } + if has_curves { curves } else { 0 };
+    let left_over = room.height.saturating_sub(height + 13) / ROW;
     let metadata = if is_full { metadata_lines(report, left_over as usize) } else { Vec::new() };
-    let mut height = if is_full { full } else { head };
     if !metadata.is_empty() {
         height += 13 + metadata.len() as u32 * ROW;
     }
@@ -87,23 +96,25 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
         return;
     }
     y += 6;
-    for (n, ((name, colour), value)) in PARTS.iter().zip(parts(report)).enumerate() {
+    // The sum is the age of pictures when they were shown, which is the one above as long as one follows the other; those that
+    // stand still, or come seldom, get older than that on the screen.
+    let told = budget::in_words(parts(report), report.age_ms.p50);
+    for (n, ((name, colour), value)) in PARTS.iter().zip(&told.parts).enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.fill(Rect::new(x as f32, y as f32 + 4.5, 9.0, 9.0), 2.5, *colour, 1.0);
         layer.text(x + 16, y, name, SMALL, FAINT);
-        layer.text_right(end, y, &milliseconds(value), SMALL, INK);
+        layer.text_right(end, y, value, SMALL, INK);
     }
     let (x, end, last) = cell(7, y, right);
-    layer.text(x, last, "jitter", SMALL, FAINT);
-    layer.text_right(end, last, &milliseconds(report.jitter_ms), SMALL, INK);
+    let sum = if report.age() == report.age_ms.p50 { "sum" } else { "when shown" };
+    layer.text(x, last, sum, SMALL, FAINT);
+    layer.text_right(end, last, &told.sum, SMALL_BOLD, INK);
     y += table + 6;
     rule(layer, y, right);
     y += 7;
     let amber = state_colour(State::Waiting);
-    let (limit, colour) = match report.limit {
-        Limit::Nothing => (Limit::Nothing.to_string(), INK),
-        limit => (format!("{limit} {}", report.load.in_words(limit)), amber),
-    };
+    let (limit, limits) = limit_in_words(report, display_ms);
+    let colour = if limits { amber } else { INK };
     for (name, value, colour) in [("picture", picture(report), INK), ("limit", limit, colour)] {
         let x = layer.text(PADDING, y, name, SMALL, FAINT);
         layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
@@ -118,19 +129,60 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, window: Size) {
         layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
         y += ROW;
     }
-    for (n, (name, value)) in facts(report).iter().enumerate() {
+    for (n, (name, value)) in facts(report, display_ms).iter().enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.text(x, y, name, SMALL, FAINT);
         layer.text_right(end, y, value, SMALL, INK);
     }
+    y += 4 * ROW + 6;
+    if has_curves {
+        rule(layer, y, right);
+        draw_curves(layer, history, y + 7, right);
+        y += curves;
+    }
     if !metadata.is_empty() {
-        y += 3 * ROW + 6;
         rule(layer, y, right);
         y += 7;
         for (key, value) in metadata {
             let x = layer.text(PADDING, y, &key, SMALL, FAINT);
             layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, INK);
             y += ROW;
+        }
+    }
+}
+
+/// What a curve shows of a second.
+type Value = fn(Sample) -> Option<f64>;
+
+/// The last minute of age and rate, each as large as its largest value, which stands over it.
+fn draw_curves(layer: &mut Layer, history: &History, y: u32, right: u32) {
+    let ages = |sample: Sample| sample.age;
+    let rates = |sample: Sample| Some(sample.fps);
+    let columns: [(&str, Value, Rgb); 2] = [("age", ages, 0x00F0_6292), ("fps", rates, 0x004D_D0E1)];
+    for (n, (name, value, colour)) in columns.into_iter().enumerate() {
+        let (x, end, _) = cell(n, y, right);
+        let most = history.samples().filter_map(value).map(finite).fold(0.0, f64::max);
+        let top = if n == 0 { milliseconds(Some(most)) } else { format!("{most:.1}") };
+        layer.text(x, y, name, SMALL, FAINT);
+        layer.text_right(end, y, &format!("max {top}"), SMALL, FAINT);
+        let (top, bottom) = ((y + ROW + 2) as f32, (y + ROW + CURVE - 4) as f32);
+        layer.fill(Rect::new(x as f32, bottom + 1.0, (end - x) as f32, 1.0), 0.0, RIM, 0.2);
+        let step = (end - x) as f32 / (SAMPLES - 1) as f32;
+        // The newest is at the right edge.
+        let first = end as f32 - step * (history.samples().len() - 1) as f32;
+        let point = |n: usize, value: f64| {
+            let share = if most > 0.0 { (finite(value) / most) as f32 } else { 0.0 };
+            (first + step * n as f32, bottom - share * (bottom - top))
+        };
+        let mut before = None;
+        for (n, sample) in history.samples().enumerate() {
+            let here = value(sample).map(|value| point(n, value));
+            match (before, here) {
+                (Some(from), Some(to)) => layer.line(from, to, 1.5, colour),
+                (None, Some((x, y))) => layer.dot(x, y, 1.0, colour),
+                _ => {}
+            }
+            before = here;
         }
     }
 }
@@ -209,6 +261,7 @@ pub(super) fn age(report: &ViewReport) -> String {
 ///
 /// Where the window has no room for that, a dot in its colour, however small the window is.
 pub(super) fn draw_badge(layer: &mut Layer, report: &ViewReport, window: Size) {
+    let window = layer.fit(window);
     let (text, colour) = (age(report), state_colour(report.state));
     let size = Size::new(2 * PADDING + 18 + MIDDLE_BOLD.width(&text), MIDDLE_BOLD.height() + 16);
     if size.width > window.width || size.height > window.height {
@@ -223,7 +276,7 @@ pub(super) fn draw_badge(layer: &mut Layer, report: &ViewReport, window: Size) {
 }
 
 /// Size and quality, and of what where that is more: `320x240 q41 of 640x480 q80`.
-fn picture(report: &ViewReport) -> String {
+pub(super) fn picture(report: &ViewReport) -> String {
     let words = |size: &str, quality: u8| match (size, quality) {
         ("", _) => "-".to_owned(),
         (size, 0) => size.to_owned(),
@@ -239,14 +292,16 @@ fn picture(report: &ViewReport) -> String {
     }
 }
 
-fn facts(report: &ViewReport) -> [(&'static str, String); 6] {
+fn facts(report: &ViewReport, display_ms: Option<f64>) -> [(&'static str, String); 8] {
     [
         ("rate", rate(report.kbytes_per_second)),
+        ("jitter", milliseconds(report.jitter_ms)),
         ("skipped", count(report.skipped)),
         ("lost", count(report.lost)),
         ("broken", count(report.broken)),
         ("shown", count(report.shown)),
         ("reconnects", count(report.reconnects)),
+        ("window", milliseconds(display_ms)),
     ]
 }
 
@@ -315,8 +370,9 @@ mod tests {
     }
 
     fn drawn(report: &ViewReport, window: Size) -> Layer {
-        let mut layer = Layer::default();
-        draw(&mut layer, report, window);
+        let (mut layer, mut history) = (Layer::default(), History::default());
+        (0..90).for_each(|second| history.look(report, crate::time::Micros(second * 1_000_000)));
+        draw(&mut layer, report, &history, Some(0.6), window);
         layer
     }
 
@@ -326,7 +382,8 @@ mod tests {
         let entries: Vec<String> = (0..16).map(|n| format!("\"key {n}\":{n}")).collect();
         full.metadata = Metadata::flat(&format!("{{{}}}", entries.join(",")));
         assert!(full.metadata.is_some());
-        for window in [Size::new(640, 480), Size::new(640, 360), Size::new(320, 240), Size::new(1920, 1080)] {
+        for (width, height) in [(640, 480), (640, 360), (320, 240), (1920, 1080), (3840, 2160)] {
+            let window = Size::new(width, height);
             let layer = drawn(&full, window);
             assert!(!layer.is_empty(), "{window}");
             assert!(layer.size.height + MARGIN + STAMP <= window.height, "{window}: {}", layer.size);

@@ -1,9 +1,9 @@
 //! Where things lie in a window: the picture, and the layers over it with what they cover.
 
-use super::layer::Layer;
+use super::grid::Area;
+use super::layer::{Layer, Scale};
 use super::overlay;
 use crate::frame::Size;
-use crate::jpeg::Bitmap;
 
 /// What a layer covers in a picture that will be drawn again; of size zero if nothing. Its memory is kept.
 #[derive(Default)]
@@ -24,9 +24,10 @@ impl Covered {
         rows.filter_map(|row| row.get(from..to)).for_each(|row| self.pixels.extend_from_slice(row));
     }
 
-    pub(super) fn put_back(&mut self, picture: &mut Bitmap) {
+    /// Puts it back into the picture of this size.
+    pub(super) fn put_back(&mut self, pixels: &mut [u32], size: Size) {
         let width = self.size.width.max(1) as usize;
-        let rows = picture.pixels.chunks_exact_mut(picture.size.width.max(1) as usize).skip(self.y as usize);
+        let rows = pixels.chunks_exact_mut(size.width.max(1) as usize).skip(self.y as usize);
         for (row, saved) in rows.zip(self.pixels.chunks_exact(width)) {
             if let Some(part) = row.get_mut(self.x as usize..self.x as usize + width) {
                 part.copy_from_slice(saved);
@@ -41,10 +42,39 @@ impl Covered {
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Place {
     Middle,
     BottomLeft,
-    BottomRight,
+    /// Bottom right where nothing is there yet, or else above it, or at the top.
+    Free,
+}
+
+/// Where layers of these sizes lie in a window, one after the other; the later ones give way where they can.
+pub(super) fn places<const N: usize>(window: Size, layers: [(Size, Place); N]) -> [Area; N] {
+    let mut taken: [Area; N] = [Area::default(); N];
+    let gap = Scale::of(window).pixels(overlay::MARGIN);
+    for (n, (size, place)) in layers.into_iter().enumerate() {
+        let (right, bottom) = (window.width.saturating_sub(size.width), window.height.saturating_sub(size.height));
+        let margin = |room: u32| gap.min(room);
+        let low = bottom - margin(bottom);
+        let at = |x: u32, y: u32| Area { x, y, size };
+        let area = match place {
+            Place::Middle => at(right / 2, bottom / 2),
+            Place::BottomLeft => at(margin(right), low),
+            Place::Free => {
+                let x = right - margin(right);
+                let below = taken.iter().filter(|area| area.size.area() > 0).map(|area| area.y).min().unwrap_or(low);
+                let above = below.saturating_sub(size.height + gap);
+                let free = |area: &Area| taken.iter().all(|other| !other.overlaps(area));
+                [low, above, margin(bottom)].map(|y| at(x, y)).into_iter().find(free).unwrap_or(at(x, low))
+            }
+        };
+        if let Some(place) = taken.get_mut(n) {
+            *place = area;
+        }
+    }
+    taken
 }
 
 /// The layers that are to be seen, each with its corner.
@@ -52,18 +82,12 @@ pub(super) fn placed<const N: usize>(
     window: Size,
     layers: [(&Layer, bool, Place); N],
 ) -> impl Iterator<Item = (&Layer, u32, u32)> {
-    let visible = layers.into_iter().filter(|(layer, shown, _)| *shown && !layer.is_empty());
-    visible.map(move |(layer, _, place)| {
-        let (right, bottom) =
-            (window.width.saturating_sub(layer.size.width), window.height.saturating_sub(layer.size.height));
-        let margin = |room: u32| overlay::MARGIN.min(room);
-        let (x, y) = match place {
-            Place::Middle => (right / 2, bottom / 2),
-            Place::BottomLeft => (margin(right), bottom - margin(bottom)),
-            Place::BottomRight => (right - margin(right), bottom - margin(bottom)),
-        };
-        (layer, x, y)
-    })
+    let seen = layers.map(|(layer, shown, place)| (if shown { layer.size } else { Size::default() }, place));
+    let seen = layers.iter().zip(places(window, seen));
+    seen.filter(|((layer, shown, _), _)| *shown && !layer.is_empty())
+        .map(|((layer, _, _), area)| (*layer, area.x, area.y))
+        .collect::<arrayvec::ArrayVec<_, N>>()
+        .into_iter()
 }
 
 /// Where a picture lies in a window when its aspect is kept: corner and size.
@@ -82,6 +106,7 @@ pub(super) fn fit(picture: Size, window: Size) -> (u32, u32, Size) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jpeg::Bitmap;
 
     #[test]
     fn a_picture_keeps_its_aspect_in_any_window() {
@@ -108,9 +133,46 @@ mod tests {
             hit.for_each(|n| picture.pixels[n as usize] = 999);
         }
         assert!(picture != pristine);
-        covered.iter_mut().rev().for_each(|c| c.put_back(&mut picture));
+        covered.iter_mut().rev().for_each(|c| c.put_back(&mut picture.pixels, size));
         assert!(picture == pristine);
-        covered.iter_mut().for_each(|c| c.put_back(&mut picture));
+        covered.iter_mut().for_each(|c| c.put_back(&mut picture.pixels, size));
         assert!(picture == pristine, "only once");
+    }
+
+    #[test]
+    fn a_note_never_covers_the_statistics_in_any_window() {
+        use super::super::history::History;
+        use super::super::{cards, line};
+        use crate::stats::{State, ViewReport};
+
+        let report = ViewReport {
+            stream: "main/a-long-name-of-a-door".into(),
+            state: State::Live,
+            size: "1920x1080".into(),
+            quality: 80,
+            ..ViewReport::default()
+        };
+        let mut history = History::default();
+        history.look(&report, crate::time::Micros(1));
+        let sides =
+            [(320, 240), (400, 300), (640, 360), (640, 480), (800, 1200), (1280, 720), (1920, 1080), (3840, 2160)];
+        for window in sides.map(|(width, height)| Size::new(width, height)) {
+            let (mut row, mut full, mut note) = (Layer::default(), Layer::default(), Layer::default());
+            line::draw(&mut row, &report, None, window);
+            overlay::draw(&mut full, &report, &history, None, window);
+            cards::draw_note(
+                &mut note,
+                "saved exactly as received: /home/someone/pictures/main-door-20261121.jpg",
+                window,
+            );
+            for statistics in [&row, &full] {
+                assert!(!statistics.is_empty() && !note.is_empty(), "{window}");
+                let [shown, said] = places(window, [(statistics.size, Place::BottomLeft), (note.size, Place::Free)]);
+                assert!(!shown.overlaps(&said), "{window}: {shown:?} {said:?}");
+                for area in [shown, said] {
+                    assert!(area.x + area.size.width <= window.width && area.y + area.size.height <= window.height);
+                }
+            }
+        }
     }
 }

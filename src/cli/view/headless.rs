@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::Watch;
+use super::watch::Watch;
 use crate::cli::Interrupt;
 use crate::viewer::{Viewer, snapshot};
 
@@ -26,8 +26,41 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save
             // It logs what there is to say.
             let _ = viewer.report();
         }
-        if let Some(end) = watch.look(viewer) {
+        if let Some(end) = watch.look(std::iter::once(viewer)) {
             return end;
+        }
+    }
+    Ok(())
+}
+
+/// Several streams: pictures of all are counted and saved, and there is a line for each.
+pub(super) fn run_several(
+    viewers: &[Viewer],
+    interrupt: &Interrupt,
+    mut watch: Watch,
+    save: Option<&Path>,
+) -> anyhow::Result<()> {
+    viewers.iter().for_each(|viewer| viewer.wakes(std::thread::current()));
+    while !interrupt.came() {
+        let mut came = false;
+        for viewer in viewers {
+            let report = viewer.report();
+            let Some(shown) = viewer.next(Duration::ZERO) else { continue };
+            came = true;
+            viewer.mark_shown(&shown);
+            if save.is_none() || !viewer.is_settling() {
+                watch.pictures += 1;
+                if let Some(folder) = save {
+                    snapshot::save(folder, &report.stream, &shown.picture.data)?;
+                }
+            }
+            viewer.recycle(shown.bitmap);
+        }
+        if let Some(end) = watch.look(viewers.iter()) {
+            return end;
+        }
+        if !came {
+            std::thread::park_timeout(PATIENCE);
         }
     }
     Ok(())

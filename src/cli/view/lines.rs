@@ -17,7 +17,7 @@ const LAST: Duration = Duration::from_millis(500);
 
 /// Where the lines go.
 pub(super) struct Lines {
-    reports: Option<Sender<ViewReport>>,
+    reports: Option<Sender<Vec<ViewReport>>>,
     /// How writing ended.
     ended: mpsc::Receiver<io::Result<()>>,
 }
@@ -32,13 +32,13 @@ impl Lines {
     }
 
     fn to(mut write: impl FnMut(&ViewReport) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
-        let (reports, waiting) = mailbox();
+        let (reports, waiting) = mailbox::<Vec<ViewReport>>();
         let (tell, ended) = mpsc::channel();
         thread::Builder::new().name("json".into()).spawn(move || {
             let end = loop {
                 match waiting.take(Duration::MAX) {
-                    Taken::Value(report) => {
-                        if let Err(error) = write(&report) {
+                    Taken::Value(reports) => {
+                        if let Err(error) = reports.iter().try_for_each(&mut write) {
                             break Err(error);
                         }
                     }
@@ -52,16 +52,16 @@ impl Lines {
         Ok(Self { reports: Some(reports), ended })
     }
 
-    /// The next line.
+    /// The next line, or one for each of several streams.
     ///
     /// # Errors
     /// Why an earlier one could not be written.
-    pub(super) fn put(&self, report: ViewReport) -> io::Result<()> {
+    pub(super) fn put(&self, reports: Vec<ViewReport>) -> io::Result<()> {
         if let Ok(end) = self.ended.try_recv() {
             return end;
         }
-        if let Some(reports) = &self.reports {
-            reports.put(report);
+        if let Some(writer) = &self.reports {
+            writer.put(reports);
         }
         Ok(())
     }
@@ -90,8 +90,8 @@ fn print(report: &ViewReport) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn report(received: u64) -> ViewReport {
-        ViewReport { received, ..ViewReport::default() }
+    fn report(received: u64) -> Vec<ViewReport> {
+        vec![ViewReport { received, ..ViewReport::default() }]
     }
 
     #[test]
