@@ -42,6 +42,8 @@ pub(crate) enum Reason {
     /// It holds from this time on.
     NotYet(u64),
     Revoked,
+    /// The browser has logged out.
+    LoggedOut,
     /// It was for one session, and another one has it.
     UsedElsewhere,
     /// Whether the link has ended cannot be told.
@@ -85,6 +87,7 @@ impl fmt::Display for Reason {
             Self::Ended(at) => write!(f, "any more: the link ended at {}", day(*at)),
             Self::NotYet(at) => write!(f, "yet: the link holds from {} on", day(*at)),
             Self::Revoked => f.write_str("any more: the link was revoked"),
+            Self::LoggedOut => f.write_str("any more: this browser has logged out"),
             Self::UsedElsewhere => f.write_str("with this link: it was for one session, and another one has used it"),
             Self::ClockUnset => f.write_str("with a link that ends while the clock of this hub is not set"),
             Self::NotFor(has) if has.is_empty() => f.write_str("with this link, which is for nothing"),
@@ -287,7 +290,8 @@ impl Policy {
 
     /// All that somebody may do, and why not more.
     fn permissions<'a>(&'a self, who: &'a Credentials, now: u64) -> (Vec<&'a Permission>, Option<Reason>) {
-        let why = self.holds(&who.holder, now).err();
+        let is_over = who.session.as_ref().is_some_and(|session| session.is_over());
+        let why = if is_over { Some(Reason::LoggedOut) } else { self.holds(&who.holder, now).err() };
         let mut all = if why.is_none() { self.held(&who.holder) } else { Vec::new() };
         // Where a page of another place asks, its browser's place on the network is not its own.
         if !who.elsewhere {

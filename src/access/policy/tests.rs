@@ -28,7 +28,7 @@ fn policy() -> Policy {
 }
 
 fn who(address: &str, encrypted: bool, holder: Holder) -> Credentials {
-    Credentials { address: address.parse().unwrap(), encrypted, elsewhere: false, holder }
+    Credentials { address: address.parse().unwrap(), encrypted, elsewhere: false, holder, session: None }
 }
 
 fn key(text: &str) -> StreamKey {
