@@ -2,6 +2,7 @@
 //! that does not ask does not compile. [`Access`] asks the [`policy`]; some grants follow from another.
 
 pub(crate) mod buckets;
+pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod link;
 pub(crate) mod network;

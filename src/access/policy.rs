@@ -4,16 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use super::clock::{ClockCheck, day};
 use super::file::{AccessFile, PlainRule};
 use super::link::{BadLink, SignedLink, SigningKeys};
 use super::permissions::{AccessRole, Permission, Scope};
 use super::secrets::{self, KeptSecret, SecretHash};
 use super::{Credentials, Right};
-
-/// A clock that shows an earlier time, in seconds since 1970, was not set: this was written later (2026-01-01).
-const CLOCK_IS_SET: u64 = 1_767_225_600;
 
 /// What somebody showed, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,11 +68,6 @@ impl Reason {
             Self::Rule | Self::ThisMachine | Self::Elsewhere | Self::TooManyGuesses | Self::Busy | Self::InTheClear
         )
     }
-}
-
-fn day(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| "a time that no calendar has".into(), |time| time.strftime("%F %T UTC").to_string())
 }
 
 impl fmt::Display for Reason {
@@ -154,6 +145,7 @@ pub(crate) struct Policy {
     anyone: Vec<Permission>,
     keys: SigningKeys,
     revoked: RevokedLinks,
+    clock: ClockCheck,
 }
 
 impl Policy {
@@ -180,6 +172,11 @@ impl Policy {
         this
     }
 
+    /// By this it is told whether the clock is set.
+    pub(crate) fn judging(self, clock: ClockCheck) -> Self {
+        Self { clock, ..self }
+    }
+
     fn with(asks: Asks, file: AccessFile, keys: SigningKeys, revoked: RevokedLinks) -> Self {
         let (mut secrets, mut made_up) = (Vec::new(), Vec::new());
         for rule in file.secrets {
@@ -188,7 +185,16 @@ impl Policy {
                 KeptSecret::MadeUp(kept) => made_up.push((kept.into(), rule.permission)),
             }
         }
-        Self { asks, secrets, made_up, plain: file.plain, anyone: file.anyone, keys, revoked }
+        Self {
+            asks,
+            secrets,
+            made_up,
+            plain: file.plain,
+            anyone: file.anyone,
+            keys,
+            revoked,
+            clock: ClockCheck::after(None),
+        }
     }
 
     /// Whether it asks for anything.
@@ -247,7 +253,7 @@ impl Policy {
         {
             return Err(Reason::Revoked);
         }
-        if now < CLOCK_IS_SET && (link.ends.is_some() || link.begins > 0) {
+        if !self.clock.is_set(now) && (link.ends.is_some() || link.begins > 0) {
             return Err(Reason::ClockUnset);
         }
         if let Some(at) = link.ends.filter(|at| now >= *at) {
