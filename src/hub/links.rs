@@ -63,8 +63,13 @@ impl LinkRequest {
         };
         let token =
             keys.sign(&claims).ok_or_else(|| Error::Refused("this hub signs no links, for it asks for none".into()))?;
-        let (url, join) = at.links(self.publish.first().or(self.view.first()), &token);
+        let (url, join) = at.links(self.to(), &token);
         Ok(MadeLink { id, url, join })
+    }
+
+    /// Where it leads.
+    pub(crate) fn to(&self) -> Option<&Scope> {
+        self.publish.first().or(self.view.first())
     }
 }
 
