@@ -158,7 +158,7 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
         (None, Some(known)) => known,
         (None, None) => (HubAddress::of_listener((others_reach(), PORT).into()).to_string(), None),
     };
-    let at = Reached { host: &host, pin, encrypted: true };
+    let at = Reached { host: &host, pin, encrypted: true, by_proxy: false };
     let made = request.make(&keys, now()?, &at)?;
     let (url, join) = (with_key(&made.url, key.as_ref()), with_key(&made.join, key.as_ref()));
     let mut out = std::io::stdout().lock();

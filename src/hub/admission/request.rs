@@ -53,6 +53,7 @@ impl PendingRequest {
             shared: asker.shared,
             address,
             encrypted: self.who.encrypted,
+            by_proxy: asker.shared.is_proxy(asker.address.ip()),
             shown: &self.shown,
             who: &self.who,
             began: self.began,
