@@ -2,12 +2,14 @@
 //! that does not ask does not compile. [`Access`] asks the [`policy`]; some grants follow from another.
 
 pub(crate) mod buckets;
+pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod permissions;
 pub(crate) mod policy;
 pub(crate) mod secrets;
+pub(crate) mod session;
 
 use core::net::IpAddr;
 use std::ops::Deref;
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::permissions::{Permission, Scope};
 use self::policy::{Holder, Policy, Reason};
+use self::session::BrowserSession;
 use crate::names::StreamKey;
 use crate::wire::control::Cause;
 
@@ -38,7 +41,7 @@ pub fn is_link(keys: &str, token: &str) -> bool {
 }
 
 /// Who asks: all that the policy knows of somebody.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     /// Where it comes from.
     pub(crate) address: IpAddr,
@@ -48,13 +51,15 @@ pub(crate) struct Credentials {
     pub(crate) elsewhere: bool,
     /// What it showed.
     pub(crate) holder: Holder,
+    /// The browser's session by whose cookie it showed that.
+    pub(crate) session: Option<Arc<BrowserSession>>,
 }
 
 impl Credentials {
     /// Of somebody who showed nothing.
     #[must_use]
     pub(crate) fn of_nobody(address: IpAddr, encrypted: bool) -> Self {
-        Self { address, encrypted, elsewhere: false, holder: Holder::Nobody }
+        Self { address, encrypted, elsewhere: false, holder: Holder::Nobody, session: None }
     }
 }
 

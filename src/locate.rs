@@ -219,7 +219,7 @@ fn say_who_is_let_in(hub: &Hub) {
     match hub.own_secrets() {
         // A log is read by others, and kept.
         Some(own) if std::io::stderr().is_terminal() => {
-            let at = Reached { host: &at, pin, encrypted: true };
+            let at = Reached { host: &at, pin, encrypted: true, by_proxy: false };
             let (page, watch) = at.links(Some(&Scope::Room("main".into())), &own.view);
             let (_, publish) = at.links(Some(&Scope::Stream(StreamKey::new("main", "door"))), &own.publish);
             log::info!("watch:    {page}");

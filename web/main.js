@@ -132,10 +132,10 @@ async function enter({ stream, token, key }) {
 }
 
 async function forget() {
-  await access.forget();
-  // What is open now was opened with it.
+  // What is open was opened with it; the hub ends it as well, in other tabs too.
   stage.turn(false);
   grid.turn(false);
+  await access.forget();
   grid.show([]);
   turn();
   void list();

@@ -126,8 +126,9 @@ export class Share {
   /** @param {{url: string, join: string, ends: number | null, once: boolean, qr: string | null}} made */
   #made({ url, join, ends, once, qr }) {
     // The hub may stand under a path that only this browser knows.
-    const ours = page() + url.slice(url.indexOf("#"));
-    this.#show(ours, join);
+    const here = (/** @type {string} */ link) => page() + link.slice(link.indexOf("#"));
+    const ours = here(url);
+    this.#show(ours, join.startsWith("https:") ? here(join) : join);
     by("share-ends").textContent = `${endInWords(ends, Date.now())}${once ? " It is for the first who opens it." : ""}`;
     if (qr && ours === url && !this.#withKey.checked) {
       this.#qr.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(qr)}`;

@@ -13,11 +13,23 @@ use crate::wire::seal::SealKey;
 /// The variable that holds the key itself.
 const VARIABLE: &str = "STREAMFLOW_KEY";
 
+/// The key in a file, as it stands in a link.
+///
+/// # Errors
+/// It cannot be read, or is none.
+#[cfg(feature = "hub")]
+pub(super) fn of_file(file: &Path) -> Result<Secret> {
+    let text = read(Some(file), false, None)?;
+    let text = text.as_ref().map_or("", |text| text.expose().trim());
+    Ok(text.strip_prefix("key=").unwrap_or(text).into())
+}
+
 /// The key, if there is one: that of the file, or else that of the link, or else that of the environment. `taken`: something else comes
 /// on standard input.
 ///
 /// # Errors
 /// It cannot be read, or is none.
+#[cfg(any(feature = "send", feature = "view"))]
 pub(super) fn key(file: Option<&Path>, link: Option<Secret>, taken: bool) -> Result<Option<Secret>> {
     if let (None, Some(key)) = (file, &link) {
         SealKey::parse(key.expose()).map_err(|why| Error::Usage(format!("the key of the link: {why}")))?;
@@ -61,7 +73,7 @@ fn all(from: impl Read, name: &str) -> Result<String> {
     Ok(text)
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "send", feature = "view")))]
 mod tests {
     use super::*;
 

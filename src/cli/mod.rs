@@ -8,7 +8,6 @@ pub mod hub;
 mod hub_location;
 #[cfg(feature = "send")]
 mod identity;
-#[cfg(any(feature = "send", feature = "view"))]
 mod key_file;
 mod logging;
 mod options;

@@ -1,6 +1,8 @@
 //! Who is let in, for what and how long: every way in, with nothing, with each right, with one that has ended or was touched.
 
 mod paths;
+mod proxy;
+mod sessions;
 
 use std::fs;
 use std::io::Write as _;

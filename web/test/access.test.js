@@ -278,6 +278,22 @@ test("a link that is forgotten lets nobody in any more", async () => {
   await close();
 });
 
+test("whoever logs out in one tab is out in all of this browser's, and nobody else is", async () => {
+  const { url } = await link("--view", "main/door");
+  const [{ page, errors, close }, other] = [await open(url), await open(url)];
+  const tab = await page.context().newPage();
+  await tab.goto(url);
+  await Promise.all([live(page), live(tab), live(other.page)]);
+  await page.click("#stage .lock");
+  await page.click("#forget");
+  await Promise.all([asked(page), asked(tab)]);
+  await told(tab, "this browser has logged out");
+  assert.deepEqual(await kept(tab), []);
+  assert.equal(await isLive(other.page), true);
+  assert.deepEqual(errors, []);
+  await Promise.all([close(), other.close()]);
+});
+
 test("a phone has room for the form, the lock and the link", async () => {
   const { page, close } = await open(`${secure}#/main/door`, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
   const fits = async (...ids) => {

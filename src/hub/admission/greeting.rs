@@ -314,7 +314,7 @@ impl Greeting {
         };
         if let Some(token) = said.and_then(|said| said.token.as_ref()) {
             match shared.authenticator.identify(&shared.access, token, hello.who.address, session) {
-                Identified::Now(holder) => hello.who.holder = holder,
+                Identified::Now(holder) => (hello.who.holder, hello.who.session) = (holder, None),
                 Identified::Later => return (Stage::Hello(hello), Some(Step::Waits)),
             }
         }

@@ -158,8 +158,10 @@ impl Peer {
             connection.refuse_pictures();
         }
         let framing = connection.framing();
+        // A proxy that is believed says where it comes from.
+        let address = SocketAddr::new(credentials.address, newcomer.address.port());
         let bare = first.is_some() || matches!(framing, Framing::Body(_));
-        let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
+        let numbers = Arc::new(ViewerNumbers::new(address, framing.name(), now));
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
         let (rungs, acknowledges, opens) = (can(Ability::Rungs), can(Ability::Ack), can(Ability::Seal));
@@ -182,7 +184,7 @@ impl Peer {
         };
         let peer = Self {
             id: newcomer.id,
-            address: newcomer.address,
+            address,
             credentials,
             held,
             policy: 0,

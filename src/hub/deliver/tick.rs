@@ -63,7 +63,7 @@ impl Loop {
             if let Err(why) = told {
                 over.push((token, why));
             }
-            if let Err(why) = peer.still_may(&self.shared.access) {
+            if let Err(why) = peer.still_may(&self.shared.access, at) {
                 denied.push((peer.id, why));
             }
             if let Some(stream) = peer.published() {

@@ -26,6 +26,8 @@ pub(in crate::hub) struct Exchange<'a> {
     pub(in crate::hub) address: SocketAddr,
     /// What is said cannot be read on its way.
     pub(in crate::hub) encrypted: bool,
+    /// It comes through a proxy that is believed.
+    pub(in crate::hub) by_proxy: bool,
     /// What it shows, and who that is.
     pub(in crate::hub) shown: &'a Shown,
     pub(in crate::hub) who: &'a Credentials,
