@@ -4,11 +4,15 @@
 //! Nothing here may panic, hang, or allocate more than a small multiple of what came in; and where the answer must not
 //! depend on how the bytes were split, it is compared.
 
+#[cfg(unix)]
+mod door;
 mod http;
 mod packets;
 mod pictures;
 mod words;
 
+#[cfg(unix)]
+pub use door::door;
 pub use http::{chunked, http, http_client, publish};
 pub use packets::{control, packets, seal, session, websocket};
 pub use pictures::{decode, detection, jpeg, multipart};
