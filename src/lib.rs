@@ -109,7 +109,8 @@ pub mod internal {
         };
     }
     reach! {
-        access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, wire,
+        access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, transport,
+        wire,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -98,6 +98,12 @@ fn tokens_that_nobody_has_signed_let_nobody_in() {
     try_all("tokens", bodies::tokens);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_comes_at_the_door_means_the_same_encrypted_and_however_it_is_cut() {
+    try_all("door", bodies::door);
+}
+
 #[test]
 fn links_that_are_read_can_be_printed_and_read_again() {
     try_all("links", bodies::links);

@@ -1,6 +1,7 @@
 //! Admission: one thread accepts and hears what newcomers want. Whoever has said it belongs to a delivery loop from then on. Short
 //! requests are answered here, so a request that is long to answer delays other newcomers a little, and pictures not at all.
 
+mod door;
 mod grace;
 mod greeting;
 mod hello;
@@ -19,6 +20,7 @@ use std::thread::JoinHandle;
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Token, Waker};
 
+pub use self::door::{Arrival, Door, Visit};
 use self::reactor::Reactor;
 use super::Shared;
 use super::address_limits::Place;
@@ -123,6 +125,13 @@ impl Drop for Admission {
             let _ = thread.join();
         }
     }
+}
+
+/// Goes on encrypted with somebody who has begun to encrypt, with these bytes.
+fn encrypted(shared: &Shared, transport: Transport, early: Vec<u8>) -> io::Result<Transport> {
+    let identity = shared.identity.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+    let session = identity.session().map_err(io::Error::other)?;
+    Ok(transport.encrypted(session.into(), early))
 }
 
 /// Gives somebody who has said what they want to a delivery loop.

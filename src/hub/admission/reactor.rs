@@ -16,7 +16,7 @@ use super::grace::{Capacity, give_way};
 use super::greeting::Greeting;
 use super::pending::{Pending, Progress};
 use super::turns::Turns;
-use super::{Command, MAIN, PLAIN, WAKER, greeting, hand_over};
+use super::{Command, MAIN, PLAIN, WAKER, encrypted, greeting, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::address_limits::Place;
@@ -46,7 +46,7 @@ const WAITS_FOR_ITS_TURN: Duration = Duration::from_secs(1);
 /// So long those who are here have turns before it is looked who else has come.
 const PASS: Duration = Duration::from_millis(2);
 /// The most that is read in a turn.
-const SCRATCH: usize = 16 * 1024;
+pub(super) const SCRATCH: usize = 16 * 1024;
 
 /// A listening socket.
 struct Listener {
@@ -336,9 +336,7 @@ impl Reactor {
         (early, greeting): (Vec<u8>, Greeting),
         patience: Duration,
     ) -> io::Result<()> {
-        let Some(identity) = &self.shared.identity else { return Ok(()) };
-        let session = identity.session().map_err(io::Error::other)?;
-        let transport = transport.encrypted(session.into(), early);
+        let transport = encrypted(&self.shared, transport, early)?;
         self.greet_with(transport, address, place, greeting, patience)
     }
 
