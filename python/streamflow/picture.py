@@ -113,9 +113,11 @@ def _module(name: str) -> Any:
 
 def _tools() -> tuple[Any, Any, Any]:
     """numpy, and OpenCV or Pillow."""
-    numpy, cv2 = _module("numpy"), _module("cv2")
-    pillow = None if cv2 else _module("PIL.Image")
-    if numpy is None or (cv2 is None and pillow is None):
+    numpy = _module("numpy")
+    # OpenCV without numpy is left half loaded.
+    cv2 = _module("cv2") if numpy else None
+    pillow = _module("PIL.Image") if numpy and not cv2 else None
+    if cv2 is None and pillow is None:
         raise DecoderError(
             "arrays need numpy, and OpenCV or Pillow: pip install numpy opencv-python-headless (the JPEG itself needs neither)"
         )

@@ -12,6 +12,7 @@ import socket
 import ssl
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 # No test waits longer than this for something that must come.
 LIMIT = 30.0
 
@@ -52,11 +53,17 @@ def number_of(picture: bytes) -> int:
     return int(number)
 
 
+def left_out(why: str) -> unittest.SkipTest:
+    """What leaves a test out, and says so where everybody sees it."""
+    print(f"left out: {why}", file=sys.stderr)
+    return unittest.SkipTest(why)
+
+
 def needs(*modules: str) -> None:
     """Leaves a test out where a package is missing, and says which."""
     for module in modules:
         if importlib.util.find_spec(module) is None:
-            raise unittest.SkipTest(f"left out: {module} is not installed here")
+            raise left_out(f"{module} is not installed here")
 
 
 def wait_for(what: Callable[[], Any], words: str) -> Any:
@@ -78,7 +85,7 @@ def program(name: str) -> Path:
     for folder in folders or [target / "debug", target / "release"]:
         if (folder / name).is_file():
             return folder / name
-    raise unittest.SkipTest(f"left out: {name} is not built; STREAMFLOW_BIN says where it is, or: cargo build --bins")
+    raise left_out(f"{name} is not built; STREAMFLOW_BIN says where it is, or: cargo build --bins")
 
 
 class Case(unittest.TestCase):
@@ -116,7 +123,8 @@ class Hub:
             [program("streamflow-hub"), "--state", state, *where], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
         )
         self.lines: list[str] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
         said = wait_for(lambda: [line for line in self.lines if "hosts the hub at " in line] or self.process.poll() is not None, "a hub")
         if said is True:
             raise AssertionError("".join(self.lines))
@@ -134,6 +142,7 @@ class Hub:
         if self.process.poll() is None:
             (self.process.kill if kill else self.process.terminate)()
             self.process.wait(LIMIT)
+        self._reader.join(LIMIT)
         assert self.process.stderr is not None
         self.process.stderr.close()
 

@@ -7,15 +7,15 @@ import random
 import re
 import unittest
 from pathlib import Path
-from typing import Any
+from typing import Any, Optional
 from unittest import mock
 
 import streamflow
-from streamflow import address, clock, der, errors, picture, seal, session, websocket, wire
+from streamflow import address, clock, der, errors, picture, publisher, seal, session, websocket, wire
 
 from . import support
 
-VECTORS = Path(__file__).parents[2] / "docs" / "vectors"
+VECTORS = Path(__file__).resolve().parents[2] / "docs" / "vectors"
 
 
 def hex_vector(name: str) -> bytes:
@@ -149,6 +149,50 @@ class Clocks(unittest.TestCase):
                 asked += [now] if ping else []
                 now = now if ping else then
         self.assertEqual([(at - 1) // 1000 for at in asked], [0, 100, 200, 300, 400, 5400])
+
+
+class Pacing(unittest.TestCase):
+    def test_a_picture_goes_out_when_none_waits_before_it_and_the_newest_is_the_one(self) -> None:
+        waiting, begun = publisher._Waiting(), session.Session(False, 0)
+
+        def give(number: int) -> None:
+            waiting.held = (wire.PicturePacket(1, 0, 0, 0, False, False, number, 0, b"", b"\xff\xd8"), 0)
+
+        def taken(now: int) -> Optional[int]:
+            packet = waiting.take(begun, now)
+            read = wire.read_packet(packet) if packet else None
+            return read.sequence if isinstance(read, wire.PicturePacket) else None
+
+        waiting.welcomed({"type": "welcome", "room": "main", "name": "door"})
+        waiting.control({"type": "demand", "viewers": 1, "rungs": [{}]})
+        begun.welcomed(0)
+        give(0)
+        self.assertEqual((taken(1), taken(1)), (0, None))
+        # No round trip is known yet: one at a time.
+        give(1)
+        give(2)
+        self.assertIsNone(taken(2))
+        waiting.control({"type": "ack", "sequence": 77})
+        self.assertIsNone(taken(2), "a number of nobody's")
+        waiting.control({"type": "ack", "sequence": 0})
+        self.assertEqual(taken(3), 2, "the newest")
+        # On a path of 100 ms there and back several are under way, as long as none is late.
+        begun.control({"type": "pong", "time": 100_000, "now": 5}, 200_000)
+        for number, at in ((3, 40_000), (4, 80_000), (5, 120_000), (6, 152_000)):
+            give(number)
+            self.assertEqual(taken(at), number)
+        give(7)
+        self.assertIsNone(taken(153_000), "that of 3 us is late: something waits on the way")
+        waiting.control({"type": "ack", "sequence": 3})
+        self.assertEqual(taken(154_000), 7)
+        # What is never acknowledged is given up.
+        give(8)
+        self.assertIsNone(taken(300_000))
+        self.assertEqual(taken(6_000_000), 8)
+        # When nobody watches any more, what waits is not sent.
+        give(9)
+        waiting.control({"type": "demand", "viewers": 0, "rungs": []})
+        self.assertIsNone(taken(20_000_000))
 
 
 class Links(unittest.TestCase):
