@@ -44,6 +44,8 @@ class Movers:
     WIDTH = 320
     # So different are two pictures, of 255, when the scene is another: the camera was turned, or a film was cut.
     CUT = 30
+    # The largest part of the picture that is one thing.
+    MOST = 0.7
 
     def __init__(self, least):
         self.least = least
@@ -69,7 +71,9 @@ class Movers:
         outlines = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
         least = self.least * small.shape[0] * small.shape[1]
         found = [cv2.boundingRect(outline) for outline in outlines if cv2.contourArea(outline) >= least]
-        return [Box(*(round(value / scale) for value in box), "moves", 1.0) for box in found], False
+        # Where nearly all moves, it is the camera.
+        most = self.MOST * small.shape[0] * small.shape[1]
+        return [Box(*(round(value / scale) for value in box), "moves", 1.0) for box in found if box[2] * box[3] <= most], False
 
 
 class Model:

@@ -192,7 +192,9 @@ class Publisher:
         waiting = self._waiting
         if len(jpeg) > waiting.max_picture:
             raise UsageError(f"a picture of {len(jpeg)} bytes: {waiting.max_picture} is the most that this hub takes")
-        packet = PicturePacket(JPEG, quality, 0, at, estimated, arrival, self._sequence, 0, text, jpeg)
+        # What is known to have passed before: to whoever watches it is no time of the uplink.
+        spent = 0 if arrival else called - at
+        packet = PicturePacket(JPEG, quality, 0, at, estimated, arrival, self._sequence, spent, text, jpeg)
         with waiting.changed:
             if not waiting.picture_is_wanted():
                 return False

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import socket
@@ -20,6 +21,9 @@ import unittest
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Callable, Optional
+
+# What is tried again is logged, and expected here.
+logging.getLogger("streamflow").addHandler(logging.NullHandler())
 
 ROOT = Path(__file__).resolve().parents[2]
 # No test waits longer than this for something that must come.
