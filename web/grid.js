@@ -1,5 +1,6 @@
 // @ts-check
 // All streams, by room, on a wall that fits the window; those that can be seen are watched.
+import { by } from "./elements.js";
 import { MAIN, Tile } from "./tile.js";
 import { wall } from "./wall.js";
 
@@ -11,11 +12,15 @@ const CAPTION = 38;
 const [SMALL, SMALL_GAP, GAP] = [560, 8, 12];
 /** Streams that are in the list no more and keep their tile; of more the first to go is forgotten. */
 const MOST_GONE = 16;
+/** For so long a picture of the whole wall waits for those that are out of sight, in milliseconds. */
+const WHOLE = 2500;
 
 /** By room, `main` first, and then by name. @param {StreamInfo[]} streams */
 export function sorted(streams) {
   const away = (/** @type {StreamInfo} */ s) => Number(s.room !== MAIN);
-  return [...streams].sort((a, b) => away(a) - away(b) || a.room.localeCompare(b.room) || a.name.localeCompare(b.name));
+  // `cam2` stands before `cam10`.
+  const compare = (/** @type {string} */ a, /** @type {string} */ b) => a.localeCompare(b, undefined, { numeric: true });
+  return [...streams].sort((a, b) => away(a) - away(b) || compare(a.room, b.room) || compare(a.name, b.name));
 }
 
 export class Grid {
@@ -30,6 +35,8 @@ export class Grid {
   #order = "";
   #denied;
   #placing = 0;
+  /** Whether those that are out of sight are watched as well. */
+  #whole = false;
   #observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const tile = this.#byElement.get(entry.target);
@@ -44,8 +51,7 @@ export class Grid {
     this.#denied = denied;
     addEventListener("resize", () => this.#place());
     // The header grows and shrinks with its words.
-    new ResizeObserver(() => this.#place()).observe(element.previousElementSibling ?? element);
-    new ResizeObserver(() => this.#place()).observe(document.body);
+    new ResizeObserver(() => this.#place()).observe(by("top"));
   }
 
   /** The tiles in the order of the page. */
@@ -80,16 +86,34 @@ export class Grid {
     this.#place();
   }
 
-  /** Goes to the tile behind or before the one that has the focus. @param {number} by  1 or -1 */
-  step(by) {
+  /** Goes to the tile behind or before the one that has the focus. @param {number} way  1 or -1 */
+  step(way) {
     const tiles = this.tiles;
     const at = tiles.findIndex((tile) => tile.element.contains(document.activeElement));
-    const next = at < 0 && by < 0 ? -1 : at + by;
+    const next = at < 0 && way < 0 ? -1 : at + way;
     tiles.at(next % (tiles.length || 1))?.open.focus();
   }
 
   #update() {
-    for (const tile of this.#tiles.values()) tile.screen.watch(this.#on && tile.near && !tile.gone);
+    const seen = (/** @type {Tile} */ tile) => tile.near || this.#whole;
+    for (const tile of this.#tiles.values()) tile.screen.watch(this.#on && seen(tile));
+  }
+
+  /** The tiles that have a picture, a new one each where there is one: what is out of sight is watched for a moment. */
+  async whole() {
+    this.#whole = true;
+    this.#update();
+    const isOver = (/** @type {Tile} */ tile) => tile.gone || !tile.info.live || tile.isLive;
+    for (let n = 0; n < WHOLE / 50 && ![...this.#tiles.values()].every(isOver); n++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return this.tiles.filter((tile) => tile.hasPicture);
+  }
+
+  /** What is out of sight is not watched any more. */
+  partly() {
+    this.#whole = false;
+    this.#update();
   }
 
   /** @param {StreamInfo[]} streams */
@@ -105,8 +129,8 @@ export class Grid {
     }
     for (const [key, tile] of this.#tiles) {
       if (listed.has(key)) continue;
-      // Of what was never seen there is nothing to keep.
-      if (tile.hasPicture) tile.leave();
+      // Of what was never seen there is nothing to keep, and what may not be seen any more is not kept.
+      if (tile.hasPicture && !tile.isDenied) tile.leave();
       else this.#remove(tile);
     }
     const gone = [...this.#tiles.values()].filter((tile) => tile.gone);
@@ -179,7 +203,7 @@ export class Grid {
       const place = places[at];
       Object.assign(tile.element.style, { left: `${left + place.x}px`, top: `${above + place.y}px`, width: `${place.width}px` });
       tile.frame.style.height = `${place.height}px`;
-      tile.element.classList.toggle("narrow", place.width < 210);
+      tile.element.classList.toggle("narrow", place.width < 250);
       tile.element.classList.toggle("narrowest", place.width < 130);
     });
     this.#element.style.height = tiles.length ? `${above + height + gap}px` : "";

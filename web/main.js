@@ -127,6 +127,8 @@ async function ask(why) {
   // That nothing was shown is what the form says anyway.
   const isFirst = !rights.why && !rights.permissions.length && !access.why;
   gate.ask(isFirst ? "" : why, mayWatch(rights));
+  // Pictures that nobody here may see any more are not kept behind it.
+  grid.clear();
   turn();
   return true;
 }
@@ -165,7 +167,8 @@ async function forget() {
 function introduce() {
   if (!stage.isOpen) return;
   const info = known.find(({ room, name }) => `${room}/${name}` === stage.stream);
-  stage.learn(info?.called ?? "", info?.viewers ?? null);
+  // The list may be older than this page's own watching.
+  stage.learn(info?.called ?? "", info ? Math.max(1, info.viewers) : null);
   const others = known.some(({ room, name }) => `${room}/${name}` !== stage.stream);
   by("previous").hidden = by("next").hidden = !others;
 }
@@ -181,8 +184,10 @@ function step(by) {
 
 /** Saves one picture of all that is on the wall. */
 async function saveWall() {
-  const tiles = grid.tiles.filter((tile) => tile.hasPicture);
+  say("Looking at all of them");
+  const tiles = await grid.whole();
   const made = tiles.length ? await wallPicture(tiles, new Date()) : null;
+  grid.partly();
   if (!made) return say("There is no picture yet");
   save(made.file, made.name);
   say(`Saved ${made.name}`);

@@ -30,7 +30,6 @@ export class Menu {
       const told = SHORTCUTS.find((one) => one.action === action);
       const entry = add(this.#element, "button", "");
       entry.type = "button";
-      entry.setAttribute("role", "menuitem");
       entry.dataset.action = action;
       icon(add(entry, "i", ""), drawing);
       add(entry, "span", "", told?.does.stage ?? "");

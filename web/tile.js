@@ -6,7 +6,7 @@ import { keyOf } from "./keys.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
 import { apply, shapeOf, viewOf } from "./view.js";
-import { ageInWords, isOld, momentInWords } from "./words.js";
+import { inWords, isOld, momentInWords } from "./words.js";
 
 /**
  * A stream as the hub lists it. `called` is the name that was given, where it is no name of the hub's.
@@ -37,7 +37,9 @@ export class Tile {
   #hasPicture = false;
   /** When the last picture was taken, milliseconds since 1970. */
   #last = 0;
+  #isDenied = false;
   #changed;
+  #dismissed;
   #why = "";
 
   /**
@@ -50,6 +52,7 @@ export class Tile {
   constructor(info, { denied, changed, dismissed }) {
     this.info = info;
     this.#changed = changed;
+    this.#dismissed = dismissed;
     this.#shape = shape(info.size);
     this.element = document.createElement("div");
     this.element.className = "tile";
@@ -63,6 +66,8 @@ export class Tile {
     this.name = add(caption, "strong", "");
     if (info.room !== MAIN) add(caption, "span", "room", plain(info.room));
     this.numbers = add(caption, "span", "numbers");
+    this.age = add(this.numbers, "span", "");
+    this.rate = add(this.numbers, "span", "rate");
     this.open = add(this.element, "button", "open");
     this.open.type = "button";
     this.open.onclick = () => (location.hash = fragmentOf(info.room, info.name));
@@ -89,6 +94,15 @@ export class Tile {
     return this.#hasPicture;
   }
 
+  /** Whether nobody here may see it, or not any more. */
+  get isDenied() {
+    return this.#isDenied;
+  }
+
+  get isLive() {
+    return this.element.classList.contains("live");
+  }
+
   /** Its shape as it is seen here, width by height; 0 where nobody knows yet. */
   get shape() {
     return shapeOf(this.#shape, viewOf(this.stream));
@@ -112,8 +126,8 @@ export class Tile {
     this.gone = true;
     this.element.classList.remove("live", "late");
     this.element.classList.add("lost", "gone");
-    this.numbers.textContent = "";
-    this.#tellWhy(this.#last ? `gone\nlast picture ${momentInWords(this.#last, Date.now())}` : "gone");
+    this.age.textContent = this.rate.textContent = "";
+    this.#tellWhy("gone", this.#last);
   }
 
   /** It is seen as it is to be in this browser. */
@@ -127,9 +141,14 @@ export class Tile {
     if (key !== this.#key) this.screen.unlock((this.#key = key));
   }
 
-  /** @param {string} why */
-  #tellWhy(why) {
-    if (why !== this.#why) this.reason.textContent = this.#why = why;
+  /** @param {string} why @param {number} [last]  when the last picture was taken, where there is one */
+  #tellWhy(why, last = 0) {
+    const since = why && last ? `\nlast picture ${momentInWords(last, Date.now())}` : "";
+    if (why + since === this.#why) return;
+    this.#why = why + since;
+    this.reason.replaceChildren();
+    if (why) add(this.reason, "span", "why", why);
+    if (since) add(this.reason, "span", "since", since);
   }
 
   /** @param {number} shape */
@@ -146,14 +165,19 @@ export class Tile {
       this.#reshape(shape(report.size));
     }
     if (report.pictureAge !== null) this.#last = Date.now() - report.pictureAge;
-    if (this.gone) return;
+    this.#isDenied = report.denied !== "";
+    if (this.gone) {
+      // It left the list because nobody here may see it any more.
+      if (this.#isDenied) this.#dismissed(this);
+      return;
+    }
     const old = isOld(report);
     this.element.classList.toggle("live", report.state === "live");
     this.element.classList.toggle("late", report.state === "late");
     this.element.classList.toggle("lost", old);
-    const since = old && this.#hasPicture && this.#last ? `\nlast picture ${momentInWords(this.#last, Date.now())}` : "";
-    this.#tellWhy(report.detail && report.detail + since);
-    const fps = report.state === "live" && report.fps > 0 ? ` · ${report.fps.toFixed(0)} fps` : "";
-    this.numbers.textContent = report.age === null || old ? "" : `${ageInWords(report)}${fps}`;
+    this.#tellWhy(report.detail, old && this.#hasPicture ? this.#last : 0);
+    // By how much an estimate may be wrong is for the statistics.
+    this.age.textContent = report.age === null || old ? "" : `${report.estimated ? "≈ " : ""}${inWords(report.age)}`;
+    this.rate.textContent = report.state === "live" && report.fps > 0 ? ` · ${report.fps.toFixed(0)} fps` : "";
   }
 }

@@ -48,7 +48,7 @@ export async function wallPicture(tiles, at) {
     context.font = `15px ${FONT}`;
     const said = old ? tile.reason.textContent?.split("\n").at(-1) ?? "" : tile.numbers.textContent ?? "";
     const left = place.width - 20 - wide - 14;
-    if (left > 60) context.fillText(said, place.x + 20 + wide + 14, middle, left);
+    if (left > 90) context.fillText(said, place.x + 20 + wide + 14, middle, left);
   });
   /** @type {Blob | null} */
   const file = await new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));

@@ -12,7 +12,7 @@
 
 /** So many streams are made to fit into the window. */
 const MOST_FITTED = 16;
-/** The geometric mean of width and height below which pictures are too small to be of use, and the wall scrolls. */
+/** The size below which pictures are too small to be of use, and the wall scrolls: the root of their area, of all on average. */
 const LEAST = 110;
 /** The same of pictures on a wall that scrolls, where there is room for it. */
 const SCROLLED = 300;
@@ -92,7 +92,7 @@ function placed(rows, tall, room, middle) {
 
 /** Where all can be seen at once, as large as can be; null where they would be too small. @param {number[]} shapes @param {Room} room */
 function fitted(shapes, room) {
-  let best = { worth: 0, least: 0, rows: /** @type {number[][]} */ ([]), tall: /** @type {number[]} */ ([]) };
+  let best = { worth: 0, rows: /** @type {number[][]} */ ([]), tall: /** @type {number[]} */ ([]) };
   for (let count = 1; count <= shapes.length; count++) {
     const rows = cut(shapes, count);
     const height = room.height - room.gap * (rows.length - 1) - room.caption * rows.length;
@@ -100,14 +100,14 @@ function fitted(shapes, room) {
     const tall = heights(rows.map((row) => widest(row, room)), height);
     const sizes = rows.flatMap((row, at) => row.map((shape) => tall[at] * Math.sqrt(shape)));
     const worth = sizes.reduce((sum, size) => sum + size, 0);
-    if (worth > best.worth) best = { worth, least: Math.min(...sizes), rows, tall };
+    if (worth > best.worth) best = { worth, rows, tall };
   }
-  return best.least < LEAST ? null : placed(best.rows, best.tall, room, true);
+  return best.worth < LEAST * shapes.length ? null : placed(best.rows, best.tall, room, true);
 }
 
 /** Rows under each other, as many as there are. @param {number[]} shapes @param {Room} room */
 function scrolled(shapes, room) {
-  const size = Math.min(SCROLLED, room.width * 0.9);
+  const size = Math.min(SCROLLED, room.width / 2);
   /** @type {number[][]} */
   const rows = [];
   /** @type {number[]} */

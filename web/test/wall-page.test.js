@@ -193,6 +193,28 @@ test("a view that is rotated and mirrored is so again after a reload, on the wal
   await close();
 });
 
+test("a picture that lies on its side in its file is upright, and is rotated from there", async () => {
+  const picture = Buffer.from(await (await fetch(`${address}snapshot/main/door`)).arrayBuffer());
+  // Exif with one entry, the orientation: to be turned by a quarter.
+  const exif = Buffer.from("ffe100224578696600004d4d002a000000080001011200030000000100060000" + "00000000", "hex");
+  const turned = Buffer.concat([picture.subarray(0, 2), exif, picture.subarray(2)]);
+  assert.equal((await fetch(`${address}api/publish/main/photo`, { method: "POST", body: turned })).status, 200);
+  const { page, errors, close } = await open();
+  const shape = async () => {
+    const { width, height } = await tile(page, "photo").locator(".frame").boundingBox();
+    return width / height;
+  };
+  await tile(page, "photo").and(page.locator(".live")).waitFor();
+  await until("it is upright", async () => Math.abs((await shape()) / (3 / 4) - 1) < 0.02);
+  await page.evaluate(() => (location.hash = "#/main/photo"));
+  await live(page);
+  await page.keyboard.press("r");
+  await page.keyboard.press("q");
+  await until("it is turned from there", async () => Math.abs((await shape()) / (4 / 3) - 1) < 0.02);
+  assert.deepEqual(errors, []);
+  await close();
+});
+
 test("statistics are in plain words, and their parts add up to the age", async () => {
   const { page, errors, close } = await open("#/main/door");
   await live(page);
