@@ -1,6 +1,7 @@
 // @ts-check
 // Making a link for somebody else.
-import { fragmentOf } from "./address.js";
+import { fragmentOf, read } from "./address.js";
+import { addresses } from "./details.js";
 import { by } from "./elements.js";
 import { keyOf } from "./keys.js";
 import { plain } from "./packet.js";
@@ -143,6 +144,13 @@ export class Share {
     this.#url.value = url + key;
     this.#join.value = join && `streamflow-view --join '${join}${key}'`;
     by("share-program").hidden = !join;
+    // What is sealed is seen by nobody who has no key, and a room is no stream.
+    const [room, name] = this.#what.value.split("/");
+    const { token } = read(url.slice(url.indexOf("#")));
+    const isStream = name !== "*" && !this.#key;
+    by("share-player").hidden = !isStream;
+    const stream = isStream ? addresses(page(), room, name).stream : "";
+    /** @type {HTMLInputElement} */ (by("share-stream")).value = stream && token ? `${stream}?token=${encodeURIComponent(token)}` : stream;
     this.#qr.hidden = true;
     this.#qr.removeAttribute("src");
     this.#form.hidden = true;
