@@ -78,6 +78,8 @@ pub(crate) enum Right<'a> {
     List(Option<&'a str>),
     /// To read the hub's numbers.
     Metrics,
+    /// To set the controls of a stream's camera; without a name, of the first of its room.
+    Operate(&'a StreamKey),
     /// To give this away by a link.
     Share(&'a Permission),
 }
@@ -94,6 +96,7 @@ impl Right<'_> {
             Self::List(Some(room)) => Some(format!("streamflow-hub link --view {room}")),
             Self::List(None) => Some("streamflow-hub link --view '*'".into()),
             Self::Metrics => Some("streamflow-hub link --admin".into()),
+            Self::Operate(_) => Some("streamflow-hub link --operate".into()),
             Self::Share(_) => None,
         }
     }
@@ -109,6 +112,7 @@ impl std::fmt::Display for Right<'_> {
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),
             Self::List(None) => f.write_str("list the streams of this hub"),
             Self::Metrics => f.write_str("read the numbers of this hub"),
+            Self::Operate(key) => write!(f, "set the controls of {key}"),
             Self::Share(permission) => write!(f, "give others the right to {permission}"),
         }
     }
@@ -179,6 +183,10 @@ impl List {
         self.room.as_ref().is_none_or(|room| *room == key.room) && self.sees.iter().any(|scope| scope.covers(key))
     }
 }
+
+/// Setting the controls of the camera of this stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operate(pub StreamKey);
 
 /// Giving this away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -357,6 +365,15 @@ impl Access {
     pub(crate) fn metrics(&self, who: &Credentials) -> Result<Grant<Metrics>, Denied> {
         self.ask(who, Right::Metrics)?;
         Ok(Grant(Metrics))
+    }
+
+    /// To set the controls of a stream's camera.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn operate(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Operate>, Denied> {
+        self.ask(who, Right::Operate(&key))?;
+        Ok(Grant(Operate(key)))
     }
 
     /// To give a right away.

@@ -96,7 +96,10 @@ pub mod report {
     pub use crate::adapt::{Limit, Load, Stage};
     pub use crate::frame::{Codec, Spans};
     pub use crate::secret::Secret;
+    #[cfg(feature = "send")]
+    pub use crate::source::ControlPanel;
     pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
+    pub use crate::wire::camera_controls::{CameraControl, ControlKind, MenuEntry, SetValue};
     pub use crate::wire::control::{NominalPicture, StreamInfo};
 }
 

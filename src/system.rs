@@ -66,6 +66,8 @@ mod linux {
 
 #[cfg(all(target_os = "linux", feature = "send"))]
 pub(crate) mod v4l2;
+#[cfg(all(target_os = "linux", feature = "send"))]
+pub(crate) mod v4l2_controls;
 
 /// Calls `say` when the X server of this program's window goes away, once, right before Xlib ends the program with exit code 1,
 /// which it does in any case, with two lines of its own otherwise. Nothing happens where there is no X11.

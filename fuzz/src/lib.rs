@@ -4,6 +4,7 @@
 //! Nothing here may panic, hang, or allocate more than a small multiple of what came in; and where the answer must not
 //! depend on how the bytes were split, it is compared.
 
+mod camera_controls;
 #[cfg(unix)]
 mod door;
 mod http;
@@ -11,6 +12,7 @@ mod packets;
 mod pictures;
 mod words;
 
+pub use camera_controls::camera_controls;
 #[cfg(unix)]
 pub use door::door;
 pub use http::{chunked, http, http_client, publish};

@@ -335,6 +335,10 @@ impl Policy {
                 any(AccessRole::View, &is) || any(AccessRole::Admin, &is)
             }
             Right::Metrics => any(AccessRole::Admin, &|_| true),
+            Right::Operate(key) if key.name.is_empty() => {
+                any(AccessRole::Operate, &|scope| scope.covers_room(&key.room))
+            }
+            Right::Operate(key) => any(AccessRole::Operate, &|scope| scope.covers(key)),
             Right::Share(permission) => {
                 let roles = AccessRole::ALL.into_iter().filter(|role| permission.roles.has(*role));
                 roles

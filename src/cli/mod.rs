@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "send", feature = "view"))]
 mod confirm;
+#[cfg(any(feature = "send", feature = "view"))]
+mod controls;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(any(feature = "send", feature = "view"))]

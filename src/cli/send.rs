@@ -9,12 +9,13 @@ use clap::Parser;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::status::Status;
-use super::{Interrupt, exit, identity, key_file, logging, machine_name};
+use super::{Interrupt, controls, exit, identity, key_file, logging, machine_name};
 use crate::error::Error;
 use crate::frame::{PixelFormat, Size};
 use crate::names::StreamKey;
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::source::{self, CaptureRequest};
+use crate::wire::camera_controls::SetValue;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -25,11 +26,13 @@ Examples:
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --list                              the cameras there are
+  streamflow-send --list-controls                     what can be set at the camera; --control sets it
 ";
 
 /// Takes pictures from a camera and sends them, as young as they can be, to whoever watches.
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+#[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
 struct Options {
     /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
     #[arg(
@@ -63,8 +66,15 @@ struct Options {
     /// Print the cameras with their formats, sizes and rates, and end
     #[arg(long, help_heading = "Source")]
     list: bool,
-    /// --list for programs
-    #[arg(long, help_heading = "Source", requires = "list")]
+    /// Set a control of the camera whenever it is opened, such as exposure_time_absolute=200; may be given more than once.
+    /// A menu takes the number or the name of an entry
+    #[arg(long, value_name = "NAME=VALUE", env = "STREAMFLOW_CONTROL", help_heading = "Source", value_delimiter = ',')]
+    control: Vec<SetValue>,
+    /// Print what can be set at the source, with ranges and values, and end
+    #[arg(long, help_heading = "Source", conflicts_with_all = ["list", "control"])]
+    list_controls: bool,
+    /// --list and --list-controls for programs
+    #[arg(long, help_heading = "Source", requires = "lists")]
     json: bool,
 
     /// JPEG quality, 1 to 100
@@ -136,7 +146,11 @@ fn on_off(text: &str) -> Result<bool, String> {
 pub fn main() -> ExitCode {
     let options = parse::<Options>();
     logging::start(options.log.verbose, options.log.quiet);
-    exit(if options.list { list(options.json) } else { run(&options) })
+    exit(match () {
+        () if options.list => list(options.json),
+        () if options.list_controls => list_controls(&options),
+        () => run(&options),
+    })
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
@@ -161,6 +175,18 @@ fn list(json: bool) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+fn list_controls(options: &Options) -> anyhow::Result<()> {
+    let _interrupt = Interrupt::install()?;
+    let source = source::from_spec(&options.source, &source::SourceOptions::default())?;
+    let none = || Error::NoSource(format!("{}: this source has no controls", options.source));
+    let mut panel = source.controls().ok_or_else(none)?;
+    let list = source::controls::read(panel.as_mut()).map_err(|problem| Error::Failed(problem.reason))?;
+    if list.is_empty() {
+        return Err(none().into());
+    }
+    Ok(controls::print(&list, options.json)?)
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
@@ -193,6 +219,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_pixels: options.hub.limits.max_pixels(),
         exit_on_source_error: options.exit_on_source_error,
         warm_up: options.warm_up,
+        controls: options.control.clone(),
         ..PublisherConfig::default()
     };
     let source = source::from_spec(&options.source, &source::SourceOptions { once: options.once })?;

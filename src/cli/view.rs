@@ -13,9 +13,11 @@ use clap::Parser;
 use self::lines::Lines;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
-use super::{Interrupt, exit, key_file, logging};
+use super::{Interrupt, controls, exit, key_file, logging};
 use crate::error::Error;
+use crate::viewer::remote::set_controls;
 use crate::viewer::{Viewer, ViewerConfig};
+use crate::wire::camera_controls::{SetControls, SetValue};
 use crate::wire::control::ViewRequest;
 
 const EXAMPLES: &str = "\
@@ -26,6 +28,7 @@ Examples:
   streamflow-view --host ws://gate.example/cam/ws  through a web proxy
   streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
   streamflow-view --headless --frames 1 --save .   one picture into this folder
+  streamflow-view --host hub --control gain=40     sets the camera; --list-controls says what there is
 ";
 
 /// Shows a stream in a window, or reports on it without one.
@@ -61,6 +64,14 @@ struct Options {
     /// Save every picture, exactly as received, into this folder; not those of a camera that has not found its exposure yet
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SAVE", help_heading = "Without a window", requires = "headless")]
     save: Option<PathBuf>,
+
+    /// Set a control of the stream's camera, such as brightness=140, and end; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Camera",
+          conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls"])]
+    control: Vec<SetValue>,
+    /// Print what can be set at the stream's camera, with ranges and values, and end; --json for programs
+    #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay"])]
+    list_controls: bool,
 
     #[command(flatten)]
     hub: HubLocationOptions,
@@ -106,6 +117,14 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };
+    if options.list_controls || !options.control.is_empty() {
+        let set = SetControls { values: options.control.clone(), ..SetControls::default() };
+        let list = set_controls(&config, set, &|| interrupt.came())?;
+        if options.list_controls {
+            controls::print(&list, options.json)?;
+        }
+        return Ok(());
+    }
     let viewer = Viewer::start(config)?;
     let limits = Limits { frames: options.frames, duration: options.duration };
     let watch = Watch::new(limits, options.json)?;

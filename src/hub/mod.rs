@@ -20,6 +20,7 @@ mod placeholder;
 mod pollers;
 mod posted;
 mod routes;
+mod steering;
 mod stream;
 mod upkeep;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use mio::Waker;
 
+use super::steering::Order;
 use super::{Shared, State};
 use crate::error::Error;
 use crate::frame::Frame;
@@ -188,6 +189,7 @@ impl Capture {
         state.counts.reopened += u64::from(faults > 0);
         state.fresh = true;
         drop(state);
+        self.shared.order(Order::Opened);
         self.shared.changed.notify_all();
         self.wake();
     }

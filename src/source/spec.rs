@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stdin};
 use std::path::Path;
 
 use super::camera::Camera;
+use super::controls::ControlPanel;
 use super::files::Files;
 use super::http::Http;
 use super::live::Live;
@@ -142,6 +143,10 @@ impl Source for Box<dyn Source> {
 
     fn close(&mut self) {
         (**self).close();
+    }
+
+    fn controls(&self) -> Option<Box<dyn ControlPanel>> {
+        (**self).controls()
     }
 }
 

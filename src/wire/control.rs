@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
+use super::camera_controls::{ControlList, SetControls};
 use crate::adapt::{Load, Resolution, Rung};
 use crate::secret::Secret;
 
@@ -102,6 +103,8 @@ pub enum Ability {
     Rungs,
     /// Opens sealed pictures, or says why it cannot; of a hub: passes them on.
     Seal,
+    /// Of a publisher: its source has controls, which it tells and sets. Of a hub: it passes that on.
+    Controls,
     /// Anything a later version brings.
     #[serde(other)]
     Unknown,
@@ -347,6 +350,10 @@ pub enum Control {
     },
     /// How the stream is doing.
     State(StreamState),
+    /// Sets controls of a publisher's source, or asks for them: from a viewer to the hub, and from the hub to the publisher.
+    Set(SetControls),
+    /// The answer, the other way, in several packets where it is long.
+    Controls(ControlList),
     /// The last packet of a connection.
     Bye {
         /// For programs.
@@ -403,7 +410,7 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "hello",
     "welcome",
     "subscribe",
@@ -418,6 +425,8 @@ const KNOWN: [&str; 15] = [
     "ping",
     "pong",
     "state",
+    "set",
+    "controls",
     "bye",
 ];
 

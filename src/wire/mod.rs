@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod camera_controls;
 pub mod chunked;
 pub mod control;
 pub mod detection;

@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod controls;
 mod played_once;
 mod running;
 mod sealed;

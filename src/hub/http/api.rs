@@ -98,6 +98,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["load"] = json!(state.load);
         value["asked"] = json!(state.nominal);
     }
+    value["controls"] = shared.has_controls(&key).into();
     let Some(stream) = stream else { return value };
     let (newest, fps, ages) = stream.pictures().incoming(at);
     value["fps_in"] = round(fps);

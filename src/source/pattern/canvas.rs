@@ -62,6 +62,29 @@ impl Layout {
         }
     }
 
+    /// Replaces the luminance of all below a row by what a table has for it.
+    pub(super) fn change_luma(&self, data: &mut [u8], top: usize, table: &[u8; 256]) {
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        for row in data.chunks_mut(self.y_stride.max(1)).take(height).skip(top) {
+            row.iter_mut().step_by(self.y_step).take(width).for_each(|y| *y = table[usize::from(*y)]);
+        }
+    }
+
+    /// Makes all below a row grey.
+    pub(super) fn fill_grey(&self, data: &mut [u8], top: usize) {
+        let top = top.min(self.size.height as usize);
+        if !self.halved {
+            data.iter_mut().skip(top * self.y_stride).for_each(|byte| *byte = 128);
+            return;
+        }
+        self.change_luma(data, top, &[128; 256]);
+        let below = top.div_ceil(2) * self.c_stride;
+        for offset in [self.u_offset, self.v_offset] {
+            let end = if offset == self.u_offset { self.v_offset } else { data.len() };
+            data.get_mut(offset + below..end).into_iter().flatten().for_each(|byte| *byte = 128);
+        }
+    }
+
     /// The luminance of black and of white.
     pub(super) fn black_and_white(&self) -> [u8; 2] {
         match self.range {
