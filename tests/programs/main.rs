@@ -6,9 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod finding;
 mod played_once;
 mod running;
 mod sealed;
 mod secrets;
+mod several;
 mod whole_way;
 mod words;
