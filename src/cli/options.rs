@@ -21,7 +21,8 @@ pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n
 
 /// Exit codes, for the end of every help.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
-     Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on.";
+     Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on. With the program's name in it, as\n\
+     STREAMFLOW_SEND_HOST, it is for streamflow-send alone, and counts before the other.";
 
 /// Reads the command line, or ends the program with what is wrong with it. What was typed wins over what is set in the
 /// environment, also where the two exclude each other. `short`: what `-h` shows. `adapt`: what is particular to the program.
