@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
 
+use super::settings;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::wire::seal::SealKey;
@@ -35,7 +36,7 @@ pub(super) fn key(file: Option<&Path>, link: Option<Secret>, taken: bool) -> Res
         SealKey::parse(key.expose()).map_err(|why| Error::Usage(format!("the key of the link: {why}")))?;
         return Ok(link);
     }
-    read(file, taken, std::env::var_os(VARIABLE))
+    read(file, taken, settings::variable(VARIABLE).map(|(_, key)| key))
 }
 
 fn read(file: Option<&Path>, taken: bool, variable: Option<OsString>) -> Result<Option<Secret>> {

@@ -1,19 +1,23 @@
 //! `streamflow-view`.
 
+mod find;
 mod headless;
 mod lines;
+mod list;
+mod saved;
 mod window;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Command, Parser};
 
 use self::lines::Lines;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
-use super::{Interrupt, controls, exit, key_file, logging};
+use super::short_help::Line;
+use super::{Interrupt, controls, exit, key_file, logging, numbers, settings};
 use crate::error::Error;
 use crate::viewer::remote::set_controls;
 use crate::viewer::{Viewer, ViewerConfig};
@@ -27,9 +31,32 @@ Examples:
   streamflow-view --host hub --name door           the stream main/door of a hub
   streamflow-view --host ws://gate.example/cam/ws  through a web proxy
   streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
+  streamflow-view --find                           the hubs of this network
+  streamflow-view --list --host hub                the streams of a hub
   streamflow-view --headless --frames 1 --save .   one picture into this folder
   streamflow-view --host hub --control gain=40     sets the camera; --list-controls says what there is
 ";
+
+/// What `-h` shows.
+const SHORT: &[Line] = &[
+    ("room", "The room [main]"),
+    ("name", "The stream: NAME or ROOM/NAME [the first there is]"),
+    ("quality", "auto, or a fixed JPEG quality, 30 to 95"),
+    ("max_rate", "Bits a second at most, such as 4M"),
+    ("key_file", "The key of a stream that is encrypted end to end"),
+    ("snapshots", "Where S puts snapshots [.]"),
+    ("headless", "No window: a line of statistics a second"),
+    ("json", "The same as JSON"),
+    ("frames", "End after so many pictures"),
+    ("duration", "End after so many seconds"),
+    ("save", "Save every picture into this folder"),
+    ("host", "The hub is there"),
+    ("join", "The hub of a link; without one it is asked for"),
+    ("listen", "Host the hub here; 0.0.0.0 lets others in"),
+    ("port", "The hub's port [8002]"),
+    ("list", "List the streams of the hub, and end"),
+    ("find", "List the hubs of this network, and end"),
+];
 
 /// Shows a stream in a window, or reports on it without one.
 #[derive(Parser, Debug)]
@@ -43,7 +70,14 @@ struct Options {
     quality: Quality,
 
     /// Where S puts snapshots
-    #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "STREAMFLOW_SNAPSHOTS",
+        help_heading = "Window",
+        default_value = ".",
+        conflicts_with = "headless"
+    )]
     snapshots: PathBuf,
     /// Begin without the overlay
     #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
@@ -56,7 +90,7 @@ struct Options {
     #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
     /// End after so many pictures
-    #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window")]
+    #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window", value_parser = numbers::pictures)]
     frames: Option<u64>,
     /// End after so many seconds
     #[arg(long = "for", value_name = "SECONDS", env = "STREAMFLOW_FOR", help_heading = "Without a window", value_parser = seconds)]
@@ -72,6 +106,12 @@ struct Options {
     /// Print what can be set at the stream's camera, with ranges and values, and end; --json for programs
     #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay"])]
     list_controls: bool,
+    /// Print the streams of the hub with their size, rate, viewers and state, and end
+    #[arg(long, help_heading = "Finding")]
+    list: bool,
+    /// Print the hubs that say in the local network where they are, and end
+    #[arg(long, help_heading = "Finding", conflicts_with = "list")]
+    find: bool,
 
     #[command(flatten)]
     hub: HubLocationOptions,
@@ -95,12 +135,26 @@ fn seconds(text: &str) -> Result<Duration, String> {
     number.map(Duration::from_secs_f64).ok_or_else(|| "write a number of seconds".into())
 }
 
+/// What goes with `--list`: where the hub is, which streams, and how it is printed.
+const BESIDE_LIST: [&str; 10] =
+    ["json", "room", "name", "host", "join", "join_file", "token_file", "pin", "no_tls", "port"];
+
+/// What is particular to this program.
+fn adapt(command: Command) -> Command {
+    let beside = [&BESIDE_LIST[..], &["state"]].concat();
+    settings::alone(settings::alone(command, "list", &beside), "find", &["json"])
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = parse::<Options>();
+    let options = parse::<Options>(SHORT, adapt);
     logging::start(options.log.verbose, options.log.quiet);
-    exit(run(&options))
+    exit(match () {
+        () if options.list => list::list(&options),
+        () if options.find => find::print(options.json),
+        () => run(&options),
+    })
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
@@ -127,7 +181,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
     }
     let viewer = Viewer::start(config)?;
     let limits = Limits { frames: options.frames, duration: options.duration };
-    let watch = Watch::new(limits, options.json)?;
+    let lines = match (options.json, options.headless && !options.log.quiet) {
+        (true, _) => Some(Lines::start(true)?),
+        (false, true) => Some(Lines::start(false)?),
+        (false, false) => None,
+    };
+    let watch = Watch::new(limits, lines);
     if options.headless {
         headless::run(&viewer, &interrupt, watch, options.save.as_deref())
     } else {
@@ -142,7 +201,7 @@ struct Limits {
     duration: Option<Duration>,
 }
 
-/// What both ways of viewing keep an eye on: when to end, with what, and the JSON line a second.
+/// What both ways of viewing keep an eye on: when to end, with what, and the line a second.
 struct Watch {
     limits: Limits,
     lines: Option<Lines>,
@@ -152,10 +211,9 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(limits: Limits, json: bool) -> std::io::Result<Self> {
+    fn new(limits: Limits, lines: Option<Lines>) -> Self {
         let at = crate::time::now();
-        let lines = if json { Some(Lines::start()?) } else { None };
-        Ok(Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 })
+        Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 }
     }
 
     /// Prints what is due, and says whether and how the run is over.

@@ -44,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::frame::Codec;
 use crate::names::StreamKey;
 use crate::net::layout::unix_time;
+use crate::net::mdns::Announcement;
 use crate::net::tls::identity::Identity;
 use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
@@ -68,6 +69,7 @@ pub struct Hub {
     upkeep: Option<upkeep::Upkeep>,
     admission: Option<admission::Admission>,
     loops: Vec<JoinHandle<()>>,
+    announcement: Option<Announcement>,
 }
 
 impl Hub {
@@ -85,7 +87,7 @@ impl Hub {
         let (shared, polls, files) = Shared::new(config, beginning, encryption::identity)?;
         let admission = admission::Admission::start(shared.clone(), polls.admission)?;
         let upkeep = Upkeep::start(looks(&shared, files))?;
-        let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new() };
+        let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new(), announcement: None };
         for (index, poll) in polls.loops.into_iter().enumerate() {
             let shared = hub.shared.clone();
             let thread = std::thread::Builder::new()
@@ -112,6 +114,12 @@ impl Hub {
     /// The key that it encrypts with, as programs and people compare it; `None`: it does not encrypt.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.shared.identity.as_deref()
+    }
+
+    /// Says in the local network where it is, until it ends.
+    pub(crate) fn announce(&mut self, machine: &str) {
+        let key = self.identity().map(Identity::fingerprint);
+        self.announcement = Announcement::start(machine, self.address(), key);
     }
 
     /// What goes into the links that it prints, if it made its own secrets.
@@ -147,6 +155,7 @@ impl Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
+        drop(self.announcement.take());
         drop(self.upkeep.take());
         drop(self.admission.take());
         for handle in &self.shared.loops {

@@ -200,7 +200,10 @@ impl Capture {
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
         let rate = opened.fps.map(|fps| format!(" at {} fps", (fps * 100.0).round() / 100.0));
         let rate = rate.unwrap_or_default();
-        log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
+        log::info!("source: {}, {}{size}{rate}", opened.name, opened.format);
+        if let Some(format) = capture.format.filter(|format| *format != opened.format) {
+            log::warn!("the source has no {format}: it gives {}", opened.format);
+        }
         if opened.scale && opened.size.area() > 0 && opened.size != capture.size {
             log::info!("the source has no {}: its pictures are scaled to that", capture.size);
         }

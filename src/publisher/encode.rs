@@ -227,8 +227,15 @@ impl Encode {
             let state = self.shared.lock();
             (state.opened.as_ref().is_none_or(|o| o.scale), state.carries)
         };
-        let size = if scale || frame.size.area() == 0 { config.capture.size } else { frame.size };
-        let pass = frame.format == PixelFormat::Jpeg && (!scale || self.fits_as_it_is(frame, size));
+        let is_jpeg = frame.format == PixelFormat::Jpeg;
+        let size = match (scale, is_jpeg && config.reencode) {
+            (true, _) => config.capture.size,
+            // What passes as it is says its size itself.
+            (false, true) => own_size(frame).unwrap_or(config.capture.size),
+            (false, false) if frame.size.area() == 0 => config.capture.size,
+            (false, false) => frame.size,
+        };
+        let pass = is_jpeg && !config.reencode && (!scale || self.fits_as_it_is(frame, size));
         let made = if pass {
             self.pass_on(frame, begun)
         } else {
@@ -365,4 +372,9 @@ impl Encode {
         let found = jpeg::find(&frame.data, &mut |_| true);
         !smaller && found.is_ok_and(|found| found.layout.header.size == wanted)
     }
+}
+
+/// The size of a JPEG as it is stored.
+fn own_size(frame: &Frame) -> Option<Size> {
+    jpeg::find(&frame.data, &mut |_| true).ok().map(|found| found.layout.header.size)
 }

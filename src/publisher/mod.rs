@@ -48,6 +48,9 @@ pub struct PublisherConfig {
     pub capture: CaptureRequest,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
     pub quality: u8,
+    /// Encodes anew what comes as JPEG, so that it has this quality and fits a slow link. Default: no, it passes as it is where its
+    /// size is the one that is asked for, or it is no camera's.
+    pub reencode: bool,
     /// The least quality to which a slow link takes the pictures before they get smaller, 1 to 100. Default 25: below,
     /// blocks are all one sees.
     pub min_quality: u8,
@@ -92,6 +95,7 @@ impl Default for PublisherConfig {
             location: HubLocation::default(),
             capture: CaptureRequest::default(),
             quality: 80,
+            reencode: false,
             min_quality: 25,
             max_rate: None,
             adapt: true,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::open::NEEDS_KEY;
+use super::watched::others;
 use super::{Received, Shared, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -74,6 +75,7 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
+        state.others = String::new();
         (state.publisher_clock, state.hub_clock) = (None, None);
         state.carries = None;
         state.busy = None;
@@ -104,8 +106,15 @@ impl LinkUser for Downlink {
             if stream.sealed && self.config.key.is_none() {
                 state.over.get_or_insert(Error::Refused(NEEDS_KEY.into()));
             }
+            // Who waits for a stream that nobody publishes is told which there are.
+            let is_waiting = !stream.live && !stream.published;
             state.stream = Some(stream);
             state.stream_told = now();
+            if is_waiting {
+                return vec![Control::List];
+            }
+        } else if let Control::Streams { streams } = control {
+            self.shared.lock().others = others(&streams);
         }
         Vec::new()
     }

@@ -372,7 +372,12 @@ impl Control {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // A value of this type always has a JSON form; `List` stands in for the impossible.
-        serde_json::to_vec(self).unwrap_or_else(|_| br#"{"type":"list"}"#.to_vec())
+        let mut json = serde_json::to_vec(self).unwrap_or_else(|_| br#"{"type":"list"}"#.to_vec());
+        // To JSON it is nothing; and a web server that is taken for a hub answers a line at once, and would wait for one otherwise.
+        if matches!(self, Self::Hello(_)) {
+            json.extend_from_slice(b"\r\n\r\n");
+        }
+        json
     }
 
     /// Reads the JSON text.

@@ -7,9 +7,11 @@
 mod support;
 
 mod controls;
+mod finding;
 mod played_once;
 mod running;
 mod sealed;
 mod secrets;
+mod several;
 mod whole_way;
 mod words;
