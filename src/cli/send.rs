@@ -1,17 +1,20 @@
 //! `streamflow-send`.
 
+mod picture;
+
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
 
+use self::picture::PictureOptions;
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::status::Status;
 use super::{Interrupt, exit, identity, key_file, logging, machine_name};
 use crate::error::Error;
-use crate::frame::{PixelFormat, Size};
+use crate::frame::PixelFormat;
 use crate::names::StreamKey;
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::source::{self, CaptureRequest};
@@ -22,6 +25,7 @@ Examples:
   streamflow-send --host desk.local                   to the machine where streamflow-view --listen runs
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
+  streamflow-send --rotate 180 --stamp '%F %T {name}'  a camera that hangs upside down; its time is in the picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --list                              the cameras there are
@@ -41,9 +45,6 @@ struct Options {
         default_value = "auto"
     )]
     source: String,
-    /// Width and height; the nearest a camera has is scaled to it. Files and streams pass as they are
-    #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
-    size: Size,
     /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
@@ -71,6 +72,8 @@ struct Options {
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture", default_value_t = 80,
           value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: u8,
+    #[command(flatten)]
+    picture: PictureOptions,
 
     /// The least quality to which a slow link takes the pictures, before they get smaller
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture", default_value_t = 25,
@@ -175,7 +178,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
     let config = PublisherConfig {
         stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
         location,
-        capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
+        capture: CaptureRequest { fps: options.fps, format: options.format, ..CaptureRequest::default() },
+        shape: options.picture.shape()?,
         quality: options.quality,
         min_quality: options.min_quality.min(options.quality),
         max_rate: options.stream.max_rate,

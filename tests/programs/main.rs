@@ -10,5 +10,6 @@ mod played_once;
 mod running;
 mod sealed;
 mod secrets;
+mod upright;
 mod whole_way;
 mod words;
