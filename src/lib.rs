@@ -91,10 +91,14 @@ pub use time::{Micros, now};
 pub use viewer::{Shown, Viewer, ViewerConfig};
 pub use wire::control::ViewRequest;
 
-/// What publishers and viewers tell about themselves.
+/// What publishers and viewers tell about themselves, and the parts of what a publisher makes of its pictures.
 pub mod report {
     pub use crate::adapt::{Limit, Load, Stage};
     pub use crate::frame::{Codec, Spans};
+    #[cfg(feature = "send")]
+    pub use crate::jpeg::{Corner, Part};
+    #[cfg(feature = "send")]
+    pub use crate::publisher::{Shape, Stamp};
     pub use crate::secret::Secret;
     #[cfg(feature = "send")]
     pub use crate::source::ControlPanel;

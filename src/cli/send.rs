@@ -1,9 +1,9 @@
 //! `streamflow-send`.
 
-mod asked;
 mod camera;
 mod cameras;
 mod config_file;
+mod picture;
 mod print_config;
 
 use std::ffi::OsString;
@@ -15,12 +15,13 @@ use std::time::Duration;
 use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
 
 use self::config_file::ConfigFile;
+use self::picture::PictureOptions;
 use super::hub_location::HubLocationOptions;
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::short_help::Line;
 use super::{Interrupt, controls, exit, logging, settings};
 use crate::error::Error;
-use crate::frame::{PixelFormat, Size};
+use crate::frame::PixelFormat;
 use crate::source;
 use crate::wire::camera_controls::SetValue;
 
@@ -30,6 +31,7 @@ Examples:
   streamflow-send --host desk.local                   to the machine where streamflow-view --listen runs
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
+  streamflow-send --rotate 180 --stamp '%F %T {name}'  a camera that hangs upside down; its time is in the picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
   streamflow-send --config cameras.toml               several cameras, as a file names them
@@ -72,9 +74,6 @@ struct Options {
         default_value = "auto"
     )]
     source: String,
-    /// Width and height; the nearest a camera has is scaled to it. Files and streams pass as they are [default: 640x480]
-    #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source")]
-    size: Option<Size>,
     /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
@@ -109,6 +108,8 @@ struct Options {
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture",
           value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
+    #[command(flatten)]
+    picture: PictureOptions,
 
     /// The least quality to which a slow link takes the pictures, before they get smaller [default: 25]
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture",
@@ -177,9 +178,6 @@ fn on_off(text: &str) -> Result<bool, String> {
         _ => Err("write on or off".into()),
     }
 }
-
-/// The size of pictures of which none was asked for.
-const SIZE: Size = Size::new(640, 480);
 
 /// What goes with `--list`: whether it is for programs.
 const BESIDE_LIST: [&str; 1] = ["json"];

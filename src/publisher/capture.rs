@@ -14,6 +14,7 @@ use crate::mailbox::Sender;
 use crate::session::in_words;
 use crate::source::{Next, Opened, STALL, Source, SourceError, Unwatched};
 use crate::time::{Micros, now};
+use crate::wire::jpeg::Orientation;
 
 /// How often a source that failed is tried again.
 const REOPEN: Duration = Duration::from_secs(1);
@@ -204,8 +205,12 @@ impl Capture {
         if let Some(format) = capture.format.filter(|format| *format != opened.format) {
             log::warn!("the source has no {format}: it gives {}", opened.format);
         }
-        if opened.scale && opened.size.area() > 0 && opened.size != capture.size {
-            log::info!("the source has no {}: its pictures are scaled to that", capture.size);
+        if opened.size.area() > 0
+            && let Ok(plan) =
+                self.shared.config.shape.plan(opened.size, Orientation::UPRIGHT, capture.size, opened.scale)
+            && plan.scales()
+        {
+            log::info!("the source has no {}: its pictures are scaled to {}", capture.size, plan.shaping.size);
         }
         if opened.fps.is_some_and(|fps| fps < 0.99 * capture.fps) {
             log::info!("the source has no {} fps: that is the most it gives", capture.fps);

@@ -8,6 +8,8 @@ mod encode;
 mod exposure;
 mod rhythm;
 mod seal;
+mod shape;
+mod stamp;
 mod steering;
 mod unchanged;
 mod uplink;
@@ -19,6 +21,8 @@ use std::time::Duration;
 
 use self::exposure::Exposure;
 use self::rhythm::Rhythm;
+pub use self::shape::Shape;
+pub use self::stamp::Stamp;
 use self::steering::{Order, Orders};
 use self::unchanged::AT_LEAST_EVERY;
 use crate::adapt::{ANY, Load, Rung, Stage, limit};
@@ -46,6 +50,8 @@ pub struct PublisherConfig {
     pub location: HubLocation,
     /// What is asked of the source.
     pub capture: CaptureRequest,
+    /// What is cut out of the pictures, how that is turned, and what is written into it. Default: they stay as they are.
+    pub shape: Shape,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
     pub quality: u8,
     /// Encodes anew what comes as JPEG, so that it has this quality and fits a slow link. Default: no, it passes as it is where its
@@ -94,6 +100,7 @@ impl Default for PublisherConfig {
             stream: StreamKey::new("main", "camera"),
             location: HubLocation::default(),
             capture: CaptureRequest::default(),
+            shape: Shape::default(),
             quality: 80,
             reencode: false,
             min_quality: 25,
@@ -129,7 +136,7 @@ impl Publisher {
     ///
     /// # Errors
     /// The settings make no sense, or the hub that is to be hosted cannot have its port.
-    pub fn start(config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
+    pub fn start(mut config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
         if config.stream.name.is_empty() {
             return Err(Error::Usage("a stream needs a name".into()));
         }
@@ -142,6 +149,8 @@ impl Publisher {
         if !(1..=100).contains(&config.min_quality) || config.min_quality > config.quality {
             return Err(Error::Usage("the least quality is 1 to 100, and not above the quality".into()));
         }
+        config.shape.check(&config.stream)?;
+        config.capture.size = config.shape.asks(config.capture.size);
         let seal = config.key.as_ref().map(|key| seal::Seal::new(key, &config.stream)).transpose()?;
         let mut panel = source.controls();
         steering::check(panel.as_mut(), &config.controls)?;

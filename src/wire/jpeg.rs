@@ -11,6 +11,7 @@ mod join;
 mod plain;
 mod scan;
 mod tables;
+mod upright;
 mod walk;
 
 pub use exif::{Orientation, put_orientation};
@@ -18,6 +19,7 @@ pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, make_
 pub use icc::{ColorSpace, IccProfile, icc_profile, put_icc_profile};
 pub use join::join;
 pub use plain::plain;
+pub use upright::make_upright;
 pub use walk::{Layout, Walk};
 
 use crate::frame::Size;

@@ -13,5 +13,6 @@ mod running;
 mod sealed;
 mod secrets;
 mod several;
+mod upright;
 mod whole_way;
 mod words;

@@ -1,7 +1,6 @@
 //! One camera: what its options come to.
 
 use super::Options;
-use super::asked::Asked;
 use crate::cli::hub_location::Target;
 use crate::cli::{identity, key_file, machine_name};
 use crate::error::{Error, Result};
@@ -36,7 +35,8 @@ pub(super) fn config(options: &Options) -> Result<PublisherConfig> {
     Ok(PublisherConfig {
         stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
         location,
-        capture: CaptureRequest { size: options.size.unwrap_or(super::SIZE), fps: options.fps, format: options.format },
+        capture: CaptureRequest { fps: options.fps, format: options.format, ..CaptureRequest::default() },
+        shape: options.picture.shape()?,
         quality,
         reencode: options.quality.is_some(),
         min_quality: options.min_quality.unwrap_or(LEAST_QUALITY).min(quality),
@@ -62,6 +62,5 @@ pub(super) fn config(options: &Options) -> Result<PublisherConfig> {
 
 /// Where its pictures come from.
 pub(super) fn source(options: &Options) -> Result<Box<dyn Source>> {
-    let source = source::from_spec(&options.source, &source::SourceOptions { once: options.once })?;
-    Ok(Box::new(Asked::new(source, options.size)))
+    source::from_spec(&options.source, &source::SourceOptions { once: options.once })
 }
