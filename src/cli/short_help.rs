@@ -41,7 +41,10 @@ pub(super) fn lay_out(command: Command, lines: &[Line], line: &[OsString]) -> Co
     let text = |id: &str| lines.iter().chain(&OF_ALL).find(|(of, _)| *of == id).map(|(_, text)| *text);
     command
         .mut_args(|arg| {
-            let arg = arg.hide_env(true).hide_default_value(true);
+            let has_value = arg.get_action().takes_values();
+            let arg = arg.hide_env(true);
+            // Of a switch there is no default to be shown, and clap refuses to hide it.
+            let arg = if has_value { arg.hide_default_value(true) } else { arg };
             match text(arg.get_id().as_str()) {
                 Some(text) => arg.help(text),
                 None => arg.hide(true),
