@@ -176,7 +176,8 @@ mod tests {
         };
         let found = |pairs| own_or_shared("streamflow-send", "STREAMFLOW_QUALITY", set(pairs)).map(|(name, _)| name);
         let (own, shared) = (("STREAMFLOW_SEND_QUALITY", "1"), ("STREAMFLOW_QUALITY", "2"));
-        let cases: [(&'static [(&str, &str)], Option<&str>); 6] = [
+        type Pairs = &'static [(&'static str, &'static str)];
+        let cases: [(Pairs, Option<&str>); 6] = [
             (&[], None),
             (&[("STREAMFLOW_VIEW_QUALITY", "3")], None),
             (&[("STREAMFLOW_QUALITY", "")], None),

@@ -29,7 +29,7 @@ impl Shared {
         let asked = stream.steering().ask(set, publisher, viewer, now);
         let asked = asked.map_err(|problem| Problem { reason: format!("{key}: {}", problem.reason), ..problem })?;
         if let Asked::Waits(number, Some((publisher, control))) = asked {
-            self.loop_of(publisher).command(Command::Tell(publisher, control));
+            self.loop_of(publisher).command(Command::Tell(publisher, *control));
             return Ok((stream, Asked::Waits(number, None)));
         }
         Ok((stream, asked))

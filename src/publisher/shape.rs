@@ -258,13 +258,13 @@ mod tests {
 
     #[test]
     fn a_picture_is_cut_then_turned_then_gets_its_size() {
-        let crop = Some(part(100, 50, 320, 200));
-        let shape = Shape { crop, quarter_turns: 1, ..Shape::default() };
+        let crop = part(100, 50, 320, 200);
+        let shape = Shape { crop: Some(crop), quarter_turns: 1, ..Shape::default() };
         let plan = shape.plan(VGA, UPRIGHT, VGA, true).unwrap();
-        assert_eq!(plan.shaping, Shaping { part: crop.unwrap(), turn: Orientation::new(6), size: Size::new(200, 320) });
+        assert_eq!(plan.shaping, Shaping { part: crop, turn: Orientation::new(6), size: Size::new(200, 320) });
         assert!(plan.reshapes && !plan.scales());
         let plan = Shape { size: Some(Size::new(100, 100)), ..shape.clone() }.plan(VGA, UPRIGHT, VGA, true).unwrap();
-        assert_eq!((plan.shaping.part, plan.shaping.size), (crop.unwrap(), Size::new(62, 100)));
+        assert_eq!((plan.shaping.part, plan.shaping.size), (crop, Size::new(62, 100)));
         assert!(plan.scales());
         // A part is not made larger, unless it is to fill.
         let plan = Shape { size: Some(HD), ..shape.clone() }.plan(VGA, UPRIGHT, VGA, true).unwrap();

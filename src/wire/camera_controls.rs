@@ -6,8 +6,7 @@ mod request;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::choose::{check_all, held};
-pub use self::choose::{find, in_order, number_of};
+pub use self::choose::{check_all, find, held, in_order, number_of};
 use super::control::Control;
 use crate::text::Untrusted;
 

@@ -15,7 +15,6 @@ pub mod json;
 pub mod packet;
 pub mod pictures;
 pub mod rooms;
-#[cfg(feature = "codec")]
 pub mod seal;
 pub mod websocket;
 

@@ -130,7 +130,7 @@ pub(super) fn takes(control: &CameraControl) -> String {
 }
 
 /// That a control is held by another.
-pub(crate) fn held(control: &CameraControl, controls: &[CameraControl]) -> Problem {
+pub fn held(control: &CameraControl, controls: &[CameraControl]) -> Problem {
     let name = &control.name;
     let holder = control.held_by.as_ref().and_then(|holder| controls.iter().find(|other| other.name == *holder));
     let why = match holder {
@@ -170,7 +170,7 @@ pub fn in_order(controls: &[CameraControl], mut values: Vec<SetValue>) -> Vec<Se
 ///
 /// # Errors
 /// The first that cannot.
-pub(crate) fn check_all(controls: &[CameraControl], set: &SetControls) -> Result<(), Problem> {
+pub fn check_all(controls: &[CameraControl], set: &SetControls) -> Result<(), Problem> {
     set.check()?;
     for SetValue { name, value } in &set.values {
         let control = find(controls, name)?;
