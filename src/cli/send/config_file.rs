@@ -276,6 +276,17 @@ fn check(key: &str, value: &str) -> Result<(), String> {
     }
 }
 
+/// Options that make no sense without another one.
+const REQUIRES: [(&str, &str); 3] = [("tls-key", "tls-cert"), ("tls-cert", "tls-key"), ("pin", "host")];
+
+/// The same words without these values. Of a short one, which may be part of any number, only where it is quoted.
+fn without(why: &str, values: &[String]) -> String {
+    values.iter().fold(why.to_owned(), |why, value| {
+        let why = why.replace(&format!("'{value}'"), "this");
+        if value.len() < 6 { why } else { why.replace(value.as_str(), "…") }
+    })
+}
+
 /// What is wrong, and where.
 fn told(command: &Command, entries: &[&Entry], error: &clap::Error) -> Wrong {
     // As clap shows an option: `--fps <N>`.
@@ -298,11 +309,13 @@ fn told(command: &Command, entries: &[&Entry], error: &clap::Error) -> Wrong {
     let line = at.map_or(1, |entry| entry.line);
     let key = at.map_or_else(|| keys(&named), |entry| entry.key.clone());
     let why = match (error.kind(), error.source()) {
-        (_, Some(why)) => format!("{key}: {why}"),
+        (_, Some(why)) => format!("{key}: {}", without(&why.to_string(), at.map_or(&[], |entry| &entry.values))),
         (ErrorKind::ArgumentConflict, None) => format!("{key} and {} exclude each other", keys(&prior)),
         (ErrorKind::MissingRequiredArgument, None) => {
-            let given =
-                entries.iter().find(|entry| !named.iter().any(|shown| keys(std::slice::from_ref(shown)) == entry.key));
+            // What asks for another option beside it; clap does not say that.
+            let missing = keys(&named);
+            let asks = |entry: &&&Entry| REQUIRES.contains(&(entry.key.as_str(), missing.as_str()));
+            let given = entries.iter().find(asks);
             return (given.map_or(1, |entry| entry.line), format!("{} is missing beside it", keys(&named)));
         }
         (_, None) => format!("{key}: this is no value for it"),

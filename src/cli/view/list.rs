@@ -150,10 +150,10 @@ mod tests {
         );
         assert_eq!(
             table(&all),
-            "STREAM         SIZE       FPS  VIEWERS  STATE\n\
-             main/door      640x480   30.0       12  live, end to end encrypted\n\
-             main/gate      1280x720  15.0        0  live\n\
-             yard/b         -            -        1  camera unplugged\n\
+            "STREAM        SIZE       FPS  VIEWERS  STATE\n\
+             main/door     640x480   30.0       12  live, end to end encrypted\n\
+             main/gate     1280x720  15.0        0  live\n\
+             yard/b        -            -        1  camera unplugged\n\
              yard/c\\u{9b}  -            -        1  waits for its publisher\n"
         );
         assert_eq!(table(&[]), "no streams\n");
