@@ -22,6 +22,6 @@ pub fn camera_controls(data: &[u8]) {
     }
     let _ = camera_controls::find(&shown, text.get(..20).unwrap_or("exposure"));
     for part in camera_controls::in_parts(1, shown, list.problem.map(Problem::to_be_shown)) {
-        assert!(part.to_json().len() <= MAX_CONTROL_TO_HUB);
+        assert!(Control::Controls(part).to_json().len() <= MAX_CONTROL_TO_HUB);
     }
 }

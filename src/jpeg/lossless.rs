@@ -4,21 +4,17 @@ use turbojpeg::{OutputBuf, Transform, TransformCrop, TransformOp, Transformer};
 
 use super::{Part, failed};
 use crate::Result;
-use crate::frame::Size;
-use crate::wire::jpeg::{self, Header, Orientation, Subsampling};
+use crate::wire::jpeg::{self, Header, Orientation};
 
 /// Why a picture cannot be cut and turned so without decoding it, for a person; `None` if it can. A block at an edge may be there
 /// in part only, and such a one must stay at the right or at the bottom.
 #[must_use]
 pub fn hindrance(header: &Header, part: Part, orientation: Orientation) -> Option<String> {
-    let block = match header.subsampling {
-        // The number of passes of a progressive picture would have to be bounded, and the library has no way to say that.
-        _ if header.progressive => return Some("it is progressive".into()),
-        Subsampling::Gray | Subsampling::Full => Size::new(8, 8),
-        Subsampling::Half => Size::new(16, 8),
-        Subsampling::Quarter => Size::new(16, 16),
-        Subsampling::Other => return Some("its colours are subsampled in an unusual way".into()),
-    };
+    // The number of passes of a progressive picture would have to be bounded, and the library has no way to say that.
+    if header.progressive {
+        return Some("it is progressive".into());
+    }
+    let block = header.block;
     if !part.x.is_multiple_of(block.width) || !part.y.is_multiple_of(block.height) {
         return Some(format!("its blocks are {block}, and the part does not begin where one does"));
     }
@@ -81,7 +77,7 @@ fn transformed(turbo: &mut Transformer, transform: &Transform, picture: &[u8]) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Frame, PixelFormat};
+    use crate::frame::{Frame, PixelFormat, Size};
     use crate::jpeg::{Bitmap, Decoder, Encoder};
 
     /// A picture of colours and noise, so that each place is another.
@@ -155,6 +151,23 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_of_ffmpeg_can_be_turned_though_it_counts_its_samples_in_another_way() {
+        // 4:2:2 as ffmpeg says it: two rows of blocks of each plane at once.
+        let size = Size::new(64, 48);
+        let before = picture(size, turbojpeg::Subsamp::Sub2x1);
+        let sof = before.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+        let mut header = jpeg::header(&before).unwrap();
+        assert_eq!((header.block, before[sof + 11]), (Size::new(16, 8), 0x21));
+        let mut other = before.clone();
+        for (component, factors) in [0x22, 0x12, 0x12].into_iter().enumerate() {
+            other[sof + 11 + 3 * component] = factors;
+        }
+        header = jpeg::header(&other).unwrap();
+        assert_eq!(header.block, Size::new(16, 16));
+        assert_eq!(hindrance(&header, Part::whole(size), Orientation::new(6)), None);
+    }
+
+    #[test]
     fn what_cannot_be_turned_so_is_named_and_what_has_no_name_can() {
         let name = |size, subsamp, part, turn| {
             hindrance(&jpeg::header(&picture(size, subsamp)).unwrap(), part, Orientation::new(turn))
@@ -172,7 +185,11 @@ mod tests {
         let beside = Part { x: 8, y: 0, size: Size::new(32, 32) };
         assert!(name(even, quarter, beside, 1).is_some_and(|why| why.contains("does not begin where one does")));
         assert_eq!(name(even, turbojpeg::Subsamp::None, beside, 1), None);
-        assert!(name(even, turbojpeg::Subsamp::Sub4x1, Part::whole(even), 6).is_some());
+        let wide = turbojpeg::Subsamp::Sub4x1;
+        assert_eq!(name(even, wide, Part::whole(even), 8), None);
+        assert!(
+            name(Size::new(48, 48), wide, Part::whole(Size::new(48, 48)), 8).is_some_and(|why| why.contains("32x8"))
+        );
     }
 
     #[test]

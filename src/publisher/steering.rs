@@ -16,6 +16,7 @@ use crate::time::{Micros, now};
 use crate::wire::camera_controls::{
     CameraControl, Problem, ProblemCause, SetControls, SetValue, check_all, find, in_order, in_parts, number_of,
 };
+use crate::wire::control::Control;
 
 /// What waits for the thread at most; what comes beyond it is not answered.
 const WAITING: usize = 16;
@@ -122,7 +123,7 @@ impl Steering {
         self.known = (!list.is_empty()).then(|| (now(), list.clone()));
         let parts = in_parts(set.number, list, problem);
         let pause = BETWEEN * u32::try_from(parts.len()).unwrap_or(1);
-        self.shared.lock().answers.extend(parts);
+        self.shared.lock().answers.extend(parts.into_iter().map(Control::Controls));
         // It fails only when the link is gone, and then nobody is to be told.
         let _ = self.waker.wake();
         std::thread::sleep(pause);

@@ -7,7 +7,6 @@ mod request;
 use serde::{Deserialize, Serialize};
 
 pub use self::choose::{check_all, find, held, in_order, number_of};
-use super::control::Control;
 use crate::text::Untrusted;
 
 /// Controls of one camera, and entries of one menu, at most.
@@ -263,7 +262,7 @@ pub fn to_be_shown(controls: Vec<CameraControl>) -> Vec<CameraControl> {
 /// A list in as many packets as it takes. Of a menu that does not fit into one the last entries are left out, and of a list that is
 /// longer than any the last controls.
 #[must_use]
-pub fn in_parts(answers: u64, controls: Vec<CameraControl>, problem: Option<Problem>) -> Vec<Control> {
+pub fn in_parts(answers: u64, controls: Vec<CameraControl>, problem: Option<Problem>) -> Vec<ControlList> {
     let length = |control: &CameraControl| serde_json::to_vec(control).map_or(usize::MAX, |json| json.len() + 1);
     let mut parts = vec![Vec::new()];
     let problem = problem.map(Problem::to_be_shown);
@@ -287,7 +286,7 @@ pub fn in_parts(answers: u64, controls: Vec<CameraControl>, problem: Option<Prob
     let last = parts.len() - 1;
     let part = |(at, controls)| {
         let problem = problem.clone().filter(|_| at == last);
-        Control::Controls(ControlList { answers, controls, more: at < last, problem })
+        ControlList { answers, controls, more: at < last, problem }
     };
     parts.into_iter().enumerate().map(part).collect()
 }

@@ -140,7 +140,7 @@ fn whoever_watches_sees_the_controls_and_whoever_operates_sets_them() {
             }
         };
         assert!(question.reset, "the first one did not come so far");
-        in_parts(question.number, Vec::new(), None).iter().for_each(|part| camera.say(part));
+        in_parts(question.number, Vec::new(), None).into_iter().for_each(|part| camera.say(&Control::Controls(part)));
         assert_eq!(answered(&mut operator).problem, None);
         // A page of another place has no right by a mere place in the network, whichever method it takes.
         let path = "/api/streams/main/door/controls?reset=1";

@@ -149,6 +149,10 @@ fn asked(publisher: &mut Peer) -> SetControls {
     }
 }
 
+fn answers(publisher: &mut Peer, number: u64, list: Vec<CameraControl>, problem: Option<Problem>) {
+    in_parts(number, list, problem).into_iter().for_each(|part| publisher.say(&Control::Controls(part)));
+}
+
 fn gain(value: i64) -> CameraControl {
     CameraControl { name: "gain".into(), max: 9, step: 1, value, ..CameraControl::default() }
 }
@@ -170,14 +174,14 @@ fn a_publisher_that_does_not_answer_is_told_of_and_costs_others_nothing() {
         let question = asked(&mut publisher);
         assert_eq!(question.values, [SetValue { name: "gain".into(), value: Some("3".into()) }]);
         let evil = CameraControl { label: "\x1b[2J".into(), ..gain(3) };
-        in_parts(question.number, vec![evil], None).iter().for_each(|part| publisher.say(part));
+        answers(&mut publisher, question.number, vec![evil], None);
         let answer = sets.join().unwrap();
         assert_eq!((answer.status, value_of(&answer, "gain")), (200, json!(3)));
         assert_eq!(answer.json()["controls"][0]["label"], r"\u{1b}[2J");
         let sets = std::thread::spawn(move || set(address, &json!({ "gain": 3 })));
         let question = asked(&mut publisher);
         let problem = Problem::new(ProblemCause::Failed, "camera unplugged");
-        in_parts(question.number, vec![gain(3)], Some(problem)).iter().for_each(|part| publisher.say(part));
+        answers(&mut publisher, question.number, vec![gain(3)], Some(problem));
         let answer = sets.join().unwrap();
         assert!(answer.status == 503 && answer.text().contains("camera unplugged"), "{}", answer.text());
     });
@@ -192,7 +196,7 @@ fn a_viewer_asks_and_sets_over_its_connection() {
         let values = vec![SetValue { name: "gain".into(), value: Some("4".into()) }];
         viewer.say(&Control::Set(SetControls { number: 77, values, reset: false }));
         let question = asked(&mut publisher);
-        in_parts(question.number, vec![gain(4)], None).iter().for_each(|part| publisher.say(part));
+        answers(&mut publisher, question.number, vec![gain(4)], None);
         let answer = loop {
             if let Control::Controls(list) = viewer.control() {
                 break list;

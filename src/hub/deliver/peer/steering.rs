@@ -59,8 +59,9 @@ impl Peer {
 }
 
 fn parts(number: u64, answer: Answer) -> Vec<Control> {
-    match answer {
-        Ok(list) => in_parts(number, list.to_vec(), None),
-        Err(problem) => in_parts(number, Vec::new(), Some(problem)),
-    }
+    let (list, problem) = match answer {
+        Ok(list) => (list.to_vec(), None),
+        Err(problem) => (Vec::new(), Some(problem)),
+    };
+    in_parts(number, list, problem).into_iter().map(Control::Controls).collect()
 }
