@@ -17,7 +17,7 @@ ifneq ($(LIBCLANG_PATH),)
 export LIBCLANG_PATH
 endif
 
-.PHONY: help setup setup-test build run test check unit examples page fuzz window rigs bench deny
+.PHONY: help setup setup-test build run test check unit examples page python fuzz window rigs bench deny
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -34,7 +34,7 @@ build: setup ## builds the three programs into target/release
 run: build ## builds and shows the camera, or the test pattern
 	@scripts/run
 
-test: setup-test check unit examples page fuzz ## everything that proves the project
+test: setup-test check unit examples page python fuzz ## everything that proves the project
 
 check: ## formatting, lints and documentation; each program alone
 	@cargo fmt --all --check
@@ -60,6 +60,10 @@ examples: ## runs the examples that end by themselves
 page: ## the web page: types, lints, a real Chromium; and ffmpeg as a player
 	@cargo build -q --locked --bins
 	scripts/try-page
+
+python: ## the package for Python and its examples: types, and tests with a real hub
+	@cargo build -q --locked --bins
+	scripts/try-python
 
 FUZZ_SECONDS ?= 5
 fuzz: ## every fuzz target for FUZZ_SECONDS (5)

@@ -10,7 +10,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use streamflow::internal::frame::{Frame, PixelFormat, Range, Size};
-use streamflow::internal::jpeg::{Bitmap, Decoder, Encoder};
+use streamflow::internal::jpeg::{Bitmap, Caption, Corner, Decoder, Encoder, Part, Shaping, turn_jpeg};
+use streamflow::internal::wire::jpeg::Orientation;
 use yuv::{YuvPackedImage, YuvRange, YuvStandardMatrix};
 
 const SIZES: [Size; 3] = [Size::new(320, 240), Size::new(640, 480), Size::new(1280, 720)];
@@ -161,6 +162,41 @@ fn threads_and_scaling(c: &mut Criterion) {
     group.finish();
 }
 
+/// A frame taken as it is, turned, and with a line in it; a JPEG turned without decoding it.
+fn shape(c: &mut Criterion) {
+    let mut group = c.benchmark_group("shape");
+    let mut encoder = Encoder::with_threads(1).expect("an encoder");
+    let mut caption = Caption::new(Corner::BottomLeft, 4.0);
+    for size in [Size::new(640, 480), Size::new(1280, 720), Size::new(1920, 1080)] {
+        group.throughput(Throughput::Elements(size.area() as u64));
+        let frame = frame(PixelFormat::Yuyv, size);
+        group.bench_function(BenchmarkId::new("taken", size), |b| {
+            b.iter(|| encoder.load(black_box(&frame), size).expect("a frame"));
+        });
+        for (name, number) in [("turned by 180", 3), ("turned by 90", 6)] {
+            let turn = Orientation::new(number);
+            let shaping = Shaping { part: Part::whole(size), turn, size: turn.shown(size) };
+            group.bench_function(BenchmarkId::new(name, size), |b| {
+                b.iter(|| encoder.load_shaped(black_box(&frame), &shaping, None).expect("a frame"));
+            });
+        }
+        let shaping = Shaping { part: Part::whole(size), turn: Orientation::UPRIGHT, size };
+        group.bench_function(BenchmarkId::new("with the time in it", size), |b| {
+            b.iter(|| {
+                let line = Some((&mut caption, "2026-11-30 09:51:05.123 door"));
+                encoder.load_shaped(black_box(&frame), &shaping, line).expect("a frame");
+            });
+        });
+        let (picture, mut out) = (encoded(size, 80), Vec::new());
+        // 1080 is no whole number of blocks, which come to the left by 90 degrees and stay at the right by 270.
+        let turn = Orientation::new(8);
+        group.bench_function(BenchmarkId::new("a JPEG turned by 270", size), |b| {
+            b.iter(|| turn_jpeg(black_box(&picture), Part::whole(size), turn, &mut out).expect("a picture"));
+        });
+    }
+    group.finish();
+}
+
 fn decode(c: &mut Criterion) {
     let mut group = c.benchmark_group("decode");
     let mut decoder = Decoder::new().expect("a decoder");
@@ -205,6 +241,6 @@ criterion_group! {
         .sample_size(30)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_millis(900));
-    targets = encode, threads_and_scaling, decode
+    targets = encode, threads_and_scaling, shape, decode
 }
 criterion_main!(benches);

@@ -2,12 +2,14 @@
 //! that does not ask does not compile. [`Access`] asks the [`policy`]; some grants follow from another.
 
 pub(crate) mod buckets;
+pub(crate) mod clock;
 pub(crate) mod file;
 pub(crate) mod link;
 pub(crate) mod network;
 pub(crate) mod permissions;
 pub(crate) mod policy;
 pub(crate) mod secrets;
+pub(crate) mod session;
 
 use core::net::IpAddr;
 use std::ops::Deref;
@@ -16,6 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use self::permissions::{Permission, Scope};
 use self::policy::{Holder, Policy, Reason};
+use self::session::BrowserSession;
 use crate::names::StreamKey;
 use crate::wire::control::Cause;
 
@@ -38,7 +41,7 @@ pub fn is_link(keys: &str, token: &str) -> bool {
 }
 
 /// Who asks: all that the policy knows of somebody.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Credentials {
     /// Where it comes from.
     pub(crate) address: IpAddr,
@@ -48,13 +51,15 @@ pub(crate) struct Credentials {
     pub(crate) elsewhere: bool,
     /// What it showed.
     pub(crate) holder: Holder,
+    /// The browser's session by whose cookie it showed that.
+    pub(crate) session: Option<Arc<BrowserSession>>,
 }
 
 impl Credentials {
     /// Of somebody who showed nothing.
     #[must_use]
     pub(crate) fn of_nobody(address: IpAddr, encrypted: bool) -> Self {
-        Self { address, encrypted, elsewhere: false, holder: Holder::Nobody }
+        Self { address, encrypted, elsewhere: false, holder: Holder::Nobody, session: None }
     }
 }
 
@@ -73,6 +78,8 @@ pub(crate) enum Right<'a> {
     List(Option<&'a str>),
     /// To read the hub's numbers.
     Metrics,
+    /// To set the controls of a stream's camera; without a name, of the first of its room.
+    Operate(&'a StreamKey),
     /// To give this away by a link.
     Share(&'a Permission),
 }
@@ -89,6 +96,7 @@ impl Right<'_> {
             Self::List(Some(room)) => Some(format!("streamflow-hub link --view {room}")),
             Self::List(None) => Some("streamflow-hub link --view '*'".into()),
             Self::Metrics => Some("streamflow-hub link --admin".into()),
+            Self::Operate(_) => Some("streamflow-hub link --operate".into()),
             Self::Share(_) => None,
         }
     }
@@ -104,6 +112,7 @@ impl std::fmt::Display for Right<'_> {
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),
             Self::List(None) => f.write_str("list the streams of this hub"),
             Self::Metrics => f.write_str("read the numbers of this hub"),
+            Self::Operate(key) => write!(f, "set the controls of {key}"),
             Self::Share(permission) => write!(f, "give others the right to {permission}"),
         }
     }
@@ -174,6 +183,10 @@ impl List {
         self.room.as_ref().is_none_or(|room| *room == key.room) && self.sees.iter().any(|scope| scope.covers(key))
     }
 }
+
+/// Setting the controls of the camera of this stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operate(pub StreamKey);
 
 /// Giving this away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -352,6 +365,15 @@ impl Access {
     pub(crate) fn metrics(&self, who: &Credentials) -> Result<Grant<Metrics>, Denied> {
         self.ask(who, Right::Metrics)?;
         Ok(Grant(Metrics))
+    }
+
+    /// To set the controls of a stream's camera.
+    ///
+    /// # Errors
+    /// It may not.
+    pub(crate) fn operate(&self, who: &Credentials, key: StreamKey) -> Result<Grant<Operate>, Denied> {
+        self.ask(who, Right::Operate(&key))?;
+        Ok(Grant(Operate(key)))
     }
 
     /// To give a right away.

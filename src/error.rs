@@ -25,7 +25,7 @@ pub enum Error {
     #[error("{0}")]
     Protocol(String),
     /// The operating system said no. Exit code 1.
-    #[error("{what}: {cause}")]
+    #[error("{what}: {}", in_words(cause))]
     Io {
         /// What was tried.
         what: String,
@@ -33,7 +33,7 @@ pub enum Error {
         cause: Arc<io::Error>,
     },
     /// A hub cannot listen on an address. Exit code 1.
-    #[error("cannot listen on {address}{hint}: {cause}")]
+    #[error("cannot listen on {address}{hint}: {}", in_words(cause))]
     #[non_exhaustive]
     Listen {
         /// The address.
@@ -68,5 +68,51 @@ impl Error {
     }
 }
 
+/// What the system says, without the number that only its programmers know: `(os error 2)`.
+#[must_use]
+pub(crate) fn in_words(cause: &io::Error) -> String {
+    without_numbers(&cause.to_string())
+}
+
+/// A text without those numbers.
+#[must_use]
+pub(crate) fn without_numbers(text: &str) -> String {
+    let mut rest = text;
+    let mut words = String::with_capacity(text.len());
+    while let Some((before, behind)) = rest.split_once(" (os error ") {
+        words += before;
+        let digits = behind.trim_start_matches(|c: char| c.is_ascii_digit() || c == '-');
+        match digits.strip_prefix(')') {
+            Some(after) => rest = after,
+            None => {
+                words += " (os error ";
+                rest = behind;
+            }
+        }
+    }
+    words + rest
+}
+
 /// A result with the crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_says_comes_in_words_alone() {
+        let none = io::Error::from_raw_os_error(2);
+        assert!(none.to_string().contains("os error 2"));
+        let said = Error::io("cannot read a", none).to_string();
+        assert!(said.starts_with("cannot read a: ") && !said.contains("os error"), "{said}");
+        for (text, words) in [
+            ("a (os error 2), b (os error -5)", "a, b"),
+            ("a (os error x)", "a (os error x)"),
+            ("(os error 2)", "(os error 2)"),
+            ("", ""),
+        ] {
+            assert_eq!(without_numbers(text), words);
+        }
+    }
+}

@@ -96,6 +96,23 @@ pub enum PixelFormat {
     Jpeg,
 }
 
+impl std::fmt::Display for PixelFormat {
+    /// As `--format` takes it and `--list` says it.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Yuyv => "yuyv",
+            Self::Uyvy => "uyvy",
+            Self::Nv12 => "nv12",
+            Self::I420 => "i420",
+            Self::Rgb => "rgb",
+            Self::Bgr => "bgr",
+            Self::Bgrx => "bgrx",
+            Self::Gray => "gray",
+            Self::Jpeg => "mjpeg",
+        })
+    }
+}
+
 impl PixelFormat {
     /// The bytes that a frame of this size has; `None` for [`PixelFormat::Jpeg`], whose length varies.
     #[must_use]

@@ -91,12 +91,19 @@ pub use time::{Micros, now};
 pub use viewer::{Shown, Viewer, ViewerConfig};
 pub use wire::control::ViewRequest;
 
-/// What publishers and viewers tell about themselves.
+/// What publishers and viewers tell about themselves, and the parts of what a publisher makes of its pictures.
 pub mod report {
     pub use crate::adapt::{Limit, Load, Stage};
     pub use crate::frame::{Codec, Spans};
+    #[cfg(feature = "send")]
+    pub use crate::jpeg::{Corner, Part};
+    #[cfg(feature = "send")]
+    pub use crate::publisher::{Shape, Stamp};
     pub use crate::secret::Secret;
+    #[cfg(feature = "send")]
+    pub use crate::source::ControlPanel;
     pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
+    pub use crate::wire::camera_controls::{CameraControl, ControlKind, MenuEntry, SetValue};
     pub use crate::wire::control::{NominalPicture, StreamInfo};
 }
 
@@ -109,7 +116,8 @@ pub mod internal {
         };
     }
     reach! {
-        access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, wire,
+        access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, transport,
+        wire,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -14,7 +14,9 @@ use crate::net::address::HubAddress;
 use crate::net::join_link::JoinLink;
 use crate::net::open_files;
 use crate::net::state_dir;
+use crate::net::who_listens::{Listener, who_listens};
 use crate::system;
+use crate::text::Untrusted;
 
 /// How a program gets to its hub.
 #[derive(Clone, Debug)]
@@ -65,8 +67,24 @@ impl HubLocator {
         if auto {
             // What will not do is said at once, rather than tried again for ever.
             this.find()?;
+            this.is_a_hub()?;
         }
         Ok(this)
+    }
+
+    /// Whether what is taken for a hub on this machine is another program.
+    fn is_a_hub(&self) -> Result<()> {
+        let HubLocation::Auto(config) = &self.location else { return Ok(()) };
+        if self.hub.is_some() {
+            return Ok(());
+        }
+        let other = match who_listens(config.listen) {
+            Listener::WebServer => "a web server has it".to_owned(),
+            Listener::Speaks(words) => format!("another program has it, which begins with '{}'", Untrusted(words)),
+            Listener::Nobody | Listener::Hub | Listener::Silent => return Ok(()),
+        };
+        let port = config.listen.port();
+        Err(Error::Failed(format!("there is no hub at port {port} of this machine: {other} (--port takes another)")))
     }
 
     /// Where the hub is now.
@@ -137,12 +155,12 @@ fn address_of(hub: &Hub, config: &HubConfig) -> HubAddress {
 pub fn host(config: &HubConfig) -> Result<Hub> {
     allow_connections(config);
     system::give_memory_back();
-    let hub = Hub::start(config.clone()).map_err(|error| match error {
+    let mut hub = Hub::start(config.clone()).map_err(|error| match error {
         Error::Listen { address, cause, .. } => {
             let plain = config.plain == Some(address);
             let hint = match cause.kind() {
                 ErrorKind::AddrInUse if plain => ", another program has the port (give --plain another)",
-                ErrorKind::AddrInUse => ", another program has the port (--port takes another)",
+                ErrorKind::AddrInUse => taken_by(address),
                 ErrorKind::AddrNotAvailable => ", this machine has no such address (0.0.0.0 stands for all it has)",
                 ErrorKind::PermissionDenied => ", this port is for administrators (take one from 1024 on)",
                 _ => "",
@@ -152,7 +170,25 @@ pub fn host(config: &HubConfig) -> Result<Hub> {
         other => other,
     })?;
     say_who_is_let_in(&hub);
+    if config.announce && !hub.address().ip().is_loopback() {
+        let machine = gethostname::gethostname().to_string_lossy().into_owned();
+        hub.announce(machine.split('.').next().unwrap_or_default());
+    }
     Ok(hub)
+}
+
+/// Who has the port that a hub wants.
+fn taken_by(address: SocketAddr) -> &'static str {
+    let there = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => (std::net::Ipv4Addr::LOCALHOST, address.port()).into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => (std::net::Ipv6Addr::LOCALHOST, address.port()).into(),
+        _ => address,
+    };
+    match who_listens(there) {
+        Listener::Hub => ", another program has the port: a StreamFlow hub (join it, or --port takes another)",
+        Listener::WebServer => ", another program has the port: a web server (--port takes another)",
+        _ => ", another program has the port (--port takes another)",
+    }
 }
 
 /// Says aloud who can reach a hub and what they can do, and what its users type.
@@ -187,6 +223,9 @@ fn say_who_is_let_in(hub: &Hub) {
         };
         log::log!(level(plain), "sends plain pictures (length and JPEG) at {plain}: {who}");
     }
+    let scheme = if hub.identity().is_some() { "https" } else { "http" };
+    let pages: Vec<_> = reached_at(address).into_iter().map(|at| format!("{scheme}://{at}/")).collect();
+    log::info!("its page: {}", pages.join("  "));
     let Some(identity) = hub.identity() else { return };
     let key = identity.fingerprint();
     match identity.folder() {
@@ -219,7 +258,7 @@ fn say_who_is_let_in(hub: &Hub) {
     match hub.own_secrets() {
         // A log is read by others, and kept.
         Some(own) if std::io::stderr().is_terminal() => {
-            let at = Reached { host: &at, pin, encrypted: true };
+            let at = Reached { host: &at, pin, encrypted: true, by_proxy: false };
             let (page, watch) = at.links(Some(&Scope::Room("main".into())), &own.view);
             let (_, publish) = at.links(Some(&Scope::Stream(StreamKey::new("main", "door"))), &own.publish);
             log::info!("watch:    {page}");
@@ -233,6 +272,25 @@ fn say_who_is_let_in(hub: &Hub) {
             "for a link: streamflow-hub link --view main, or streamflow-hub link --publish main/door, on this machine"
         ),
     }
+}
+
+/// The most addresses of a machine that are said: one with containers has one for each of them.
+const MOST_ADDRESSES: usize = 8;
+
+/// Where a hub that listens there is reached: at each address of this machine that others can use, where it is all of them.
+pub(crate) fn reached_at(listen: SocketAddr) -> Vec<SocketAddr> {
+    let first = own_address(listen.ip());
+    let mut ips = vec![first];
+    if listen.ip().is_unspecified() {
+        let all = if_addrs::get_if_addrs().unwrap_or_default();
+        ips.extend(all.iter().map(if_addrs::Interface::ip).filter(|ip| {
+            // What listens on all of IPv6 takes IPv4 as well.
+            let speaks = ip.is_ipv4() || listen.is_ipv6();
+            speaks && !ip.is_loopback() && !is_link_local(*ip) && *ip != first
+        }));
+    }
+    ips.truncate(MOST_ADDRESSES);
+    ips.into_iter().map(|ip| SocketAddr::new(ip, listen.port())).collect()
 }
 
 /// The address by which others reach this machine.

@@ -10,5 +10,6 @@ pub mod policy;
 pub mod renditions;
 pub(crate) mod rooms;
 pub(crate) mod silence;
+pub(crate) mod steering;
 
 pub(crate) use self::rooms::{ConnectionId, Effect, Refusal, Rooms};

@@ -66,6 +66,8 @@ mod linux {
 
 #[cfg(all(target_os = "linux", feature = "send"))]
 pub(crate) mod v4l2;
+#[cfg(all(target_os = "linux", feature = "send"))]
+pub(crate) mod v4l2_controls;
 
 #[cfg(all(target_os = "linux", feature = "view"))]
 pub(crate) mod x11;

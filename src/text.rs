@@ -1,5 +1,9 @@
 //! Words from outside, as they may be shown: in a terminal, a log, a window, a message.
 
+#[cfg(feature = "codec")]
+#[cfg_attr(not(feature = "send"), allow(dead_code, reason = "a viewer writes nothing into pictures"))]
+pub(crate) mod letters;
+
 use std::fmt::{self, Display, Write};
 
 /// What a peer, a camera or a device said. Shown, it is one line without anything that acts instead of being read:

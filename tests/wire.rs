@@ -94,8 +94,19 @@ fn access_files_are_read_or_wrong_at_a_line_of_theirs() {
 }
 
 #[test]
+fn controls_of_cameras_are_read_and_shown_whatever_they_are() {
+    try_all("camera_controls", bodies::camera_controls);
+}
+
+#[test]
 fn tokens_that_nobody_has_signed_let_nobody_in() {
     try_all("tokens", bodies::tokens);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_comes_at_the_door_means_the_same_encrypted_and_however_it_is_cut() {
+    try_all("door", bodies::door);
 }
 
 #[test]

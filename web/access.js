@@ -5,6 +5,8 @@ import { refusal } from "./words.js";
 const UNREACHABLE = "The hub does not answer. Try again.";
 /** Where the token is kept for as long as the tab is open; hubs under other paths of the same server have their own. */
 const KEPT = `streamflow-token ${new URL(".", location.href).pathname}`;
+/** The tabs of this browser, which have the same cookie. @type {BroadcastChannel | null} */
+const tabs = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEPT) : null;
 
 /** A browser may be told to keep nothing. @template T @param {() => T} act @param {T} otherwise */
 function tried(act, otherwise) {
@@ -36,6 +38,8 @@ export class Access {
   /** @param {() => void} changed  is called when it is known what may be done */
   constructor(changed) {
     this.#changed = changed;
+    // Another tab has logged this browser out: what this one kept would let it in again.
+    if (tabs) tabs.onmessage = () => this.#keep("");
   }
 
   /** Whether there is something to forget. */
@@ -93,6 +97,7 @@ export class Access {
   async forget() {
     this.#keep("");
     this.why = "";
+    tabs?.postMessage("forget");
     await fetch("api/session", { method: "DELETE" }).catch(() => null);
     await this.look();
   }

@@ -26,3 +26,40 @@ export function icon(element, path) {
   svg.append(drawn);
   element.replaceChildren(svg);
 }
+
+/**
+ * An element inside another, at its end.
+ * @template {keyof HTMLElementTagNameMap} T
+ * @param {Element} parent
+ * @param {T} tag
+ * @param {string} className
+ * @param {string} [text]
+ */
+export function add(parent, tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  if (text !== undefined) element.textContent = text;
+  parent.append(element);
+  return element;
+}
+
+/** Gives a file to whoever watches. @param {Blob} file @param {string} name */
+export function save(file, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let toasting;
+
+/** Says something for a moment. @param {string} text */
+export function say(text) {
+  const toast = by("toast");
+  toast.textContent = text;
+  toast.classList.add("shown");
+  clearTimeout(toasting);
+  toasting = setTimeout(() => toast.classList.remove("shown"), 2200);
+}

@@ -1,73 +1,42 @@
 // @ts-check
-import { keyOf } from "./keys.js";
-import { plain } from "./packet.js";
-import { Screen } from "./screen.js";
-import { ageInWords, isOld } from "./words.js";
+// All streams, by room, on a wall that fits the window; those that can be seen are watched.
+import { by } from "./elements.js";
+import { MAIN, Tile } from "./tile.js";
+import { wall } from "./wall.js";
 
-/**
- * @typedef {{room: string, name: string, live: boolean, reason?: string, viewers: number}} StreamInfo
- */
+/** @typedef {import("./tile.js").StreamInfo} StreamInfo */
 
-/** The room of whoever named none; its streams come first, and it goes without saying. */
-const MAIN = "main";
+/** What stands below a picture, in pixels: style.css has the same. */
+const CAPTION = 38;
+/** Between tiles, and below the last, in windows up to so many pixels wide and in others. */
+const [SMALL, SMALL_GAP, GAP] = [560, 8, 12];
+/** Streams that are in the list no more and keep their tile; of more the first to go is forgotten. */
+const MOST_GONE = 16;
+/** For so long a picture of the whole wall waits for those that are out of sight, in milliseconds. */
+const WHOLE = 2500;
 
-/** One stream among the others. */
-class Tile {
-  near = false;
-  #info;
-  #key;
-
-  /** @param {StreamInfo} info @param {import("./screen.js").Denied} denied */
-  constructor(info, denied) {
-    this.element = document.createElement("button");
-    this.element.className = "tile";
-    this.element.type = "button";
-    this.element.dataset.stream = `${info.room}/${info.name}`;
-    this.element.setAttribute("aria-label", `Open ${plain(info.name)} of room ${plain(info.room)}`);
-    this.element.onclick = () => (location.hash = `#/${encodeURIComponent(info.room)}/${encodeURIComponent(info.name)}`);
-    const frame = add(this.element, "div", "frame");
-    this.reason = add(this.element, "p", "reason");
-    // Until a viewer says more.
-    this.reason.textContent = "starting";
-    const caption = add(this.element, "div", "caption");
-    add(caption, "span", "dot");
-    add(caption, "strong", "").textContent = plain(info.name);
-    if (info.room !== MAIN) add(caption, "span", "room").textContent = plain(info.room);
-    this.numbers = add(caption, "span", "numbers");
-    this.#info = info;
-    this.#key = keyOf(info.room, info.name);
-    const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
-    this.screen = new Screen({ room: info.room, name: info.name, key: this.#key, report, denied });
-    frame.append(this.screen.canvas);
-  }
-
-  /** Takes the key of its stream, where it became known meanwhile. */
-  unlock() {
-    const key = keyOf(this.#info.room, this.#info.name);
-    if (key !== this.#key) this.screen.unlock((this.#key = key));
-  }
-
-  /** @param {import("./meter.js").Report} report */
-  #show(report) {
-    this.element.classList.toggle("live", report.state === "live");
-    this.element.classList.toggle("late", report.state === "late");
-    this.element.classList.toggle("lost", isOld(report));
-    this.reason.textContent = report.detail;
-    const fps = report.state === "live" && report.fps > 0 ? ` · ${report.fps.toFixed(0)} fps` : "";
-    this.numbers.textContent = report.age === null ? "" : `${ageInWords(report)}${fps}`;
-  }
+/** By room, `main` first, and then by name. @param {StreamInfo[]} streams */
+export function sorted(streams) {
+  const away = (/** @type {StreamInfo} */ s) => Number(s.room !== MAIN);
+  // `cam2` stands before `cam10`.
+  const compare = (/** @type {string} */ a, /** @type {string} */ b) => a.localeCompare(b, undefined, { numeric: true });
+  return [...streams].sort((a, b) => away(a) - away(b) || compare(a.room, b.room) || compare(a.name, b.name));
 }
 
-/** All streams, by room; those that can be seen are watched. */
 export class Grid {
   #element;
   /** @type {Map<string, Tile>} */
   #tiles = new Map();
   /** @type {Map<Element, Tile>} */
   #byElement = new Map();
+  /** Those that nobody wants to see until they are live again. @type {Set<string>} */
+  #dismissed = new Set();
   #on = false;
   #order = "";
   #denied;
+  #placing = 0;
+  /** Whether those that are out of sight are watched as well. */
+  #whole = false;
   #observer = new IntersectionObserver((entries) => {
     for (const entry of entries) {
       const tile = this.#byElement.get(entry.target);
@@ -80,68 +49,163 @@ export class Grid {
   constructor(element, denied) {
     this.#element = element;
     this.#denied = denied;
+    addEventListener("resize", () => this.#place());
+    // The header grows and shrinks with its words.
+    new ResizeObserver(() => this.#place()).observe(by("top"));
+  }
+
+  /** The tiles in the order of the page. */
+  get tiles() {
+    return sorted([...this.#tiles.values()].map((tile) => tile.info))
+      .flatMap(({ room, name }) => this.#tiles.get(`${room}/${name}`) ?? []);
   }
 
   /** Addresses in the order of the page. */
   get streams() {
-    return [...this.#element.querySelectorAll(".tile")].map((e) => /** @type {HTMLElement} */ (e).dataset.stream ?? "");
+    return this.tiles.map((tile) => tile.stream);
   }
 
   /** @param {boolean} on  whether anybody sees it */
   turn(on) {
     this.#on = on;
-    if (on) for (const tile of this.#tiles.values()) tile.unlock();
+    if (on) {
+      for (const tile of this.#tiles.values()) {
+        tile.unlock();
+        tile.see();
+      }
+    }
     this.#update();
+    this.#place();
+  }
+
+  /** Forgets all of them. */
+  clear() {
+    for (const tile of this.#tiles.values()) this.#remove(tile);
+    this.#dismissed.clear();
+    this.#order = "";
+    this.#place();
+  }
+
+  /** Goes to the tile behind or before the one that has the focus. @param {number} way  1 or -1 */
+  step(way) {
+    const tiles = this.tiles;
+    const at = tiles.findIndex((tile) => tile.element.contains(document.activeElement));
+    const next = at < 0 && way < 0 ? -1 : at + way;
+    tiles.at(next % (tiles.length || 1))?.open.focus();
   }
 
   #update() {
-    for (const tile of this.#tiles.values()) tile.screen.watch(this.#on && tile.near);
+    const seen = (/** @type {Tile} */ tile) => tile.near || this.#whole;
+    for (const tile of this.#tiles.values()) tile.screen.watch(this.#on && seen(tile));
+  }
+
+  /** The tiles that have a picture, a new one each where there is one: what is out of sight is watched for a moment. */
+  async whole() {
+    this.#whole = true;
+    this.#update();
+    const isOver = (/** @type {Tile} */ tile) => tile.gone || !tile.info.live || tile.isLive;
+    for (let n = 0; n < WHOLE / 50 && ![...this.#tiles.values()].every(isOver); n++) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return this.tiles.filter((tile) => tile.hasPicture);
+  }
+
+  /** What is out of sight is not watched any more. */
+  partly() {
+    this.#whole = false;
+    this.#update();
   }
 
   /** @param {StreamInfo[]} streams */
   show(streams) {
-    const away = (/** @type {StreamInfo} */ s) => Number(s.room !== MAIN);
-    const sorted = [...streams].sort((a, b) =>
-      away(a) - away(b) || a.room.localeCompare(b.room) || a.name.localeCompare(b.name));
-    const order = sorted.map((s) => `${s.room}/${s.name}`).join("\n");
-    if (order === this.#order) return;
-    this.#order = order;
-    const keys = new Set(order.split("\n"));
-    for (const [key, tile] of this.#tiles) {
-      if (keys.has(key)) continue;
-      tile.screen.close();
-      this.#observer.unobserve(tile.element);
-      this.#byElement.delete(tile.element);
-      tile.element.remove();
-      this.#tiles.delete(key);
+    const listed = new Map(streams.map((info) => [`${info.room}/${info.name}`, info]));
+    for (const key of this.#dismissed) {
+      if (listed.get(key)?.live !== false) this.#dismissed.delete(key);
     }
-    this.#element.replaceChildren(...sorted.map((info) => this.#tile(info).element));
+    for (const [key, info] of listed) {
+      if (this.#dismissed.has(key)) continue;
+      const tile = this.#tiles.get(key) ?? this.#add(key, info);
+      tile.learn(info);
+    }
+    for (const [key, tile] of this.#tiles) {
+      if (listed.has(key)) continue;
+      // Of what was never seen there is nothing to keep, and what may not be seen any more is not kept.
+      if (tile.hasPicture && !tile.isDenied) tile.leave();
+      else this.#remove(tile);
+    }
+    const gone = [...this.#tiles.values()].filter((tile) => tile.gone);
+    for (const tile of gone.slice(0, Math.max(0, gone.length - MOST_GONE))) this.#remove(tile);
+    this.#arrange();
+  }
+
+  #arrange() {
+    const tiles = this.tiles;
+    const order = tiles.map((tile) => tile.stream).join("\n");
+    if (order !== this.#order) {
+      this.#order = order;
+      const focused = document.activeElement;
+      this.#element.replaceChildren(...tiles.map((tile) => tile.element));
+      if (focused instanceof HTMLElement && this.#element.contains(focused)) focused.focus();
+      this.#place();
+    }
     this.#update();
   }
 
-  /** @param {StreamInfo} info */
-  #tile(info) {
-    const key = `${info.room}/${info.name}`;
-    let tile = this.#tiles.get(key);
-    if (!tile) {
-      tile = new Tile(info, this.#denied);
-      this.#tiles.set(key, tile);
-      this.#byElement.set(tile.element, tile);
-      this.#observer.observe(tile.element);
-    }
+  /** @param {Tile} tile */
+  #dismiss(tile) {
+    if (!tile.gone) this.#dismissed.add(tile.stream);
+    this.#remove(tile);
+    this.#arrange();
+  }
+
+  /** @param {Tile} tile */
+  #remove(tile) {
+    tile.screen.close();
+    this.#observer.unobserve(tile.element);
+    this.#byElement.delete(tile.element);
+    tile.element.remove();
+    this.#tiles.delete(tile.stream);
+  }
+
+  /** @param {string} key @param {StreamInfo} info */
+  #add(key, info) {
+    const tile = new Tile(info, {
+      denied: this.#denied,
+      changed: () => this.#place(),
+      dismissed: (tile) => this.#dismiss(tile),
+    });
+    this.#tiles.set(key, tile);
+    this.#byElement.set(tile.element, tile);
+    this.#observer.observe(tile.element);
     return tile;
   }
-}
 
-/**
- * @template {keyof HTMLElementTagNameMap} T
- * @param {Element} parent
- * @param {T} tag
- * @param {string} className
- */
-function add(parent, tag, className) {
-  const element = document.createElement(tag);
-  element.className = className;
-  parent.append(element);
-  return element;
+  /** Puts the tiles where they belong, before the next frame is drawn. */
+  #place() {
+    if (this.#placing) return;
+    this.#placing = requestAnimationFrame(() => {
+      this.#placing = 0;
+      this.#placeNow();
+    });
+  }
+
+  #placeNow() {
+    const tiles = this.tiles;
+    const style = getComputedStyle(this.#element);
+    const width = this.#element.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
+    if (!(width > 0)) return;
+    const top = this.#element.getBoundingClientRect().top + scrollY + parseFloat(style.paddingTop);
+    const gap = innerWidth <= SMALL ? SMALL_GAP : GAP;
+    const room = { width, height: document.documentElement.clientHeight - top - gap, gap, caption: CAPTION };
+    const { places, height } = wall(tiles.map((tile) => tile.shape), room);
+    const [left, above] = [parseFloat(style.paddingLeft), parseFloat(style.paddingTop)];
+    tiles.forEach((tile, at) => {
+      const place = places[at];
+      Object.assign(tile.element.style, { left: `${left + place.x}px`, top: `${above + place.y}px`, width: `${place.width}px` });
+      tile.frame.style.height = `${place.height}px`;
+      tile.element.classList.toggle("narrow", place.width < 250);
+      tile.element.classList.toggle("narrowest", place.width < 130);
+    });
+    this.#element.style.height = tiles.length ? `${above + height + gap}px` : "";
+  }
 }

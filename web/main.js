@@ -1,19 +1,27 @@
 // @ts-check
 import { Access } from "./access.js";
 import { fragmentOf, read, withoutToken } from "./address.js";
-import { by, icon } from "./elements.js";
+import { Controls } from "./controls.js";
+import { Details } from "./details.js";
+import { by, icon, save, say } from "./elements.js";
 import { Gate } from "./gate.js";
-import { Grid } from "./grid.js";
+import { Grid, sorted } from "./grid.js";
+import { Help } from "./help.js";
 import { keep } from "./keys.js";
 import { Lock } from "./lock.js";
 import { plain } from "./packet.js";
+import { Menu } from "./menu.js";
 import { mayWatch } from "./rights.js";
 import { Share } from "./share.js";
+import { actionOf } from "./shortcuts.js";
 import { Stage } from "./stage.js";
+import { wallPicture } from "./wall-picture.js";
 import { refusal } from "./words.js";
 
 /** How often the list of streams is asked for, in milliseconds. */
 const LIST_EVERY = 2000;
+/** Of so many times only one, while one stream is watched. */
+const LIST_SELDOM = 3;
 const NO_HUB = "what answers here is no hub, trying again";
 /** What the page is made of; old browsers have not all of it, and others may be told to hide some. */
 const NEEDS = ["WebSocket", "fetch", "createImageBitmap", "ImageBitmapRenderingContext", "IntersectionObserver",
@@ -65,7 +73,11 @@ const gate = new Gate(enter, () => {
 });
 const lock = new Lock(access, { shown: () => stage.report, forget, another: () => void ask("") });
 const share = new Share(access, shareable);
-const keys = /** @type {HTMLDialogElement} */ (by("keys"));
+const help = new Help();
+const controls = new Controls(access);
+const details = new Details(access);
+/** The streams of the last list. @type {import("./tile.js").StreamInfo[]} */
+let known = [];
 /** How often the hub gave no list in a row, for want of a right. */
 let unlisted = 0;
 
@@ -90,8 +102,15 @@ function arrived() {
 function route() {
   const { stream, key } = read(location.hash);
   if (stream && key) keep(stream[0], stream[1], key);
+  if (stage.stream !== stream?.join("/")) {
+    controls.close();
+    menu.close();
+  }
   if (stream) stage.open(stream[0], stream[1]);
   else stage.close();
+  // On the wall the header is there, and the wall is as high as it leaves.
+  document.body.classList.toggle("staged", stage.isOpen);
+  introduce();
   lock.update();
   share.update();
   turn();
@@ -108,6 +127,8 @@ async function ask(why) {
   // That nothing was shown is what the form says anyway.
   const isFirst = !rights.why && !rights.permissions.length && !access.why;
   gate.ask(isFirst ? "" : why, mayWatch(rights));
+  // Pictures that nobody here may see any more are not kept behind it.
+  grid.clear();
   turn();
   return true;
 }
@@ -132,13 +153,44 @@ async function enter({ stream, token, key }) {
 }
 
 async function forget() {
-  await access.forget();
-  // What is open now was opened with it.
+  // What is open was opened with it; the hub ends it as well, in other tabs too.
   stage.turn(false);
   grid.turn(false);
-  grid.show([]);
+  await access.forget();
+  grid.clear();
+  known = [];
   turn();
   void list();
+}
+
+/** Tells the stage what the list says of its stream, and whether there are others. */
+function introduce() {
+  if (!stage.isOpen) return;
+  const info = known.find(({ room, name }) => `${room}/${name}` === stage.stream);
+  // The list may be older than this page's own watching.
+  stage.learn(info?.called ?? "", info ? Math.max(1, info.viewers) : null);
+  const others = known.some(({ room, name }) => `${room}/${name}` !== stage.stream);
+  by("previous").hidden = by("next").hidden = !others;
+}
+
+/** Goes to the stream before or behind the one that is watched; behind the last is the first. @param {number} by  1 or -1 */
+function step(by) {
+  if (!stage.isOpen) return grid.step(by);
+  const all = sorted(known).filter(({ room, name, live }) => live || `${room}/${name}` === stage.stream);
+  const at = all.findIndex(({ room, name }) => `${room}/${name}` === stage.stream);
+  const next = all.at((at < 0 && by < 0 ? -1 : at + by) % (all.length || 1));
+  if (next) location.hash = fragmentOf(next.room, next.name);
+}
+
+/** Saves one picture of all that is on the wall. */
+async function saveWall() {
+  say("Looking at all of them");
+  const tiles = await grid.whole();
+  const made = tiles.length ? await wallPicture(tiles, new Date()) : null;
+  grid.partly();
+  if (!made) return say("There is no picture yet");
+  save(made.file, made.name);
+  say(`Saved ${made.name}`);
 }
 
 /** What there is to give links for: the stream that is watched, or the rooms that are seen. */
@@ -157,7 +209,7 @@ function turn() {
 
 /**
  * The streams that the hub says there are, or in words why nobody knows.
- * @returns {Promise<{streams: (import("./grid.js").StreamInfo & {published?: boolean})[], viewers?: number}
+ * @returns {Promise<{streams: (import("./tile.js").StreamInfo & {published?: boolean})[], viewers?: number, program?: unknown}
  *   | {why: string, status: number}>}
  */
 async function listed() {
@@ -182,8 +234,26 @@ function untold(why) {
   by("empty").hidden = true;
 }
 
+/** @param {unknown} program  as the hub names itself: `streamflow/0.1.0` */
+function introduceHub(program) {
+  const [, version = ""] = typeof program === "string" ? program.split("/") : [];
+  const shown = plain(version, 40);
+  for (const one of document.querySelectorAll(".version")) one.textContent = shown;
+  by("hub-version").textContent = shown && `The hub is StreamFlow ${shown}.`;
+}
+
+/** What the list says while one stream is watched: how it is called, and which others there are. */
+async function listBeside() {
+  const told = await listed();
+  if ("why" in told) return;
+  introduceHub(told.program);
+  known = told.streams.filter((s) => s.published || s.reason);
+  introduce();
+}
+
 async function list() {
-  if (document.visibilityState !== "visible" || stage.isOpen || gate.isOpen) return;
+  if (document.visibilityState !== "visible" || gate.isOpen) return;
+  if (stage.isOpen) return listBeside();
   const told = await listed();
   if (stage.isOpen || gate.isOpen) return;
   if ("why" in told) {
@@ -196,8 +266,12 @@ async function list() {
   by("untold").hidden = true;
   // A name that somebody waits for and that nobody has published yet is only a name.
   const streams = told.streams.filter((s) => s.published || s.reason);
+  introduceHub(told.program);
+  known = streams;
   grid.show(streams);
-  by("empty").hidden = streams.length > 0;
+  const isBare = grid.tiles.length === 0;
+  by("empty").hidden = !isBare;
+  by("wall-picture").hidden = isBare;
   const live = streams.filter((s) => s.live).length;
   // How many watch is not for everybody.
   const watching = told.viewers === undefined ? "" : ` · ${told.viewers} watching`;
@@ -206,44 +280,57 @@ async function list() {
   if (!access.rights) void access.look();
 }
 
-/** @type {Record<string, () => void>} */
-const onStage = {
-  s: () => void stage.snapshot(),
-  t: () => stage.toggleOverlay(),
-  f: () => void stage.toggleFullscreen(),
-  q: () => (location.hash = "#/"),
-  escape: () => (location.hash = "#/"),
+/** What each key, button and entry of the menu does. @type {Record<import("./shortcuts.js").Action, (key: string) => void>} */
+const acts = {
+  previous: () => step(-1),
+  next: () => step(1),
+  back: () => (controls.isOpen ? controls.close() : (location.hash = "#/")),
+  open: (key) => {
+    const [room, name] = grid.streams[Number(key) - 1]?.split("/") ?? [];
+    if (name) location.hash = fragmentOf(room, name);
+  },
+  save: () => void (stage.isOpen ? stage.snapshot() : saveWall()),
+  rotate: () => stage.rotate(),
+  mirror: () => stage.mirror(),
+  statistics: () => stage.toggleOverlay(),
+  controls: () => controls.toggle(stage.stream),
+  details: () => details.open(stage.address, stage.title, stage.report?.sealed || stage.report?.locked || false),
+  share: () => share.open(),
+  fullscreen: () => void stage.toggleFullscreen(),
+  help: () => help.toggle(),
 };
+const menu = new Menu((action) => acts[action](""), (action) => action !== "controls" || controls.mayOperate(stage.stream));
 
 addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  // Whoever types a key means no other.
-  if (event.target instanceof HTMLInputElement || gate.isOpen || lock.isOpen || share.isOpen) return;
-  const key = event.key.toLowerCase();
-  if (key === "h" || key === "?") {
-    if (keys.open) keys.close();
-    else keys.showModal();
-  } else if (keys.open) {
-    if (key === "q") keys.close();
-  } else if (key === "l") {
-    share.open();
-    event.preventDefault();
-  } else if (stage.isOpen && event.target instanceof HTMLSelectElement) {
-    // The letters choose in an open list.
-  } else if (stage.isOpen) {
-    onStage[key]?.();
-  } else if (/^[1-9]$/.test(key)) {
-    const stream = grid.streams[Number(key) - 1];
-    const [room, name] = stream?.split("/") ?? [];
-    if (name) location.hash = fragmentOf(room, name);
+  if (event.repeat || gate.isOpen) return;
+  // Whoever types a key means no other, and letters choose in an open list.
+  if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) {
+    if (event.key === "Escape" && controls.isOpen) controls.close();
+    return;
   }
+  const action = actionOf(event, stage.isOpen ? "stage" : "wall");
+  if (document.querySelector("dialog[open]")) {
+    if (help.isOpen && (action === "help" || event.key.toLowerCase() === "q")) help.close();
+    return;
+  }
+  if (event.key === "Escape" && menu.isOpen) return menu.close();
+  if (!action) return;
+  event.preventDefault();
+  acts[action](event.key);
 });
 
-by("help").onclick = () => keys.showModal();
-keys.onclick = () => keys.close();
+icon(by("wall-picture"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
+icon(by("wall-fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
+icon(by("previous"), "M15 5l-7 7 7 7");
+icon(by("next"), "M9 5l7 7-7 7");
+by("wall-picture").onclick = () => acts.save("");
+by("wall-fullscreen").onclick = () => acts.fullscreen("");
+by("previous").onclick = () => acts.previous("");
+by("next").onclick = () => acts.next("");
+for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("button.x"))) icon(button, "M6 6l12 12M18 6L6 18");
 for (const sheet of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog.sheet"))) {
   sheet.onclick = ({ target }) => {
-    if (target === sheet || (target instanceof Element && target.matches(".close"))) sheet.close();
+    if (target === sheet || (target instanceof Element && target.closest(".close"))) sheet.close();
   };
 }
 for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("button.share"))) {
@@ -255,7 +342,10 @@ document.addEventListener("visibilitychange", () => {
   void list();
 });
 void arrive();
-setInterval(() => void list(), LIST_EVERY);
+let ticks = 0;
+setInterval(() => {
+  if (!stage.isOpen || ++ticks % LIST_SELDOM === 0) void list();
+}, LIST_EVERY);
 // Whatever went wrong before has left it where it is.
 by("trouble").remove();
 // For tests and for people with a console.

@@ -11,7 +11,8 @@ import { Recent } from "./recent.js";
  * @property {number} fps
  * @property {number | null} age  to show, milliseconds; null where nobody knows
  * @property {number | null} pictureAge  of the picture on the canvas, now
- * @property {number | null} age99
+ * @property {number | null} arrived  how old pictures are when they come on the canvas, the median
+ * @property {number | null} age99  the same, of the slowest of a hundred
  * @property {boolean} estimated
  * @property {number | null} error  how far off the age may be, whatever the path
  * @property {number} kbytes  a second
@@ -94,9 +95,11 @@ export class Meter {
   numbers(now) {
     /** @type {[string, number | null][]} */
     const budget = [...this.#spans].map(([name, recent]) => [name, recent.quantile(now, 0.5)]);
+    const arrived = this.#ages.quantile(now, 0.5);
     return {
       fps: this.#shown.rate(now),
-      age: this.screen.shownAge(this.#ages.quantile(now, 0.5), now),
+      age: this.screen.shownAge(arrived, now),
+      arrived,
       pictureAge: this.screen.age(now),
       age99: this.#ages.quantile(now, 0.99),
       kbytes: this.#bytes.sumRate(now) / 1000,

@@ -1,6 +1,7 @@
 // @ts-check
 // Making a link for somebody else.
-import { fragmentOf } from "./address.js";
+import { fragmentOf, read } from "./address.js";
+import { addresses } from "./details.js";
 import { by } from "./elements.js";
 import { keyOf } from "./keys.js";
 import { plain } from "./packet.js";
@@ -126,8 +127,9 @@ export class Share {
   /** @param {{url: string, join: string, ends: number | null, once: boolean, qr: string | null}} made */
   #made({ url, join, ends, once, qr }) {
     // The hub may stand under a path that only this browser knows.
-    const ours = page() + url.slice(url.indexOf("#"));
-    this.#show(ours, join);
+    const here = (/** @type {string} */ link) => page() + link.slice(link.indexOf("#"));
+    const ours = here(url);
+    this.#show(ours, join.startsWith("https:") ? here(join) : join);
     by("share-ends").textContent = `${endInWords(ends, Date.now())}${once ? " It is for the first who opens it." : ""}`;
     if (qr && ours === url && !this.#withKey.checked) {
       this.#qr.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(qr)}`;
@@ -142,6 +144,13 @@ export class Share {
     this.#url.value = url + key;
     this.#join.value = join && `streamflow-view --join '${join}${key}'`;
     by("share-program").hidden = !join;
+    // What is sealed is seen by nobody who has no key, and a room is no stream.
+    const [room, name] = this.#what.value.split("/");
+    const { token } = read(url.slice(url.indexOf("#")));
+    const isStream = name !== "*" && !this.#key;
+    by("share-player").hidden = !isStream;
+    const stream = isStream ? addresses(page(), room, name).stream : "";
+    /** @type {HTMLInputElement} */ (by("share-stream")).value = stream && token ? `${stream}?token=${encodeURIComponent(token)}` : stream;
     this.#qr.hidden = true;
     this.#qr.removeAttribute("src");
     this.#form.hidden = true;

@@ -1,9 +1,11 @@
 // @ts-check
-import { by, icon } from "./elements.js";
+import { by, icon, save, say } from "./elements.js";
 import { keep, keyOf } from "./keys.js";
+import { Overlay } from "./overlay.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
-import { ageInWords, inWords, isOld, sealInWords } from "./words.js";
+import { apply, inWords, keepView, mirrored, STRAIGHT, turned, viewOf } from "./view.js";
+import { ageInWords, isOld, momentInWords, stamp } from "./words.js";
 
 /** After so long without a touch only the picture stays, in milliseconds. */
 const QUIET_AFTER = 4000;
@@ -11,10 +13,13 @@ const QUIET_AFTER = 4000;
 /** One stream, as large as the window. */
 export class Stage {
   #element = by("stage");
-  #overlay = by("overlay");
+  #overlay = new Overlay();
   /** @type {Screen | null} */
   #screen = null;
   #stream = { room: "", name: "", key: "" };
+  #called = "";
+  /** @type {number | null} */
+  #viewers = null;
   #passphrase = /** @type {HTMLInputElement} */ (by("passphrase"));
   #on = true;
   #denied;
@@ -22,8 +27,6 @@ export class Stage {
   #quality = /** @type {HTMLSelectElement} */ (by("quality"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #toasting;
   /** The last report, for whoever looks from outside: tests, and people with a console. */
   report = /** @type {import("./meter.js").Report | null} */ (null);
 
@@ -34,7 +37,7 @@ export class Stage {
   constructor(denied, told) {
     this.#denied = denied;
     this.#told = told;
-    icon(by("back"), "M15 5l-7 7 7 7");
+    icon(by("back"), "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z");
     icon(by("statistics"), "M4 20V10M10 20V4M16 20v-7M22 20H2");
     icon(by("snapshot"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
     icon(by("fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
@@ -61,6 +64,17 @@ export class Stage {
     return this.#screen ? `${this.#stream.room}/${this.#stream.name}` : "";
   }
 
+  /** Its room and its name. */
+  get address() {
+    const { room, name } = this.#stream;
+    return { room, name };
+  }
+
+  /** How it is called. */
+  get title() {
+    return plain(this.#called || this.#stream.name);
+  }
+
   get #chosen() {
     return Number(this.#quality.value) || null;
   }
@@ -75,27 +89,44 @@ export class Stage {
       if (key && key !== this.#stream.key) this.#unlock(key);
       return;
     }
-    this.close();
+    this.#end();
     this.#stream = { room, name, key };
-    by("name").textContent = plain(name);
+    this.learn("", null);
     by("room").textContent = plain(room);
-    document.title = `${plain(name)} · StreamFlow`;
     this.#begin();
     const report = (/** @type {import("./meter.js").Report} */ report) => this.#show(report);
     this.#screen = new Screen({ room, name, quality: this.#chosen, key, report, denied: this.#denied });
     by("picture").replaceChildren(this.#screen.canvas);
+    this.#see(viewOf(this.stream));
     this.#element.hidden = false;
     this.#screen.watch(this.#on);
     this.#stir();
   }
 
+  /**
+   * What the list says of the stream.
+   * @param {string} called  the name that it was given; empty where it is the hub's own
+   * @param {number | null} viewers
+   */
+  learn(called, viewers) {
+    this.#called = called;
+    this.#viewers = viewers;
+    by("name").textContent = this.title;
+    document.title = `${this.title} · StreamFlow`;
+    this.#overlay.learn(this.#view, this.#viewers);
+  }
+
   close() {
+    if (!this.#screen) return;
+    this.#end();
+    this.#element.hidden = true;
+    document.title = "StreamFlow";
+  }
+
+  #end() {
     this.#screen?.close();
     this.#screen = null;
     this.report = null;
-    this.#element.hidden = true;
-    document.title = "StreamFlow";
-    if (document.fullscreenElement) void document.exitFullscreen();
   }
 
   /** Opens the stream with this key. @param {string} key */
@@ -115,38 +146,54 @@ export class Stage {
   }
 
   toggleOverlay() {
-    this.#overlay.hidden = !this.#overlay.hidden;
-    by("statistics").setAttribute("aria-pressed", String(!this.#overlay.hidden));
+    this.#overlay.isShown = !this.#overlay.isShown;
+  }
+
+  /** Turns what is seen by a quarter; what is saved stays as it came. */
+  rotate() {
+    this.#change(turned(viewOf(this.stream)));
+  }
+
+  /** Exchanges left and right of what is seen. */
+  mirror() {
+    this.#change(mirrored(viewOf(this.stream)));
+  }
+
+  /** @param {import("./view.js").View} view */
+  #change(view) {
+    if (!this.#screen) return;
+    keepView(this.stream, view);
+    this.#see(view);
+    say(`The view is ${inWords(view)}`);
+  }
+
+  /** @param {import("./view.js").View} view */
+  #see(view) {
+    apply(by("picture"), view);
+    this.#overlay.learn(this.#view, this.#viewers);
+  }
+
+  /** How it is turned, in words; empty where it is not. */
+  get #view() {
+    const view = viewOf(this.stream);
+    return view.turn || view.mirror ? inWords(view) : "";
   }
 
   async toggleFullscreen() {
     try {
-      await (document.fullscreenElement ? document.exitFullscreen() : this.#element.requestFullscreen());
+      await (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen());
     } catch {
-      this.#say("This browser has no full screen");
+      say("This browser has no full screen");
     }
   }
 
   /** Saves the picture on the canvas, exactly as the camera's program made it. */
   async snapshot() {
     const picture = await this.#screen?.picture();
-    if (!picture) return this.#say("There is no picture yet");
-    const time = new Date().toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(picture);
-    link.download = `${plain(this.#stream.name)}-${time}.jpg`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
-    this.#say(`Saved ${link.download}`);
-  }
-
-  /** @param {string} text */
-  #say(text) {
-    const toast = by("toast");
-    toast.textContent = text;
-    toast.classList.add("shown");
-    clearTimeout(this.#toasting);
-    this.#toasting = setTimeout(() => toast.classList.remove("shown"), 2200);
+    if (!picture) return say("There is no picture yet");
+    const file = `${plain(this.#stream.name)}-${stamp(new Date())}.jpg`;
+    save(picture, file);
+    say(`Saved ${file}`);
   }
 
   #stir() {
@@ -162,6 +209,8 @@ export class Stage {
     by("notice").hidden = false;
     by("unlock").hidden = true;
     this.#element.classList.add("blank");
+    apply(by("picture"), STRAIGHT);
+    this.#overlay.begin();
   }
 
   /** @param {import("./meter.js").Report} report */
@@ -174,49 +223,11 @@ export class Stage {
     this.#element.classList.toggle("blank", !report.size);
     const age = ageInWords(report);
     by("state").textContent = report.state === "live" ? age : report.age === null ? report.state : `${report.state} · ${age}`;
-    const old = report.age === null ? "" : `\nthe picture is ${age} old`;
+    const taken = report.pictureAge === null ? "" : `, of ${momentInWords(Date.now() - report.pictureAge, Date.now())}`;
+    const old = report.age === null ? "" : `\nthe picture is ${age} old${isOld(report) ? taken : ""}`;
     by("notice").textContent = report.detail && `${report.detail}${old}`;
     by("notice").hidden = !report.detail;
     by("unlock").hidden = !report.locked;
-    if (this.#overlay.hidden) return;
-    const shown = `${report.size || "none"}${report.quality ? ` · quality ${report.quality}` : ""}`;
-    /** @type {[string, string, string?][]} */
-    const rows = [
-      ["age", ageInWords(report, 1), "age"],
-      ["99 %", inWords(report.age99, 1)],
-      ["rate", `${report.fps.toFixed(1)} fps · ${report.kbytes.toFixed(0)} kB/s`],
-      ["picture", shown],
-      ...(report.asked && report.asked !== shown ? /** @type {[string, string][]} */ ([["of", report.asked]]) : []),
-      ["left out", `${report.skipped}${report.reconnects ? ` · ${report.reconnects} reconnects` : ""}`],
-      ["limit", report.limit],
-      ...(report.sealed ? /** @type {[string, string][]} */ ([["sealed", sealInWords(report)]]) : []),
-      .../** @type {[string, string][]} */ (report.metadata),
-    ];
-    this.#overlay.replaceChildren(...rows.flatMap(([name, value, kind]) => {
-      const [dt, dd] = [document.createElement("dt"), document.createElement("dd")];
-      dt.textContent = name;
-      dd.textContent = value;
-      if (kind) dd.className = kind;
-      return [dt, dd];
-    }), ...budget(report.budget));
+    this.#overlay.show(report);
   }
-}
-
-/**
- * Where the age was spent: a bar and its words.
- * @param {[string, number | null][]} spans
- */
-function budget(spans) {
-  const sum = spans.reduce((s, [, ms]) => s + (ms ?? 0), 0) || 1;
-  const bar = document.createElement("div");
-  bar.className = "budget";
-  for (const [, ms] of spans) {
-    const part = document.createElement("i");
-    part.style.width = `${(100 * (ms ?? 0)) / sum}%`;
-    bar.append(part);
-  }
-  const legend = document.createElement("dd");
-  legend.className = "legend";
-  legend.textContent = spans.map(([name, ms]) => `${name} ${ms?.toFixed(1) ?? "–"}`).join(" · ");
-  return [bar, legend];
 }

@@ -22,6 +22,17 @@ export function span(ms) {
   return s < 120 ? `${s} s` : s < 7200 ? `${Math.floor(s / 60)} min` : `${Math.floor(s / 3600)} h`;
 }
 
+/** A moment, as a clock shows it; with the day where it is another one. @param {number} at @param {number} now  milliseconds since 1970 */
+export function momentInWords(at, now) {
+  const date = new Date(at);
+  const time = date.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const isToday = date.toDateString() === new Date(now).toDateString();
+  return isToday ? time : `${date.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${time}`;
+}
+
+/** A moment as a part of a file's name: `20260131-235959`. @param {Date} date */
+export const stamp = (date) => date.toISOString().slice(0, 19).replaceAll(/[-:]/g, "").replace("T", "-");
+
 /**
  * The age of a report's picture, with what is said of it where it is an estimate.
  * @param {import("./meter.js").Report} report

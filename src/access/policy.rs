@@ -4,16 +4,12 @@ use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
+use super::clock::{ClockCheck, day};
 use super::file::{AccessFile, PlainRule};
 use super::link::{BadLink, SignedLink, SigningKeys};
 use super::permissions::{AccessRole, Permission, Scope};
 use super::secrets::{self, KeptSecret, SecretHash};
 use super::{Credentials, Right};
-
-/// A clock that shows an earlier time, in seconds since 1970, was not set: this was written later (2026-01-01).
-const CLOCK_IS_SET: u64 = 1_767_225_600;
 
 /// What somebody showed, as far as it is known.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +38,8 @@ pub(crate) enum Reason {
     /// It holds from this time on.
     NotYet(u64),
     Revoked,
+    /// The browser has logged out.
+    LoggedOut,
     /// It was for one session, and another one has it.
     UsedElsewhere,
     /// Whether the link has ended cannot be told.
@@ -72,11 +70,6 @@ impl Reason {
     }
 }
 
-fn day(seconds: u64) -> String {
-    let time = i64::try_from(seconds).ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
-    time.map_or_else(|| "a time that no calendar has".into(), |time| time.strftime("%F %T UTC").to_string())
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -85,6 +78,7 @@ impl fmt::Display for Reason {
             Self::Ended(at) => write!(f, "any more: the link ended at {}", day(*at)),
             Self::NotYet(at) => write!(f, "yet: the link holds from {} on", day(*at)),
             Self::Revoked => f.write_str("any more: the link was revoked"),
+            Self::LoggedOut => f.write_str("any more: this browser has logged out"),
             Self::UsedElsewhere => f.write_str("with this link: it was for one session, and another one has used it"),
             Self::ClockUnset => f.write_str("with a link that ends while the clock of this hub is not set"),
             Self::NotFor(has) if has.is_empty() => f.write_str("with this link, which is for nothing"),
@@ -151,6 +145,7 @@ pub(crate) struct Policy {
     anyone: Vec<Permission>,
     keys: SigningKeys,
     revoked: RevokedLinks,
+    clock: ClockCheck,
 }
 
 impl Policy {
@@ -177,6 +172,11 @@ impl Policy {
         this
     }
 
+    /// By this it is told whether the clock is set.
+    pub(crate) fn judging(self, clock: ClockCheck) -> Self {
+        Self { clock, ..self }
+    }
+
     fn with(asks: Asks, file: AccessFile, keys: SigningKeys, revoked: RevokedLinks) -> Self {
         let (mut secrets, mut made_up) = (Vec::new(), Vec::new());
         for rule in file.secrets {
@@ -185,7 +185,16 @@ impl Policy {
                 KeptSecret::MadeUp(kept) => made_up.push((kept.into(), rule.permission)),
             }
         }
-        Self { asks, secrets, made_up, plain: file.plain, anyone: file.anyone, keys, revoked }
+        Self {
+            asks,
+            secrets,
+            made_up,
+            plain: file.plain,
+            anyone: file.anyone,
+            keys,
+            revoked,
+            clock: ClockCheck::after(None),
+        }
     }
 
     /// Whether it asks for anything.
@@ -244,7 +253,7 @@ impl Policy {
         {
             return Err(Reason::Revoked);
         }
-        if now < CLOCK_IS_SET && (link.ends.is_some() || link.begins > 0) {
+        if !self.clock.is_set(now) && (link.ends.is_some() || link.begins > 0) {
             return Err(Reason::ClockUnset);
         }
         if let Some(at) = link.ends.filter(|at| now >= *at) {
@@ -287,7 +296,8 @@ impl Policy {
 
     /// All that somebody may do, and why not more.
     fn permissions<'a>(&'a self, who: &'a Credentials, now: u64) -> (Vec<&'a Permission>, Option<Reason>) {
-        let why = self.holds(&who.holder, now).err();
+        let is_over = who.session.as_ref().is_some_and(|session| session.is_over());
+        let why = if is_over { Some(Reason::LoggedOut) } else { self.holds(&who.holder, now).err() };
         let mut all = if why.is_none() { self.held(&who.holder) } else { Vec::new() };
         // Where a page of another place asks, its browser's place on the network is not its own.
         if !who.elsewhere {
@@ -325,6 +335,10 @@ impl Policy {
                 any(AccessRole::View, &is) || any(AccessRole::Admin, &is)
             }
             Right::Metrics => any(AccessRole::Admin, &|_| true),
+            Right::Operate(key) if key.name.is_empty() => {
+                any(AccessRole::Operate, &|scope| scope.covers_room(&key.room))
+            }
+            Right::Operate(key) => any(AccessRole::Operate, &|scope| scope.covers(key)),
             Right::Share(permission) => {
                 let roles = AccessRole::ALL.into_iter().filter(|role| permission.roles.has(*role));
                 roles

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, parse};
+use super::short_help::Line;
 use super::{Interrupt, exit, logging};
 use crate::locate;
 
@@ -20,6 +21,20 @@ Examples:
                                             a link that lets somebody watch for two hours
   streamflow-hub --plain 127.0.0.1:8003     also plain pictures, for a script with struct.unpack('Q')
 ";
+
+/// What `-h` shows.
+const SHORT: &[Line] = &[
+    ("listen", "The address; 0.0.0.0 lets others in [127.0.0.1]"),
+    ("port", "The port [8002]"),
+    ("access", "Who may do what, by this file"),
+    ("open", "Let everybody in"),
+    ("public_url", "A URL under which this hub is reached"),
+    ("tls_cert", "Encrypt with this certificate (PEM)"),
+    ("tls_key", "Its key (PEM)"),
+    ("plain", "Send plain pictures there as well"),
+    ("max_viewers", "Viewers at most [1024]"),
+    ("state", "The folder for the hub's keys"),
+];
 
 /// Passes pictures from publishers on to viewers: many of both, each viewer as fast as it can, never late.
 #[derive(Parser, Debug)]
@@ -46,7 +61,7 @@ enum HubCommand {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = parse::<Options>();
+    let options = parse::<Options>(SHORT, |command| command);
     logging::start(options.log.verbose, options.log.quiet);
     exit(match &options.command {
         Some(HubCommand::Link(options)) => link::link(options),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::options::{HubOptions, ListenOptions, StreamOptions};
-use super::secrets;
+use super::{secrets, settings};
 use crate::error::{Error, Result};
 use crate::locate::HubLocation;
 use crate::net::address::{HubAddress, Tls};
@@ -89,7 +89,8 @@ impl HubLocationOptions {
     /// Reads what the options name, and puts it together: the room and the name are those of the link, where it has them, or else
     /// those of the options.
     pub(super) fn target(&self, stream: &StreamOptions) -> Result<Target> {
-        self.target_with(stream, std::env::var("STREAMFLOW_TOKEN").ok().filter(|token| !token.is_empty()))
+        let variable = settings::variable("STREAMFLOW_TOKEN").and_then(|(_, token)| token.into_string().ok());
+        self.target_with(stream, variable)
     }
 
     /// `variable`: the token of the environment.
@@ -104,8 +105,9 @@ impl HubLocationOptions {
         };
         let key = link.as_mut().and_then(|link| link.key.take());
         let (room, name) = link.as_mut().map_or((None, None), |link| (link.room.take(), link.name.take()));
-        let name = both("stream", &name, &stream.name.first().cloned())?;
-        let room = both("room", &room, &stream.room)?.unwrap_or_else(|| "main".into());
+        let (typed_room, typed_name) = stream.room_and_name()?;
+        let name = both("stream", &name, &typed_name)?;
+        let room = both("room", &room, &typed_room)?.unwrap_or_else(|| "main".into());
         let location = self.location(link, variable)?;
         Ok(Target { location, room, name, key })
     }

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::Path;
 
+use super::settings;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::wire::seal::SealKey;
@@ -13,17 +14,29 @@ use crate::wire::seal::SealKey;
 /// The variable that holds the key itself.
 const VARIABLE: &str = "STREAMFLOW_KEY";
 
+/// The key in a file, as it stands in a link.
+///
+/// # Errors
+/// It cannot be read, or is none.
+#[cfg(feature = "hub")]
+pub(super) fn of_file(file: &Path) -> Result<Secret> {
+    let text = read(Some(file), false, None)?;
+    let text = text.as_ref().map_or("", |text| text.expose().trim());
+    Ok(text.strip_prefix("key=").unwrap_or(text).into())
+}
+
 /// The key, if there is one: that of the file, or else that of the link, or else that of the environment. `taken`: something else comes
 /// on standard input.
 ///
 /// # Errors
 /// It cannot be read, or is none.
+#[cfg(any(feature = "send", feature = "view"))]
 pub(super) fn key(file: Option<&Path>, link: Option<Secret>, taken: bool) -> Result<Option<Secret>> {
     if let (None, Some(key)) = (file, &link) {
         SealKey::parse(key.expose()).map_err(|why| Error::Usage(format!("the key of the link: {why}")))?;
         return Ok(link);
     }
-    read(file, taken, std::env::var_os(VARIABLE))
+    read(file, taken, settings::variable(VARIABLE).map(|(_, key)| key))
 }
 
 fn read(file: Option<&Path>, taken: bool, variable: Option<OsString>) -> Result<Option<Secret>> {
@@ -61,7 +74,7 @@ fn all(from: impl Read, name: &str) -> Result<String> {
     Ok(text)
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "send", feature = "view")))]
 mod tests {
     use super::*;
 

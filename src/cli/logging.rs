@@ -14,6 +14,7 @@ use log::{LevelFilter, Log, Metadata, Record};
 
 use self::limit::{COUNTED, LineFate, LineLimit, Site};
 use self::writer::Writer;
+use crate::error::without_numbers;
 use crate::text::{self, Untrusted};
 use crate::time::{Micros, now};
 
@@ -69,7 +70,8 @@ pub(super) fn start(verbose: u8, quiet: bool) {
                 log::Level::Trace => "trace: ",
             };
             // No line of ours has a control character in it on purpose, so what has one came from outside.
-            let line = Untrusted(record.args());
+            let said = without_numbers(&record.args().to_string());
+            let line = Untrusted(&said);
             if terminal {
                 writeln!(out, "{level}{line:.LONGEST$}")
             } else {

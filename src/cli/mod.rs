@@ -2,20 +2,24 @@
 
 #[cfg(any(feature = "send", feature = "view"))]
 mod confirm;
+#[cfg(any(feature = "send", feature = "view"))]
+mod controls;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(any(feature = "send", feature = "view"))]
 mod hub_location;
 #[cfg(feature = "send")]
 mod identity;
-#[cfg(any(feature = "send", feature = "view"))]
 mod key_file;
 mod logging;
+mod numbers;
 mod options;
 #[cfg(any(feature = "send", feature = "view"))]
 mod secrets;
 #[cfg(feature = "send")]
 pub mod send;
+mod settings;
+mod short_help;
 mod status;
 #[cfg(feature = "view")]
 pub mod view;
@@ -25,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, without_numbers};
 use crate::names::in_name;
 use crate::text::Untrusted;
 
@@ -43,7 +47,7 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     // Nobody may be listening any more; the exit code tells all the same.
-    logging::finish(&format!("error: {:.2000}", Untrusted(format_args!("{error:#}"))));
+    logging::finish(&format!("error: {:.2000}", Untrusted(without_numbers(&format!("{error:#}")))));
     ExitCode::from(error.downcast_ref::<Error>().map_or(1, Error::exit_code))
 }
 

@@ -7,10 +7,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue};
-use clap::parser::ValueSource;
-use clap::{Arg, Args, Command, Parser};
+use clap::{Args, Command, Parser};
 
+use super::short_help::{self, Line};
+use super::{numbers, settings};
 use crate::error::{Error, Result};
 use crate::hub::{AccessControl, Encryption, HubConfig};
 use crate::names::StreamKey;
@@ -21,50 +21,19 @@ pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n
 
 /// Exit codes, for the end of every help.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
-     Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on.";
+     Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on. With the program's name in it, as\n\
+     STREAMFLOW_SEND_HOST, it is for streamflow-send alone, and counts before the other.";
 
 /// Reads the command line, or ends the program with what is wrong with it. What was typed wins over what is set in the
-/// environment, also where the two exclude each other.
-pub(super) fn parse<T: Parser>() -> T {
-    let mut command = typed_wins(T::command(), std::env::args_os());
-    let mut matches =
-        command.try_get_matches_from_mut(std::env::args_os()).unwrap_or_else(|error| without_secrets(error).exit());
+/// environment, also where the two exclude each other. `short`: what `-h` shows. `adapt`: what is particular to the program.
+pub(super) fn parse<T: Parser>(short: &[Line], adapt: impl FnOnce(Command) -> Command) -> T {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let mut command = settings::command(adapt(T::command()), &line);
+    let mut asked = short_help::lay_out(command.clone(), short, &line);
+    let mut matches = asked
+        .try_get_matches_from_mut(&line)
+        .unwrap_or_else(|error| settings::explained(error, &command, &line).exit());
     T::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
-}
-
-/// The same error without what stands behind the `#` of a link that was typed where none belongs.
-fn without_secrets(mut error: clap::Error) -> clap::Error {
-    if let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
-        && let Some((place, _)) = shown.split_once('#').filter(|_| shown.contains("://"))
-    {
-        let place = ContextValue::String(format!("{place}#…"));
-        let hint = "tip: a link stands behind '--join'".into();
-        error.insert(ContextKind::InvalidArg, place);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
-    }
-    error
-}
-
-/// The same options without those variables that nobody meant: what a typed option excludes, and what is empty.
-fn typed_wins(command: Command, line: impl IntoIterator<Item = OsString>) -> Command {
-    let empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    let command = command.mut_args(|arg| if empty(&arg) { arg.env(None) } else { arg });
-    let without = command.clone().mut_args(|arg| arg.env(None)).ignore_errors(true);
-    // Where this fails, help or the version was asked for.
-    let Ok(typed) = without.try_get_matches_from(line) else { return command };
-    let is_typed = |arg: &Arg| typed.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
-    let mut excluded = Vec::new();
-    for arg in command.get_arguments() {
-        for other in command.get_arg_conflicts_with(arg) {
-            match (is_typed(arg), is_typed(other)) {
-                (true, false) => excluded.push(other.get_id().clone()),
-                (false, true) => excluded.push(arg.get_id().clone()),
-                // Both are in the environment, or both are typed: that is an error.
-                _ => {}
-            }
-        }
-    }
-    command.mut_args(|arg| if excluded.contains(arg.get_id()) { arg.env(None) } else { arg })
 }
 
 /// How much is logged.
@@ -84,8 +53,8 @@ pub(super) struct StreamOptions {
     /// The room [default: main]
     #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream")]
     pub(super) room: Option<String>,
-    /// The stream's name [default: to send, this machine's; to view, the first there is in the room]. To view, it may be given more
-    /// than once: several streams in one window
+    /// The stream's name, or ROOM/NAME [default: to send, this machine's; to view, the first there is in the room]. To view, it may be
+    /// given more than once: several streams in one window
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
     pub(super) name: Vec<String>,
     /// Bits a second at most, such as 4M or 800k [default: what the link carries]
@@ -95,6 +64,36 @@ pub(super) struct StreamOptions {
     /// 12 characters or more, or 22 characters that stand for 16 random bytes; or set STREAMFLOW_KEY to the same
     #[arg(long, value_name = "FILE", env = "STREAMFLOW_KEY_FILE", help_heading = "Stream")]
     pub(super) key_file: Option<PathBuf>,
+}
+
+impl StreamOptions {
+    /// The room and the name, where they are named: `--name door`, or `--name main/door`.
+    pub(super) fn room_and_name(&self) -> Result<(Option<String>, Option<String>)> {
+        self.room_and_names().map(|(room, names)| (room, names.into_iter().next()))
+    }
+
+    /// The same of several names, which must be in one room.
+    ///
+    /// # Errors
+    /// They name different rooms.
+    pub(super) fn room_and_names(&self) -> Result<(Option<String>, Vec<String>)> {
+        let mut room = self.room.clone();
+        let mut names = Vec::new();
+        for name in &self.name {
+            let Some((of, name)) = name.split_once('/') else {
+                names.push(name.clone());
+                continue;
+            };
+            if let Some(other) = room.as_ref().filter(|other| *other != of) {
+                let other =
+                    if self.room.is_some() { format!("--room says {other}") } else { format!("another is in {other}") };
+                return Err(Error::Usage(format!("--name is in the room {of}, and {other}: leave one away")));
+            }
+            room = Some(of.into());
+            names.push(name.into());
+        }
+        Ok((room, names))
+    }
 }
 
 /// Where a hub in this program listens.
@@ -152,6 +151,9 @@ pub(super) struct HubOptions {
     /// Let everybody who reaches this hub watch and publish, encrypted or not
     #[arg(long, env = "STREAMFLOW_OPEN", help_heading = "Hub in this program")]
     pub(super) open: bool,
+    /// Do not say in the local network where this hub is, as it does where it can be reached from outside (mDNS; for --find)
+    #[arg(long, env = "STREAMFLOW_NO_ANNOUNCE", help_heading = "Hub in this program")]
+    pub(super) no_announce: bool,
     /// Believe what this proxy says of who asks through it (X-Forwarded-For); may be given more than once
     #[arg(
         long,
@@ -173,7 +175,8 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_VIEWERS",
         help_heading = "Hub in this program",
-        default_value_t = 1024
+        default_value_t = 1024,
+        value_parser = numbers::count
     )]
     pub(super) max_viewers: usize,
     /// Publishers at most
@@ -182,7 +185,8 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_PUBLISHERS",
         help_heading = "Hub in this program",
-        default_value_t = 64
+        default_value_t = 64,
+        value_parser = numbers::count
     )]
     pub(super) max_publishers: usize,
     /// Streams that one address, this machine's own excepted, may publish picture by picture (POST), at most
@@ -191,7 +195,8 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_POSTED",
         help_heading = "Hub in this program",
-        default_value_t = 32
+        default_value_t = 32,
+        value_parser = numbers::count_or_none
     )]
     pub(super) max_posted: usize,
     /// The longest picture, in KiB
@@ -200,7 +205,8 @@ pub(super) struct HubOptions {
         value_name = "KIB",
         env = "STREAMFLOW_MAX_PICTURE",
         help_heading = "Hub in this program",
-        default_value_t = 8192
+        default_value_t = 8192,
+        value_parser = numbers::kib
     )]
     pub(super) max_picture: usize,
     /// The most pixels of a picture, in Mpx of 1024 x 1024: larger ones are neither passed on nor decoded
@@ -219,7 +225,8 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_PENDING",
         help_heading = "Hub in this program",
-        default_value_t = 1024
+        default_value_t = 1024,
+        value_parser = numbers::count
     )]
     pub(super) max_pending: usize,
     /// Connections from one address at most, this machine's own excepted
@@ -228,7 +235,8 @@ pub(super) struct HubOptions {
         value_name = "N",
         env = "STREAMFLOW_MAX_PER_ADDRESS",
         help_heading = "Hub in this program",
-        default_value_t = 256
+        default_value_t = 256,
+        value_parser = numbers::count
     )]
     pub(super) max_per_address: usize,
     /// MiB at most for messages that are not whole yet, of all connections together
@@ -237,7 +245,8 @@ pub(super) struct HubOptions {
         value_name = "MIB",
         env = "STREAMFLOW_MAX_MEMORY",
         help_heading = "Hub in this program",
-        default_value_t = 256
+        default_value_t = 256,
+        value_parser = numbers::mib
     )]
     pub(super) max_memory: usize,
     /// Seconds after which a viewer that takes nothing is dropped
@@ -246,7 +255,8 @@ pub(super) struct HubOptions {
         value_name = "SECONDS",
         env = "STREAMFLOW_STUCK_AFTER",
         help_heading = "Hub in this program",
-        default_value_t = 10
+        default_value_t = 10,
+        value_parser = numbers::whole_seconds
     )]
     pub(super) stuck_after: u64,
     /// How many seconds old a picture may be that a snapshot of a lost stream is given [default: none is given, but the reason]
@@ -316,6 +326,7 @@ impl HubOptions {
         };
         Ok(HubConfig {
             listen,
+            announce: !self.no_announce,
             encryption,
             access,
             behind_proxy: self.behind_proxy.clone(),
@@ -330,7 +341,7 @@ impl HubOptions {
             max_pending: self.max_pending,
             max_per_address: self.max_per_address,
             max_memory: self.max_memory.saturating_mul(1 << 20),
-            stuck_after: Duration::from_secs(self.stuck_after.max(1)),
+            stuck_after: Duration::from_secs(self.stuck_after),
             stale_after: Duration::from_secs(self.stale_after.unwrap_or(0).into()),
             allow_origin: self.allow_origin.clone(),
             public_url: self.public_url.clone(),

@@ -1,20 +1,29 @@
 //! `streamflow-send`.
 
+mod camera;
+mod cameras;
+mod config_file;
+mod picture;
+mod print_config;
+
+use std::ffi::OsString;
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
 
-use super::hub_location::{HubLocationOptions, Target};
+use self::config_file::ConfigFile;
+use self::picture::PictureOptions;
+use super::hub_location::HubLocationOptions;
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
-use super::status::Status;
-use super::{Interrupt, exit, identity, key_file, logging, machine_name};
+use super::short_help::Line;
+use super::{Interrupt, controls, exit, logging, settings};
 use crate::error::Error;
-use crate::frame::{PixelFormat, Size};
-use crate::names::StreamKey;
-use crate::publisher::{Publisher, PublisherConfig};
-use crate::source::{self, CaptureRequest};
+use crate::frame::PixelFormat;
+use crate::source;
+use crate::wire::camera_controls::SetValue;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,14 +31,38 @@ Examples:
   streamflow-send --host desk.local                   to the machine where streamflow-view --listen runs
   streamflow-send --host hub --name door --source 1   the second camera, as main/door
   streamflow-send --source pattern --size 1280x720    a moving test picture
+  streamflow-send --rotate 180 --stamp '%F %T {name}'  a camera that hangs upside down; its time is in the picture
   streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
+  streamflow-send --config cameras.toml               several cameras, as a file names them
   streamflow-send --list                              the cameras there are
+  streamflow-send --list-controls                     what can be set at the camera; --control sets it
 ";
+
+/// What `-h` shows.
+const SHORT: &[Line] = &[
+    ("source", "auto, a camera, pattern, a file, a folder, - or a URL"),
+    ("size", "Width and height [640x480]"),
+    ("fps", "Pictures a second [30]"),
+    ("once", "Play a file, a folder or - once, and end"),
+    ("list", "List the cameras, and end"),
+    ("quality", "JPEG quality, 1 to 100 [80]"),
+    ("room", "The room [main]"),
+    ("name", "The stream: NAME or ROOM/NAME [this machine's name]"),
+    ("max_rate", "Bits a second at most, such as 4M"),
+    ("key_file", "Encrypt end to end with the key in this file"),
+    ("host", "The hub is there"),
+    ("join", "The hub of a link; without one it is asked for"),
+    ("listen", "Host the hub here; 0.0.0.0 lets others in"),
+    ("port", "The hub's port [8002]"),
+    ("config", "Run the cameras that this file names"),
+    ("print_config", "Print what is in force as such a file, and end"),
+];
 
 /// Takes pictures from a camera and sends them, as young as they can be, to whoever watches.
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+#[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
 struct Options {
     /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
     #[arg(
@@ -41,9 +74,6 @@ struct Options {
         default_value = "auto"
     )]
     source: String,
-    /// Width and height; the nearest a camera has is scaled to it. Files and streams pass as they are
-    #[arg(long, value_name = "WxH", env = "STREAMFLOW_SIZE", help_heading = "Source", default_value = "640x480")]
-    size: Size,
     /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
@@ -63,19 +93,28 @@ struct Options {
     /// Print the cameras with their formats, sizes and rates, and end
     #[arg(long, help_heading = "Source")]
     list: bool,
-    /// --list for programs
-    #[arg(long, help_heading = "Source", requires = "list")]
+    /// Set a control of the camera whenever it is opened, such as exposure_time_absolute=200; may be given more than once.
+    /// A menu takes the number or the name of an entry
+    #[arg(long, value_name = "NAME=VALUE", env = "STREAMFLOW_CONTROL", help_heading = "Source", value_delimiter = ',')]
+    control: Vec<SetValue>,
+    /// Print what can be set at the source, with ranges and values, and end
+    #[arg(long, help_heading = "Source", conflicts_with_all = ["list", "control"])]
+    list_controls: bool,
+    /// --list and --list-controls for programs
+    #[arg(long, help_heading = "Source", requires = "lists")]
     json: bool,
 
-    /// JPEG quality, 1 to 100
-    #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture", default_value_t = 80,
+    /// JPEG quality, 1 to 100; what comes as JPEG is encoded anew [default: 80, and what comes as JPEG passes as it is where it can]
+    #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture",
           value_parser = clap::value_parser!(u8).range(1..=100))]
-    quality: u8,
+    quality: Option<u8>,
+    #[command(flatten)]
+    picture: PictureOptions,
 
-    /// The least quality to which a slow link takes the pictures, before they get smaller
-    #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture", default_value_t = 25,
+    /// The least quality to which a slow link takes the pictures, before they get smaller [default: 25]
+    #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture",
           value_parser = clap::value_parser!(u8).range(1..=100))]
-    min_quality: u8,
+    min_quality: Option<u8>,
     /// Do not send a picture again that has not changed, but at least one a second: for grabbed screens and slides
     #[arg(long, env = "STREAMFLOW_SKIP_SAME", help_heading = "Picture", value_parser = clap::builder::FalseyValueParser::new())]
     skip_same: bool,
@@ -83,6 +122,15 @@ struct Options {
     #[arg(long, value_name = "on|off", env = "STREAMFLOW_ADAPT", help_heading = "Picture", default_value = "on",
           action = clap::ArgAction::Set, value_parser = on_off)]
     adapt: bool,
+
+    /// Run all cameras of a file, and the hub that it describes (docs/configuration.md). What is typed or set in the environment
+    /// counts before the file
+    #[arg(long, value_name = "FILE", env = "STREAMFLOW_CONFIG", help_heading = "Cameras of a file",
+          conflicts_with_all = ["source", "name"])]
+    config: Option<PathBuf>,
+    /// Print what is in force as such a file, without secrets, and end
+    #[arg(long, help_heading = "Cameras of a file")]
+    print_config: bool,
 
     #[command(flatten)]
     stream: StreamOptions,
@@ -131,12 +179,46 @@ fn on_off(text: &str) -> Result<bool, String> {
     }
 }
 
+/// What goes with `--list`: whether it is for programs.
+const BESIDE_LIST: [&str; 1] = ["json"];
+
+/// What is particular to this program.
+fn adapt(command: Command) -> Command {
+    settings::alone(command, "list", &BESIDE_LIST)
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = parse::<Options>();
+    let options = parse::<Options>(SHORT, adapt);
     logging::start(options.log.verbose, options.log.quiet);
-    exit(if options.list { list(options.json) } else { run(&options) })
+    exit(match () {
+        () if options.list => list(options.json),
+        () if options.list_controls => list_controls(&options),
+        () => run(options),
+    })
+}
+
+fn run(options: Options) -> anyhow::Result<()> {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let command = settings::command(adapt(Options::command()), &line);
+    let file = options.config.as_deref().map(|path| ConfigFile::read(path, adapt(Options::command()))).transpose()?;
+    let file = file.unwrap_or_default();
+    let mut all = Vec::new();
+    for section in file.cameras() {
+        let matches = file.matches(&command, section, &line)?;
+        all.push((Options::from_arg_matches(&matches)?, matches));
+    }
+    if options.print_config {
+        let shown = all.iter().map(|(options, matches)| print_config::Shown {
+            stream: camera::stream_of(options),
+            matches,
+            command: &command,
+        });
+        return Ok(write!(std::io::stdout(), "{}", print_config::text(shown))?);
+    }
+    let named = file.path().map(|path| path.display().to_string());
+    cameras::run(all.into_iter().map(|(options, ..)| options).collect(), named.as_deref())
 }
 
 fn list(json: bool) -> anyhow::Result<()> {
@@ -163,54 +245,14 @@ fn list(json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run(options: &Options) -> anyhow::Result<()> {
-    let interrupt = Interrupt::install()?;
-    if options.source == "-" && options.hub.reads_input() {
-        return Err(
-            Error::Usage("standard input has the pictures, so the link or the token must be in a file".into()).into()
-        );
+fn list_controls(options: &Options) -> anyhow::Result<()> {
+    let _interrupt = Interrupt::install()?;
+    let source = source::from_spec(&options.source, &source::SourceOptions::default())?;
+    let none = || Error::NoSource(format!("{}: this source has no controls", options.source));
+    let mut panel = source.controls().ok_or_else(none)?;
+    let list = source::controls::read(panel.as_mut()).map_err(|problem| Error::Failed(problem.reason))?;
+    if list.is_empty() {
+        return Err(none().into());
     }
-    if options.stream.name.len() > 1 {
-        return Err(Error::Usage("one program sends one stream: give one --name".into()).into());
-    }
-    let Target { location, room, name, key } = options.hub.target(&options.stream)?;
-    let name = name.unwrap_or_else(machine_name);
-    let config = PublisherConfig {
-        stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
-        location,
-        capture: CaptureRequest { size: options.size, fps: options.fps, format: options.format },
-        quality: options.quality,
-        min_quality: options.min_quality.min(options.quality),
-        max_rate: options.stream.max_rate,
-        adapt: options.adapt,
-        skip_same: options.skip_same,
-        id: identity::publisher(options.hub.limits.state.as_deref()),
-        replace: options.replace,
-        key: key_file::key(
-            options.stream.key_file.as_deref(),
-            key,
-            options.source == "-" || options.hub.reads_input(),
-        )?,
-        retries: options.hub.retries,
-        trust: options.hub.trust(),
-        max_pixels: options.hub.limits.max_pixels(),
-        exit_on_source_error: options.exit_on_source_error,
-        warm_up: options.warm_up,
-        ..PublisherConfig::default()
-    };
-    let source = source::from_spec(&options.source, &source::SourceOptions { once: options.once })?;
-    let publisher = Publisher::start(config, source)?;
-    let mut status = Status::new(options.log.quiet);
-    let ended = loop {
-        if interrupt.came() {
-            break Ok(());
-        }
-        if let Some(ended) = publisher.wait(Duration::from_millis(100)) {
-            break ended;
-        }
-        status.show(|| publisher.report());
-    };
-    drop(status);
-    drop(publisher);
-    Ok(ended?)
+    Ok(controls::print(&list, options.json)?)
 }

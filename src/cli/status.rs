@@ -19,8 +19,10 @@ pub(super) struct Status {
 }
 
 impl Status {
-    pub(super) fn new(quiet: bool) -> Self {
-        let live = !quiet && std::io::stderr().is_terminal();
+    /// `several`: others are shown beside it, and one line of a terminal is not enough.
+    pub(super) fn new(quiet: bool, several: bool) -> Self {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let live = !quiet && !several && !dumb && std::io::stderr().is_terminal();
         Self { live, next: now() + if live { LIVE } else { LOGGED }, logged: String::new() }
     }
 
@@ -39,6 +41,17 @@ impl Status {
                 log::info!("{line}");
                 self.logged = line;
             }
+        }
+    }
+}
+
+impl Status {
+    /// Says something at once, if it is new.
+    pub(super) fn say(&mut self, report: &PublishReport) {
+        let line = line(report);
+        if line != self.logged {
+            log::warn!("{line}");
+            self.logged = line;
         }
     }
 }

@@ -1,7 +1,10 @@
 //! `streamflow-view`.
 
+mod find;
 mod headless;
 mod lines;
+mod list;
+mod saved;
 mod several;
 mod turning;
 mod watch;
@@ -11,15 +14,19 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Command, Parser};
 
+use self::lines::Lines;
 use self::several::Streams;
 use self::turning::TurnOptions;
 use self::watch::{Limits, Watch};
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
-use super::{Interrupt, exit, key_file, logging};
+use super::short_help::Line;
+use super::{Interrupt, controls, exit, key_file, logging, numbers, settings};
+use crate::viewer::remote::set_controls;
 use crate::viewer::{Viewer, ViewerConfig};
+use crate::wire::camera_controls::{SetControls, SetValue};
 use crate::wire::control::ViewRequest;
 
 const EXAMPLES: &str = "\
@@ -30,8 +37,35 @@ Examples:
   streamflow-view --host ws://gate.example/cam/ws  through a web proxy
   streamflow-view --host hub --name door --name lab   two streams in one window; --all for all of the room
   streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
+  streamflow-view --find                           the hubs of this network
+  streamflow-view --list --host hub                the streams of a hub
   streamflow-view --headless --frames 1 --save .   one picture into this folder
+  streamflow-view --host hub --control gain=40     sets the camera; --list-controls says what there is
 ";
+
+/// What `-h` shows.
+const SHORT: &[Line] = &[
+    ("room", "The room [main]"),
+    ("name", "The stream: NAME or ROOM/NAME [the first there is]"),
+    ("all", "All streams of the room in one window"),
+    ("quality", "auto, or a fixed JPEG quality, 30 to 95"),
+    ("max_rate", "Bits a second at most, such as 4M"),
+    ("key_file", "The key of a stream that is encrypted end to end"),
+    ("rotate", "Turn clockwise by 90, 180 or 270 degrees"),
+    ("fullscreen", "Begin as large as the screen"),
+    ("snapshots", "Where S puts snapshots [.]"),
+    ("headless", "No window: a line of statistics a second"),
+    ("json", "The same as JSON"),
+    ("frames", "End after so many pictures"),
+    ("duration", "End after so many seconds"),
+    ("save", "Save every picture into this folder"),
+    ("host", "The hub is there"),
+    ("join", "The hub of a link; without one it is asked for"),
+    ("listen", "Host the hub here; 0.0.0.0 lets others in"),
+    ("port", "The hub's port [8002]"),
+    ("list", "List the streams of the hub, and end"),
+    ("find", "List the hubs of this network, and end"),
+];
 
 /// Shows a stream in a window, or reports on it without one.
 #[derive(Parser, Debug)]
@@ -55,7 +89,14 @@ struct Options {
     #[command(flatten)]
     turn: TurnOptions,
     /// Where S puts snapshots
-    #[arg(long, value_name = "DIR", env = "STREAMFLOW_SNAPSHOTS", help_heading = "Window", default_value = ".")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "STREAMFLOW_SNAPSHOTS",
+        help_heading = "Window",
+        default_value = ".",
+        conflicts_with = "headless"
+    )]
     snapshots: PathBuf,
     /// Begin without the statistics
     #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
@@ -68,7 +109,7 @@ struct Options {
     #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
     /// End after so many pictures
-    #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window")]
+    #[arg(long, value_name = "N", env = "STREAMFLOW_FRAMES", help_heading = "Without a window", value_parser = numbers::pictures)]
     frames: Option<u64>,
     /// End after so many seconds
     #[arg(long = "for", value_name = "SECONDS", env = "STREAMFLOW_FOR", help_heading = "Without a window", value_parser = seconds)]
@@ -76,6 +117,20 @@ struct Options {
     /// Save every picture, exactly as received, into this folder; not those of a camera that has not found its exposure yet
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SAVE", help_heading = "Without a window", requires = "headless")]
     save: Option<PathBuf>,
+
+    /// Set a control of the stream's camera, such as brightness=140, and end; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", help_heading = "Camera",
+          conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls"])]
+    control: Vec<SetValue>,
+    /// Print what can be set at the stream's camera, with ranges and values, and end; --json for programs
+    #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay"])]
+    list_controls: bool,
+    /// Print the streams of the hub with their size, rate, viewers and state, and end
+    #[arg(long, help_heading = "Finding")]
+    list: bool,
+    /// Print the hubs that say in the local network where they are, and end
+    #[arg(long, help_heading = "Finding", conflicts_with = "list")]
+    find: bool,
 
     #[command(flatten)]
     hub: HubLocationOptions,
@@ -99,12 +154,26 @@ fn seconds(text: &str) -> Result<Duration, String> {
     number.map(Duration::from_secs_f64).ok_or_else(|| "write a number of seconds".into())
 }
 
+/// What goes with `--list`: where the hub is, which streams, and how it is printed.
+const BESIDE_LIST: [&str; 10] =
+    ["json", "room", "name", "host", "join", "join_file", "token_file", "pin", "no_tls", "port"];
+
+/// What is particular to this program.
+fn adapt(command: Command) -> Command {
+    let beside = [&BESIDE_LIST[..], &["state"]].concat();
+    settings::alone(settings::alone(command, "list", &beside), "find", &["json"])
+}
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let options = parse::<Options>();
+    let options = parse::<Options>(SHORT, adapt);
     logging::start(options.log.verbose, options.log.quiet);
-    exit(run(&options))
+    exit(match () {
+        () if options.list => list::list(&options),
+        () if options.find => find::print(options.json),
+        () => run(&options),
+    })
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
@@ -121,7 +190,20 @@ fn run(options: &Options) -> anyhow::Result<()> {
         max_pixels: options.hub.limits.max_pixels(),
         ..ViewerConfig::default()
     };
+    if options.list_controls || !options.control.is_empty() {
+        let set = SetControls { values: options.control.clone(), ..SetControls::default() };
+        let list = set_controls(&config, set, &|| interrupt.came())?;
+        if options.list_controls {
+            controls::print(&list, options.json)?;
+        }
+        return Ok(());
+    }
     let limits = Limits { frames: options.frames, duration: options.duration };
+    let lines = match (options.json, options.headless && !options.log.quiet) {
+        (true, _) => Some(Lines::start(true)?),
+        (false, true) => Some(Lines::start(false)?),
+        (false, false) => None,
+    };
     let look = window::Look {
         overlay: !options.no_overlay,
         fullscreen: options.fullscreen,
@@ -129,8 +211,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         snapshots: &options.snapshots,
     };
     if options.all || options.stream.name.len() > 1 {
-        let streams = Streams::new(config, &options.stream.name, options.all)?;
-        let watch = Watch::new(limits, options.json)?;
+        let streams = Streams::new(config, &options.stream.room_and_names()?.1, options.all)?;
+        let watch = Watch::new(limits, lines);
         return if options.headless {
             headless::run_several(&streams.into_viewers(), &interrupt, watch, options.save.as_deref())
         } else {
@@ -138,7 +220,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         };
     }
     let viewer = Viewer::start(config)?;
-    let watch = Watch::new(limits, options.json)?;
+    let watch = Watch::new(limits, lines);
     if options.headless {
         headless::run(&viewer, &interrupt, watch, options.save.as_deref())
     } else {

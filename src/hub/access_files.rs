@@ -6,13 +6,14 @@ pub(crate) mod commands;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use data_encoding::BASE64URL_NOPAD;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::HubConfig;
 use crate::access::Access;
+use crate::access::clock::{ClockCheck, ClockWatch};
 use crate::access::file::{self, AccessFile, LONGEST_FILE};
 use crate::access::link::{KEY_LENGTH, SigningKeys};
 use crate::access::policy::{Policy, RevokedLinks};
@@ -120,9 +121,28 @@ const REACHED: &str = "reached-at";
 /// Keeps where a hub is reached, for `streamflow-hub link`.
 pub(crate) fn keep_reached(folder: &Path, host: &str, pin: Option<KeyFingerprint>) {
     let pin = pin.map(|pin| pin.for_url().to_string()).unwrap_or_default();
-    if let Err(error) = write_private(&folder.join(REACHED), &format!("{host}\n{pin}\n"), true) {
-        log::debug!("{}: {error}", folder.join(REACHED).display());
+    let (path, text) = (folder.join(REACHED), format!("{host}\n{pin}\n"));
+    // One that is from later tells that the clock is not set, at the next start as well.
+    let from_later = stamp(&path).is_some_and(|(written, _)| written > SystemTime::now());
+    if from_later && read_text(&path).is_ok_and(|kept| kept == text) {
+        return;
     }
+    if let Err(error) = write_private(&path, &text, true) {
+        log::debug!("{}: {error}", path.display());
+    }
+}
+
+/// What the hub writes itself, and so by the clock of this machine.
+const WRITTEN_HERE: [&str; 5] = [SIGNING_KEYS, REVOKED, REACHED, LOCAL_SECRET, "used-links"];
+
+/// By what it can be told whether the clock is set: the newest file that was kept here before.
+fn clock_check(folder: &Path) -> ClockCheck {
+    let written = |name: &str| {
+        let path = folder.join(name);
+        let at = stamp(&path)?.0.duration_since(UNIX_EPOCH).ok()?;
+        Some((path.display().to_string(), at.as_secs()))
+    };
+    ClockCheck::after(WRITTEN_HERE.into_iter().filter_map(written).max_by_key(|(_, at)| *at))
 }
 
 /// Enough to tell that a file is another one.
@@ -141,6 +161,7 @@ pub(super) struct AccessFiles {
     stamps: [Stamp; 3],
     found: [Stamp; 3],
     said: Option<[Stamp; 3]>,
+    clock: ClockCheck,
 }
 
 /// What a hub begins with.
@@ -178,6 +199,7 @@ pub(super) fn begin(config: &HubConfig) -> Result<Beginning> {
         AccessControl::File(file) => (file.clone(), false),
     };
     let folder = state_folder(config.state.as_deref())?;
+    let clock = clock_check(&folder);
     signing_keys(&folder)?;
     let secret = || Ok(format!("{}\n", secrets::of_random(random()?).expose()));
     read_or_make(&folder.join(LOCAL_SECRET), secret)?;
@@ -188,7 +210,8 @@ pub(super) fn begin(config: &HubConfig) -> Result<Beginning> {
     } else {
         None
     };
-    let mut files = AccessFiles { folder, file, stamps: Default::default(), found: Default::default(), said: None };
+    let (stamps, found) = Default::default();
+    let mut files = AccessFiles { folder, file, stamps, found, said: None, clock };
     let stamps = files.look();
     let policy = files.read().map_err(Error::Usage)?;
     (files.stamps, files.found) = (stamps, stamps);
@@ -221,7 +244,7 @@ impl AccessFiles {
             return Err(format!("{}: it is gone, and links that were revoked would hold again", path.display()));
         }
         let revoked = read_text(&path).map_err(named(&path))?;
-        Ok(Policy::of_file(file, local, keys, RevokedLinks::read(&revoked)))
+        Ok(Policy::of_file(file, local, keys, RevokedLinks::read(&revoked)).judging(self.clock.clone()))
     }
 
     /// The policy, if a file has changed and can be used. A file that is just being written is looked at again. What cannot be used is
@@ -244,6 +267,11 @@ impl AccessFiles {
                 None
             }
         }
+    }
+
+    /// What says whether the clock is set.
+    pub(super) fn clock_watch(&self) -> ClockWatch {
+        ClockWatch::new(self.clock.clone())
     }
 
     /// The folder of the hub's state.

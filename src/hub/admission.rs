@@ -1,6 +1,7 @@
 //! Admission: one thread accepts and hears what newcomers want. Whoever has said it belongs to a delivery loop from then on. Short
 //! requests are answered here, so a request that is long to answer delays other newcomers a little, and pictures not at all.
 
+mod door;
 mod grace;
 mod greeting;
 mod hello;
@@ -11,14 +12,15 @@ mod request;
 mod tests;
 mod turns;
 
-use std::io;
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Token, Waker};
 
+pub use self::door::{Arrival, Door, Visit};
 use self::reactor::Reactor;
 use super::Shared;
 use super::address_limits::Place;
@@ -32,6 +34,7 @@ use crate::transport::Transport;
 const WAKER: Token = Token(usize::MAX);
 const MAIN: Token = Token(usize::MAX - 1);
 const PLAIN: Token = Token(usize::MAX - 2);
+const TWIN: Token = Token(usize::MAX - 3);
 
 /// What other threads ask admission to do.
 enum Command {
@@ -85,6 +88,24 @@ impl Handle {
     }
 }
 
+/// The listening sockets.
+struct Listening {
+    main: TcpListener,
+    twin: Option<TcpListener>,
+    plain: Option<TcpListener>,
+}
+
+/// The same port at the other address by which this machine alone reaches itself: of `127.0.0.1` that is `::1`, and the other way round.
+fn other_loopback(address: SocketAddr) -> Option<SocketAddr> {
+    let (v4, v6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+    let other: IpAddr = match address.ip() {
+        ip if ip == v4 => v6.into(),
+        ip if ip == v6 => v4.into(),
+        _ => return None,
+    };
+    Some(SocketAddr::new(other, address.port()))
+}
+
 /// The listening sockets and their thread. Dropping it closes them; the hub must be stopping by then.
 pub(super) struct Admission {
     pub(super) address: SocketAddr,
@@ -104,9 +125,22 @@ impl Admission {
             bound.map_err(|e| Error::Listen { address, hint: "", cause: Arc::new(e) })
         };
         let (main, address) = listen(shared.config.listen, MAIN)?;
+        // One machine has two such addresses, and `localhost` may be either.
+        let twin = other_loopback(address).and_then(|other| match listen(other, TWIN) {
+            Ok((twin, _)) => Some(twin),
+            Err(Error::Listen { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
+                log::warn!("another program has {other}: who asks localhost may reach that one");
+                None
+            }
+            // There are machines without IPv6, and without IPv4.
+            Err(error) => {
+                log::debug!("{error}");
+                None
+            }
+        });
         let plain = shared.config.plain.map(|address| listen(address, PLAIN)).transpose()?;
         let (plain, plain_address) = plain.unzip();
-        let reactor = Reactor::new(shared.clone(), poll, main, plain);
+        let reactor = Reactor::new(shared.clone(), poll, Listening { main, twin, plain });
         let thread = std::thread::Builder::new()
             .name("admission".into())
             .spawn(move || reactor.run_for_good())
@@ -123,6 +157,13 @@ impl Drop for Admission {
             let _ = thread.join();
         }
     }
+}
+
+/// Goes on encrypted with somebody who has begun to encrypt, with these bytes.
+fn encrypted(shared: &Shared, transport: Transport, early: Vec<u8>) -> io::Result<Transport> {
+    let identity = shared.identity.as_ref().ok_or(io::ErrorKind::Unsupported)?;
+    let session = identity.session().map_err(io::Error::other)?;
+    Ok(transport.encrypted(session.into(), early))
 }
 
 /// Gives somebody who has said what they want to a delivery loop.

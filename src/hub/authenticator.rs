@@ -22,6 +22,7 @@ use crate::access::Access;
 use crate::access::buckets::{Buckets, counted_as};
 use crate::access::policy::{Holder, Policy, Reason};
 use crate::access::secrets::{self, SecretHash};
+use crate::access::session::BrowserSession;
 use crate::error::{Error, Result};
 use crate::secret::Secret;
 use crate::time::{Micros, now};
@@ -231,12 +232,12 @@ impl Authenticator {
         lock(&self.sessions).begin(secrets::hash(cookie), holder, counted_as(from), now());
     }
 
-    /// Who has this cookie; nobody, if no session has it.
-    pub(super) fn of_cookie(&self, cookie: &str) -> Holder {
-        lock(&self.sessions).get(&secrets::hash(cookie), now()).unwrap_or(Holder::Nobody)
+    /// Who has this cookie, and its session, if one has it.
+    pub(super) fn of_cookie(&self, cookie: &str) -> Option<(Holder, Arc<BrowserSession>)> {
+        lock(&self.sessions).get(&secrets::hash(cookie), now())
     }
 
-    /// Ends a browser's session.
+    /// Ends a browser's session, and with it all that it has let in.
     pub(super) fn end_session(&self, cookie: &str) {
         lock(&self.sessions).end(&secrets::hash(cookie));
     }

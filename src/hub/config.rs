@@ -13,6 +13,9 @@ use crate::wire::packet;
 pub struct HubConfig {
     /// The address of the one port. Default: 127.0.0.1:8002, so that nobody else can reach it. Port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Where a program hosts it: says in the local network where it is (DNS-SD), with its key and its version, if it can be reached from
+    /// outside. Default: no.
+    pub announce: bool,
     /// How it encrypts. Default: with a key of its own where it can be reached from outside.
     pub encryption: Encryption,
     /// Who may do what. Default: everybody on this machine where it listens on loopback alone; otherwise whoever has a secret or a
@@ -77,6 +80,7 @@ impl Default for HubConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], crate::net::address::PORT)),
+            announce: false,
             encryption: Encryption::default(),
             access: AccessControl::default(),
             behind_proxy: Vec::new(),

@@ -87,6 +87,8 @@ struct Loop {
     ticks: Ticks,
     next_look: Micros,
     next_summary: Micros,
+    /// What was summed up last: while nothing happens nothing is said.
+    summed_up: String,
 }
 
 /// Serves until the hub stops.
@@ -113,6 +115,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         ticks: Ticks::new(start),
         next_look: start,
         next_summary: start + tick::SUMMARY,
+        summed_up: String::new(),
     };
     this.serve_for_good();
     this.stop();

@@ -30,7 +30,7 @@ pub(crate) struct MadeLink {
     pub(crate) id: String,
     /// For browsers.
     pub(crate) url: String,
-    /// For the programs.
+    /// For the programs; empty where no link leads them there.
     pub(crate) join: String,
 }
 
@@ -40,6 +40,8 @@ pub(crate) struct Reached<'a> {
     pub(crate) host: &'a str,
     pub(crate) pin: Option<KeyFingerprint>,
     pub(crate) encrypted: bool,
+    /// By a proxy, which shows a key of its own and may have another port: programs go where browsers go.
+    pub(crate) by_proxy: bool,
 }
 
 impl LinkRequest {
@@ -63,8 +65,13 @@ impl LinkRequest {
         };
         let token =
             keys.sign(&claims).ok_or_else(|| Error::Refused("this hub signs no links, for it asks for none".into()))?;
-        let (url, join) = at.links(self.publish.first().or(self.view.first()), &token);
+        let (url, join) = at.links(self.to(), &token);
         Ok(MadeLink { id, url, join })
+    }
+
+    /// Where it leads.
+    pub(crate) fn to(&self) -> Option<&Scope> {
+        self.publish.first().or(self.view.first())
     }
 }
 
@@ -79,11 +86,50 @@ impl Reached<'_> {
         let (host, token) = (self.host, token.expose());
         let scheme = if self.encrypted { "https" } else { "http" };
         let pin = self.pin.map(|pin| format!("pin={}&", pin.for_url())).unwrap_or_default();
-        (format!("{scheme}://{host}/#{page}token={token}"), format!("sf://{host}{path}#{pin}token={token}"))
+        let join = match (self.by_proxy, self.encrypted) {
+            (false, _) => format!("sf://{host}{path}#{pin}token={token}"),
+            (true, true) if path.is_empty() => format!("https://{host}/#token={token}"),
+            (true, true) => format!("https://{host}/#{path}&token={token}"),
+            // No link says that something is to go in the clear.
+            (true, false) => String::new(),
+        };
+        (format!("{scheme}://{host}/#{page}token={token}"), join)
     }
 }
 
 /// A link as a QR code; `None`: it is too long for one.
 pub(crate) fn qr_code(link: &str) -> Option<QRCode> {
     QRBuilder::new(link).build().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::StreamKey;
+    use crate::net::join_link::JoinLink;
+
+    #[test]
+    fn both_links_lead_to_the_same_place_and_by_a_proxy_to_that() {
+        let token = "t.o-k".into();
+        let pin = Some(KeyFingerprint([7; 32]));
+        let [door, room] = [Scope::Stream(StreamKey::new("lab", "door")), Scope::Room("lab".into())];
+        for (by_proxy, to, stream) in [
+            (false, None, (None, None)),
+            (false, Some(&room), (Some("lab"), None)),
+            (false, Some(&door), (Some("lab"), Some("door"))),
+            (true, None, (None, None)),
+            (true, Some(&room), (Some("lab"), None)),
+            (true, Some(&door), (Some("lab"), Some("door"))),
+        ] {
+            let at = Reached { host: "cams.example.org", pin, encrypted: true, by_proxy };
+            let (page, join) = at.links(to, &token);
+            assert!(page.starts_with("https://cams.example.org/#") && page.ends_with("token=t.o-k"), "{page}");
+            let read: JoinLink = join.parse().unwrap();
+            assert_eq!((read.room.as_deref(), read.name.as_deref()), stream, "{join}");
+            assert_eq!((read.hub.pin.is_some(), read.hub.websocket.is_some()), (!by_proxy, by_proxy), "{join}");
+            assert_eq!(read.token, Some(token.clone()));
+        }
+        let clear = Reached { host: "cams.example.org", pin, encrypted: false, by_proxy: true };
+        assert_eq!(clear.links(Some(&door), &token).1, "", "no link leads there in the clear");
+    }
 }

@@ -20,6 +20,7 @@ mod placeholder;
 mod pollers;
 mod posted;
 mod routes;
+mod steering;
 mod stream;
 mod upkeep;
 
@@ -30,7 +31,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use self::access_files::{Beginning, OwnSecrets};
+use mio::Poll;
+
+use self::access_files::{AccessFiles, Beginning, OwnSecrets};
 use self::authenticator::Authenticator;
 use self::upkeep::{Upkeep, looks};
 use crate::access::network::Network;
@@ -41,6 +44,7 @@ use crate::error::{Error, Result};
 use crate::frame::Codec;
 use crate::names::StreamKey;
 use crate::net::layout::unix_time;
+use crate::net::mdns::Announcement;
 use crate::net::tls::identity::Identity;
 use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
@@ -49,6 +53,7 @@ use crate::wire::fingerprint::KeyFingerprint;
 use crate::wire::host::HostNames;
 use crate::wire::jpeg::{self, CountLimit};
 pub use access_files::AccessControl;
+pub use admission::{Arrival, Door, Visit};
 pub use bridges::BridgeTimes;
 pub use config::HubConfig;
 use deliver::{Command, Handle};
@@ -64,6 +69,7 @@ pub struct Hub {
     upkeep: Option<upkeep::Upkeep>,
     admission: Option<admission::Admission>,
     loops: Vec<JoinHandle<()>>,
+    announcement: Option<Announcement>,
 }
 
 impl Hub {
@@ -78,69 +84,11 @@ impl Hub {
 
     /// The same, where this says who may do what.
     fn start_with(config: HubConfig, beginning: Beginning) -> Result<Self> {
-        if config.max_picture < 1024 || config.max_picture > 1 << 30 {
-            return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
-        }
-        let is_origin = |text: &String| *text == "*" || *text == "null" || text.contains("://");
-        if let Some(wrong) = config.allow_origin.iter().find(|text| !is_origin(text)) {
-            return Err(Error::Usage(format!("'{wrong}' is no origin of pages; write https://example.org, null or *")));
-        }
-        let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
-        let proxies = config.behind_proxy.iter().map(|text| text.parse()).collect::<std::result::Result<_, _>>();
-        let proxies = proxies.map_err(|why: String| Error::Usage(format!("--behind-proxy: {why}")))?;
-        let identity = encryption::identity(&config)?;
-        let Beginning { access, files, own_secrets } = beginning;
-        let access = Arc::new(access);
-        access.set_time(unix_time().as_secs());
-        let threads = match config.threads {
-            0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
-            n => n.min(64),
-        };
-        let mut polls = Vec::new();
-        let mut handles = Vec::new();
-        for _ in 0..threads {
-            let (poll, handle) = Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
-            polls.push(poll);
-            handles.push(handle);
-        }
-        let (poll, admission) = admission::Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
-        let admission = Arc::new(admission);
-        let checked = admission.clone();
-        let folder = files.as_ref().map(|files| files.folder().to_owned());
-        let authenticator = Authenticator::start(&access, folder.as_deref(), move || checked.checked())?;
-        let shared = Arc::new(Shared {
-            admission,
-            access,
-            authenticator,
-            own_secrets,
-            folder,
-            proxies,
-            registry: Mutex::new(Registry {
-                rooms: Rooms::new(config.max_publishers, config.max_viewers),
-                streams: HashMap::new(),
-                targets: HashMap::new(),
-            }),
-            loops: handles,
-            serial: AtomicU64::new(1),
-            stopping: AtomicBool::new(false),
-            totals: Totals::default(),
-            placeholders: Arc::default(),
-            addresses: Arc::new(address_limits::Addresses::new(config.max_per_address)),
-            memory: Arc::new(memory::Memory::new(config.max_memory)),
-            memberships: Mutex::default(),
-            posted: Default::default(),
-            counting: Arc::new(CountLimit::new(COUNTED)),
-            last_pictures: Arc::new(last_pictures::LastPictures::new(config.stale_after)),
-            pollers: Default::default(),
-            host_names,
-            identity: identity.clone(),
-            started: now(),
-            config,
-        });
-        let admission = admission::Admission::start(shared.clone(), poll)?;
+        let (shared, polls, files) = Shared::new(config, beginning, encryption::identity)?;
+        let admission = admission::Admission::start(shared.clone(), polls.admission)?;
         let upkeep = Upkeep::start(looks(&shared, files))?;
-        let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new() };
-        for (index, poll) in polls.into_iter().enumerate() {
+        let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new(), announcement: None };
+        for (index, poll) in polls.loops.into_iter().enumerate() {
             let shared = hub.shared.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("deliver-{index}"))
@@ -166,6 +114,12 @@ impl Hub {
     /// The key that it encrypts with, as programs and people compare it; `None`: it does not encrypt.
     pub(crate) fn identity(&self) -> Option<&Identity> {
         self.shared.identity.as_deref()
+    }
+
+    /// Says in the local network where it is, until it ends.
+    pub(crate) fn announce(&mut self, machine: &str) {
+        let key = self.identity().map(Identity::fingerprint);
+        self.announcement = Announcement::start(machine, self.address(), key);
     }
 
     /// What goes into the links that it prints, if it made its own secrets.
@@ -201,6 +155,7 @@ impl Hub {
 impl Drop for Hub {
     fn drop(&mut self) {
         self.shared.stopping.store(true, Ordering::Release);
+        drop(self.announcement.take());
         drop(self.upkeep.take());
         drop(self.admission.take());
         for handle in &self.shared.loops {
@@ -258,6 +213,12 @@ struct Shared {
     started: Micros,
 }
 
+/// What the threads of a hub wait with.
+struct Polls {
+    admission: Poll,
+    loops: Vec<Poll>,
+}
+
 /// Sums over all connections, for the log.
 #[derive(Default)]
 struct Totals {
@@ -277,6 +238,77 @@ struct Registry {
 }
 
 impl Shared {
+    /// What the threads of a hub share before there are any; what they will wait with; and the files that say who may do what.
+    ///
+    /// # Errors
+    /// As of [`Hub::start`].
+    fn new(
+        config: HubConfig,
+        beginning: Beginning,
+        identity: impl FnOnce(&HubConfig) -> Result<Option<Arc<Identity>>>,
+    ) -> Result<(Arc<Self>, Polls, Option<AccessFiles>)> {
+        if config.max_picture < 1024 || config.max_picture > 1 << 30 {
+            return Err(Error::Usage("a hub's longest picture is 1 kB to 1 GiB".into()));
+        }
+        let is_origin = |text: &String| *text == "*" || *text == "null" || text.contains("://");
+        if let Some(wrong) = config.allow_origin.iter().find(|text| !is_origin(text)) {
+            return Err(Error::Usage(format!("'{wrong}' is no origin of pages; write https://example.org, null or *")));
+        }
+        let host_names = http::host_names(&config.public_url).map_err(Error::Usage)?;
+        let proxies = config.behind_proxy.iter().map(|text| text.parse()).collect::<std::result::Result<_, _>>();
+        let proxies = proxies.map_err(|why: String| Error::Usage(format!("--behind-proxy: {why}")))?;
+        let identity = identity(&config)?;
+        let Beginning { access, files, own_secrets } = beginning;
+        let access = Arc::new(access);
+        access.set_time(unix_time().as_secs());
+        let threads = match config.threads {
+            0 => std::thread::available_parallelism().map_or(2, usize::from).min(4),
+            n => n.min(64),
+        };
+        let mut loops = Vec::new();
+        let mut handles = Vec::new();
+        for _ in 0..threads {
+            let (poll, handle) = Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
+            loops.push(poll);
+            handles.push(handle);
+        }
+        let (poll, admission) = admission::Handle::new().map_err(|e| Error::io("cannot make a poll", e))?;
+        let admission = Arc::new(admission);
+        let checked = admission.clone();
+        let folder = files.as_ref().map(|files| files.folder().to_owned());
+        let authenticator = Authenticator::start(&access, folder.as_deref(), move || checked.checked())?;
+        let shared = Arc::new(Shared {
+            admission,
+            access,
+            authenticator,
+            own_secrets,
+            folder,
+            proxies,
+            registry: Mutex::new(Registry {
+                rooms: Rooms::new(config.max_publishers, config.max_viewers),
+                streams: HashMap::new(),
+                targets: HashMap::new(),
+            }),
+            loops: handles,
+            serial: AtomicU64::new(1),
+            stopping: AtomicBool::new(false),
+            totals: Totals::default(),
+            placeholders: Arc::default(),
+            addresses: Arc::new(address_limits::Addresses::new(config.max_per_address)),
+            memory: Arc::new(memory::Memory::new(config.max_memory)),
+            memberships: Mutex::default(),
+            posted: Default::default(),
+            counting: Arc::new(CountLimit::new(COUNTED)),
+            last_pictures: Arc::new(last_pictures::LastPictures::new(config.stale_after)),
+            pollers: Default::default(),
+            host_names,
+            identity,
+            started: now(),
+            config,
+        });
+        Ok((shared, Polls { admission: poll, loops }, files))
+    }
+
     /// Whether this is a proxy that is believed.
     fn is_proxy(&self, ip: IpAddr) -> bool {
         self.proxies.iter().any(|proxy| proxy.has(ip))

@@ -146,6 +146,11 @@ impl Shared {
         Ok(self.viewers_of(key))
     }
 
+    /// The name that whoever posts a stream gave, where that is no name of ours.
+    pub(super) fn called_by_poster(&self, key: &StreamKey) -> Option<String> {
+        self.posted().0.get(key).filter(|one| one.called != key.name).map(|one| one.called.clone())
+    }
+
     /// Whether somebody publishes so.
     pub(super) fn has_posted(&self) -> bool {
         !self.posted().0.is_empty()

@@ -2,7 +2,8 @@
 
 use super::bridges::{detection, quality, rooms};
 use super::http::{
-    Answer, Exchange, Outcome, Reply, api, links, metrics, page, publish, session, snapshot, stream, websocket,
+    Answer, Exchange, Outcome, Reply, api, controls, links, metrics, mjpg_streamer, page, publish, session, snapshot,
+    stream, websocket,
 };
 use crate::names;
 use crate::wire::encoding;
@@ -29,6 +30,7 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
     match (segments.as_slice(), action.as_deref()) {
         ([], Some("stream")) => stream::serve(exchange, None),
         ([], Some("snapshot")) => snapshot::serve(exchange, None),
+        ([], Some("command")) => mjpg_streamer::command(exchange),
         ([] | ["index.html"], _) => page::index(exchange),
         (["stream" | "stream.mjpg"], _) => stream::serve(exchange, None),
         (["stream", room, name], _) => stream::serve(exchange, Some((room, name))),
@@ -39,8 +41,11 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         }
         (["snapshot" | "snapshot.jpg"], _) => snapshot::serve(exchange, None),
         (["snapshot", room, name], _) => snapshot::serve(exchange, Some((room, name))),
+        (["input.json" | "input_0.json"], _) => mjpg_streamer::input(exchange),
         (["api", "streams"], _) => api::all(exchange),
         (["api", "streams", room, name], _) => api::one(exchange, room, name),
+        (["api", "streams", room, name, "controls"], _) if exchange.posts() => controls::set(exchange, room, name),
+        (["api", "streams", room, name, "controls"], _) => controls::read(exchange, room, name),
         (["api", "publish", room, name], _) => publish::serve(exchange, room, name),
         (["api", "broadcast-detection"], _) => detection::broadcast(exchange),
         (["api", "broadcast-status"], _) => detection::status(exchange),

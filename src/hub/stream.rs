@@ -15,6 +15,7 @@ use crate::relay::ConnectionId;
 use crate::relay::pictures::PictureTrack;
 use crate::relay::renditions::Renditions;
 use crate::relay::silence::Gives;
+use crate::relay::steering::Steering;
 use crate::time::{Micros, micros};
 
 /// A stream. It has one track so far, its pictures.
@@ -23,6 +24,7 @@ pub(super) struct Stream {
     /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
     pictures: Mutex<PictureTrack>,
+    steering: Mutex<Steering>,
     /// Where the newest picture is kept for when the stream is lost.
     last_pictures: Option<Arc<LastPictures>>,
     /// For each loop, and last for admission: how many there watch, and whether it has been told of a picture it has not looked
@@ -52,6 +54,7 @@ impl Stream {
             key,
             id,
             pictures: Mutex::default(),
+            steering: Mutex::default(),
             last_pictures,
             loops: (0..loops).map(|_| Watchers::default()).collect(),
             published: AtomicU64::new(0),
@@ -64,6 +67,11 @@ impl Stream {
     /// The rules of its pictures.
     pub(super) fn pictures(&self) -> MutexGuard<'_, PictureTrack> {
         self.pictures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Who asks for the controls of its camera, and what the publisher answers.
+    pub(super) fn steering(&self) -> MutexGuard<'_, Steering> {
+        self.steering.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A new publisher begins `now`.

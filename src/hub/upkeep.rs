@@ -8,6 +8,7 @@ use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use super::access_files::AccessFiles;
 use super::{Shared, encryption};
+use crate::access::clock::{ClockNews, ClockWatch};
 use crate::error::{Error, Result};
 use crate::net::layout::unix_time;
 
@@ -22,9 +23,12 @@ pub(super) fn looks(shared: &Arc<Shared>, files: Option<AccessFiles>) -> Vec<Box
     }
     if let Some(mut files) = files {
         let shared = Arc::downgrade(shared);
+        let mut clock = files.clock_watch();
+        tell_of_clock(&mut clock);
         looks.push(Box::new(move || {
             let Some(shared) = shared.upgrade() else { return };
             shared.access.set_time(unix_time().as_secs());
+            tell_of_clock(&mut clock);
             if let Some(policy) = files.refresh() {
                 shared.access.replace(policy);
             }
@@ -32,6 +36,15 @@ pub(super) fn looks(shared: &Arc<Shared>, files: Option<AccessFiles>) -> Vec<Box
         }));
     }
     looks
+}
+
+/// Says that the clock is not set, and when it is again: whoever has a link that ends is refused meanwhile.
+fn tell_of_clock(clock: &mut ClockWatch) {
+    match clock.look(unix_time().as_secs()) {
+        Some(news @ ClockNews::Unset { .. }) => log::warn!("{news}"),
+        Some(news @ ClockNews::Set(_)) => log::info!("{news}"),
+        None => {}
+    }
 }
 
 /// The thread. Dropping it ends it.

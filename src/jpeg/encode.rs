@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::caption::Caption;
 use super::planes::Planes;
+use super::reshape::Part;
 use super::strips::{Press, Team};
 use super::{Decoder, Scaler};
 use crate::Result;
@@ -17,6 +19,17 @@ const LARGE: usize = 1280 * 720;
 /// More threads than this gain little, and other programs want to run too.
 const MOST_THREADS: usize = 4;
 
+/// What is made of a frame before it is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shaping {
+    /// The part of it, as it is stored.
+    pub part: Part,
+    /// How that is turned.
+    pub turn: Orientation,
+    /// The size that it then gets.
+    pub size: Size,
+}
+
 /// Encodes frames as baseline JPEG, 4:2:0 (grey ones as grey), one after the other. Allocates nothing per picture once
 /// it has seen the largest.
 pub struct Encoder {
@@ -27,6 +40,8 @@ pub struct Encoder {
     planes: Arc<Planes>,
     /// They, scaled.
     scaled: Arc<Planes>,
+    /// Room for planes that are turned.
+    spare: Planes,
     /// Of the frame, if it is a camera's JPEG.
     orientation: Orientation,
     threads: usize,
@@ -54,6 +69,7 @@ impl Encoder {
             decoder: None,
             planes: Arc::default(),
             scaled: Arc::default(),
+            spare: Planes::default(),
             orientation: Orientation::UPRIGHT,
             threads: threads.clamp(1, MOST_THREADS),
             team: None,
@@ -99,6 +115,46 @@ impl Encoder {
             planes.size = Size::default();
         }
         loaded
+    }
+
+    /// As [`load`](Self::load), but takes a part of the frame, turns it, and writes a line into it. What comes of it is upright, and
+    /// of the size that `shaping` tells, where a line is written; at most a little larger otherwise.
+    ///
+    /// # Errors
+    /// As for [`encode`](Self::encode).
+    pub fn load_shaped(&mut self, frame: &Frame, shaping: &Shaping, line: Option<(&mut Caption, &str)>) -> Result<()> {
+        let Shaping { part, turn, size } = *shaping;
+        let stored = if frame.format == PixelFormat::Jpeg { jpeg::size(&frame.data) } else { Some(frame.size) };
+        let stored = stored.unwrap_or_default();
+        // The whole frame, so large that its part has the size. Sizes turn back as they turn.
+        let wanted = turn.shown(size);
+        let whole = |all: u32, part: u32, wanted: u32| {
+            let side = (u64::from(all) * u64::from(wanted)).div_ceil(u64::from(part.max(1)));
+            u32::try_from(side).unwrap_or(u32::MAX)
+        };
+        let largest = Size::new(
+            whole(stored.width, part.size.width, wanted.width),
+            whole(stored.height, part.size.height, wanted.height),
+        );
+        self.load(frame, largest)?;
+        self.orientation = Orientation::UPRIGHT;
+        let planes = Arc::make_mut(&mut self.planes);
+        let part = part.scaled(stored, planes.size);
+        if turn != Orientation::UPRIGHT || part != Part::whole(planes.size) {
+            self.spare.fill_reshaped(planes, part, turn);
+            self.spare.profile.append(&mut planes.profile);
+            std::mem::swap(planes, &mut self.spare);
+        }
+        if let Some((caption, text)) = line {
+            if planes.size != size {
+                size.check(MAX_PIXELS).map_err(Error::Failed)?;
+                self.spare.fill_scaled(planes, size, &mut self.scaler)?;
+                self.spare.profile.append(&mut planes.profile);
+                std::mem::swap(planes, &mut self.spare);
+            }
+            caption.write(text, planes);
+        }
+        Ok(())
     }
 
     /// How the frame that was taken by [`load`](Self::load) is to be turned before it is shown.

@@ -1,17 +1,23 @@
 //! Between pixels and JPEG, by turbojpeg. Each codec belongs to the thread that uses it.
 
+mod caption;
 mod decode;
 mod encode;
 mod icc;
+mod lossless;
 mod planes;
+mod reshape;
 mod scale;
 mod strips;
 mod turn;
 mod wanted;
 mod watchdog;
 
+pub use caption::{Caption, Corner};
 pub use decode::{Bitmap, Decoder};
-pub use encode::Encoder;
+pub use encode::{Encoder, Shaping};
+pub use lossless::{hindrance, turn_jpeg};
+pub use reshape::Part;
 pub use scale::Scaler;
 pub use turn::{Crop, back, then, turned};
 pub use wanted::Wanted;

@@ -2,10 +2,12 @@
 
 use yuv::{BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
+use super::reshape::{Part, reshape};
 use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;
 use crate::frame::{Frame, MAX_PIXELS, PixelFormat, Range, Size};
+use crate::wire::jpeg::Orientation;
 
 /// A picture as planes. Odd sides are made even by repeating the last column and row, as the encoder wants it, so a row
 /// of `y` is `2 * chroma_size().width` bytes long.
@@ -83,6 +85,19 @@ impl Planes {
             scaler.plane(&from.v, from.chroma_size(), &mut self.v, chroma)?;
         }
         Ok(())
+    }
+
+    /// Fills from a part of other planes, turned.
+    pub(super) fn fill_reshaped(&mut self, from: &Self, part: Part, turn: Orientation) {
+        self.reset(turn.shown(part.size), from.gray);
+        let (luma, chroma) = (self.luma_size().width as usize, self.chroma_size().width as usize);
+        reshape(&from.y, from.luma_size().width as usize, part, turn, &mut self.y, luma);
+        self.repeat_edges();
+        if !self.gray {
+            let half = from.chroma_size().width as usize;
+            reshape(&from.u, half, part.halved(), turn, &mut self.u, chroma);
+            reshape(&from.v, half, part.halved(), turn, &mut self.v, chroma);
+        }
     }
 
     /// Takes YUYV or UYVY, some rows at a time, so that what one step writes is still in the cache for the next.

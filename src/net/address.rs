@@ -1,4 +1,5 @@
-//! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`, `wss://HOST[:PORT][/PATH]`.
+//! Where a hub is: `HOST`, `HOST:PORT`, `[IPv6]:PORT`, `ws://HOST[:PORT][/PATH]`, `wss://HOST[:PORT][/PATH]`, or the address of its
+//! page.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
@@ -59,7 +60,15 @@ impl FromStr for HubAddress {
                 let path = format!("/{}", if path.is_empty() { "ws" } else { path });
                 (authority, Some(path), if scheme == "ws" { Tls::Never } else { Tls::Always })
             }
-            Some(("sf" | "https", _)) => return Err(wrong("this is a link, for --join")),
+            // What stands in a browser's address bar: the page, and its WebSocket beside it.
+            Some((scheme @ ("http" | "https"), rest)) if !rest.contains(['#', '?']) => {
+                let (authority, folder) = rest.split_once('/').unwrap_or((rest, ""));
+                let folder = folder.trim_matches('/');
+                let path = if folder.is_empty() { "/ws".into() } else { format!("/{folder}/ws") };
+                // A hub that others reach leads `http://` to `https://`; in the clear it is asked by ws:// or --no-tls.
+                (authority, Some(path), if scheme == "http" { Tls::default() } else { Tls::Always })
+            }
+            Some(("sf" | "http" | "https", _)) => return Err(wrong("this is a link, for --join")),
             Some((scheme, _)) => return Err(wrong(&format!("'{scheme}' is no scheme of ours"))),
         };
         let (host, port) = if let Some(inner) = rest.strip_prefix('[') {
@@ -200,6 +209,9 @@ mod tests {
             ("ws://[fe80::1%25eth0]:9/ws", "ws://[fe80::1%eth0]:9/ws", Some("/ws")),
             ("ws://hub:8002", "ws://hub:8002/ws", Some("/ws")),
             ("ws://hub/cams/ws?x=1", "ws://hub:80/cams/ws?x=1", Some("/cams/ws?x=1")),
+            ("http://hub:8002/", "ws://hub:8002/ws", Some("/ws")),
+            ("https://cams.example.org", "wss://cams.example.org:443/ws", Some("/ws")),
+            ("https://cams.example.org/cam/", "wss://cams.example.org:443/cam/ws", Some("/cam/ws")),
             ("wss://cams.example.org", "wss://cams.example.org:443/ws", Some("/ws")),
         ] {
             let address: HubAddress = text.parse().unwrap();
@@ -210,7 +222,7 @@ mod tests {
             ":80",
             "a:b",
             "host:0",
-            "http://x",
+            "https://x/#/main/door",
             "wss://",
             "a]b",
             "a#b",

@@ -134,6 +134,28 @@ pub fn short_answer(status: u16, text: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The status of an answer, and how long its head is; `None` while that is not whole, or where it is none.
+#[must_use]
+pub fn answer_head(answer: &[u8]) -> Option<(u16, usize)> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_ANSWER_FIELDS];
+    let mut parsed = httparse::Response::new(&mut fields);
+    match parsed.parse(answer) {
+        Ok(httparse::Status::Complete(length)) => Some((parsed.code?, length)),
+        _ => None,
+    }
+}
+
+/// How long an answer is, head and body, where it says that.
+#[must_use]
+pub fn answer_length(answer: &[u8]) -> Option<usize> {
+    let mut fields = [httparse::EMPTY_HEADER; MAX_ANSWER_FIELDS];
+    let mut parsed = httparse::Response::new(&mut fields);
+    let Ok(httparse::Status::Complete(head)) = parsed.parse(answer) else { return None };
+    let field = parsed.headers.iter().find(|h| h.name.eq_ignore_ascii_case("content-length"))?;
+    let body: usize = std::str::from_utf8(field.value).ok()?.trim().parse().ok()?;
+    head.checked_add(body)
+}
+
 /// The first line of the text that an answer brings, if it brings one.
 #[must_use]
 pub fn first_words(answer: &[u8]) -> Option<String> {

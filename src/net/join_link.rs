@@ -30,7 +30,8 @@ impl FromStr for JoinLink {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        let text = text.trim();
+        // The line of a hub has quotes for the shell, and may be pasted where there is none.
+        let text = text.trim().trim_matches(['\'', '"']);
         let wrong = |why: &str| {
             // What is no link may be a secret, and so is what stands behind it.
             let shown = text.split(['#', '?', '&', '=']).next().filter(|shown| shown.contains("://"));
@@ -162,6 +163,8 @@ mod tests {
             let link: JoinLink = zoned.parse().unwrap();
             assert_eq!(link.to_string(), zoned);
         }
+        let quoted: JoinLink = " 'sf://desk/main/cam' ".parse().unwrap();
+        assert_eq!((quoted.hub.host.as_str(), quoted.name.as_deref()), ("desk", Some("cam")), "pasted with its quotes");
         let without: JoinLink = "sf://desk/main/".parse().unwrap();
         assert_eq!((without.hub.pin, without.hub.tls, without.name), (None, Tls::BeyondLoopback, None));
     }

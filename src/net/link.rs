@@ -2,6 +2,8 @@
 //!
 //! One thread owns the socket. What happens on it is told to a [`LinkUser`], on that thread.
 
+#[cfg(feature = "view")]
+pub mod ask;
 mod dial;
 mod encrypt;
 mod in_turn;

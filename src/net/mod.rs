@@ -6,6 +6,8 @@ pub mod http;
 pub mod join_link;
 pub mod layout;
 pub mod link;
+pub mod mdns;
 pub mod open_files;
 pub(crate) mod state_dir;
 pub mod tls;
+pub mod who_listens;

@@ -101,15 +101,19 @@ fn belongs_as(_: &Path, _: &Path, _: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a file where there is none.
-fn create_private(path: &Path, content: &str) -> io::Result<()> {
+/// Writes a file that this user alone may read where there is none.
+pub(crate) fn create_private(path: &Path, content: &str) -> io::Result<()> {
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(content.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(content.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // What is there in part would be taken for the whole.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Makes a folder for this user alone, where there is none.

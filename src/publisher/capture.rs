@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam_channel::Receiver;
 use mio::Waker;
 
+use super::steering::Order;
 use super::{Shared, State};
 use crate::error::Error;
 use crate::frame::Frame;
@@ -13,6 +14,7 @@ use crate::mailbox::Sender;
 use crate::session::in_words;
 use crate::source::{Next, Opened, STALL, Source, SourceError, Unwatched};
 use crate::time::{Micros, now};
+use crate::wire::jpeg::Orientation;
 
 /// How often a source that failed is tried again.
 const REOPEN: Duration = Duration::from_secs(1);
@@ -188,6 +190,7 @@ impl Capture {
         state.counts.reopened += u64::from(faults > 0);
         state.fresh = true;
         drop(state);
+        self.shared.order(Order::Opened);
         self.shared.changed.notify_all();
         self.wake();
     }
@@ -198,9 +201,16 @@ impl Capture {
         let size = if opened.size.area() == 0 { String::new() } else { format!(" {}", opened.size) };
         let rate = opened.fps.map(|fps| format!(" at {} fps", (fps * 100.0).round() / 100.0));
         let rate = rate.unwrap_or_default();
-        log::info!("source: {}, {:?}{size}{rate}", opened.name, opened.format);
-        if opened.scale && opened.size.area() > 0 && opened.size != capture.size {
-            log::info!("the source has no {}: its pictures are scaled to that", capture.size);
+        log::info!("source: {}, {}{size}{rate}", opened.name, opened.format);
+        if let Some(format) = capture.format.filter(|format| *format != opened.format) {
+            log::warn!("the source has no {format}: it gives {}", opened.format);
+        }
+        if opened.size.area() > 0
+            && let Ok(plan) =
+                self.shared.config.shape.plan(opened.size, Orientation::UPRIGHT, capture.size, opened.scale)
+            && plan.scales()
+        {
+            log::info!("the source has no {}: its pictures are scaled to {}", capture.size, plan.shaping.size);
         }
         if opened.fps.is_some_and(|fps| fps < 0.99 * capture.fps) {
             log::info!("the source has no {} fps: that is the most it gives", capture.fps);

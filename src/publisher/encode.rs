@@ -1,6 +1,7 @@
 //! The thread that has the encoder: takes the newest frame and makes of it the pictures that somebody watches.
 
 mod ends;
+mod shaped;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,12 +9,14 @@ use std::thread::{Builder, JoinHandle, Thread};
 use std::time::Duration;
 
 pub(super) use self::ends::Ends;
+use self::shaped::{Stamping, Way};
+use super::shape::Plan;
 use super::unchanged::Unchanged;
 use super::{Demand, Full, Shared};
-use crate::adapt::{ANY, Ladder, Rung, Supply};
+use crate::adapt::{Ladder, Rung, Supply};
 use crate::buffer::{Buffer, Pool};
 use crate::error::Error;
-use crate::frame::{Frame, Picture, PixelFormat, Size, Spans};
+use crate::frame::{Frame, Picture, Size, Spans};
 use crate::jpeg::Encoder;
 use crate::mailbox::Taken;
 use crate::pacing::RateLimiter;
@@ -58,12 +61,16 @@ pub(super) struct Encode {
     orientation: Orientation,
     /// Bytes that the last frame would have had at the asked quality, all rungs together.
     wanted: u32,
+    stamping: Option<Stamping>,
+    /// What was last said of the way that pictures go.
+    said: String,
 }
 
 impl Encode {
     pub(super) fn new(shared: Arc<Shared>, ends: Arc<Ends>, turn: u64) -> crate::Result<Self> {
         let encoder = Encoder::new()?;
         let ladder = Ladder::new(shared.config.quality, shared.config.min_quality);
+        let stamping = Stamping::new(&shared)?;
         Ok(Self {
             shared,
             ends,
@@ -78,6 +85,8 @@ impl Encode {
             shown_size: Size::default(),
             orientation: Orientation::UPRIGHT,
             wanted: 0,
+            stamping,
+            said: String::new(),
         })
     }
 
@@ -227,15 +236,22 @@ impl Encode {
             let state = self.shared.lock();
             (state.opened.as_ref().is_none_or(|o| o.scale), state.carries)
         };
-        let size = if scale || frame.size.area() == 0 { config.capture.size } else { frame.size };
-        let pass = frame.format == PixelFormat::Jpeg && (!scale || self.fits_as_it_is(frame, size));
-        let made = if pass {
-            self.pass_on(frame, begun)
-        } else {
-            let own = [Rung::FULL];
-            let rungs = if config.adapt && !demand.rungs.is_empty() { &demand.rungs } else { &own[..] };
-            self.encode(frame, size, rungs, carries, begun)
-        };
+        let own = [Rung::FULL];
+        let rungs = if config.adapt && !demand.rungs.is_empty() { &demand.rungs } else { &own[..] };
+        let mut encoded_size = Size::default();
+        let made = self.way(frame, scale).and_then(|way| match way {
+            Way::PassOn => self.pass_on(frame, begun),
+            Way::Turn(plan) => self.turn(frame, &plan, begun).or_else(|why| {
+                // It may be damaged in a way that decoders make do with.
+                self.say_encoded(&why);
+                encoded_size = plan.shaping.size;
+                self.encode(frame, encoded_size, Some(plan), rungs, carries, begun)
+            }),
+            Way::Encode(size, plan) => {
+                encoded_size = size;
+                self.encode(frame, size, plan, rungs, carries, begun)
+            }
+        });
         let pictures = match made {
             Ok(pictures) => pictures,
             Err(why) => {
@@ -251,7 +267,7 @@ impl Encode {
         state.encoder_fault.clear();
         state.counts.quality = pictures.first().map_or(0, |p| p.quality);
         state.counts.size = self.shown_size.to_string();
-        let full = self.full(&pictures, size);
+        let full = self.full(&pictures, encoded_size);
         state.wanted = self.wanted;
         state.full = Some(full);
         drop(state);
@@ -280,10 +296,15 @@ impl Encode {
         let mut data = self.pool.take();
         let header = jpeg::tidy(&frame.data, &mut data, &mut |_| true).map_err(|e| e.to_string())?;
         self.shown_size = header.shown_size();
+        Ok(self.hand_over_as_it_came(frame, data, begun))
+    }
+
+    /// Gives a picture to the link whose quality is that with which it came.
+    fn hand_over_as_it_came(&mut self, frame: &Frame, data: Buffer, begun: Micros) -> Vec<Arc<Picture>> {
         self.wanted = u32::try_from(data.len()).unwrap_or(u32::MAX);
         let picture = Arc::new(self.picture(frame, data, (begun, now()), 0, 0));
         self.hand_over(picture.clone(), [Some(Rung::FULL), None, None, None]);
-        Ok(vec![picture])
+        vec![picture]
     }
 
     /// The frame at every rung, each as good as its bytes allow.
@@ -291,12 +312,22 @@ impl Encode {
         &mut self,
         frame: &Frame,
         size: Size,
+        shaped: Option<Plan>,
         rungs: &[Rung],
         carries: u32,
         begun: Micros,
     ) -> Result<Vec<Arc<Picture>>, String> {
         let mut plan = self.ladder.plan(rungs, size, carries);
-        self.orientation = self.codec(|encoder| encoder.load(frame, size).map(|()| encoder.orientation()))?;
+        let mut stamping = self.stamping.take();
+        let loaded = self.codec(|encoder| {
+            match &shaped {
+                Some(shaped) => encoder.load_shaped(frame, &shaped.shaping, stamping.as_mut().map(|s| s.of(frame))),
+                None => encoder.load(frame, size),
+            }?;
+            Ok(encoder.orientation())
+        });
+        self.stamping = stamping;
+        self.orientation = loaded?;
         let mut pictures = Vec::with_capacity(rungs.len());
         let mut began = begun;
         while let Some(mut step) = self.ladder.next(&mut plan, began) {
@@ -354,15 +385,5 @@ impl Encode {
                 bytes: picture.map_or(0, |p| u32::try_from(p.data.len()).unwrap_or(u32::MAX)),
             },
         }
-    }
-
-    /// Whether a camera's own JPEG has the wanted size, and nobody needs it smaller.
-    fn fits_as_it_is(&self, frame: &Frame, wanted: Size) -> bool {
-        let state = self.shared.lock();
-        let smaller =
-            self.shared.config.adapt && (state.carries != ANY || state.demand.rungs.iter().any(|rung| !rung.is_own()));
-        drop(state);
-        let found = jpeg::find(&frame.data, &mut |_| true);
-        !smaller && found.is_ok_and(|found| found.layout.header.size == wanted)
     }
 }

@@ -8,15 +8,22 @@ mod encode;
 mod exposure;
 mod rhythm;
 mod seal;
+mod shape;
+mod stamp;
+mod steering;
 mod unchanged;
 mod uplink;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::exposure::Exposure;
 use self::rhythm::Rhythm;
+pub use self::shape::Shape;
+pub use self::stamp::Stamp;
+use self::steering::{Order, Orders};
 use self::unchanged::AT_LEAST_EVERY;
 use crate::adapt::{ANY, Load, Rung, Stage, limit};
 use crate::error::{Error, Result};
@@ -31,7 +38,8 @@ use crate::secret::Secret;
 use crate::source::{CaptureRequest, Opened, Source};
 use crate::stats::{PublishReport, Recent, round};
 use crate::time::{Micros, millis, now};
-use crate::wire::control::NominalPicture;
+use crate::wire::camera_controls::SetValue;
+use crate::wire::control::{Control, NominalPicture};
 
 /// What a publisher is to do. `Default` is what `streamflow-send` does without options.
 #[derive(Clone, Debug)]
@@ -42,8 +50,13 @@ pub struct PublisherConfig {
     pub location: HubLocation,
     /// What is asked of the source.
     pub capture: CaptureRequest,
+    /// What is cut out of the pictures, how that is turned, and what is written into it. Default: they stay as they are.
+    pub shape: Shape,
     /// JPEG quality, 1 to 100. Default 80: hardly to be told from the original, a third of the bytes of 95.
     pub quality: u8,
+    /// Encodes anew what comes as JPEG, so that it has this quality and fits a slow link. Default: no, it passes as it is where its
+    /// size is the one that is asked for, or it is no camera's.
+    pub reencode: bool,
     /// The least quality to which a slow link takes the pictures before they get smaller, 1 to 100. Default 25: below,
     /// blocks are all one sees.
     pub min_quality: u8,
@@ -77,6 +90,8 @@ pub struct PublisherConfig {
     /// For how long after a source was opened its pictures may be too dark: viewers see them, and a snapshot that wakes the source
     /// waits. `None`, the default: as the source says ([`Opened::warm_up`](crate::source::Opened::warm_up)).
     pub warm_up: Option<Duration>,
+    /// What is set at the source whenever it was opened. Default: nothing.
+    pub controls: Vec<SetValue>,
 }
 
 impl Default for PublisherConfig {
@@ -85,7 +100,9 @@ impl Default for PublisherConfig {
             stream: StreamKey::new("main", "camera"),
             location: HubLocation::default(),
             capture: CaptureRequest::default(),
+            shape: Shape::default(),
             quality: 80,
+            reencode: false,
             min_quality: 25,
             max_rate: None,
             adapt: true,
@@ -99,6 +116,7 @@ impl Default for PublisherConfig {
             exit_on_source_error: false,
             idle_after: Duration::from_secs(10),
             warm_up: None,
+            controls: Vec::new(),
         }
     }
 }
@@ -118,7 +136,7 @@ impl Publisher {
     ///
     /// # Errors
     /// The settings make no sense, or the hub that is to be hosted cannot have its port.
-    pub fn start(config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
+    pub fn start(mut config: PublisherConfig, source: Box<dyn Source>) -> Result<Self> {
         if config.stream.name.is_empty() {
             return Err(Error::Usage("a stream needs a name".into()));
         }
@@ -131,9 +149,14 @@ impl Publisher {
         if !(1..=100).contains(&config.min_quality) || config.min_quality > config.quality {
             return Err(Error::Usage("the least quality is 1 to 100, and not above the quality".into()));
         }
+        config.shape.check(&config.stream)?;
+        config.capture.size = config.shape.asks(config.capture.size);
         let seal = config.key.as_ref().map(|key| seal::Seal::new(key, &config.stream)).transpose()?;
+        let mut panel = source.controls();
+        steering::check(panel.as_mut(), &config.controls)?;
         let locator = HubLocator::new(config.location.clone())?;
-        let shared = Arc::new(Shared::new(config));
+        let (orders, ordered) = Orders::new();
+        let shared = Arc::new(Shared::new(config, panel.is_some().then_some(orders)));
         let (frames_in, frames_out) = mailbox::<Frame>();
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
@@ -144,10 +167,14 @@ impl Publisher {
         let mut this = Self { shared: shared.clone(), link: Some(link), threads: Vec::new() };
         let capture =
             capture::Capture { shared: shared.clone(), frames: frames_in, spent: spent_out, waker: waker.clone() };
-        let ends = Arc::new(encode::Ends::new(frames_out, spent_in, pictures_in, waker));
-        let encode = encode::Encode::new(shared, ends, 0)?;
+        let ends = Arc::new(encode::Ends::new(frames_out, spent_in, pictures_in, waker.clone()));
+        let encode = encode::Encode::new(shared.clone(), ends, 0)?;
         this.spawn("capture", move || capture.run(source))?;
         this.spawn("encode watch", move || encode.run())?;
+        if let Some(panel) = panel {
+            let steering = steering::Steering::new(shared.clone(), panel, ordered, waker, &shared.config);
+            this.spawn("controls", move || steering.run())?;
+        }
         Ok(this)
     }
 
@@ -223,6 +250,8 @@ struct Shared {
     config: PublisherConfig,
     state: Mutex<State>,
     changed: Condvar,
+    /// To who sets the source's controls, if it has any.
+    orders: Option<Orders>,
 }
 
 #[derive(Default)]
@@ -258,6 +287,8 @@ struct State {
     /// When the last picture that was sent was captured.
     newest: Option<Micros>,
     encode: Recent,
+    /// What the hub asked of the source's controls.
+    answers: VecDeque<Control>,
 }
 
 /// A picture at the asked size and quality; 0: as it came.
@@ -288,13 +319,13 @@ impl PublisherConfig {
 }
 
 impl Shared {
-    fn new(config: PublisherConfig) -> Self {
+    fn new(config: PublisherConfig, orders: Option<Orders>) -> Self {
         let mut state = State::default();
         state.counts.stream = config.stream.to_string();
         state.demand.unwatched_since = Some(now());
         state.carries = ANY;
         state.link_carries = ANY;
-        Self { config, state: Mutex::new(state), changed: Condvar::new() }
+        Self { config, state: Mutex::new(state), changed: Condvar::new(), orders }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -304,6 +335,14 @@ impl Shared {
     fn stop(&self) {
         self.lock().stopping = true;
         self.changed.notify_all();
+        self.order(Order::Stop);
+    }
+
+    /// Asks who sets the source's controls, if it has any.
+    fn order(&self, order: Order) {
+        if let Some(orders) = &self.orders {
+            orders.give(order);
+        }
     }
 
     fn end(&self, result: Result<()>) {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Shared;
 use super::encode::EncodedFrame;
 use super::seal::Seal;
+use super::steering::Order;
 use crate::adapt::{Limit, Load, Supply};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -118,7 +119,7 @@ impl LinkUser for Uplink {
             instance: self.instance,
             publisher: config.id,
             token: None,
-            can: vec![Ability::Rungs],
+            can: [Ability::Rungs].into_iter().chain(self.shared.orders.as_ref().map(|_| Ability::Controls)).collect(),
             request: ViewRequest::default(),
         }
     }
@@ -138,6 +139,8 @@ impl LinkUser for Uplink {
             state.demand.unwatched_since = Some(now());
         }
         state.fresh = true;
+        // Who asked is not at the end of the next connection.
+        state.answers.clear();
         drop(state);
         if let (LinkState::Connected, None, Some(hub)) = (link, self.locator.hub(), &self.hub) {
             // A hub in this process says it by itself.
@@ -168,6 +171,8 @@ impl LinkUser for Uplink {
             self.max_picture = usize::try_from(max_picture).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
         } else if let Control::Dropped { reason } = control {
             log::warn!("the hub leaves pictures of this stream out: {}", Untrusted(reason));
+        } else if let Control::Set(set) = control {
+            self.shared.order(Order::Set(set));
         } else if let Control::Demand { viewers, rungs } = control {
             let mut state = self.shared.lock();
             state.heard = true;
@@ -205,17 +210,18 @@ impl LinkUser for Uplink {
         let too_large = self.too_large.as_ref().filter(|_| is_asked);
         let reason = if own.is_empty() { too_large.cloned().unwrap_or_default() } else { own };
         let settling = state.exposure.is_settling(at);
+        let mut messages: Vec<Control> = state.answers.drain(..).collect();
         drop(state);
         let (nominal, load) = self.numbers.clone();
         let live = reason.is_empty();
         let sealed = self.seal.is_some();
         let told =
             StreamState { live, reason, published: true, nominal, load, settling, sealed, ..StreamState::default() };
-        if self.told.as_ref() == Some(&told) {
-            return Vec::new();
+        if self.told.as_ref() != Some(&told) {
+            self.told = Some(told.clone());
+            messages.push(Control::State(told));
         }
-        self.told = Some(told.clone());
-        vec![Control::State(told)]
+        messages
     }
 
     fn has_picture(&mut self) -> bool {

@@ -11,6 +11,7 @@ use crate::names::StreamKey;
 use crate::text::Untrusted;
 use crate::time::{Micros, PeerMicros, micros};
 use crate::wire::WireError;
+use crate::wire::camera_controls::{ControlList, SetControls};
 use crate::wire::control::{Cause, Control, NominalPicture, Role, StreamState, ViewRequest, answer};
 use crate::wire::packet::Packet;
 
@@ -21,6 +22,9 @@ const REQUEST_EVERY: Duration = Duration::from_micros(6250);
 /// A list of streams is made for each who asks so many times at once, and then once each so often.
 const LISTS_AT_ONCE: u32 = 8;
 const LIST_EVERY: Duration = Duration::from_millis(500);
+/// A publisher tells its controls in so many packets at once, and then one each so often.
+const CONTROLS_AT_ONCE: u32 = 64;
+const CONTROLS_EVERY: Duration = Duration::from_millis(8);
 
 /// What happened in a session.
 #[derive(Debug)]
@@ -56,6 +60,10 @@ pub enum Event {
     State(StreamState),
     /// What a publisher's pictures are encoded for from here on, see [`Control::Supply`].
     Supply(Vec<Option<Rung>>),
+    /// A viewer sets controls of the stream's camera, or asks for them.
+    Set(SetControls),
+    /// What a publisher says of its controls; words in it are as they came.
+    Controls(ControlList),
     /// The session is over, and whatever goodbye there is to say is in [`Server::poll_transmit`]. Nothing follows.
     Ended(End),
 }
@@ -98,6 +106,7 @@ pub struct Server {
     /// The last word was said, here or there.
     over: bool,
     requests: Rate,
+    controls: Rate,
     latest: Latest,
     list_owed: bool,
     lists: Rate,
@@ -119,6 +128,7 @@ impl Server {
             accepted: false,
             over: false,
             requests: Rate::new(REQUEST_EVERY, REQUESTS_AT_ONCE),
+            controls: Rate::new(CONTROLS_EVERY, CONTROLS_AT_ONCE),
             latest: Latest::new(),
             list_owed: false,
             lists: Rate::new(LIST_EVERY, LISTS_AT_ONCE),
@@ -214,8 +224,12 @@ impl Server {
 
     fn control(&mut self, control: Control, arrival: Arrival, now: Micros) {
         answer(&mut self.transmit, self.session.control(&control, now));
-        let is_request = matches!(control, Control::Subscribe { .. } | Control::List | Control::State(_));
-        if is_request && !self.requests.pass(now) {
+        let passes = match control {
+            Control::Subscribe { .. } | Control::List | Control::State(_) | Control::Set(_) => self.requests.pass(now),
+            Control::Controls(_) => self.controls.pass(now),
+            _ => true,
+        };
+        if !passes {
             return self.violation("more requests than anybody needs");
         }
         let event = match (control, self.role) {
@@ -234,6 +248,8 @@ impl Server {
             }
             (Control::State(state), Role::Publish) => Event::State(to_be_shown(state)),
             (Control::Supply { rungs }, Role::Publish) => Event::Supply(rungs),
+            (Control::Set(set), Role::View) => Event::Set(set),
+            (Control::Controls(list), Role::Publish) => Event::Controls(list),
             _ => return,
         };
         self.events.push_back(event);

@@ -17,6 +17,8 @@ use serde::Serialize;
 use self::portable::PortableCamera;
 #[cfg(target_os = "linux")]
 use self::v4l::{OpenError, V4lCamera, devices};
+#[cfg(target_os = "linux")]
+use super::controls::ControlPanel;
 use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::frame::{Frame, Size};
 
@@ -89,6 +91,19 @@ enum Which {
     Portable(u32),
 }
 
+#[cfg(target_os = "linux")]
+impl Which {
+    fn path(&self) -> Option<PathBuf> {
+        match self {
+            Self::First => devices::first(),
+            Self::Index(index) => Some(format!("/dev/video{index}").into()),
+            Self::Name(name) => devices::named(name),
+            Self::Path(path) => Some(path.clone()),
+            Self::Portable(_) => None,
+        }
+    }
+}
+
 enum Device {
     #[cfg(target_os = "linux")]
     V4l(V4lCamera),
@@ -106,6 +121,9 @@ pub struct Camera {
     seen: bool,
     /// The number of the newest frame, carried on when the camera is opened again.
     sequence: u64,
+    /// Where it was opened last, for who sets its controls.
+    #[cfg(target_os = "linux")]
+    opened: v4l::controls::OpenPath,
 }
 
 impl Camera {
@@ -143,7 +161,15 @@ impl Camera {
     }
 
     fn new(which: Which) -> Self {
-        Self { which, device: None, portable: portable::Worker::default(), seen: false, sequence: 0 }
+        Self {
+            which,
+            device: None,
+            portable: portable::Worker::default(),
+            seen: false,
+            sequence: 0,
+            #[cfg(target_os = "linux")]
+            opened: Default::default(),
+        }
     }
 
     /// Whether it is there now, as far as can be told without taking it.
@@ -182,20 +208,17 @@ impl Camera {
 
     #[cfg(target_os = "linux")]
     fn path(&self) -> Option<PathBuf> {
-        match &self.which {
-            Which::First => devices::first(),
-            Which::Index(index) => Some(format!("/dev/video{index}").into()),
-            Which::Name(name) => devices::named(name),
-            Which::Path(path) => Some(path.clone()),
-            Which::Portable(_) => None,
-        }
+        self.which.path()
     }
 
     #[cfg(target_os = "linux")]
     fn open_native(&mut self, request: &CaptureRequest) -> Result<(Device, Opened), SourceError> {
         let path = self.path().ok_or_else(|| self.missing())?;
         match V4lCamera::open(&path, request, self.sequence) {
-            Ok((device, opened)) => Ok((Device::V4l(device), opened)),
+            Ok((device, opened)) => {
+                self.opened.set(&path);
+                Ok((Device::V4l(device), opened))
+            }
             Err(OpenError::NotThere) => Err(self.missing()),
             Err(OpenError::NoCamera) => {
                 let why = || format!("{} is no camera that can be read", path.display());
@@ -265,6 +288,16 @@ impl Source for Camera {
     fn close(&mut self) {
         // V4L2 stops; nokhwa's thread is told to end.
         self.device = None;
+    }
+
+    #[cfg(target_os = "linux")]
+    fn controls(&self) -> Option<Box<dyn ControlPanel>> {
+        let which = match &self.which {
+            // The same node, also where nokhwa reads it.
+            Which::Portable(index) => Which::Index(*index),
+            other => other.clone(),
+        };
+        Some(Box::new(v4l::controls::Panel::new(move || which.path(), self.opened.clone())))
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod arrivals;
 pub mod camera;
+pub mod controls;
 pub mod files;
 mod from_fn;
 pub mod http;
@@ -14,6 +15,7 @@ pub mod stamp;
 
 use std::time::Duration;
 
+pub use self::controls::ControlPanel;
 pub use self::from_fn::from_fn;
 pub use self::spec::{SourceOptions, from_spec};
 use crate::frame::{Frame, PixelFormat, Size};
@@ -134,4 +136,10 @@ pub trait Source: Send + 'static {
 
     /// Lets go of devices and connections. May be called at any time, also twice.
     fn close(&mut self) {}
+
+    /// What can be set while it runs. Asked once, before anything else; what is given belongs to a thread of its own, so that it may
+    /// take its time. `None`, the default: nothing.
+    fn controls(&self) -> Option<Box<dyn ControlPanel>> {
+        None
+    }
 }

@@ -2,12 +2,15 @@
 //! machine can read, so that the age of what is on a screen can be measured by anyone, without a camera.
 
 mod canvas;
+mod controls;
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use canvas::{Canvas, Color, Font, Layout};
+use controls::Look;
 
+use super::controls::ControlPanel;
 use super::pace::Pace;
 use super::stamp::{self, Luma, Stamp};
 use super::{CaptureRequest, Next, Opened, Source, SourceError};
@@ -22,18 +25,19 @@ const SIDES: std::ops::RangeInclusive<u32> = 16..=16_384;
 pub struct Pattern {
     name: &'static str,
     scene: Option<(Scene, Pace)>,
+    look: Look,
 }
 
 impl Default for Pattern {
     fn default() -> Self {
-        Self { name: "test pattern", scene: None }
+        Self { name: "test pattern", scene: None, look: Look::default() }
     }
 }
 
 impl Pattern {
     /// The pattern in the place of a camera that is not there, which its name says.
     pub(super) fn without_camera() -> Self {
-        Self { name: "test pattern (no camera found)", scene: None }
+        Self { name: "test pattern (no camera found)", ..Self::default() }
     }
 }
 
@@ -56,11 +60,16 @@ impl Source for Pattern {
         let Some(number) = pace.wait() else { return Ok(Next::Nothing) };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         scene.paint(frame, now(), wall, number);
+        self.look.apply(frame, scene.layout, scene.top);
         Ok(Next::Frame)
     }
 
     fn close(&mut self) {
         self.scene = None;
+    }
+
+    fn controls(&self) -> Option<Box<dyn ControlPanel>> {
+        Some(Box::new(self.look.clone()))
     }
 }
 
@@ -78,6 +87,8 @@ struct Scene {
     /// The top of what is below the clock, where the ball plays, and the bottom, where the second runs.
     field: [usize; 2],
     bar: usize,
+    /// Rows of the stamp.
+    top: usize,
 }
 
 impl Scene {
@@ -97,6 +108,7 @@ impl Scene {
             shadow: layout.color([8, 14, 30]),
             field: [top + (h - top) * 6 / 10, h - bar - h / 12],
             bar,
+            top,
         };
         // 12 letters of the clock in seven tenths of the width, but no higher than a sixth of what is there.
         let height = (w * 7 / 10 / 12 * 20 / 9).min((h - top) / 6).min(400);

@@ -4,6 +4,7 @@ use std::io::{IsTerminal, stdin};
 use std::path::Path;
 
 use super::camera::Camera;
+use super::controls::ControlPanel;
 use super::files::Files;
 use super::http::Http;
 use super::live::Live;
@@ -38,6 +39,15 @@ pub struct SourceOptions {
 pub fn from_spec(spec: &str, options: &SourceOptions) -> Result<Box<dyn Source>> {
     let spec = spec.trim();
     let lower = spec.to_ascii_lowercase();
+    let has_no_end = || {
+        let what = "--once plays a file, a folder or standard input once, and";
+        Err(Error::Usage(format!("{what} '{}' has no end: leave --once away", without_password(spec))))
+    };
+    let is_camera = lower == "auto" || lower.starts_with("nokhwa:") || lower.bytes().all(|b| b.is_ascii_digit());
+    let is_url = lower.starts_with("http://") || lower.starts_with("https://");
+    if options.once && !spec.is_empty() && (lower == "pattern" || is_camera || is_url) {
+        return has_no_end();
+    }
     match lower.as_str() {
         "" => return Err(Error::Usage("no source is named; leave --source out for the first camera".into())),
         "auto" => return Ok(automatic()),
@@ -97,7 +107,21 @@ fn from_path_or_name(spec: &str, options: &SourceOptions) -> Result<Box<dyn Sour
     if spec.contains('/') {
         return Err(none());
     }
-    there(Camera::by_name(spec), none)
+    let camera = there(Camera::by_name(spec), none)?;
+    if options.once {
+        return Err(Error::Usage(format!(
+            "--once plays a file, a folder or standard input once, and the camera '{spec}' has no end"
+        )));
+    }
+    Ok(camera)
+}
+
+/// A URL without the password in it.
+fn without_password(spec: &str) -> String {
+    match spec.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, place)) => format!("{scheme}://…@{place}"),
+        None => spec.to_owned(),
+    }
 }
 
 #[cfg(unix)]
@@ -143,6 +167,10 @@ impl Source for Box<dyn Source> {
     fn close(&mut self) {
         (**self).close();
     }
+
+    fn controls(&self) -> Option<Box<dyn ControlPanel>> {
+        (**self).controls()
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +197,16 @@ mod tests {
             let error = refused(spec);
             assert_eq!(error.exit_code(), 2, "{spec}");
             assert!(error.to_string().contains(hint), "{spec}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_end_is_not_played_once() {
+        let once = SourceOptions { once: true };
+        for spec in ["auto", "pattern", "0", "nokhwa:0", "http://me:hunter2@cam/stream"] {
+            let error = from_spec(spec, &once).map(drop).unwrap_err();
+            let said = error.to_string();
+            assert!(error.exit_code() == 2 && said.contains("--once") && !said.contains("hunter2"), "{said}");
         }
     }
 

@@ -30,7 +30,7 @@ const DEVICE_CAPS: u32 = 0x8000_0000;
 /// # Safety
 ///
 /// It is plain numbers, for which all bytes are valid, zeros at first, and pointers that nobody here follows.
-unsafe trait Plain {}
+pub(super) unsafe trait Plain {}
 
 // SAFETY: the kernel's headers have them so.
 unsafe impl Plain for v4l2_capability {}
@@ -53,13 +53,13 @@ unsafe impl Plain for v4l2_plane {}
 // SAFETY: a number.
 unsafe impl Plain for u32 {}
 
-fn zeroed<T: Plain>() -> T {
+pub(super) fn zeroed<T: Plain>() -> T {
     // SAFETY: zeros are valid for all that is `Plain`.
     unsafe { std::mem::zeroed() }
 }
 
 /// Asks a device. The request must be one for this structure.
-fn ask<T: Plain>(file: &File, request: vidioc::_IOC_TYPE, about: &mut T) -> io::Result<()> {
+pub(super) fn ask<T: Plain>(file: &File, request: vidioc::_IOC_TYPE, about: &mut T) -> io::Result<()> {
     // SAFETY: each request here is used with the structure that it is made of, which lives until the call is over, and which
     // the kernel fills with numbers; the file is open. What pointers a structure holds, its caller has set.
     unsafe { v4l::v4l2::ioctl(file.as_raw_fd(), request, std::ptr::from_mut(about).cast()) }

@@ -43,6 +43,9 @@ pub struct Tls {
     undecrypted: Vec<u8>,
     /// What came of a handshake that is not over.
     handshake_bytes: usize,
+    /// The other side has said that it says no more. Nothing counts behind that, and rustls is asked no more: where a record of a
+    /// handshake without anything in it came before, it would panic.
+    closed: bool,
     /// Encrypted bytes that the last read took.
     took: usize,
     bytes_out: u64,
@@ -65,6 +68,7 @@ impl Tls {
             is_picture: false,
             undecrypted: early,
             handshake_bytes: 0,
+            closed: false,
             took: 0,
             bytes_out: 0,
         }
@@ -87,7 +91,7 @@ impl Tls {
             };
             // The socket is asked once more by who reads again. Whoever sends a byte a record does not keep us.
             let more = !self.undecrypted.is_empty() && self.took <= into.len() + READ;
-            if filled == into.len() || (filled > 0 && !more) {
+            if filled == into.len() || self.closed || (filled > 0 && !more) {
                 return Ok(filled);
             }
             let came = if self.undecrypted.is_empty() {
@@ -144,6 +148,9 @@ impl Tls {
             if !self.session.is_handshaking() {
                 return Ok(true);
             }
+            if self.closed {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
             match self.receive(DECRYPTED) {
                 Ok(true) => {}
                 Ok(false) => return Err(ErrorKind::UnexpectedEof.into()),
@@ -179,7 +186,8 @@ impl Tls {
                 // What is wrong with writing is seen when the next is written. What was read counts.
                 let _ = self.write_records();
             }
-            if state.plaintext_bytes_to_read() >= DECRYPTED || state.peer_has_closed() {
+            self.closed = state.peer_has_closed();
+            if self.closed || state.plaintext_bytes_to_read() >= DECRYPTED {
                 break;
             }
         }

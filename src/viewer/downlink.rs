@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::open::NEEDS_KEY;
+use super::watched::others;
 use super::{Received, Shared, SharedLocator, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::Picture;
@@ -86,6 +87,7 @@ impl LinkUser for Downlink {
         }
         state.link = link.clone();
         state.stream = None;
+        state.others = String::new();
         (state.publisher_clock, state.hub_clock) = (None, None);
         state.carries = None;
         state.busy = None;
@@ -116,12 +118,19 @@ impl LinkUser for Downlink {
             if stream.sealed && self.config.key.is_none() {
                 state.over.get_or_insert(Error::Refused(NEEDS_KEY.into()));
             }
+            // Who waits for a stream that nobody publishes is told which there are.
+            let is_waiting = !stream.live && !stream.published;
             state.stream = Some(stream);
             state.stream_told = now();
+            if is_waiting {
+                return vec![Control::List];
+            }
         } else if let Control::Streams { streams } = control {
+            let mut state = self.shared.lock();
+            state.others = others(&streams);
             // Hubs check names, but not every hub is honest: what is none is no stream that can be watched.
             let names = streams.into_iter().take(MOST_NAMES).map(|stream| stream.name);
-            self.shared.lock().names = names.filter(|name| check_name(name).is_ok()).collect();
+            state.names = names.filter(|name| check_name(name).is_ok()).collect();
         }
         Vec::new()
     }

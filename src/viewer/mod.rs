@@ -6,6 +6,7 @@
 mod decode;
 mod downlink;
 mod open;
+pub mod remote;
 pub mod snapshot;
 mod watched;
 

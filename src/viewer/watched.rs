@@ -9,8 +9,9 @@ use crate::frame::{Picture, Size};
 use crate::net::link::LinkState;
 use crate::session::in_words;
 use crate::stats::{Coming, Metadata, State, ViewMeter, ViewReport, ViewTimes};
+use crate::text::Untrusted;
 use crate::time::{Micros, Standstill};
-use crate::wire::control::{StreamState, ViewRequest};
+use crate::wire::control::{StreamInfo, StreamState, ViewRequest};
 use crate::wire::seal::{Apart, Times};
 
 /// A hub that was asked every second and said nothing for so long is silent itself.
@@ -25,6 +26,8 @@ pub(super) struct Watched {
     pub(super) link: LinkState,
     pub(super) stream: Option<StreamState>,
     pub(super) stream_told: Micros,
+    /// The streams that there are, in words, where this one is waited for.
+    pub(super) others: String,
     /// Bytes a picture may have on the way from the hub, where that binds.
     pub(super) carries: Option<u32>,
     /// Percent of the time that the hub is busy, where pictures wait for that.
@@ -70,6 +73,7 @@ impl Watched {
             link: LinkState::Connecting,
             stream: None,
             stream_told: Micros(0),
+            others: String::new(),
             carries: None,
             busy: None,
             request: config.request,
@@ -171,7 +175,7 @@ impl Watched {
         let waiting = || {
             // Whoever named no stream may not have met a room yet, and has nothing that sends.
             let whom = if name.contains('/') { "" } else { "streamflow-send, in room " };
-            format!("waiting for {whom}{name}")
+            format!("waiting for {whom}{name}{}", self.others)
         };
         match &self.link {
             LinkState::Connecting if self.hub.is_empty() => (State::Connecting, "connecting to the hub".into()),
@@ -249,6 +253,22 @@ impl Watched {
     }
 }
 
+/// So many streams are named at most to who waits for another one.
+const NAMED: usize = 5;
+
+/// What is said of the streams there are to who waits for one that is not among them.
+pub(super) fn others(streams: &[StreamInfo]) -> String {
+    let live = || streams.iter().filter(|stream| stream.live);
+    let names: Vec<String> =
+        live().take(NAMED).map(|s| format!("{}/{}", Untrusted(&s.room), Untrusted(&s.name))).collect();
+    match (names.as_slice(), live().count().saturating_sub(NAMED)) {
+        ([], _) => String::new(),
+        ([one], _) => format!("; there is {one}"),
+        (some, 0) => format!("; there are {}", some.join(", ")),
+        (some, more) => format!("; there are {} and {more} more", some.join(", ")),
+    }
+}
+
 /// Whole seconds, never zero: what a countdown shows.
 fn in_seconds(left: Duration) -> String {
     format!("{} s", left.as_millis().div_ceil(1000))
@@ -286,6 +306,26 @@ mod tests {
         let picture = Picture { captured: at(captured), ..Picture::default() };
         watched.decoded(&picture, at(shown));
         watched.meter.shown(&picture, ViewTimes { shown: at(shown), ..ViewTimes::default() }, None);
+    }
+
+    #[test]
+    fn who_waits_for_a_stream_is_told_which_there_are() {
+        let named = |names: &[(&str, bool)]| {
+            let stream = |&(name, live): &(&str, bool)| {
+                let text = format!(r#"{{"room":"main","name":"{name}","live":{live},"viewers":0}}"#);
+                serde_json::from_str(&text).unwrap()
+            };
+            others(&names.iter().map(stream).collect::<Vec<StreamInfo>>())
+        };
+        assert_eq!(named(&[("waited", false)]), "");
+        assert_eq!(named(&[("door", true), ("waited", false)]), "; there is main/door");
+        assert_eq!(named(&[("door", true), ("gate", true)]), "; there are main/door, main/gate");
+        let many: Vec<_> = ["a", "b", "c", "d", "e", "f", "g"].map(|name| (name, true)).to_vec();
+        assert_eq!(named(&many), "; there are main/a, main/b, main/c, main/d, main/e and 2 more");
+        let mut watched = live();
+        watched.stream = None;
+        watched.others = named(&[("door", true)]);
+        assert!(watched.report(at(0)).detail.ends_with("; there is main/door"));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::WireError;
+use super::camera_controls::{ControlList, SetControls};
 use crate::adapt::{Load, Resolution, Rung};
 use crate::secret::Secret;
 
@@ -102,6 +103,8 @@ pub enum Ability {
     Rungs,
     /// Opens sealed pictures, or says why it cannot; of a hub: passes them on.
     Seal,
+    /// Of a publisher: its source has controls, which it tells and sets. Of a hub: it passes that on.
+    Controls,
     /// Anything a later version brings.
     #[serde(other)]
     Unknown,
@@ -347,6 +350,10 @@ pub enum Control {
     },
     /// How the stream is doing.
     State(StreamState),
+    /// Sets controls of a publisher's source, or asks for them: from a viewer to the hub, and from the hub to the publisher.
+    Set(SetControls),
+    /// The answer, the other way, in several packets where it is long.
+    Controls(ControlList),
     /// The last packet of a connection.
     Bye {
         /// For programs.
@@ -365,7 +372,12 @@ impl Control {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         // A value of this type always has a JSON form; `List` stands in for the impossible.
-        serde_json::to_vec(self).unwrap_or_else(|_| br#"{"type":"list"}"#.to_vec())
+        let mut json = serde_json::to_vec(self).unwrap_or_else(|_| br#"{"type":"list"}"#.to_vec());
+        // To JSON it is nothing; and a web server that is taken for a hub answers a line at once, and would wait for one otherwise.
+        if matches!(self, Self::Hello(_)) {
+            json.extend_from_slice(b"\r\n\r\n");
+        }
+        json
     }
 
     /// Reads the JSON text.
@@ -403,7 +415,7 @@ impl Control {
     }
 }
 
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 17] = [
     "hello",
     "welcome",
     "subscribe",
@@ -418,6 +430,8 @@ const KNOWN: [&str; 15] = [
     "ping",
     "pong",
     "state",
+    "set",
+    "controls",
     "bye",
 ];
 

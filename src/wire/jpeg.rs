@@ -11,6 +11,7 @@ mod join;
 mod plain;
 mod scan;
 mod tables;
+mod upright;
 mod walk;
 
 pub use exif::{Orientation, put_orientation};
@@ -18,6 +19,7 @@ pub use find::{CountLimit, Found, MayCount, cut_to_picture, find, inspect, make_
 pub use icc::{ColorSpace, IccProfile, icc_profile, put_icc_profile};
 pub use join::join;
 pub use plain::plain;
+pub use upright::make_upright;
 pub use walk::{Layout, Walk};
 
 use crate::frame::Size;
@@ -79,6 +81,9 @@ pub struct Header {
     pub orientation: Orientation,
     /// How the colour planes are subsampled.
     pub subsampling: Subsampling,
+    /// The pixels that are compressed together, of all its planes: 8x8 at least. A picture has whole ones, of which the last of a row
+    /// and those of the last row may be shown in part.
+    pub block: Size,
     /// The picture comes in several passes, each finer than the one before.
     pub progressive: bool,
 }
@@ -190,8 +195,12 @@ fn header_from(marker: u8, segment: &[u8], orientation: Option<Orientation>) -> 
         (3, Some(0x22), Some(0x11), Some(0x11)) => Subsampling::Quarter,
         _ => Subsampling::Other,
     };
+    // A picture of one plane has it block by block, whatever it says.
+    let sampled = components.chunks_exact(3).filter(|_| count > 1).map(|component| component[1]);
+    let [wide, high] = [4, 0].map(|shift| sampled.clone().map(|both| u32::from(both >> shift & 15)).fold(1, u32::max));
+    let block = Size::new(8 * wide, 8 * high);
     let orientation = orientation.unwrap_or_default();
-    Ok(Header { size, orientation, subsampling, progressive: marker == 0xC2 })
+    Ok(Header { size, orientation, subsampling, block, progressive: marker == 0xC2 })
 }
 
 #[cfg(test)]
@@ -280,7 +289,8 @@ mod tests {
     #[test]
     fn the_header_is_read_from_the_beginning_alone() {
         let whole = picture(true, 0xC0);
-        let expected = Header { size: Size::new(64, 48), subsampling: Subsampling::Quarter, ..Header::default() };
+        let (size_48, block) = (Size::new(64, 48), Size::new(16, 16));
+        let expected = Header { size: size_48, subsampling: Subsampling::Quarter, block, ..Header::default() };
         assert_eq!(header(&whole[..40]), Some(expected));
         assert_eq!(size(&whole[..20]), None);
         assert_eq!(size(b"GIF89a"), None);

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod body;
+pub mod camera_controls;
 pub mod chunked;
 pub mod control;
 pub mod detection;
@@ -14,7 +15,6 @@ pub mod json;
 pub mod packet;
 pub mod pictures;
 pub mod rooms;
-#[cfg(feature = "codec")]
 pub mod seal;
 pub mod websocket;
 

@@ -64,6 +64,8 @@ fn a_detection_that_makes_no_sense_is_refused_and_any_name_is_fine() {
         let mut dashboard = open(hub.address(), "/ws/viewer/detection?camera_id=Lot+%22A%22+%2F+1");
         let frame = wait(&mut dashboard, "frame");
         assert_eq!((&frame["camera_id"], &frame["metadata"]), (&"Lot \"A\" / 1".into(), &json!({})));
+        let listed = get(hub.address(), "/api/streams?room=detection").json();
+        assert_eq!(listed["streams"][0]["called"], "Lot \"A\" / 1", "the list has the name that was given");
         assert!(open(hub.address(), "/ws/viewer/detection").read().unwrap().is_close());
     });
 }

@@ -6,9 +6,13 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod controls;
+mod finding;
 mod played_once;
 mod running;
 mod sealed;
 mod secrets;
+mod several;
+mod upright;
 mod whole_way;
 mod words;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -117,6 +117,24 @@ pub(crate) fn hub(more: &[&str]) -> (Running, String) {
     let line = hub.says("hosts the hub at ");
     let address = line.split("hosts the hub at ").nth(1).unwrap().split(": ").next().unwrap().to_string();
     (hub, address)
+}
+
+/// A hub that asks, with its state in this folder, and its address.
+#[track_caller]
+pub(crate) fn asking_hub(folder: &Path) -> (Running, String) {
+    let (file, state) = (folder.join("access.toml"), folder.join("state"));
+    fs::create_dir_all(&state).unwrap();
+    fs::write(&file, "# Links alone let somebody in.\n").unwrap();
+    hub(&["--access", file.to_str().unwrap(), "--state", state.to_str().unwrap()])
+}
+
+/// The link for programs that the hub with this folder gives.
+#[track_caller]
+pub(crate) fn link(folder: &Path, host: &str, more: &[&str]) -> String {
+    let state = folder.join("state");
+    let ended = run(HUB, &[&["link", "--json", "--host", host, "--state", state.to_str().unwrap()], more].concat());
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    serde_json::from_str::<serde_json::Value>(&ended.out).unwrap()["join"].as_str().unwrap().to_owned()
 }
 
 /// A sender of small test pictures.

@@ -53,6 +53,53 @@ fn a_key_comes_from_a_file_the_environment_or_standard_input_and_without_it_ther
     });
 }
 
+#[test]
+fn a_key_is_made_for_its_user_alone_and_a_link_with_it_shows_what_is_sent_with_it() {
+    limited(|| {
+        let folder = folder("new-key");
+        let (_hub, host) = asking_hub(&folder);
+        let file = folder.join("door.key");
+        let file = file.to_str().unwrap();
+        let made = run(HUB, &["key", "new", file]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        let key = fs::read_to_string(file).unwrap();
+        assert!(
+            key.trim_end().len() == 22 && made.out.contains("--key-file") && !made.out.contains(key.trim()),
+            "{made:?}"
+        );
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+        let again = run(HUB, &["key", "new", file]);
+        assert!(again.code == Some(2) && again.err.contains("is there already"), "{again:?}");
+        assert_eq!(fs::read_to_string(file).unwrap(), key, "what was there stays");
+        let printed = [(); 2].map(|()| run(HUB, &["key", "new"]).out);
+        assert!(printed.iter().all(|key| key.trim_end().len() == 22) && printed[0] != printed[1], "{printed:?}");
+
+        let publish = link(&folder, &host, &["--publish", "main/door", "--key-file", file]);
+        let to_view = link(&folder, &host, &["--view", "main/door", "--key-file", file]);
+        assert!(to_view.ends_with(&format!("&key={}", key.trim())), "{to_view}");
+        let (sender, viewer) = (folder.join("sender"), folder.join("viewer"));
+        let mut send = command(SEND, ["--source", "pattern", "--size", "320x240", "--join", &publish]);
+        send.env("STREAMFLOW_STATE", &sender);
+        let _sender = Running::start(send);
+        let view = |link: &str| {
+            let mut view = command(VIEW, ["--headless", "--frames", "3", "--join", link]);
+            view.env("STREAMFLOW_STATE", &viewer);
+            Running::start(view).end()
+        };
+        let seen = view(&to_view);
+        assert_eq!(seen.code, Some(0), "{seen:?}");
+        let without = view(&link(&folder, &host, &["--view", "main/door"]));
+        assert!(without.code == Some(4) && without.err.contains("give its key with --key-file"), "{without:?}");
+        let of_room = run(HUB, &["link", "--view", "main", "--key-file", file]);
+        assert!(of_room.code == Some(2) && of_room.err.contains("one stream"), "{of_room:?}");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
 /// A source of one and the same picture, which looks like nothing else, with metadata.
 fn noise() -> impl streamflow::Source {
     let mut random = fastrand::Rng::with_seed(7);

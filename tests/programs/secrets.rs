@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
 use crate::running::*;
 use crate::support::limited;
@@ -88,6 +89,29 @@ fn a_link_that_is_not_typed_comes_on_standard_input_or_in_a_file() {
         let both = run(SEND, &["--source", "-", "--join"]);
         assert_eq!(both.code, Some(2), "{both:?}");
         assert!(both.err.contains("must be in a file"), "{both:?}");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_clock_that_is_not_set_is_told_of_when_a_hub_starts_and_takes_no_link_that_ends() {
+    limited(|| {
+        let folder = folder("clock");
+        let kept = folder.join("state/reached-at");
+        fs::create_dir_all(kept.parent().unwrap()).unwrap();
+        // As if this machine had begun anew at a time long before.
+        let in_ten_days = SystemTime::now() + Duration::from_secs(10 * 24 * 3600);
+        fs::File::create(&kept).unwrap().set_modified(in_ten_days).unwrap();
+        let (hub, host) = asking_hub(&folder);
+        let mut view = command(VIEW, ["--headless", "--join", &link(&folder, &host, &["--view", "main/door"])]);
+        view.env("STREAMFLOW_STATE", folder.join("viewer"));
+        let refused = Running::start(view).end();
+        assert_eq!(refused.code, Some(4), "{refused:?}");
+        assert!(refused.err.contains("while the clock of this hub is not set"), "{refused:?}");
+        hub.signal(rustix::process::Signal::TERM);
+        let said = hub.end().err;
+        let line = said.lines().find(|line| line.contains("the clock of this machine is not set")).unwrap();
+        assert!(line.contains("links that end") && line.contains("touch") && line.contains("reached-at"), "{line}");
         fs::remove_dir_all(folder).unwrap();
     });
 }

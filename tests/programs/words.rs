@@ -36,9 +36,24 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
             (SEND, &["--fps", "0"][..], "0.1 to 240"),
             (SEND, &["--quality", "101"], "1..=100"),
             (SEND, &["--size", "big"], "WIDTHxHEIGHT"),
-            (SEND, &["--name", "a/b", "--source", "pattern"], "letters, digits"),
+            (SEND, &["--name", "a/b/c", "--source", "pattern"], "letters, digits"),
+            (SEND, &["--name", "a/b", "--room", "c", "--source", "pattern"], "leave one away"),
+            (SEND, &["--min-quality", "81", "--source", "pattern"], "above the quality, 80"),
+            (SEND, &["--once", "--source", "pattern"], "has no end"),
+            (SEND, &["--list", "--source", "pattern"], "cannot be used with"),
+            (SEND, &["--max-viewers", "3", "--host", "a"], "cannot be used with"),
+            (SEND, &["--config", "no-such-file.toml"], "no-such-file.toml"),
+            (SEND, &["--config", "a.toml", "--name", "door"], "cannot be used with"),
+            (VIEW, &["--headless", "--frames", "0"], "from 1"),
+            (VIEW, &["--headless", "--snapshots", "."], "cannot be used with"),
+            (VIEW, &["--list", "--headless"], "cannot be used with"),
+            (VIEW, &["--find", "--host", "a"], "cannot be used with"),
+            (VIEW, &["--open", "--join", "sf://a"], "cannot be used with"),
+            (HUB, &["--max-viewers", "0"], "from 1 to"),
+            (HUB, &["--max-picture", "0"], "KiB from 1"),
+            (HUB, &["--stuck-after", "0"], "from 1 to"),
             (SEND, &["--host", "a", "--listen", "b"], "cannot be used with"),
-            (VIEW, &["--host", "http://x", "--headless"], "HOST:PORT"),
+            (VIEW, &["--host", "ftp://x", "--headless"], "HOST:PORT"),
             (VIEW, &["--save", "x"], "--headless"),
             (HUB, &["--listen", "desk"], "IP:PORT"),
             (HUB, &["--plain-stream", "main/a"], "--plain"),
@@ -158,6 +173,45 @@ fn options_can_be_set_in_the_environment_and_the_command_line_wins() {
         wrong.env("STREAMFLOW_FPS", "many");
         let ended = Running::start(wrong).end();
         assert_eq!(ended.code, Some(2), "{ended:?}");
+        assert!(ended.err.contains("STREAMFLOW_FPS in the environment"), "{ended:?}");
+
+        let mut own = command(SEND, ["--source", "pattern", "--print-config"]);
+        own.env("STREAMFLOW_QUALITY", "95").env("STREAMFLOW_SEND_QUALITY", "40").env("STREAMFLOW_VIEW_QUALITY", "50");
+        let ended = Running::start(own).end();
+        assert!(ended.out.contains("\nquality = 40\n"), "the sender's own variable counts: {ended:?}");
+        for program in [SEND, VIEW, HUB] {
+            let mut wrong = command(program, [] as [&str; 0]);
+            wrong
+                .env("STREAMFLOW_HUB_MAX_VIEWERS", "0")
+                .env("STREAMFLOW_SEND_FPS", "x")
+                .env("STREAMFLOW_VIEW_FRAMES", "0");
+            let ended = Running::start(wrong).end();
+            assert_eq!(ended.code, Some(2), "{ended:?}");
+            assert_eq!(ended.err.matches(" in the environment").count(), 1, "{ended:?}");
+        }
+    });
+}
+
+#[test]
+fn the_short_help_is_a_page_of_lines() {
+    limited(|| {
+        for program in [SEND, VIEW, HUB] {
+            let ended = run(program, &["-h"]);
+            assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""));
+            let lines: Vec<_> = ended.out.lines().collect();
+            assert!(lines.len() <= 42, "{} lines: {}", lines.len(), ended.out);
+            assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", ended.out);
+            assert!(ended.out.contains("Usage:") && ended.out.contains("--help"), "{}", ended.out);
+            assert!(!ended.out.contains("STREAMFLOW_"), "{}", ended.out);
+            // One option, one line: what is wrapped has no dash.
+            let options = lines.iter().filter(|line| line.starts_with("  "));
+            assert!(
+                options.clone().all(|line| line.trim_start().starts_with(['-', 'l', 'k', 's', 'h'])),
+                "{}",
+                ended.out
+            );
+            assert!(run(program, &["--help"]).out.len() > 2 * ended.out.len());
+        }
     });
 }
 

@@ -1,6 +1,8 @@
 //! Who is let in, for what and how long: every way in, with nothing, with each right, with one that has ended or was touched.
 
 mod paths;
+mod proxy;
+mod sessions;
 
 use std::fs;
 use std::io::Write as _;
@@ -10,7 +12,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use streamflow::AccessControl;
 use streamflow::internal::hub::Hub;
-use streamflow::internal::wire::control::{Cause, Control, Hello, ViewRequest};
+use streamflow::internal::wire::camera_controls::{ProblemCause, SetControls, in_parts};
+use streamflow::internal::wire::control::{Ability, Cause, Control, Hello, ViewRequest};
 
 use crate::support::http::{Answer, Http};
 use crate::support::{Peer, hub_with, jpeg, limited, publishes, until, views};
@@ -110,6 +113,42 @@ impl Asking {
             other => panic!("{other:?}"),
         }
     }
+}
+
+#[test]
+fn whoever_watches_sees_the_controls_and_whoever_operates_sets_them() {
+    limited(|| {
+        let asking = Asking::new("controls");
+        let camera = Hello { can: vec![Ability::Controls], ..with(publishes("door"), PUBLISH) };
+        let mut camera = Peer::join(asking.hub.address(), camera);
+        let answered = |peer: &mut Peer| loop {
+            if let Control::Controls(list) = peer.control() {
+                return list;
+            }
+        };
+        let set = Control::Set(SetControls { number: 1, reset: true, ..SetControls::default() });
+        let mut viewer = Peer::join(asking.hub.address(), with(views("door"), VIEW));
+        viewer.say(&set);
+        let denied = answered(&mut viewer).problem.unwrap();
+        assert_eq!(denied.cause, ProblemCause::Denied);
+        assert!(denied.reason.contains("you may not set the controls of main/door"), "{denied}");
+        let mut operator = Peer::join(asking.hub.address(), with(views("door"), OPERATE));
+        operator.say(&set);
+        let question = loop {
+            if let Control::Set(question) = camera.control() {
+                break question;
+            }
+        };
+        assert!(question.reset, "the first one did not come so far");
+        in_parts(question.number, Vec::new(), None).into_iter().for_each(|part| camera.say(&Control::Controls(part)));
+        assert_eq!(answered(&mut operator).problem, None);
+        // A page of another place has no right by a mere place in the network, whichever method it takes.
+        let path = "/api/streams/main/door/controls?reset=1";
+        let post = |token: &str| Http::connect(asking.hub.address()).ask("POST", path, &bearer(token), b"");
+        assert_eq!(post(VIEW).status, 403);
+        let refused = post(VIEW).text();
+        assert!(refused.contains("you may not set the controls of main/door"), "{refused}");
+    });
 }
 
 fn sign(key: &[u8], claims: &str) -> String {

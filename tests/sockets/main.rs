@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod controls;
 mod delivery;
 mod encryption;
 mod hostile;

@@ -60,7 +60,7 @@ const ROWS: &[Row] = &[
         "messages of one connection before",
         &[of_many_pings_at_once_few_are_answered_and_the_last_one_is, many_requests_of_one_connection_take_turns],
     ),
-    ("requests (`subscribe`, `list`, `state`)", &[one_request_after_the_other_without_end_is_refused]),
+    ("requests (`subscribe`, `list`, `state`, `set`)", &[one_request_after_the_other_without_end_is_refused]),
 ];
 
 #[test]

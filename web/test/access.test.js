@@ -191,6 +191,16 @@ test("a right that ends while its picture is watched takes the picture away and 
   await page.click("#gate-else");
   await page.getByText("Nothing is live yet").waitFor();
   await close();
+
+  const second = await link("--view", "main/door");
+  const wall = await open(second.url);
+  await live(wall.page);
+  await wall.page.keyboard.press("q");
+  await wall.page.locator('.tile[data-stream="main/door"].live').waitFor();
+  await revoke(second.id);
+  await told(wall.page, "the link was revoked");
+  assert.equal(await wall.page.locator(".tile").count(), 0, "the wall keeps no picture either");
+  await wall.close();
 });
 
 test("whoever tries too many secrets is told to wait", async () => {
@@ -214,6 +224,12 @@ test("a link that is made in the page lets another browser watch, and no more", 
   await page.locator("#share-qr").waitFor();
   await until("the code is drawn", () => page.evaluate(() => document.getElementById("share-qr").naturalWidth > 0));
   assert.match(await page.locator("#share-ends").textContent(), /^It ends in (59|60) min/);
+  // Without TLS, for the hub's certificate is its own.
+  const player = (await page.inputValue("#share-stream")).replace(/^https/, "http");
+  const played = new AbortController();
+  assert.equal((await fetch(player, { signal: played.signal })).status, 200, "a player needs no more than its address");
+  played.abort();
+  assert.equal((await fetch(player.split("?")[0])).status, 401);
   assert.match(await page.inputValue("#share-join"), /^streamflow-view --join 'sf:\/\/127\.0\.0\.1:\d+\/main\/door#pin=.*&token=.*'$/);
   const url = await page.inputValue("#share-url");
   assert.deepEqual(errors, []);
@@ -276,6 +292,22 @@ test("a link that is forgotten lets nobody in any more", async () => {
   await asked(page);
   assert.deepEqual(errors, []);
   await close();
+});
+
+test("whoever logs out in one tab is out in all of this browser's, and nobody else is", async () => {
+  const { url } = await link("--view", "main/door");
+  const [{ page, errors, close }, other] = [await open(url), await open(url)];
+  const tab = await page.context().newPage();
+  await tab.goto(url);
+  await Promise.all([live(page), live(tab), live(other.page)]);
+  // The bar has gone meanwhile, and comes when the mouse moves.
+  await page.locator("#stage .lock").evaluate((button) => button.click());
+  await page.click("#forget");
+  await Promise.all([asked(page), asked(tab)]);
+  assert.deepEqual(await kept(tab), []);
+  assert.equal(await isLive(other.page), true);
+  assert.deepEqual(errors, []);
+  await Promise.all([close(), other.close()]);
 });
 
 test("a phone has room for the form, the lock and the link", async () => {

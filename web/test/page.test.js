@@ -134,7 +134,7 @@ test("whoever waits for a stream sees its last picture as one of another time", 
   await stop(hub);
   await startHub();
   await until("it waits", () => page.evaluate(() => globalThis.streamflow.report?.state === "waiting"));
-  assert.match(await page.locator("#notice").textContent(), /^waiting for main\/gone\nthe picture is .+ old$/);
+  assert.match(await page.locator("#notice").textContent(), /^waiting for main\/gone\nthe picture is .+ old, of .*\d\d:\d\d:\d\d/);
   // The picture fades for .3 s.
   await until("it is grey", () => page.locator("#picture canvas").evaluate((canvas) =>
     getComputedStyle(canvas).filter.includes("grayscale(1)")));
@@ -318,7 +318,7 @@ test("a phone has room for all of it", async () => {
   const wide = () => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
   assert.equal(await wide(), false);
   await page.tap('.tile[data-stream="main/door"]');
-  for (const id of ["back", "quality", "statistics", "snapshot", "fullscreen"]) {
+  for (const id of ["back", "quality", "statistics", "snapshot", "fullscreen", "more"]) {
     const box = await page.locator(`#${id}`).boundingBox();
     assert.ok(box && box.x >= 0 && box.x + box.width <= 360 && box.width >= 40 && box.height >= 40, id);
   }

@@ -28,7 +28,7 @@ fn policy() -> Policy {
 }
 
 fn who(address: &str, encrypted: bool, holder: Holder) -> Credentials {
-    Credentials { address: address.parse().unwrap(), encrypted, elsewhere: false, holder }
+    Credentials { address: address.parse().unwrap(), encrypted, elsewhere: false, holder, session: None }
 }
 
 fn key(text: &str) -> StreamKey {
@@ -104,6 +104,10 @@ fn a_link_ends_is_revoked_and_is_not_believed_before_it_begins_or_by_a_clock_tha
     assert_eq!((decide(&policy, &ends, NOW - 1), decide(&policy, &ends, NOW)), (Ok(()), Err(Reason::Ended(NOW))));
     assert_eq!(decide(&policy, &ends, 1000), Err(Reason::ClockUnset));
     assert_eq!(decide(&policy, r#"{"get":"main/door"}"#, 1000), Ok(()), "one that does not end needs no clock");
+    // Nor by one that shows a time long before what the hub has kept was written.
+    let kept = policy_with("", "").judging(ClockCheck::after(Some(("signing-keys".into(), NOW))));
+    assert_eq!(decide(&kept, &ends, NOW - 7 * 24 * 3600), Err(Reason::ClockUnset));
+    assert_eq!(decide(&kept, &ends, NOW - 3600), Ok(()));
     let later = format!(r#"{{"get":"main/door","nbf":{NOW}}}"#);
     assert_eq!((decide(&policy, &later, NOW - 1), decide(&policy, &later, NOW)), (Err(Reason::NotYet(NOW)), Ok(())));
     assert_eq!(decide(&policy, r#"{"get":"main/door","jti":"gone"}"#, NOW), Err(Reason::Revoked));

@@ -1,7 +1,7 @@
 //! `streamflow-hub link`: links that let somebody in and end, made without the hub; `streamflow-hub key`, which signs them.
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -9,12 +9,16 @@ use serde_json::json;
 
 use crate::access::link::seconds_of;
 use crate::access::permissions::{AccessRole, Scope};
+use crate::cli::key_file;
 use crate::error::Error;
 use crate::hub::access_files::commands::{self, reached};
-use crate::hub::access_files::{signing_keys, state_folder};
+use crate::hub::access_files::{random, signing_keys, state_folder};
 use crate::hub::links::{LinkRequest, Reached, qr_code};
 use crate::locate::others_reach;
 use crate::net::address::{HubAddress, PORT};
+use crate::net::state_dir::create_private;
+use crate::secret::Secret;
+use crate::wire::seal::SealKey;
 
 /// How long a link holds that says nothing else, in seconds.
 const USUAL: u64 = 24 * 3600;
@@ -46,6 +50,9 @@ pub(super) struct LinkOptions {
     /// For one session: whoever uses it first, reconnects included
     #[arg(long)]
     once: bool,
+    /// With the key of streams that are sealed end to end: a file with it, - for standard input
+    #[arg(long, value_name = "FILE")]
+    key_file: Option<PathBuf>,
     /// Where the hub is reached [default: where it was when it ran last]
     #[arg(long, value_name = "HOST[:PORT]")]
     host: Option<String>,
@@ -69,7 +76,7 @@ enum LinkCommand {
     },
 }
 
-/// The key that signs links.
+/// Makes keys: for streams that are sealed end to end, and for what signs links.
 #[derive(Args, Debug)]
 pub(super) struct KeyOptions {
     #[command(subcommand)]
@@ -81,6 +88,11 @@ pub(super) struct KeyOptions {
 
 #[derive(Subcommand, Debug)]
 enum KeyCommand {
+    /// Makes a key for streams that are sealed end to end, for --key-file of streamflow-send and streamflow-view
+    New {
+        /// The file to keep it in, for this user alone; one that is there stays. Without it the key is printed
+        file: Option<PathBuf>,
+    },
     /// A new key signs from now on. Links of the last one hold until they end; links of the one before do not
     Rotate,
 }
@@ -90,7 +102,9 @@ fn scope(text: &str) -> Result<Scope, String> {
 }
 
 pub(super) fn key(options: &KeyOptions) -> anyhow::Result<()> {
-    let KeyCommand::Rotate = options.command;
+    if let KeyCommand::New { file } = &options.command {
+        return new_key(file.as_deref());
+    }
     let folder = state_folder(options.state.as_deref())?;
     commands::rotate_signing_key(&folder)?;
     writeln!(
@@ -100,12 +114,41 @@ pub(super) fn key(options: &KeyOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn new_key(file: Option<&Path>) -> anyhow::Result<()> {
+    let key = SealKey::text(&random()?);
+    let mut out = std::io::stdout();
+    let Some(file) = file else { return Ok(writeln!(out, "{key}")?) };
+    let name = file.display();
+    create_private(file, &format!("{key}\n")).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => Error::Usage(format!(
+            "{name} is there already, and what was sealed with a key that is lost never opens again"
+        )),
+        _ => Error::Failed(format!("{name} cannot be written: {error}")),
+    })?;
+    writeln!(
+        out,
+        "A new key is in {name}. Who sends and who watches need it, and no hub does:\n\
+         streamflow-send … --key-file {name}\n\
+         streamflow-view … --key-file {name}"
+    )?;
+    Ok(())
+}
+
+/// A link, with the key behind it: for whoever opens it, and for no hub.
+fn with_key(link: &str, key: Option<&Secret>) -> String {
+    key.map_or_else(|| link.to_owned(), |key| format!("{link}&key={}", key.for_url()))
+}
+
 pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     let folder = state_folder(options.state.as_deref())?;
     if let Some(LinkCommand::Revoke { id }) = &options.command {
         return revoke(&folder, id);
     }
     let request = request(options)?;
+    if options.key_file.is_some() && !matches!(request.to(), Some(Scope::Stream(_))) {
+        return Err(Error::Usage("a key is for one stream: --view ROOM/NAME, or --publish ROOM/NAME".into()).into());
+    }
+    let key = options.key_file.as_deref().map(key_file::of_file).transpose()?;
     let keys = signing_keys(&folder)?;
     let (host, pin) = match (&options.host, reached(&folder)) {
         (Some(host), known) => {
@@ -115,25 +158,25 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
         (None, Some(known)) => known,
         (None, None) => (HubAddress::of_listener((others_reach(), PORT).into()).to_string(), None),
     };
-    let at = Reached { host: &host, pin, encrypted: true };
+    let at = Reached { host: &host, pin, encrypted: true, by_proxy: false };
     let made = request.make(&keys, now()?, &at)?;
+    let (url, join) = (with_key(&made.url, key.as_ref()), with_key(&made.join, key.as_ref()));
     let mut out = std::io::stdout().lock();
     if options.json {
-        let value =
-            json!({ "id": made.id, "url": made.url, "join": made.join, "ends": request.ends, "once": request.once });
+        let value = json!({ "id": made.id, "url": url, "join": join, "ends": request.ends, "once": request.once });
         return Ok(writeln!(out, "{value}")?);
     }
     let publishes = !request.publish.is_empty();
     let program = if publishes { "streamflow-send" } else { "streamflow-view" };
     if !request.view.is_empty() || !publishes {
-        writeln!(out, "In a browser:  {}", made.url)?;
+        writeln!(out, "In a browser:  {url}")?;
     }
-    writeln!(out, "In a terminal: {program} --join '{}'", made.join)?;
+    writeln!(out, "In a terminal: {program} --join '{join}'")?;
     let ends = request.ends.and_then(|ends| Timestamp::from_second(i64::try_from(ends).ok()?).ok());
     let until = ends.map_or("until it is revoked".to_owned(), |ends| format!("until {}", ends.strftime("%F %T UTC")));
     writeln!(out, "It holds {until}{}; its id is {}.", if request.once { ", for one session" } else { "" }, made.id)?;
     if options.qr {
-        match qr_code(&made.url) {
+        match qr_code(&url) {
             Some(code) => writeln!(out, "{}", code.to_str())?,
             None => writeln!(out, "The link is too long for a QR code.")?,
         }
@@ -169,7 +212,7 @@ fn request(options: &LinkOptions) -> anyhow::Result<LinkRequest> {
     Ok(LinkRequest { view, publish, roles, ends, once: options.once, by: None })
 }
 
-fn revoke(folder: &std::path::Path, id: &str) -> anyhow::Result<()> {
+fn revoke(folder: &Path, id: &str) -> anyhow::Result<()> {
     if id.split_whitespace().count() != 1 || id.len() > 64 {
         return Err(Error::Usage(format!("'{id:.80}' is no id of a link")).into());
     }

@@ -3,22 +3,28 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::saved::Saved;
 use super::watch::Watch;
 use crate::cli::Interrupt;
-use crate::viewer::{Viewer, snapshot};
+use crate::time::now;
+use crate::viewer::{Shown, Viewer, snapshot};
 
 /// How long a wait for a picture may take before the clock and Ctrl-C are looked at.
 const PATIENCE: Duration = Duration::from_millis(50);
 
 pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save: Option<&Path>) -> anyhow::Result<()> {
-    while !interrupt.came() {
+    let mut saved = save.map(|folder| Saved::new(folder, now()));
+    let end = loop {
+        if interrupt.came() {
+            break Ok(());
+        }
         if let Some(shown) = viewer.next(PATIENCE) {
             viewer.mark_shown(&shown);
             // A camera that was woken by this may give dark pictures first, and one of them may be all that is asked for.
-            if save.is_none() || !viewer.is_settling() {
+            if saved.is_none() || !viewer.is_settling() {
                 watch.pictures += 1;
-                if let Some(folder) = save {
-                    snapshot::save(folder, &viewer.report().stream, &shown.picture.data)?;
+                if let Err(error) = keep(saved.as_mut(), viewer, &shown) {
+                    break Err(error.into());
                 }
             }
             viewer.recycle(shown.bitmap);
@@ -27,10 +33,13 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, save
             let _ = viewer.report();
         }
         if let Some(end) = watch.look(std::iter::once(viewer)) {
-            return end;
+            break end;
         }
+    };
+    if let Some(saved) = saved {
+        log::info!("{}", saved.sum());
     }
-    Ok(())
+    end
 }
 
 /// Several streams: pictures of all are counted and saved, and there is a line for each.
@@ -41,27 +50,45 @@ pub(super) fn run_several(
     save: Option<&Path>,
 ) -> anyhow::Result<()> {
     viewers.iter().for_each(|viewer| viewer.wakes(std::thread::current()));
-    while !interrupt.came() {
+    let mut saved = save.map(|folder| Saved::new(folder, now()));
+    let end = 'watch: loop {
+        if interrupt.came() {
+            break Ok(());
+        }
         let mut came = false;
         for viewer in viewers {
-            let report = viewer.report();
+            // It logs what there is to say.
+            let _ = viewer.report();
             let Some(shown) = viewer.next(Duration::ZERO) else { continue };
             came = true;
             viewer.mark_shown(&shown);
-            if save.is_none() || !viewer.is_settling() {
+            if saved.is_none() || !viewer.is_settling() {
                 watch.pictures += 1;
-                if let Some(folder) = save {
-                    snapshot::save(folder, &report.stream, &shown.picture.data)?;
+                if let Err(error) = keep(saved.as_mut(), viewer, &shown) {
+                    break 'watch Err(error.into());
                 }
             }
             viewer.recycle(shown.bitmap);
         }
         if let Some(end) = watch.look(viewers.iter()) {
-            return end;
+            break end;
         }
         if !came {
             std::thread::park_timeout(PATIENCE);
         }
+    };
+    if let Some(saved) = saved {
+        log::info!("{}", saved.sum());
+    }
+    end
+}
+
+/// Saves a picture exactly as it was received, where that is asked for.
+fn keep(saved: Option<&mut Saved>, viewer: &Viewer, shown: &Shown) -> crate::Result<()> {
+    let Some(saved) = saved else { return Ok(()) };
+    let path = snapshot::save(saved.folder(), &viewer.report().stream, &shown.picture.data)?;
+    if let Some(line) = saved.add(&path, now()) {
+        log::info!("{line}");
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
-//! Statistics as JSON lines, written by a thread of their own: whoever does not read them holds up neither the picture nor
+//! Statistics as lines, for people or as JSON, written by a thread of their own: whoever does not read them holds up neither the picture nor
 //! Ctrl-C. A line that is not written when the next is due is left out.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::sync::mpsc;
 use std::thread;
@@ -8,9 +9,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::adapt::Limit;
 use crate::cli::logging;
 use crate::mailbox::{Sender, Taken, mailbox};
-use crate::stats::ViewReport;
+use crate::stats::{State, ViewReport};
+use crate::text::Untrusted;
 
 /// How long the end of the program waits for the last line.
 const LAST: Duration = Duration::from_millis(500);
@@ -27,14 +30,14 @@ impl Lines {
     ///
     /// # Errors
     /// No thread is to be had.
-    pub(super) fn start() -> io::Result<Self> {
-        Self::to(print)
+    pub(super) fn start(json: bool) -> io::Result<Self> {
+        if json { Self::to(print_json) } else { Self::to(print_words()) }
     }
 
     fn to(mut write: impl FnMut(&ViewReport) -> io::Result<()> + Send + 'static) -> io::Result<Self> {
         let (reports, waiting) = mailbox::<Vec<ViewReport>>();
         let (tell, ended) = mpsc::channel();
-        thread::Builder::new().name("json".into()).spawn(move || {
+        thread::Builder::new().name("lines".into()).spawn(move || {
             let end = loop {
                 match waiting.take(Duration::MAX) {
                     Taken::Value(reports) => {
@@ -76,14 +79,74 @@ impl Lines {
     }
 }
 
-fn print(report: &ViewReport) -> io::Result<()> {
+fn print_json(report: &ViewReport) -> io::Result<()> {
     let mut line = Vec::new();
     // What others said is in it, and a terminal may be what reads it.
     report.serialize(&mut serde_json::Serializer::with_formatter(&mut line, logging::ForTerminals))?;
+    print(line)
+}
+
+/// Lines for people. That nothing comes is said when it begins, or when the reason is another, and not every second.
+fn print_words() -> impl FnMut(&ViewReport) -> io::Result<()> {
+    // By stream: several may be watched.
+    let mut said = HashMap::new();
+    move |report| {
+        let line = in_words(report);
+        let reason = if comes(report) { String::new() } else { line.replace(|c: char| c.is_ascii_digit(), "") };
+        let before = said.insert(report.stream.clone(), reason.clone());
+        let is_known = !reason.is_empty() && before == Some(reason);
+        if is_known { Ok(()) } else { print(format!("{:.1000}", Untrusted(line)).into_bytes()) }
+    }
+}
+
+/// Whether pictures come, late or not.
+fn comes(report: &ViewReport) -> bool {
+    report.fps > 0.0 && matches!(report.state, State::Live | State::Late)
+}
+
+fn print(mut line: Vec<u8>) -> io::Result<()> {
     line.push(b'\n');
     let mut out = io::stdout().lock();
     out.write_all(&line)?;
     out.flush()
+}
+
+/// The line for people: what the window shows of how a stream is doing.
+fn in_words(report: &ViewReport) -> String {
+    let stream = &report.stream;
+    let state = match report.state {
+        State::Connecting => "connecting",
+        State::Waiting => "waiting",
+        State::Live => "live",
+        State::Late => "the next picture is late",
+        State::Lost => "no picture",
+    };
+    let why = if report.detail.is_empty() { state } else { &report.detail };
+    if !comes(report) {
+        return format!("{stream}: {why}");
+    }
+    let ms = |ms: Option<f64>| ms.map_or_else(|| "-".into(), |ms| format!("{ms:.1} ms"));
+    let about = if report.age_estimated { "about " } else { "" };
+    let quality = if report.quality == 0 { String::new() } else { format!(" quality {}", report.quality) };
+    let mut line = format!(
+        "{stream}: {:.1} fps, age {about}{}, p99 {}, {}{quality}, {:.0} kB/s",
+        report.fps,
+        ms(report.age()),
+        ms(report.age_ms.p99),
+        report.size,
+        report.kbytes_per_second,
+    );
+    let left_out = [(report.skipped, "skipped"), (report.lost, "lost"), (report.broken, "broken")];
+    for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
+        line += &format!(", {count} {what}");
+    }
+    if report.limit != Limit::Nothing {
+        line += &format!(", limited: the {} {}", report.limit, report.load.in_words(report.limit));
+    }
+    if report.state == State::Late {
+        line += &format!(", {why}");
+    }
+    line
 }
 
 #[cfg(test)]
@@ -110,6 +173,21 @@ mod tests {
         (0..2).for_each(|_| read.send(()).unwrap());
         out.finish().unwrap();
         assert_eq!(lines.try_iter().collect::<Vec<_>>(), [1000]);
+    }
+
+    #[test]
+    fn the_line_for_people_says_how_it_is_going_or_why_it_is_not() {
+        let mut report = ViewReport { stream: "main/door".into(), state: State::Waiting, ..ViewReport::default() };
+        report.detail = "waiting for main/door".into();
+        assert_eq!(in_words(&report), "main/door: waiting for main/door");
+        (report.state, report.detail, report.fps) = (State::Live, String::new(), 29.97);
+        (report.size, report.quality, report.kbytes_per_second) = ("640x480".into(), 80, 1234.4);
+        (report.age_ms.p50, report.age_ms.p99, report.reached_ms) = (Some(1.23), Some(2.0), Some(20.0));
+        report.skipped = 3;
+        assert_eq!(
+            in_words(&report),
+            "main/door: 30.0 fps, age 1.2 ms, p99 2.0 ms, 640x480 quality 80, 1234 kB/s, 3 skipped"
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What all ways of viewing keep an eye on: when to end, with what, and the JSON line a second.
+//! What all ways of viewing keep an eye on: when to end, with what, and the line a second.
 
 use std::time::Duration;
 
@@ -26,10 +26,9 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new(limits: Limits, json: bool) -> std::io::Result<Self> {
+    pub(super) fn new(limits: Limits, lines: Option<Lines>) -> Self {
         let at = now();
-        let lines = if json { Some(Lines::start()?) } else { None };
-        Ok(Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 })
+        Self { limits, lines, begun: at, next_line: at + Duration::from_secs(1), pictures: 0 }
     }
 
     /// Prints what is due, and says whether and how the run is over. Of several streams the others go on when one has ended.

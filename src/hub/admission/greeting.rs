@@ -13,8 +13,9 @@ use crate::access::Credentials;
 use crate::frame::Picture;
 use crate::hub::authenticator::{Identified, SessionName};
 use crate::hub::deliver::Admitted;
+use crate::hub::http::controls::ControlsAsked;
 use crate::hub::http::snapshot::Snapshot;
-use crate::hub::http::{BodyWanted, Encoded, Reply, WebSocket};
+use crate::hub::http::{BodyWanted, Encoded, Reply, Waited, WebSocket};
 use crate::hub::memory::{Full, Held};
 use crate::hub::routes::route;
 use crate::net::connection::Framing;
@@ -78,6 +79,8 @@ enum Stage {
     More(PendingRequest),
     Body(PendingRequest, WholeBody, BodyWanted),
     Snapshot(PendingRequest, Snapshot),
+    /// With whether nothing of its body is still to come.
+    Controls(PendingRequest, ControlsAsked, bool),
     /// What it says is of no interest any more.
     Over,
 }
@@ -137,9 +140,13 @@ impl Greeting {
         self.requests > 0 || self.began.is_some() || self.encrypts
     }
 
-    /// The number of the stream that it waits for a picture of.
+    /// The number of the stream that it waits for a picture, or the controls, of.
     pub(super) fn awaited(&self) -> Option<u64> {
-        if let Stage::Snapshot(_, snapshot) = &self.stage { Some(snapshot.stream()) } else { None }
+        match &self.stage {
+            Stage::Snapshot(_, snapshot) => Some(snapshot.stream()),
+            Stage::Controls(_, asked, _) => Some(asked.stream()),
+            _ => None,
+        }
     }
 
     /// Whether what it shows is being looked at.
@@ -160,6 +167,7 @@ impl Greeting {
             | Stage::Checking(..)
             | Stage::More(_)
             | Stage::Snapshot(..)
+            | Stage::Controls(..)
             | Stage::Over => 0,
         };
         self.input.capacity() + stage
@@ -223,6 +231,10 @@ impl Greeting {
                 Stage::Snapshot(pending, snapshot) => match snapshot.look(now) {
                     Some(answer) => answered(pending.answer(asker, answer, !pending.has_body())),
                     None => (Stage::Snapshot(pending, snapshot), Some(Step::Waits)),
+                },
+                Stage::Controls(pending, asked, drained) => match asked.look(now) {
+                    Some(answer) => answered(pending.answer(asker, answer, drained)),
+                    None => (Stage::Controls(pending, asked, drained), Some(Step::Waits)),
                 },
                 Stage::Over => (Stage::Over, Some(Step::Ends(None))),
             };
@@ -314,7 +326,7 @@ impl Greeting {
         };
         if let Some(token) = said.and_then(|said| said.token.as_ref()) {
             match shared.authenticator.identify(&shared.access, token, hello.who.address, session) {
-                Identified::Now(holder) => hello.who.holder = holder,
+                Identified::Now(holder) => (hello.who.holder, hello.who.session) = (holder, None),
                 Identified::Later => return (Stage::Hello(hello), Some(Step::Waits)),
             }
         }
@@ -381,6 +393,10 @@ impl Greeting {
                 Err((status, why)) => answered(pending.answer(asker, (wanted.refuse)(status, &why), false)),
             },
             Reply::Snapshot(snapshot) => (Stage::Snapshot(pending, snapshot), None),
+            Reply::Controls(asked) => {
+                let drained = !pending.has_body();
+                (Stage::Controls(pending, asked, drained), None)
+            }
             Reply::Admit(admitted) => self.becomes(admitted, go_on),
             Reply::WebSocket(before, WebSocket::Admit(admitted)) => self.becomes(admitted, before),
             Reply::WebSocket(bytes, WebSocket::Native) => {
@@ -419,10 +435,13 @@ impl Greeting {
         if let Err(full) = asker.account.hold(Held::coming(3 * body.held())) {
             return answered(pending.answer(asker, (wanted.refuse)(503, &full.to_string()), false));
         }
-        let answer = (wanted.then)(&pending.exchange(asker, &[]), body.into_bytes());
+        let waited = (wanted.then)(&pending.exchange(asker, &[]), body.into_bytes());
         // What came behind the last chunk is lost, so nothing may follow there.
         let ends = !matches!(pending.request.length(), Some(Length::Chunked(_)));
-        answered(pending.answer(asker, answer, ends))
+        match waited {
+            Waited::Answer(answer) => answered(pending.answer(asker, answer, ends)),
+            Waited::Controls(asked) => (Stage::Controls(pending, asked, ends), None),
+        }
     }
 }
 

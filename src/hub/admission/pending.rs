@@ -128,6 +128,11 @@ impl Pending {
         self.greeting.is_checking()
     }
 
+    /// How much memory it takes for what is not whole, and for what waits to be sent.
+    pub(super) fn held(&self) -> usize {
+        self.greeting.held() + self.transport.held()
+    }
+
     /// What it leaves to where it goes.
     pub(super) fn into_parts(self) -> (SocketAddr, Transport, Place) {
         (self.address, self.transport, self.place)
@@ -184,7 +189,7 @@ impl Pending {
             if !matches!(step, Step::Reads) {
                 return self.follow(step, now);
             }
-            if self.hold(self.greeting.held() + self.transport.held(), now).is_err() {
+            if self.hold(self.held(), now).is_err() {
                 return Ok(self.evicted(shared, now));
             }
             if has_read {

@@ -16,7 +16,7 @@ use super::grace::{Capacity, give_way};
 use super::greeting::Greeting;
 use super::pending::{Pending, Progress};
 use super::turns::Turns;
-use super::{Command, MAIN, PLAIN, WAKER, greeting, hand_over};
+use super::{Command, Listening, MAIN, PLAIN, TWIN, WAKER, encrypted, greeting, hand_over};
 use crate::access::Credentials;
 use crate::hub::Shared;
 use crate::hub::address_limits::Place;
@@ -46,7 +46,7 @@ const WAITS_FOR_ITS_TURN: Duration = Duration::from_secs(1);
 /// So long those who are here have turns before it is looked who else has come.
 const PASS: Duration = Duration::from_millis(2);
 /// The most that is read in a turn.
-const SCRATCH: usize = 16 * 1024;
+pub(super) const SCRATCH: usize = 16 * 1024;
 
 /// A listening socket.
 struct Listener {
@@ -73,6 +73,8 @@ pub(super) struct Reactor {
     shared: Arc<Shared>,
     poll: Poll,
     main: Listener,
+    /// The other loopback address, where the main one is loopback.
+    twin: Option<Listener>,
     plain: Option<Listener>,
     pending: Slab<Pending>,
     room: Capacity,
@@ -86,7 +88,8 @@ pub(super) struct Reactor {
 }
 
 impl Reactor {
-    pub(super) fn new(shared: Arc<Shared>, poll: Poll, main: TcpListener, plain: Option<TcpListener>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, poll: Poll, listening: Listening) -> Self {
+        let Listening { main, twin, plain } = listening;
         let config = &shared.config;
         let files = open_files::limit().and_then(|files| usize::try_from(files).ok()).unwrap_or(usize::MAX);
         let for_others = config.max_viewers.saturating_add(config.max_publishers).saturating_add(open_files::BESIDE);
@@ -95,6 +98,7 @@ impl Reactor {
             shared,
             poll,
             main: Listener::new(main),
+            twin: twin.map(Listener::new),
             plain: plain.map(Listener::new),
             pending: Slab::new(),
             turns: Turns::default(),
@@ -131,6 +135,7 @@ impl Reactor {
             for event in &events {
                 match event.token() {
                     MAIN => self.main.ready = true,
+                    TWIN => self.twin.iter_mut().for_each(|listener| listener.ready = true),
                     PLAIN => self.plain.iter_mut().for_each(|listener| listener.ready = true),
                     WAKER => self.take_commands(),
                     Token(key) => self.is_ready(key),
@@ -138,7 +143,10 @@ impl Reactor {
             }
             let at = now();
             self.accept_plain(at);
-            self.accept_main(at);
+            self.accept_main(MAIN, at);
+            if self.twin.is_some() {
+                self.accept_main(TWIN, at);
+            }
             self.tick(at);
             self.serve();
         }
@@ -149,7 +157,7 @@ impl Reactor {
     }
 
     fn listeners(&mut self) -> impl Iterator<Item = &mut Listener> {
-        std::iter::once(&mut self.main).chain(&mut self.plain)
+        std::iter::once(&mut self.main).chain(&mut self.twin).chain(&mut self.plain)
     }
 
     /// How long there is nothing to do.
@@ -157,7 +165,8 @@ impl Reactor {
         if !self.turns.is_empty() {
             return Some(Duration::ZERO);
         }
-        let listeners = [self.main.accepts_at(), self.plain.as_ref().and_then(Listener::accepts_at)];
+        let at = |listener: &Option<Listener>| listener.as_ref().and_then(Listener::accepts_at);
+        let listeners = [self.main.accepts_at(), at(&self.twin), at(&self.plain)];
         let ticks = (!self.pending.is_empty()).then_some(self.next_tick);
         let rested = self.resting.iter().map(|(until, _)| *until).min();
         let first = listeners.into_iter().chain([ticks, rested]).flatten().min()?;
@@ -192,29 +201,39 @@ impl Reactor {
         }
     }
 
-    /// Accepts newcomers at the main listener, as long as there is room for them.
-    fn accept_main(&mut self, at: Micros) {
+    /// Accepts newcomers at the main listener, or at the one beside it, as long as there is room for them.
+    fn accept_main(&mut self, door: Token, at: Micros) {
         let Capacity { usual, crowded } = self.room;
         for n in 1..=ACCEPTS {
             if n.is_multiple_of(16) && now().since(at) >= ACCEPTING {
                 break;
             }
-            if self.main.accepts_at().is_none_or(|accepts_at| accepts_at > at) {
+            if self.door(door).accepts_at().is_none_or(|accepts_at| accepts_at > at) {
                 break;
             }
             if self.pending.len() >= crowded {
                 self.give_way(usual, true, at);
                 if self.pending.len() >= crowded {
-                    self.main.again = at + LOOK_AGAIN;
+                    self.door(door).again = at + LOOK_AGAIN;
                     break;
                 }
             }
-            match self.main.socket.accept() {
+            match self.door(door).socket.accept() {
                 Ok((socket, address)) => self.accepted(socket, address, Self::greet, Self::refuse),
-                Err(error) => self.main.ready = self.goes_on_accepting(&error, at),
+                Err(error) => {
+                    let ready = self.goes_on_accepting(&error, at);
+                    self.door(door).ready = ready;
+                }
             }
         }
         self.give_way(usual, false, at);
+    }
+
+    fn door(&mut self, door: Token) -> &mut Listener {
+        match &mut self.twin {
+            Some(twin) if door == TWIN => twin,
+            _ => &mut self.main,
+        }
     }
 
     /// Accepts newcomers at the plain listener, where nothing is asked.
@@ -336,9 +355,7 @@ impl Reactor {
         (early, greeting): (Vec<u8>, Greeting),
         patience: Duration,
     ) -> io::Result<()> {
-        let Some(identity) = &self.shared.identity else { return Ok(()) };
-        let session = identity.session().map_err(io::Error::other)?;
-        let transport = transport.encrypted(session.into(), early);
+        let transport = encrypted(&self.shared, transport, early)?;
         self.greet_with(transport, address, place, greeting, patience)
     }
 

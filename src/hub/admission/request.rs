@@ -53,6 +53,7 @@ impl PendingRequest {
             shared: asker.shared,
             address,
             encrypted: self.who.encrypted,
+            by_proxy: asker.shared.is_proxy(asker.address.ip()),
             shown: &self.shown,
             who: &self.who,
             began: self.began,
@@ -73,18 +74,19 @@ impl PendingRequest {
             self.shown.cookie = given.or_else(|| authenticator.new_cookie());
         }
         let cookie = self.shown.cookie.as_ref().map(|cookie| cookie.expose());
-        let holder = match (&self.shown.token, cookie) {
+        (self.who.holder, self.who.session) = match (&self.shown.token, cookie) {
             (Some(token), cookie) => {
                 let session = cookie.map_or(SessionName::Address(self.who.address), SessionName::of_cookie);
                 match authenticator.identify(&asker.shared.access, token, self.who.address, session) {
-                    Identified::Now(holder) => holder,
+                    Identified::Now(holder) => (holder, None),
                     Identified::Later => return false,
                 }
             }
-            (None, Some(cookie)) => authenticator.of_cookie(cookie),
-            (None, None) => Holder::Nobody,
+            (None, Some(cookie)) => authenticator
+                .of_cookie(cookie)
+                .map_or((Holder::Nobody, None), |(holder, session)| (holder, Some(session))),
+            (None, None) => (Holder::Nobody, None),
         };
-        self.who.holder = holder;
         self.identified = true;
         true
     }

@@ -343,7 +343,7 @@ fn whoever_is_inside_asks_again_for_each_stream_and_for_the_list() {
     let hub = hub_by(|_, right| match right {
         Right::Publish(_) | Right::PublishSomewhere(_) => true,
         Right::Watch(key) => key.name == "door",
-        Right::Join(_) | Right::List(_) | Right::Metrics | Right::Share(_) => false,
+        Right::Join(_) | Right::List(_) | Right::Metrics | Right::Operate(_) | Right::Share(_) => false,
     });
     let peer = std::net::TcpStream::connect(hub.address()).unwrap();
     peer.set_read_timeout(Some(Duration::from_secs(30))).unwrap();

@@ -27,7 +27,7 @@ pub(in crate::hub) fn broadcast(exchange: &Exchange<'_>) -> Outcome {
     // Whoever may publish no camera at all is told so before its body comes.
     exchange.shared.access.publish_somewhere(&exchange.credentials(), ROOM)?;
     let limit = max_body(exchange.shared.config.max_picture);
-    let then = Box::new(|exchange: &Exchange<'_>, body: Vec<u8>| posted(exchange, &body));
+    let then = Box::new(|exchange: &Exchange<'_>, body: Vec<u8>| posted(exchange, &body).into());
     Ok(Reply::Body(BodyWanted { limit, refuse: wrong, then }))
 }
 

@@ -65,6 +65,15 @@ impl Shared {
         self.memberships.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The name that whoever publishes a stream gave, where that is no name of ours.
+    pub(in crate::hub) fn called(&self, key: &StreamKey) -> Option<String> {
+        self.called_by_poster(key).or_else(|| {
+            let memberships = self.memberships();
+            let member = memberships.0.get(&key.room)?.iter().find(|m| m.name == key.name)?;
+            (member.called != key.name).then(|| member.called.clone())
+        })
+    }
+
     /// Somebody comes into a room. Whoever has the name there already gives way: it is the same person, come back.
     pub(in crate::hub) fn join_room(
         &self,

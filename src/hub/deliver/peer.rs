@@ -5,6 +5,7 @@ mod offer;
 mod publisher;
 mod sealed;
 mod session;
+mod steering;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -81,6 +82,8 @@ pub(super) struct Activity {
 pub(super) struct Publishing {
     /// It encodes what is demanded.
     rungs: bool,
+    /// Its source has controls.
+    controls: bool,
     /// Its pictures are those that it gave.
     gives: bool,
     /// The number that its machine keeps; 0: none.
@@ -158,11 +161,14 @@ impl Peer {
             connection.refuse_pictures();
         }
         let framing = connection.framing();
+        // A proxy that is believed says where it comes from.
+        let address = SocketAddr::new(credentials.address, newcomer.address.port());
         let bare = first.is_some() || matches!(framing, Framing::Body(_));
-        let numbers = Arc::new(ViewerNumbers::new(newcomer.address, framing.name(), now));
+        let numbers = Arc::new(ViewerNumbers::new(address, framing.name(), now));
         let keepalive = matches!(framing, Framing::Bridge(..)).then(|| Keepalive::new(times, now));
         let can = |ability| hello.as_ref().is_some_and(|hello| hello.can.contains(&ability));
         let (rungs, acknowledges, opens) = (can(Ability::Rungs), can(Ability::Ack), can(Ability::Seal));
+        let controls = can(Ability::Controls);
         let machine_id = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
@@ -182,7 +188,7 @@ impl Peer {
         };
         let peer = Self {
             id: newcomer.id,
-            address: newcomer.address,
+            address,
             credentials,
             held,
             policy: 0,
@@ -192,7 +198,7 @@ impl Peer {
             paced: None,
             what,
             bare,
-            publishing: Publishing { rungs, machine_id, first, ..Publishing::default() },
+            publishing: Publishing { rungs, controls, machine_id, first, ..Publishing::default() },
             room,
             closing: None,
             activity: Activity { progress: now, given: now, idle: now, busy_at: (now, 0) },
@@ -222,7 +228,7 @@ impl Peer {
         let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
         if let Some(session) = &mut self.session {
             let program = PROGRAM.into();
-            let can = vec![Ability::Seal];
+            let can = vec![Ability::Seal, Ability::Controls];
             session.accept(Control::Welcome { room, name, program, max_picture, max_pixels, can }, now());
         }
         self.transmit(now())
@@ -231,6 +237,7 @@ impl Peer {
     /// Begins to publish what the rules have given it.
     pub(super) fn publish(&mut self, stream: Arc<Stream>) {
         stream.begin(if self.bare { Gives::Always } else { Gives::OnDemand { rungs: self.publishing.rungs } }, now());
+        stream.steering().begin(self.id, self.publishing.controls);
         self.role = PeerRole::Publisher(stream);
         self.publishing.gives = true;
     }

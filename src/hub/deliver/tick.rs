@@ -63,7 +63,7 @@ impl Loop {
             if let Err(why) = told {
                 over.push((token, why));
             }
-            if let Err(why) = peer.still_may(&self.shared.access) {
+            if let Err(why) = peer.still_may(&self.shared.access, at) {
                 denied.push((peer.id, why));
             }
             if let Some(stream) = peer.published() {
@@ -115,19 +115,30 @@ impl Loop {
         };
     }
 
-    fn summary(&self) {
+    fn summary(&mut self) {
         let totals = &self.shared.totals;
         let get = |n: &AtomicU64| n.load(Ordering::Relaxed);
         let (publishers, viewers) = self.shared.counts();
-        log::info!(
-            "hub: {publishers} publishers, {viewers} viewers; {} pictures sent, {} MB, {} skipped, {} refused, {} errors",
+        let line = format!(
+            "hub: {}, {}; {} pictures sent, {} MB, {} skipped, {} refused, {} errors",
+            counted(publishers, "publisher"),
+            counted(viewers, "viewer"),
             get(&totals.pictures),
             get(&totals.bytes) / 1_000_000,
             get(&totals.skipped),
             get(&totals.refused),
             get(&totals.errors),
         );
+        if line != self.summed_up {
+            log::info!("{line}");
+            self.summed_up = line;
+        }
     }
+}
+
+/// `1 viewer`, `2 viewers`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

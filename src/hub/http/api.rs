@@ -86,6 +86,9 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
     let mut value = json!({
         "room": info.room, "name": info.name, "live": info.live, "viewers": info.viewers, "sealed": info.sealed,
     });
+    if let Some(called) = shared.called(&key) {
+        value["called"] = called.into();
+    }
     let state = shared.registry().rooms.state(&key, at);
     if let Some(Control::State(state)) = state {
         value["published"] = state.published.into();
@@ -95,6 +98,7 @@ fn summary(shared: &Shared, info: &StreamInfo, stream: Option<&Arc<Stream>>) -> 
         value["load"] = json!(state.load);
         value["asked"] = json!(state.nominal);
     }
+    value["controls"] = shared.has_controls(&key).into();
     let Some(stream) = stream else { return value };
     let (newest, fps, ages) = stream.pictures().incoming(at);
     value["fps_in"] = round(fps);

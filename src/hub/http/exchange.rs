@@ -26,6 +26,8 @@ pub(in crate::hub) struct Exchange<'a> {
     pub(in crate::hub) address: SocketAddr,
     /// What is said cannot be read on its way.
     pub(in crate::hub) encrypted: bool,
+    /// It comes through a proxy that is believed.
+    pub(in crate::hub) by_proxy: bool,
     /// What it shows, and who that is.
     pub(in crate::hub) shown: &'a Shown,
     pub(in crate::hub) who: &'a Credentials,
@@ -64,7 +66,10 @@ impl Exchange<'_> {
             return Err((421, why));
         }
         if self.acts() && !self.origin_may(host.as_ref()) {
-            let why = foreign_origin(request.field("origin").unwrap_or_default(), host.as_ref());
+            let why = match request.field("origin") {
+                Some(origin) => foreign_origin(origin, host.as_ref()),
+                None => "pages of other places may not set controls here".into(),
+            };
             log::warn!("{}: {why}", self.address);
             return Err((403, why));
         }
@@ -74,7 +79,31 @@ impl Exchange<'_> {
     /// Whether it does something, or reads what no rule of the browser keeps from a page of another place.
     fn acts(&self) -> bool {
         let harmless = matches!(self.request.method.as_str(), "GET" | "HEAD" | "OPTIONS");
-        !harmless || self.request.field("upgrade").is_some()
+        !harmless || self.request.field("upgrade").is_some() || self.is_command()
+    }
+
+    /// Whether it sets something by a mere address, as mjpg-streamer lets do.
+    fn is_command(&self) -> bool {
+        self.request.path == "/" && self.parameter("action").as_deref() == Some("command")
+    }
+
+    /// Whether it is one of these that sends something.
+    pub(in crate::hub) fn posts(&self) -> bool {
+        self.request.method == "POST"
+    }
+
+    /// Whether a browser asks for a picture, a frame or a link of another place's page. It names no origin for these, but says
+    /// what sort of page asks (Fetch Metadata) where it trusts the way here, and else, perhaps, which.
+    fn may_be_elsewhere(&self, ours: Option<&Host>) -> bool {
+        if let Some(site) = self.request.field("sec-fetch-site") {
+            return !matches!(site, "same-origin" | "none");
+        }
+        let page = self.request.field("referer").and_then(|page| page.split_once("://"));
+        let host = page.map(|(_, rest)| rest.split('/').next().unwrap_or_default()).and_then(Host::parse);
+        match (page, host) {
+            (Some(_), host) => host.is_none() || host.as_ref() != ours,
+            (None, _) => self.request.field("user-agent").is_some_and(|agent| agent.starts_with("Mozilla/")),
+        }
     }
 
     /// Whether a page of another place asks, or one that the hub's names do not tell from such. What an address may do, and no link
@@ -130,7 +159,9 @@ impl Exchange<'_> {
     /// Whether the page that asks, if it is one, may: this hub's own, also behind a proxy that has told the hub another
     /// name, one of this machine, or one that was allowed.
     fn origin_may(&self, ours: Option<&Host>) -> bool {
-        let Some(origin) = self.request.field("origin") else { return true };
+        let Some(origin) = self.request.field("origin") else {
+            return !self.is_command() || !self.may_be_elsewhere(ours);
+        };
         if self.allowed_origin().is_some() {
             return true;
         }

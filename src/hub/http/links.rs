@@ -60,6 +60,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
         host: exchange.host_as_written().unwrap_or_default(),
         pin: shared.identity.as_ref().filter(own).map(|identity| identity.fingerprint()),
         encrypted: exchange.encrypted,
+        by_proxy: exchange.by_proxy,
     };
     let policy = shared.access.policy();
     let made = request.make(policy.keys(), now, &at).map_err(|error| Answer::text(500, &error.to_string()))?;

@@ -2,11 +2,13 @@
 //! sends and waits, and whoever becomes a viewer or a publisher is handed on to the delivery loops.
 
 pub(super) mod api;
+pub(super) mod controls;
 pub(super) mod credentials;
 mod exchange;
 mod host_names;
 pub(super) mod links;
 pub(super) mod metrics;
+pub(super) mod mjpg_streamer;
 pub(super) mod page;
 pub(super) mod publish;
 mod reply;
@@ -17,4 +19,4 @@ pub(super) mod websocket;
 
 pub(super) use self::exchange::Exchange;
 pub(super) use self::host_names::host_names;
-pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, WebSocket, status_of};
+pub(super) use self::reply::{Answer, Body, BodyWanted, Encoded, Outcome, Reply, Waited, WebSocket, status_of};

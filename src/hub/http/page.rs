@@ -32,6 +32,19 @@ const FILES: &[(&str, &str, &str)] = &[
     ("on-screen.js", SCRIPT, include_str!("../../../web/on-screen.js")),
     ("words.js", SCRIPT, include_str!("../../../web/words.js")),
     ("elements.js", SCRIPT, include_str!("../../../web/elements.js")),
+    ("budget.js", SCRIPT, include_str!("../../../web/budget.js")),
+    ("control-list.js", SCRIPT, include_str!("../../../web/control-list.js")),
+    ("controls.js", SCRIPT, include_str!("../../../web/controls.js")),
+    ("details.js", SCRIPT, include_str!("../../../web/details.js")),
+    ("help.js", SCRIPT, include_str!("../../../web/help.js")),
+    ("menu.js", SCRIPT, include_str!("../../../web/menu.js")),
+    ("minute.js", SCRIPT, include_str!("../../../web/minute.js")),
+    ("overlay.js", SCRIPT, include_str!("../../../web/overlay.js")),
+    ("shortcuts.js", SCRIPT, include_str!("../../../web/shortcuts.js")),
+    ("tile.js", SCRIPT, include_str!("../../../web/tile.js")),
+    ("view.js", SCRIPT, include_str!("../../../web/view.js")),
+    ("wall.js", SCRIPT, include_str!("../../../web/wall.js")),
+    ("wall-picture.js", SCRIPT, include_str!("../../../web/wall-picture.js")),
 ];
 
 const INDEX: &str = include_str!("../../../web/index.html");

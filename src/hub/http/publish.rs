@@ -45,8 +45,8 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, room: &str, name: &str) -> 
             let called = name.to_string();
             let limit = if boundary.is_some() { limit + FORM } else { limit };
             let then = Box::new(move |exchange: &Exchange<'_>, body: Vec<u8>| match &boundary {
-                Some(boundary) => parts(exchange, &grant, &called, &body, boundary),
-                None => one(exchange, &grant, &called, body),
+                Some(boundary) => parts(exchange, &grant, &called, &body, boundary).into(),
+                None => one(exchange, &grant, &called, body).into(),
             });
             Ok(Reply::Body(BodyWanted { limit, refuse: Answer::text, then }))
         }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use super::controls::ControlsAsked;
 use super::exchange::Exchange;
 use super::snapshot::Snapshot;
 use crate::access::Denied;
@@ -14,7 +15,7 @@ use crate::relay::Refusal;
 use crate::wire::body::Refused;
 
 /// What becomes of a body that has come.
-type WithBody = Box<dyn FnOnce(&Exchange<'_>, Vec<u8>) -> Answer + Send>;
+type WithBody = Box<dyn FnOnce(&Exchange<'_>, Vec<u8>) -> Waited + Send>;
 
 /// A body that is needed as a whole.
 pub(in crate::hub) struct BodyWanted {
@@ -36,6 +37,8 @@ pub(in crate::hub) enum Reply {
     Body(BodyWanted),
     /// A picture that is waited for.
     Snapshot(Snapshot),
+    /// Controls that are waited for.
+    Controls(ControlsAsked),
     /// It becomes a viewer or a publisher, and is no matter of HTTP any more.
     Admit(Box<Admitted>),
     /// It becomes a WebSocket, when these bytes have been sent.
@@ -49,6 +52,27 @@ pub(in crate::hub) enum WebSocket {
     Admit(Box<Admitted>),
     /// It is closed by this frame.
     Close(Vec<u8>),
+}
+
+/// An answer, or what is waited for instead.
+pub(in crate::hub) enum Waited {
+    Answer(Answer),
+    Controls(ControlsAsked),
+}
+
+impl From<Answer> for Waited {
+    fn from(answer: Answer) -> Self {
+        Self::Answer(answer)
+    }
+}
+
+impl From<Waited> for Reply {
+    fn from(waited: Waited) -> Self {
+        match waited {
+            Waited::Answer(answer) => Self::Answer(answer),
+            Waited::Controls(asked) => Self::Controls(asked),
+        }
+    }
 }
 
 impl From<Answer> for Reply {

@@ -9,9 +9,11 @@ use mio::{Events, Interest};
 
 use super::encrypt::write_all;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
+use crate::error::in_words as in_words_of_system;
 use crate::net::address::{HubAddress, PORT, lacks_zone};
 use crate::net::connection::{ConnectionError, Framing};
-use crate::net::http::{MAX_ANSWER, NotUpgraded, UpgradeRequest, first_words};
+use crate::net::http::{self, MAX_ANSWER, NotUpgraded, UpgradeRequest};
+use crate::net::who_listens::first_words;
 use crate::session::in_words;
 use crate::text::Untrusted;
 use crate::time::now;
@@ -49,7 +51,9 @@ impl<U: LinkUser> Runner<U> {
             }
             match receiver.recv_timeout(Duration::from_millis(50)) {
                 Ok(Ok(addresses)) => return Ok(addresses),
-                Ok(Err(error)) => return Err(Outcome::Again(format!("cannot find {}: {error}", hub.host))),
+                Ok(Err(error)) => {
+                    return Err(Outcome::Again(format!("cannot find {}: {}", hub.host, in_words_of_system(&error))));
+                }
                 Err(_) => {}
             }
         }
@@ -135,7 +139,7 @@ impl<U: LinkUser> Runner<U> {
                     let _ = self.during(transport, words_until, |transport| {
                         read_head(transport, &mut head, |head| head.len() >= most)
                     });
-                    return Err(Outcome::Again(not_upgraded(hub, status, first_words(&head).as_deref())));
+                    return Err(Outcome::Again(not_upgraded(hub, status, http::first_words(&head).as_deref())));
                 }
                 Err(why) => return Err(Outcome::Again(no_hub(hub, &why.to_string()))),
             }
@@ -181,9 +185,13 @@ pub(super) fn not_let_in(hub: &HubAddress, broken: &ConnectionError) -> String {
 /// How a connection ended, for a person.
 pub(super) fn in_words_of(broken: &ConnectionError) -> String {
     match broken {
-        ConnectionError::Wire(WireError::TooLong { length, .. }) if length.to_le_bytes().starts_with(b"HTTP/") => {
-            "a web server".into()
-        }
+        ConnectionError::Wire(WireError::TooLong { length, .. }) => match &length.to_le_bytes() {
+            first if first.starts_with(b"HTTP/") || first.starts_with(b"<") => "a web server".into(),
+            first => match first_words(first) {
+                Some(words) => format!("another program, which begins with '{}'", Untrusted(words)),
+                None => "another program".into(),
+            },
+        },
         ConnectionError::Closed => "connection closed by the hub".into(),
         ConnectionError::Stuck | ConnectionError::Slow(_) => "the hub does not answer".into(),
         other => format!("connection lost: {other}"),
@@ -208,6 +216,6 @@ fn plain_words(error: &io::Error) -> String {
         ErrorKind::ConnectionRefused => "nobody listens there".into(),
         ErrorKind::TimedOut => format!("no answer within {}", in_words(CONNECT)),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => "no way to it in the network".into(),
-        _ => error.to_string(),
+        _ => in_words_of_system(error),
     }
 }

@@ -2,6 +2,7 @@
 //! lengths, sequence numbers, error flags and time stamps, and neither it nor the `v4l` crate below it reads a camera that puts the
 //! planes of a picture into buffers of their own.
 
+pub(super) mod controls;
 mod device;
 pub(super) mod devices;
 mod queue;

@@ -1,8 +1,7 @@
 //! Painting straight into I420 or YUYV, so that the test pattern costs no conversion.
 
-use noto_sans_mono_bitmap::{FontWeight, RasterHeight, get_raster};
-
 use crate::frame::{PixelFormat, Range, Size};
+use crate::text::letters::Letters;
 
 /// A colour as Y, U, V in the range of the canvas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +58,29 @@ impl Layout {
                 u: (u * (224.0 / 255.0) + 128.5) as u8,
                 v: (v * (224.0 / 255.0) + 128.5) as u8,
             },
+        }
+    }
+
+    /// Replaces the luminance of all below a row by what a table has for it.
+    pub(super) fn change_luma(&self, data: &mut [u8], top: usize, table: &[u8; 256]) {
+        let (width, height) = (self.size.width as usize, self.size.height as usize);
+        for row in data.chunks_mut(self.y_stride.max(1)).take(height).skip(top) {
+            row.iter_mut().step_by(self.y_step).take(width).for_each(|y| *y = table[usize::from(*y)]);
+        }
+    }
+
+    /// Makes all below a row grey.
+    pub(super) fn fill_grey(&self, data: &mut [u8], top: usize) {
+        let top = top.min(self.size.height as usize);
+        if !self.halved {
+            data.iter_mut().skip(top * self.y_stride).for_each(|byte| *byte = 128);
+            return;
+        }
+        self.change_luma(data, top, &[128; 256]);
+        let below = top.div_ceil(2) * self.c_stride;
+        for offset in [self.u_offset, self.v_offset] {
+            let end = if offset == self.u_offset { self.v_offset } else { data.len() };
+            data.get_mut(offset + below..end).into_iter().flatten().for_each(|byte| *byte = 128);
         }
     }
 
@@ -145,35 +167,14 @@ const FIRST: u8 = b' ';
 const LAST: u8 = b'~';
 
 impl Font {
-    /// Letters of this height in pixels, 8 to 400, made smaller or larger from the nearest that there is.
+    /// Letters of this height in pixels, 8 to 400.
     pub(super) fn new(height: usize) -> Self {
-        let height = height.clamp(8, 400);
-        let raster_height = if height <= 20 { RasterHeight::Size20 } else { RasterHeight::Size32 };
-        let base = raster_height.val() as f32;
-        let scale = height as f32 / base;
-        let base_width = noto_sans_mono_bitmap::get_raster_width(FontWeight::Bold, raster_height);
-        let width = ((base_width as f32 * scale) as usize).max(1);
+        let letters = Letters::new(height);
         let mut coverage = Vec::new();
         for byte in FIRST..=LAST {
-            let raster = get_raster(char::from(byte), FontWeight::Bold, raster_height);
-            let at = |x: f32, y: f32| {
-                let inside = x >= 0.0 && y >= 0.0 && y < base;
-                let pixel = raster.filter(|_| inside).and_then(|r| r.pixel(x as usize, y as usize));
-                f32::from(pixel.unwrap_or(0))
-            };
-            for y in 0..height {
-                for x in 0..width {
-                    let (sx, sy) = ((x as f32 + 0.5) / scale - 0.5, (y as f32 + 0.5) / scale - 0.5);
-                    let (fx, fy) = (sx - sx.floor(), sy - sy.floor());
-                    let row = |y: f32| at(sx.floor(), y) * (1.0 - fx) + at(sx.floor() + 1.0, y) * fx;
-                    let smooth = row(sy.floor()) * (1.0 - fy) + row(sy.floor() + 1.0) * fy;
-                    // Letters that are made larger get blurred edges; this makes them crisp again.
-                    let crisp = (smooth - 127.5) * scale.max(1.0) + 127.5;
-                    coverage.push(crisp.clamp(0.0, 255.0) as u8);
-                }
-            }
+            letters.draw(char::from(byte), &mut coverage);
         }
-        Self { width, height, coverage }
+        Self { width: letters.width, height: letters.height, coverage }
     }
 
     fn glyph(&self, byte: u8) -> Option<&[u8]> {

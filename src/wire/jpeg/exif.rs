@@ -44,6 +44,31 @@ impl Orientation {
         if self.0 < 5 { stored } else { Size::new(stored.height, stored.width) }
     }
 
+    /// Whether rows become columns, and then whether what is stored is read from its last row and from its last column on: the
+    /// pixel shown in row `r` and column `c` is stored in row `r` and column `c`, the two swapped where rows become columns, each
+    /// counted from the end where that is said.
+    #[must_use]
+    pub fn steps(self) -> (bool, bool, bool) {
+        (self.0 > 4, matches!(self.0, 3 | 4 | 6 | 7), matches!(self.0, 2 | 3 | 7 | 8))
+    }
+
+    /// This and then `next`, as one.
+    #[must_use]
+    pub fn then(self, next: Self) -> Self {
+        let ((swap, rows, columns), (then_swap, then_rows, then_columns)) = (self.steps(), next.steps());
+        let (then_rows, then_columns) = if swap { (then_columns, then_rows) } else { (then_rows, then_columns) };
+        Self(match (swap != then_swap, rows != then_rows, columns != then_columns) {
+            (false, false, false) => 1,
+            (false, false, true) => 2,
+            (false, true, true) => 3,
+            (false, true, false) => 4,
+            (true, false, false) => 5,
+            (true, true, false) => 6,
+            (true, true, true) => 7,
+            (true, false, true) => 8,
+        })
+    }
+
     /// An Exif segment that says this and nothing else.
     fn segment(self) -> [u8; 36] {
         let mut segment = *b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
@@ -59,8 +84,13 @@ pub(super) fn read(segment: &[u8]) -> Option<Orientation> {
     Some(number(tiff).map_or(Orientation::UPRIGHT, Orientation::new))
 }
 
-/// The number in the first directory of a TIFF file (TIFF 6.0, section 2), as it stands there.
+/// The number in the first directory of a TIFF file, as it stands there.
 fn number(tiff: &[u8]) -> Option<u16> {
+    place(tiff).map(|(_, number)| number)
+}
+
+/// Where the number stands in the first directory of a TIFF file (TIFF 6.0, section 2), and the number.
+fn place(tiff: &[u8]) -> Option<(usize, u16)> {
     type Short = fn([u8; 2]) -> u16;
     type Long = fn([u8; 4]) -> u32;
     let (short, long): (Short, Long) = match tiff.first_chunk()? {
@@ -70,9 +100,20 @@ fn number(tiff: &[u8]) -> Option<u16> {
     };
     let directory = usize::try_from(long(*tiff.get(4..)?.first_chunk()?)).ok()?;
     let (count, entries) = tiff.get(directory..)?.split_first_chunk()?;
-    let mut entries = entries.as_chunks::<12>().0.iter().take(short(*count).into());
-    let &[_, _, t0, t1, c0, c1, c2, c3, v0, v1, ..] = entries.find(|&&[a, b, ..]| short([a, b]) == TAG)?;
-    (short([t0, t1]) == SHORT && long([c0, c1, c2, c3]) == 1).then(|| short([v0, v1]))
+    let mut entries = entries.as_chunks::<12>().0.iter().take(short(*count).into()).enumerate();
+    let (n, &[_, _, t0, t1, c0, c1, c2, c3, v0, v1, ..]) = entries.find(|&(_, &[a, b, ..])| short([a, b]) == TAG)?;
+    (short([t0, t1]) == SHORT && long([c0, c1, c2, c3]) == 1).then(|| (directory + 2 + 12 * n + 8, short([v0, v1])))
+}
+
+/// Makes the contents of an APP1 segment say upright, if it is one of Exif that says another orientation.
+pub(super) fn make_upright(segment: &mut [u8]) {
+    let Some(tiff) = segment.strip_prefix(b"Exif\0").and_then(|rest| rest.get(1..)) else { return };
+    let Some((at, _)) = place(tiff) else { return };
+    let one = if tiff.starts_with(b"MM") { 1u16.to_be_bytes() } else { 1u16.to_le_bytes() };
+    // Behind `Exif` and two bytes.
+    if let Some(number) = segment.get_mut(6 + at..6 + at + 2) {
+        number.copy_from_slice(&one);
+    }
 }
 
 /// Puts `orientation` into the picture that begins at `start` of `data` and says none yet. An upright one needs nothing.
@@ -84,13 +125,13 @@ pub fn put_orientation(orientation: Orientation, data: &mut Vec<u8>, start: usiz
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::tests::picture;
     use super::super::{APP1, header, inspect};
     use super::*;
 
     /// The contents of an Exif segment: a make, then the orientation with this type, count and number.
-    fn exif(big: bool, kind: u16, count: u32, number: u16) -> Vec<u8> {
+    pub(in crate::wire::jpeg) fn exif(big: bool, kind: u16, count: u32, number: u16) -> Vec<u8> {
         let short = |n: u16| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let long = |n: u32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
         let mut out = if big { b"Exif\0\0MM".to_vec() } else { b"Exif\0\0II".to_vec() };
@@ -101,7 +142,7 @@ mod tests {
         out
     }
 
-    fn with(segments: &[&[u8]]) -> Vec<u8> {
+    pub(in crate::wire::jpeg) fn with(segments: &[&[u8]]) -> Vec<u8> {
         let whole = picture(true, 0xC0);
         let mut out = whole[..2].to_vec();
         for segment in segments {
@@ -183,6 +224,34 @@ mod tests {
         assert_eq!(none, [1]);
     }
 
+    #[test]
+    fn two_turns_are_one_and_every_turn_can_be_undone() {
+        // A picture of two by three pixels, each of which is another.
+        let turned = |pixels: &[u8], size: Size, by: Orientation| {
+            let (shown, (swap, rows, columns)) = (by.shown(size), by.steps());
+            let mut out = Vec::new();
+            for r in 0..shown.height {
+                for c in 0..shown.width {
+                    let (r, c) = if swap { (c, r) } else { (r, c) };
+                    let r = if rows { size.height - 1 - r } else { r };
+                    let c = if columns { size.width - 1 - c } else { c };
+                    out.push(pixels[(r * size.width + c) as usize]);
+                }
+            }
+            (out, shown)
+        };
+        let (pixels, size) = (b"abcdef", Size::new(2, 3));
+        let all = (1..=8).map(Orientation::new);
+        for first in all.clone() {
+            for next in all.clone() {
+                let (once, shown) = turned(pixels, size, first);
+                assert_eq!(turned(&once, shown, next), turned(pixels, size, first.then(next)), "{first:?} {next:?}");
+            }
+            assert!(all.clone().any(|back| first.then(back) == Orientation::UPRIGHT));
+        }
+        assert_eq!(turned(pixels, size, Orientation::new(6)), (b"ecafdb".to_vec(), Size::new(3, 2)), "to the right");
+    }
+
     proptest::proptest! {
         #[test]
         fn damage_is_no_fault(damage in proptest::collection::vec((0usize..60, 0u8..), 1..8), big: bool) {
@@ -193,6 +262,8 @@ mod tests {
                 }
             }
             proptest::prop_assert!(read(&bytes).is_none_or(|found| (1..=8).contains(&found.number())));
+            make_upright(&mut bytes);
+            proptest::prop_assert!(read(&bytes).is_none_or(|found| found == Orientation::UPRIGHT));
         }
     }
 }

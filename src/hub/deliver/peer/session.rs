@@ -168,6 +168,8 @@ impl Peer {
                     stream.pictures().supplied(&rungs);
                 }
             }
+            Event::Set(set) => self.sets_controls(set, shared, at)?,
+            Event::Controls(list) => self.tells_controls(list, shared, at),
             Event::Ended(end) => return self.ended(end),
         }
         Ok(())

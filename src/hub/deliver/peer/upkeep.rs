@@ -32,11 +32,19 @@ impl Peer {
         }
     }
 
-    /// Whether it still may do what it does: a link ends, and who runs the hub thinks otherwise.
-    pub(in crate::hub::deliver) fn still_may(&mut self, access: &Access) -> Result<(), Denied> {
+    /// Whether it still may do what it does: a link ends, a browser logs out, and who runs the hub thinks otherwise.
+    pub(in crate::hub::deliver) fn still_may(&mut self, access: &Access, now: Micros) -> Result<(), Denied> {
+        if self.closing.is_some() {
+            return Ok(());
+        }
+        let session = self.credentials.session.as_ref();
+        let logged_out = session.is_some_and(|session| {
+            session.use_at(now);
+            session.is_over()
+        });
         let version = access.version();
         let ended = self.credentials.holder.ends().is_some_and(|ends| access.time() >= ends);
-        if version == self.policy && !ended || self.closing.is_some() {
+        if version == self.policy && !ended && !logged_out {
             return Ok(());
         }
         self.policy = version;

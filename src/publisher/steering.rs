@@ -1,0 +1,176 @@
+//! The thread that has the panel of the source's controls: sets what the hub passes on, tells how things are, and sets again what was
+//! set whenever the source was opened anew. A setting may hang; then nothing else does.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use mio::Waker;
+
+use super::{PublisherConfig, Shared};
+use crate::error::{Error, Result};
+use crate::source::ControlPanel;
+use crate::source::controls::{read, set_all};
+use crate::text::Untrusted;
+use crate::time::{Micros, now};
+use crate::wire::camera_controls::{
+    CameraControl, Problem, ProblemCause, SetControls, SetValue, check_all, find, in_order, in_parts, number_of,
+};
+use crate::wire::control::Control;
+
+/// What waits for the thread at most; what comes beyond it is not answered.
+const WAITING: usize = 16;
+/// So long what was read is good enough to know what can be set.
+const KNOWN_FOR: Duration = Duration::from_secs(1);
+/// A hub takes so many packets of controls a second; a list may have several.
+const BETWEEN: Duration = Duration::from_millis(10);
+
+/// What the thread is asked.
+pub(super) enum Order {
+    /// The source was opened.
+    Opened,
+    Set(SetControls),
+    /// The publisher ends.
+    Stop,
+}
+
+/// How others reach the thread.
+pub(super) struct Orders(Sender<Order>);
+
+impl Orders {
+    pub(super) fn new() -> (Self, Receiver<Order>) {
+        let (sender, receiver) = crossbeam_channel::bounded(WAITING);
+        (Self(sender), receiver)
+    }
+
+    /// Asks it, unless it has too much to do.
+    pub(super) fn give(&self, order: Order) {
+        if let Err(TrySendError::Full(Order::Opened)) = self.0.try_send(order) {
+            log::warn!("controls are not set again: the camera does not answer");
+        }
+    }
+}
+
+/// Whether what is to be set from the beginning can be, as far as can be told now.
+///
+/// # Errors
+/// There is no such control, or not such a value.
+pub(super) fn check(panel: Option<&mut Box<dyn ControlPanel>>, wanted: &[SetValue]) -> Result<()> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let usage = |why: String| Error::Usage(format!("--control {why}"));
+    let names = || wanted.iter().map(|set| format!("{:.40}", Untrusted(&set.name))).collect::<Vec<_>>().join(", ");
+    let none = || usage(format!("{}: this source has no controls", names()));
+    let panel = panel.ok_or_else(none)?;
+    // One that cannot be asked now is asked when it is opened.
+    let Ok(known) = read(panel.as_mut()) else { return Ok(()) };
+    if known.is_empty() {
+        return Err(none());
+    }
+    let wanted = SetControls { values: wanted.to_vec(), ..SetControls::default() };
+    check_all(&known, &wanted).map_err(|problem| usage(problem.reason))
+}
+
+pub(super) struct Steering {
+    pub(super) shared: Arc<Shared>,
+    pub(super) panel: Box<dyn ControlPanel>,
+    pub(super) orders: Receiver<Order>,
+    pub(super) waker: Arc<Waker>,
+    /// What is set whenever the source was opened.
+    kept: Vec<SetValue>,
+    /// What was read last, and when.
+    known: Option<(Micros, Vec<CameraControl>)>,
+}
+
+impl Steering {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        panel: Box<dyn ControlPanel>,
+        orders: Receiver<Order>,
+        waker: Arc<Waker>,
+        config: &PublisherConfig,
+    ) -> Self {
+        Self { shared, panel, orders, waker, kept: config.controls.clone(), known: None }
+    }
+
+    pub(super) fn run(mut self) {
+        while let Ok(order) = self.orders.recv() {
+            if self.shared.lock().stopping {
+                return;
+            }
+            match order {
+                Order::Opened => self.set_again(),
+                Order::Set(set) => self.serve(&set),
+                Order::Stop => return,
+            }
+        }
+    }
+
+    fn serve(&mut self, set: &SetControls) {
+        let problem = if set.only_reads() { None } else { self.set(set).err() };
+        let (list, problem) = match read(self.panel.as_mut()) {
+            Ok(list) if list.is_empty() => {
+                let none = Problem::new(ProblemCause::NoControls, "its source has no controls");
+                (list, problem.or(Some(none)))
+            }
+            Ok(list) => (list, problem),
+            Err(why) => (Vec::new(), problem.or(Some(why))),
+        };
+        if let Some(problem) = &problem {
+            log::debug!("controls: {}", Untrusted(&problem.reason));
+        }
+        self.known = (!list.is_empty()).then(|| (now(), list.clone()));
+        let parts = in_parts(set.number, list, problem);
+        let pause = BETWEEN * u32::try_from(parts.len()).unwrap_or(1);
+        self.shared.lock().answers.extend(parts.into_iter().map(Control::Controls));
+        // It fails only when the link is gone, and then nobody is to be told.
+        let _ = self.waker.wake();
+        std::thread::sleep(pause);
+    }
+
+    fn set(&mut self, set: &SetControls) -> std::result::Result<(), Problem> {
+        let known = self.known.take().filter(|(at, _)| now().since(*at) < KNOWN_FOR);
+        let known = match known {
+            Some((_, known)) => known,
+            None => read(self.panel.as_mut())?,
+        };
+        let mut done = Vec::new();
+        let result = set_all(self.panel.as_mut(), known, set, &mut done);
+        if set.reset && result.is_ok() {
+            self.kept.clear();
+        }
+        for set in done {
+            log::debug!("{} is {} now", set.name, set.value.as_deref().unwrap_or("at its default"));
+            self.kept.retain(|kept| kept.name != set.name);
+            self.kept.push(set);
+        }
+        result
+    }
+
+    /// Sets what was set before. What a camera lacks that came in the place of another one is told.
+    fn set_again(&mut self) {
+        self.known = None;
+        if self.kept.is_empty() {
+            return;
+        }
+        let mut known = match read(self.panel.as_mut()) {
+            Ok(known) => known,
+            Err(problem) => return log::warn!("controls are not set: {}", Untrusted(&problem.reason)),
+        };
+        for set in in_order(&known, self.kept.clone()) {
+            let is_so = |control: &CameraControl| number_of(control, set.value.as_deref()).ok() == Some(control.value);
+            if find(&known, &set.name).is_ok_and(is_so) {
+                continue;
+            }
+            let one = SetControls { values: vec![set], ..SetControls::default() };
+            if let Err(problem) = set_all(self.panel.as_mut(), known.clone(), &one, &mut Vec::new()) {
+                log::warn!("--control {}", Untrusted(&problem.reason));
+            }
+            match read(self.panel.as_mut()) {
+                Ok(now) => known = now,
+                Err(problem) => return log::warn!("controls are not set: {}", Untrusted(&problem.reason)),
+            }
+        }
+    }
+}
