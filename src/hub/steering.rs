@@ -10,6 +10,7 @@ use crate::relay::ConnectionId;
 use crate::relay::steering::Asked;
 use crate::time::Micros;
 use crate::wire::camera_controls::{Problem, ProblemCause, SetControls};
+use crate::wire::control::Control;
 
 impl Shared {
     /// Asks, if the answer is not known; `viewer` is who is told it, with the number of its question.
@@ -28,8 +29,8 @@ impl Shared {
         let stream = stream.ok_or_else(none)?;
         let asked = stream.steering().ask(set, publisher, viewer, now);
         let asked = asked.map_err(|problem| Problem { reason: format!("{key}: {}", problem.reason), ..problem })?;
-        if let Asked::Waits(number, Some((publisher, control))) = asked {
-            self.loop_of(publisher).command(Command::Tell(publisher, *control));
+        if let Asked::Waits(number, Some((publisher, set))) = asked {
+            self.loop_of(publisher).command(Command::Tell(publisher, Control::Set(set)));
             return Ok((stream, Asked::Waits(number, None)));
         }
         Ok((stream, asked))

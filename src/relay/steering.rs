@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::ConnectionId;
 use crate::time::Micros;
 use crate::wire::camera_controls::{CameraControl, ControlList, MOST, Problem, ProblemCause, SetControls, to_be_shown};
-use crate::wire::control::Control;
 
 /// How long a publisher may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
@@ -35,7 +34,7 @@ pub(crate) enum Asked {
     /// The answer is known.
     Known(Arc<Vec<CameraControl>>),
     /// It comes under this number; this is to be told to the publisher, if it is not asked already.
-    Waits(u64, Option<(ConnectionId, Box<Control>)>),
+    Waits(u64, Option<(ConnectionId, SetControls)>),
 }
 
 /// An answer: the controls as they are, or why something was not done.
@@ -101,7 +100,7 @@ impl Steering {
         if !reads {
             self.latest = None;
         }
-        Ok(Asked::Waits(number, Some((publisher, Box::new(Control::Set(SetControls { number, ..set }))))))
+        Ok(Asked::Waits(number, Some((publisher, SetControls { number, ..set }))))
     }
 
     /// A publisher answers. What is to be told to a viewer that asked; `None` in the outer place: it is not whole yet, or nobody
@@ -240,11 +239,10 @@ mod tests {
     fn a_viewer_gets_the_answer_to_its_own_question() {
         let mut steering = steering();
         let viewer = Some((9, 3));
-        let Asked::Waits(number, Some((to, control))) = steering.ask(reset(), Some(PUBLISHER), viewer, START).unwrap()
+        let Asked::Waits(number, Some((to, set))) = steering.ask(reset(), Some(PUBLISHER), viewer, START).unwrap()
         else {
             panic!()
         };
-        let Control::Set(set) = *control else { panic!("{control:?}") };
         assert_eq!((to, set.number, set.reset), (PUBLISHER, number, true));
         let problem = Problem::new(ProblemCause::Held, "held\x1b");
         let answered =

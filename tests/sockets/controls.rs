@@ -15,7 +15,7 @@ use streamflow::internal::source::{CaptureRequest, ControlPanel, Next, Opened, S
 use streamflow::internal::wire::camera_controls::{
     CameraControl, ControlList, Problem, ProblemCause, SetControls, SetValue, in_parts,
 };
-use streamflow::internal::wire::control::{Ability, Control, Hello};
+use streamflow::internal::wire::control::{Ability, Cause, Control, Hello};
 
 use crate::support::http::{Answer, Http, get};
 use crate::support::{
@@ -212,6 +212,42 @@ fn a_viewer_asks_and_sets_over_its_connection() {
             }
         };
         assert_eq!(answer.problem.map(|problem| problem.cause), Some(ProblemCause::NoControls));
+    });
+}
+
+#[test]
+pub(super) fn controls_that_are_told_without_end_end_their_publisher() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), with_controls("door"));
+        for number in 0..200 {
+            answers(&mut publisher, number, vec![gain(1)], None);
+        }
+        let cause = loop {
+            if let Control::Bye { cause, .. } = publisher.control() {
+                break cause;
+            }
+        };
+        assert_eq!(cause, Cause::Protocol);
+    });
+}
+
+#[test]
+pub(super) fn of_many_who_set_at_once_one_too_many_is_told_to_try_again() {
+    limited(|| {
+        let hub = hub();
+        let mut publisher = Peer::join(hub.address(), with_controls("door"));
+        let [mut first, mut second] = [(); 2].map(|()| Peer::join(hub.address(), views("door")));
+        let set = |number| Control::Set(SetControls { number, reset: true, ..SetControls::default() });
+        (1..=16).for_each(|number| first.say(&set(number)));
+        (1..=16).for_each(|_| drop(asked(&mut publisher)));
+        second.say(&set(1));
+        let answer = loop {
+            if let Control::Controls(list) = second.control() {
+                break list;
+            }
+        };
+        assert_eq!(answer.problem.map(|problem| problem.cause), Some(ProblemCause::Busy));
     });
 }
 

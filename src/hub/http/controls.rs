@@ -16,12 +16,12 @@ use crate::wire::camera_controls::{CameraControl, Problem, ProblemCause, SetCont
 /// The longest body.
 const LONGEST: usize = 16 << 10;
 
-/// Makes an answer of the controls there are.
-type SaysControls = dyn Fn(&[CameraControl]) -> Answer + Send;
+/// Makes an answer of a list.
+type AsAnswer = dyn Fn(&[CameraControl]) -> Answer + Send;
 
 /// How one of the ways in says what there is, and why something cannot be.
 pub(super) struct Says {
-    pub(super) answer: Box<SaysControls>,
+    pub(super) answer: Box<AsAnswer>,
     pub(super) refusal: fn(u16, &str) -> Answer,
 }
 

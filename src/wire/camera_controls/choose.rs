@@ -130,6 +130,7 @@ pub(super) fn takes(control: &CameraControl) -> String {
 }
 
 /// That a control is held by another.
+#[must_use]
 pub fn held(control: &CameraControl, controls: &[CameraControl]) -> Problem {
     let name = &control.name;
     let holder = control.held_by.as_ref().and_then(|holder| controls.iter().find(|other| other.name == *holder));
