@@ -51,8 +51,6 @@ const SHORT: &[Line] = &[
     ("quality", "auto, or a fixed JPEG quality, 30 to 95"),
     ("max_rate", "Bits a second at most, such as 4M"),
     ("key_file", "The key of a stream that is encrypted end to end"),
-    ("rotate", "Turn clockwise by 90, 180 or 270 degrees"),
-    ("fullscreen", "Begin as large as the screen"),
     ("snapshots", "Where S puts snapshots [.]"),
     ("headless", "No window: a line of statistics a second"),
     ("json", "The same as JSON"),
