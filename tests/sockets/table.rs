@@ -14,7 +14,7 @@ use streamflow::internal::wire::framing::prefix;
 use streamflow::internal::wire::packet::{HEADER, Packet, control_packet, picture_header};
 use streamflow::internal::wire::websocket::{self, End};
 
-use super::{delivery, hostile, limits, memory};
+use super::{controls, delivery, hostile, limits, memory};
 use crate::support::http::{Http, post};
 use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 
@@ -61,6 +61,8 @@ const ROWS: &[Row] = &[
         &[of_many_pings_at_once_few_are_answered_and_the_last_one_is, many_requests_of_one_connection_take_turns],
     ),
     ("requests (`subscribe`, `list`, `state`, `set`)", &[one_request_after_the_other_without_end_is_refused]),
+    ("`controls` of one publisher", &[controls::controls_that_are_told_without_end_end_their_publisher]),
+    ("`set`s that wait for one publisher", &[controls::of_many_who_set_at_once_one_too_many_is_told_to_try_again]),
 ];
 
 #[test]
