@@ -364,3 +364,22 @@ test("a stream without controls says so, and who may not operate is not offered 
   assert.equal(await other.page.locator("#controls").isVisible(), false);
   await other.close();
 });
+
+test("the panel sets a control of the real camera, and says what the hub says", async () => {
+  const { page, errors, close } = await open("#/main/door");
+  await live(page);
+  await page.keyboard.press("c");
+  const slider = page.locator('[data-control="brightness"] input');
+  await slider.waitFor();
+  const value = async () => {
+    const { controls } = await (await fetch(`${address}api/streams/main/door/controls`)).json();
+    return controls.find((one) => one.name === "brightness").value;
+  };
+  assert.equal(await value(), 128);
+  await slider.fill("200");
+  await until("it is set", async () => (await value()) === 200);
+  await page.click("#controls-reset");
+  await until("it is what it was", async () => (await value()) === 128);
+  assert.deepEqual(errors, []);
+  await close();
+});
