@@ -89,7 +89,7 @@ pub fn detection(data: &[u8]) {
 pub fn decode(data: &[u8]) {
     use std::cell::RefCell;
     use streamflow::internal::frame::{Frame, PixelFormat, Size};
-    use streamflow::internal::jpeg::{Bitmap, Crop, Decoder, Encoder, Wanted};
+    use streamflow::internal::jpeg::{Bitmap, Decoder, Encoder, Part, Wanted};
     const MOST: usize = 1 << 18;
     const GOOD: Size = Size::new(32, 16);
     struct Codec {
@@ -117,7 +117,7 @@ pub fn decode(data: &[u8]) {
             // Any part of it, however it is turned, in any room.
             let whole = bitmap.size;
             let byte = |n: usize| u32::from(data.get(data.len() / 2 + n).copied().unwrap_or_default());
-            let crop = Crop { x: 2 * byte(0), y: 2 * byte(1), size: Size::new(1 + byte(2), 1 + byte(3)) };
+            let crop = Part { x: 2 * byte(0), y: 2 * byte(1), size: Size::new(1 + byte(2), 1 + byte(3)) };
             let turn = surgery::Orientation::new(1 + data.len() as u16 % 8);
             let wanted = Wanted { turn, crop: Some((crop, None)), room: Some(Size::new(byte(4), byte(5))) };
             assert!(decoder.decode_for(data, &wanted, bitmap).is_ok_and(|size| size == whole));

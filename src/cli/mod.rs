@@ -4,6 +4,8 @@
 mod confirm;
 #[cfg(any(feature = "send", feature = "view"))]
 mod controls;
+#[cfg(any(feature = "send", feature = "view"))]
+mod geometry;
 #[cfg(feature = "hub")]
 pub mod hub;
 #[cfg(any(feature = "send", feature = "view"))]

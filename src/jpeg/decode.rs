@@ -2,9 +2,10 @@
 
 use turbojpeg::{Decompressor, Image, PixelFormat, ScalingFactor, Subsamp, YuvImage};
 
+use super::Part;
 use super::icc::Converter;
 use super::planes::Planes;
-use super::turn::{Crop, then, turn};
+use super::turn::turn;
 use super::wanted::{Wanted, scaled};
 use super::{Scaler, failed};
 use crate::Result;
@@ -90,7 +91,7 @@ impl Decoder {
         let jpeg::Header { size: stored, orientation, .. } =
             jpeg::checked_header(picture, self.max_pixels).map_err(Error::Failed)?;
         let upright = orientation.shown(stored);
-        let whole = Crop::whole(upright);
+        let whole = Part::whole(upright);
         let part = wanted.crop.map_or(whole, |(part, of)| part.scaled(of.unwrap_or(upright), upright));
         self.factor = wanted.factor(part.size);
         let size = scaled(stored, self.factor);
@@ -100,7 +101,7 @@ impl Decoder {
         }
         into.pixels.resize(size.area(), 0);
         self.decompress(picture, size, jpeg::icc_profile(picture).as_ref(), &mut into.pixels)?;
-        let turns = then(orientation, wanted.turn);
+        let turns = orientation.then(wanted.turn);
         if turns != Orientation::UPRIGHT || part != whole {
             let part = part.scaled(upright, orientation.shown(size)).stored(orientation, size);
             self.turn(part, turns, into);
@@ -108,7 +109,7 @@ impl Decoder {
         Ok(upright)
     }
 
-    fn turn(&mut self, part: Crop, orientation: Orientation, bitmap: &mut Bitmap) {
+    fn turn(&mut self, part: Part, orientation: Orientation, bitmap: &mut Bitmap) {
         self.turned.resize(part.size.area(), 0);
         turn(&bitmap.pixels, bitmap.size, part, orientation, &mut self.turned);
         bitmap.size = orientation.shown(part.size);
@@ -350,7 +351,7 @@ mod tests {
                 decoder.decode(&told, &mut bitmap).unwrap();
                 assert_eq!(bitmap.size, if number < 5 { size } else { Size::new(32, 48) });
                 let mut expected = vec![0; size.area()];
-                turn(&upright.pixels, size, Crop::whole(size), orientation, &mut expected);
+                turn(&upright.pixels, size, Part::whole(size), orientation, &mut expected);
                 assert!(bitmap.pixels == expected, "{number}");
             }
         }
@@ -465,7 +466,7 @@ mod tests {
         let mut jpeg = Vec::new();
         crate::jpeg::Encoder::with_threads(1).unwrap().encode(&frame, frame.size, 80, &mut jpeg).unwrap();
         let (mut decoder, mut bitmap) = (Decoder::new().unwrap(), Bitmap::default());
-        let mut seen = |turn: u16, crop: Option<Crop>, room: Option<(u32, u32)>| {
+        let mut seen = |turn: u16, crop: Option<Part>, room: Option<(u32, u32)>| {
             let room = room.map(|(width, height)| Size::new(width, height));
             let wanted = Wanted { turn: Orientation::new(turn), crop: crop.map(|crop| (crop, None)), room };
             assert_eq!(decoder.decode_for(&jpeg, &wanted, &mut bitmap).unwrap(), frame.size);
@@ -478,7 +479,7 @@ mod tests {
         assert_eq!([seen(1, None, Some((320, 900))), seen(1, None, Some((321, 900)))], [(320, 240), (640, 480)]);
         assert_eq!(seen(1, None, Some((1, 1))), (80, 60));
         assert_eq!(seen(6, None, Some((100, 160))), (120, 160), "as it is seen, and not as it lies");
-        let part = Crop { x: 320, y: 0, size: Size::new(160, 480) };
+        let part = Part { x: 320, y: 0, size: Size::new(160, 480) };
         assert_eq!([seen(1, Some(part), None), seen(8, Some(part), None)], [(160, 480), (480, 160)]);
         assert_eq!(seen(1, Some(part), Some((60, 240))), (80, 240));
         assert_eq!(seen(1, None, None), (640, 480), "and then as a whole again");

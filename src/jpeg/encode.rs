@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::Part;
 use super::caption::Caption;
 use super::planes::Planes;
-use super::reshape::Part;
 use super::strips::{Press, Team};
 use super::{Decoder, Scaler};
 use crate::Result;

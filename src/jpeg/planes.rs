@@ -2,7 +2,8 @@
 
 use yuv::{BufferStoreMut, YuvConversionMode, YuvPackedImage, YuvPlanarImageMut, YuvRange, YuvStandardMatrix};
 
-use super::reshape::{Part, reshape};
+use super::Part;
+use super::reshape::reshape;
 use super::{Scaler, failed};
 use crate::Result;
 use crate::error::Error;

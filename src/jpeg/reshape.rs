@@ -3,45 +3,8 @@
 //! Where rows become columns, squares of 16 by 16 bytes are taken at once: a row of one is what a vector holds, and four rounds of
 //! interleaving rows make columns of them. Byte by byte it takes six times as long.
 
-use crate::frame::Size;
+use super::Part;
 use crate::wire::jpeg::Orientation;
-
-/// A rectangle of a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Part {
-    /// Pixels to its left.
-    pub x: u32,
-    /// Pixels above it.
-    pub y: u32,
-    /// Its own size.
-    pub size: Size,
-}
-
-impl Part {
-    /// All of a picture.
-    #[must_use]
-    pub fn whole(size: Size) -> Self {
-        Self { x: 0, y: 0, size }
-    }
-
-    /// The same part of the same picture in another size.
-    pub(super) fn scaled(self, from: Size, to: Size) -> Self {
-        if from == to {
-            return self;
-        }
-        let place = |n: u32, from: u32, to: u32| (u64::from(n) * u64::from(to) / u64::from(from.max(1))) as u32;
-        let (x, y) = (place(self.x, from.width, to.width), place(self.y, from.height, to.height));
-        let right = place(self.x + self.size.width, from.width, to.width).clamp(x + 1, to.width.max(x + 1));
-        let bottom = place(self.y + self.size.height, from.height, to.height).clamp(y + 1, to.height.max(y + 1));
-        Self { x, y, size: Size::new(right - x, bottom - y) }
-    }
-
-    /// The part of a colour plane of half the size that has its colours.
-    pub(super) fn halved(self) -> Self {
-        let size = Size::new(self.size.width.div_ceil(2), self.size.height.div_ceil(2));
-        Self { x: self.x / 2, y: self.y / 2, size }
-    }
-}
 
 /// The side of the squares that are turned at once.
 const SIDE: usize = 16;
@@ -139,6 +102,7 @@ fn interleaved(a: [u8; SIDE], b: [u8; SIDE]) -> ([u8; SIDE], [u8; SIDE]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Size;
 
     /// Pixel by pixel, as Exif says it.
     fn naive(from: &[u8], stride: usize, part: Part, orientation: Orientation) -> Vec<u8> {
@@ -193,17 +157,5 @@ mod tests {
             reshape(&[], 0, part, orientation, &mut [0; 10], 20);
             reshape(&[1; 900], 30, part, orientation, &mut [], 0);
         }
-    }
-
-    #[test]
-    fn a_part_is_the_same_part_of_a_smaller_picture_and_never_empty() {
-        let (large, small) = (Size::new(1000, 601), Size::new(125, 76));
-        for (x, y, w, h) in [(0, 0, 1000, 601), (999, 600, 1, 1), (500, 300, 500, 301), (8, 8, 16, 16), (3, 3, 1, 1)] {
-            let part = Part { x, y, size: Size::new(w, h) }.scaled(large, small);
-            assert!(part.size.width > 0 && part.x + part.size.width <= small.width, "{part:?}");
-            assert!(part.size.height > 0 && part.y + part.size.height <= small.height, "{part:?}");
-            assert!(part.x.abs_diff(x / 8) <= 1 && part.size.width.abs_diff(w / 8) <= 1, "{part:?}");
-        }
-        assert_eq!(Part::whole(large).scaled(large, small), Part::whole(small));
     }
 }

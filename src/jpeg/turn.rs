@@ -1,6 +1,6 @@
 //! Pictures that lie on a side in their file, as phones write them, stood up; and those that a person wants otherwise.
 
-use super::Bitmap;
+use super::{Bitmap, Part};
 use crate::frame::Size;
 use crate::wire::jpeg::Orientation;
 
@@ -8,78 +8,9 @@ use crate::wire::jpeg::Orientation;
 /// fetched once.
 const SQUARE: usize = 16;
 
-/// A rectangle of a picture, in pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Crop {
-    /// Columns left of it.
-    pub x: u32,
-    /// Rows above it.
-    pub y: u32,
-    /// Its width and height.
-    pub size: Size,
-}
-
-impl Crop {
-    /// All of a picture of this size.
-    #[must_use]
-    pub const fn whole(size: Size) -> Self {
-        Self { x: 0, y: 0, size }
-    }
-
-    /// The same part of the same picture in another size: of `of`, it is this, and of `to`, the answer. What lies outside is left
-    /// out; all of the picture, where nothing is left.
-    pub(super) fn scaled(self, of: Size, to: Size) -> Self {
-        let side = |at: u32, length: u32, of: u32, to: u32| {
-            let scale = |value: u64| (value * u64::from(to) / u64::from(of.max(1))).min(u64::from(to)) as u32;
-            let (start, end) = (scale(at.into()), scale(u64::from(at) + u64::from(length)));
-            (start, end.saturating_sub(start))
-        };
-        let (x, width) = side(self.x, self.size.width, of.width, to.width);
-        let (y, height) = side(self.y, self.size.height, of.height, to.height);
-        if width == 0 || height == 0 { Self::whole(to) } else { Self { x, y, size: Size::new(width, height) } }
-    }
-
-    /// A part of a picture as it is shown, where it lies in the picture as it is stored, of this size.
-    pub(super) fn stored(self, orientation: Orientation, stored: Size) -> Self {
-        let (first, right, down) = steps(orientation, Self::whole(stored), 1 << 32);
-        let pixel = |x: u32, y: u32| {
-            let at = first + right * x as i64 + down * i64::from(y);
-            (at.rem_euclid(1 << 32) as u32, at.div_euclid(1 << 32) as u32)
-        };
-        let (a, b) = (pixel(self.x, self.y), pixel(self.x + self.size.width - 1, self.y + self.size.height - 1));
-        let size = Size::new(a.0.abs_diff(b.0) + 1, a.1.abs_diff(b.1) + 1);
-        Self { x: a.0.min(b.0), y: a.1.min(b.1), size }
-    }
-}
-
-/// What is seen when a picture that is turned as `first` says is turned as `second` says.
-#[must_use]
-pub fn then(first: Orientation, second: Orientation) -> Orientation {
-    if second == Orientation::UPRIGHT {
-        return first;
-    }
-    // Where the pixels to the right and below are: one step of `second` is a step of `first`, which is one of what is stored.
-    let step = |orientation| {
-        let (_, right, down) = steps(orientation, Crop::default(), 4);
-        let vector = |at: i64| if at.abs() == 4 { (0, at / 4) } else { (at, 0) };
-        (vector(right), vector(down))
-    };
-    let (right, down) = step(first);
-    let map = |(x, y): (i64, i64)| (x * right.0 + y * down.0, x * right.1 + y * down.1);
-    let (r, d) = step(second);
-    let wanted = (map(r), map(d));
-    (1..=8).map(Orientation::new).find(|o| step(*o) == wanted).unwrap_or_default()
-}
-
-/// What turns a picture back that was turned so.
-#[must_use]
-pub fn back(orientation: Orientation) -> Orientation {
-    (1..=8).map(Orientation::new).find(|o| then(orientation, *o) == Orientation::UPRIGHT).unwrap_or_default()
-}
-
 /// Where the first pixel that is shown of a part is stored, and how far behind it those to its right and below it are; `pitch`:
 /// pixels from one stored row to the next.
-fn steps(orientation: Orientation, part: Crop, pitch: i64) -> (i64, i64, i64) {
+fn steps(orientation: Orientation, part: Part, pitch: i64) -> (i64, i64, i64) {
     let (w, h) = (i64::from(part.size.width), i64::from(part.size.height));
     let (first, right, down) = match orientation.number() {
         2 => (w - 1, -1, pitch),
@@ -95,7 +26,7 @@ fn steps(orientation: Orientation, part: Crop, pitch: i64) -> (i64, i64, i64) {
 }
 
 /// Writes a part of the picture `from`, which is stored in rows of `stored.width`, into `to` as it is to be shown.
-pub(super) fn turn(from: &[u32], stored: Size, part: Crop, orientation: Orientation, to: &mut [u32]) {
+pub(super) fn turn(from: &[u32], stored: Size, part: Part, orientation: Orientation, to: &mut [u32]) {
     let (first, right, down) = steps(orientation, part, i64::from(stored.width));
     let width = orientation.shown(part.size).width.max(1) as usize;
     let side = if right.abs() == 1 { width } else { SQUARE };
@@ -123,7 +54,7 @@ pub(super) fn turn(from: &[u32], stored: Size, part: Crop, orientation: Orientat
 #[must_use]
 pub fn turned(bitmap: &Bitmap, orientation: Orientation) -> Bitmap {
     let mut pixels = vec![0; bitmap.pixels.len()];
-    turn(&bitmap.pixels, bitmap.size, Crop::whole(bitmap.size), orientation, &mut pixels);
+    turn(&bitmap.pixels, bitmap.size, Part::whole(bitmap.size), orientation, &mut pixels);
     Bitmap { size: orientation.shown(bitmap.size), pixels }
 }
 
@@ -133,7 +64,7 @@ mod tests {
 
     fn turned(from: &[u32], size: Size, number: u16) -> Vec<u32> {
         let mut to = vec![u32::MAX; from.len()];
-        turn(from, size, Crop::whole(size), Orientation::new(number), &mut to);
+        turn(from, size, Part::whole(size), Orientation::new(number), &mut to);
         to
     }
 
@@ -169,7 +100,7 @@ mod tests {
                 assert_eq!(turned(&shown, Orientation::new(number).shown(size), back), pixels, "{size} {number}");
             }
         }
-        turn(&[], Size::default(), Crop::default(), Orientation::new(6), &mut []);
+        turn(&[], Size::default(), Part::default(), Orientation::new(6), &mut []);
     }
 
     #[test]
@@ -179,10 +110,13 @@ mod tests {
         for (a, b) in (1..=8).flat_map(|a| (1..=8).map(move |b| (a, b))) {
             let (first, second) = (Orientation::new(a), Orientation::new(b));
             let twice = turned_by(&turned_by(&Bitmap { size, pixels: pixels.clone() }, first), second);
-            assert_eq!(turned_by(&Bitmap { size, pixels: pixels.clone() }, then(first, second)), twice, "{a} {b}");
-            assert_eq!(then(first, back(first)), Orientation::UPRIGHT);
+            assert_eq!(turned_by(&Bitmap { size, pixels: pixels.clone() }, first.then(second)), twice, "{a} {b}");
+            assert_eq!(
+                (first.then(first.inverse()), first.inverse().then(first)),
+                (Orientation::UPRIGHT, Orientation::UPRIGHT)
+            );
         }
-        assert_eq!(then(Orientation::new(6), Orientation::new(6)).number(), 3, "twice by 90 degrees is by 180");
+        assert_eq!(Orientation::new(6).then(Orientation::new(6)).number(), 3, "twice by 90 degrees is by 180");
     }
 
     fn turned_by(bitmap: &Bitmap, orientation: Orientation) -> Bitmap {
@@ -195,7 +129,7 @@ mod tests {
         let pixels: Vec<u32> = (0..stored.area() as u32).collect();
         for exif in (1..=8).map(Orientation::new) {
             let upright = turned_by(&Bitmap { size: stored, pixels: pixels.clone() }, exif);
-            let part = Crop { x: 3, y: 5, size: Size::new(9, 11) };
+            let part = Part { x: 3, y: 5, size: Size::new(9, 11) };
             let rows = upright.pixels.chunks_exact(upright.size.width as usize).skip(5).take(11);
             let wanted: Vec<u32> = rows.flat_map(|row| row[3..12].to_vec()).collect();
             let inside = part.stored(exif, stored);
@@ -203,18 +137,5 @@ mod tests {
             turn(&pixels, stored, inside, exif, &mut cut);
             assert_eq!((exif.shown(inside.size), cut), (part.size, wanted), "{exif:?}");
         }
-    }
-
-    #[test]
-    fn a_part_keeps_its_place_in_smaller_renditions_and_one_outside_is_all_of_it() {
-        let part = Crop { x: 160, y: 120, size: Size::new(320, 240) };
-        let (full, half) = (Size::new(640, 480), Size::new(320, 240));
-        assert_eq!(part.scaled(full, full), part);
-        assert_eq!(part.scaled(full, half), Crop { x: 80, y: 60, size: Size::new(160, 120) });
-        let out = Crop { x: 600, y: 0, size: Size::new(320, 240) };
-        assert_eq!(out.scaled(full, full), Crop { x: 600, y: 0, size: Size::new(40, 240) });
-        let far = Crop { x: 700, y: 900, size: Size::new(u32::MAX, u32::MAX) };
-        assert_eq!(far.scaled(full, half), Crop::whole(half));
-        assert_eq!(part.scaled(Size::default(), half), Crop::whole(half));
     }
 }

@@ -2,7 +2,7 @@
 
 use turbojpeg::ScalingFactor;
 
-use super::turn::Crop;
+use super::Part;
 use crate::frame::Size;
 use crate::wire::jpeg::Orientation;
 
@@ -13,7 +13,7 @@ pub struct Wanted {
     pub turn: Orientation,
     /// The part that is seen, before it is turned, and the size of the picture that it is a part of; of any size, where there is
     /// none: pictures may come smaller than they are said to be, and the part is to be the same.
-    pub crop: Option<(Crop, Option<Size>)>,
+    pub crop: Option<(Part, Option<Size>)>,
     /// The room there is for it, as it is turned: no more pixels are needed than fill it.
     pub room: Option<Size>,
 }

@@ -62,9 +62,7 @@ impl Shape {
 
     /// The turns as one.
     pub(super) fn turn(&self) -> Orientation {
-        let turned = Orientation::new([1, 6, 3, 8][usize::from(self.quarter_turns % 4)]);
-        let mirrored = if self.mirror { turned.then(Orientation::new(2)) } else { turned };
-        if self.flip { mirrored.then(Orientation::new(4)) } else { mirrored }
+        Orientation::of_turns(self.quarter_turns, self.mirror, self.flip)
     }
 
     /// What to ask of a source, where `size` is asked for if nothing is said here: so much that the result has its size without
@@ -107,8 +105,8 @@ impl Shape {
             Some(size) if self.fill => (covers(turned, size), size),
             Some(size) => (Part::whole(turned), fits(turned, size, scale)),
         };
-        let part = back(cut, turn, crop.size);
-        let part = back(Part { x: crop.x + part.x, y: crop.y + part.y, ..part }, tag, stored);
+        let part = cut.stored(turn, crop.size);
+        let part = Part { x: crop.x + part.x, y: crop.y + part.y, ..part }.stored(tag, stored);
         let shaping = Shaping { part, turn: tag.then(turn), size };
         Ok(Plan { shaping, reshapes: turn != Orientation::UPRIGHT || part != Part::whole(stored) })
     }
@@ -136,19 +134,6 @@ fn within(part: Part, size: Size) -> Option<Part> {
         |from: u32, length: u32, all: u32| all.checked_sub(from).filter(|rest| *rest > 0).map(|rest| length.min(rest));
     let size = Size::new(side(part.x, part.size.width, size.width)?, side(part.y, part.size.height, size.height)?);
     (size.area() > 0).then_some(Part { size, ..part })
-}
-
-/// Where a part of a picture that is shown turned is stored, in a picture of this size.
-fn back(part: Part, turn: Orientation, stored: Size) -> Part {
-    let (swap, rows, columns) = turn.steps();
-    let Part { x, y, size } = part;
-    let (x, y, size) = if swap { (y, x, Size::new(size.height, size.width)) } else { (x, y, size) };
-    let from_end = |from: u32, length: u32, all: u32| all.saturating_sub(from.saturating_add(length));
-    Part {
-        x: if columns { from_end(x, size.width, stored.width) } else { x },
-        y: if rows { from_end(y, size.height, stored.height) } else { y },
-        size,
-    }
 }
 
 /// Both aspects, as numbers that can be compared.

@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::FalseyValueParser;
 
+use crate::cli::geometry::{part, quarter_turns};
 use crate::frame::Size;
 use crate::jpeg::{Corner, Part};
 use crate::publisher::{Shape, Stamp};
@@ -17,7 +18,7 @@ pub(super) struct PictureOptions {
     #[arg(long, env = "STREAMFLOW_FILL", help_heading = "Picture", value_parser = FalseyValueParser::new())]
     fill: bool,
     /// Cut a part out, X pixels from the left and Y from the top; it is cut first, then turned, then gets its size
-    #[arg(long, value_name = "WxH+X+Y", env = "STREAMFLOW_CROP", help_heading = "Picture", value_parser = crop)]
+    #[arg(long, value_name = "WxH+X+Y", env = "STREAMFLOW_CROP", help_heading = "Picture", value_parser = part)]
     crop: Option<Part>,
     /// Turn clockwise by 90, 180 or 270 degrees
     #[arg(long, value_name = "DEGREES", env = "STREAMFLOW_ROTATE", help_heading = "Picture", value_parser = quarter_turns)]
@@ -73,26 +74,6 @@ impl PictureOptions {
     }
 }
 
-fn crop(text: &str) -> Result<Part, String> {
-    let place = |text: &str| text.parse().ok().filter(|n: &u32| *n <= 16_384);
-    let parts: Vec<&str> = text.split('+').collect();
-    let part = match parts[..] {
-        [size, x, y] => size.parse().ok().and_then(|size| Some(Part { x: place(x)?, y: place(y)?, size })),
-        _ => None,
-    };
-    part.ok_or_else(|| "write WIDTHxHEIGHT+X+Y, sides 16 to 16384, such as 320x240+100+50".into())
-}
-
-fn quarter_turns(text: &str) -> Result<u8, String> {
-    match text {
-        "0" => Ok(0),
-        "90" => Ok(1),
-        "180" => Ok(2),
-        "270" | "-90" => Ok(3),
-        _ => Err("write 90, 180 or 270".into()),
-    }
-}
-
 fn corner(text: &str) -> Result<Corner, String> {
     Ok(match text {
         "top-left" => Corner::TopLeft,
@@ -105,18 +86,4 @@ fn corner(text: &str) -> Result<Corner, String> {
 
 fn percent(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|n| (1.0..=25.0).contains(n)).ok_or_else(|| "write percent of the height, 1 to 25".into())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_are_read_as_people_write_them() {
-        assert_eq!(crop("320x240+100+50"), Ok(Part { x: 100, y: 50, size: Size::new(320, 240) }));
-        for wrong in ["", "320x240", "320x240+1", "320x240+1+2+3", "+1+2", "320x240+-1+0", "320x240+1+99999", "1x1+0+0"]
-        {
-            assert!(crop(wrong).is_err_and(|why| why.contains("320x240+100+50")), "{wrong}");
-        }
-    }
 }

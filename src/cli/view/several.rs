@@ -11,7 +11,7 @@ use crate::cli::Interrupt;
 use crate::display::{Action, MOST_TILES, Screen};
 use crate::error::{Error, Result};
 use crate::frame::{Picture, Size};
-use crate::jpeg::{Wanted, then};
+use crate::jpeg::Wanted;
 use crate::locate::HubLocator;
 use crate::stats::{State, ViewReport};
 use crate::time::now;
@@ -197,7 +197,7 @@ pub(super) fn run(
             let Some(stream) = screen.chosen().and_then(|n| streams.streams.get_mut(n)) else { continue };
             match action {
                 Action::Turn(turn) => {
-                    stream.wanted.turn = then(stream.wanted.turn, turn);
+                    stream.wanted.turn = stream.wanted.turn.then(turn);
                     stream.viewer.show_as(stream.wanted);
                 }
                 Action::Snapshot => {

@@ -2,17 +2,17 @@
 
 use clap::Args;
 
-use crate::frame::Size;
-use crate::jpeg::{Crop, Wanted, then};
+use crate::cli::geometry::{part, quarter_turns};
+use crate::jpeg::{Part, Wanted};
 use crate::wire::jpeg::Orientation;
 
 /// A picture is cut, then rotated, then mirrored, then flipped.
 #[derive(Args, Debug)]
 pub(super) struct TurnOptions {
     /// Rotate what is seen by so many degrees, clockwise; here alone: others see it as it is sent, and S saves it so
-    #[arg(long, value_name = "90|180|270", env = "STREAMFLOW_ROTATE", help_heading = "Window", value_parser = rotation,
+    #[arg(long, value_name = "90|180|270", env = "STREAMFLOW_ROTATE", help_heading = "Window", value_parser = quarter_turns,
           conflicts_with = "headless")]
-    rotate: Option<Orientation>,
+    rotate: Option<u8>,
     /// Show left what is right
     #[arg(long, env = "STREAMFLOW_MIRROR", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     mirror: bool,
@@ -21,41 +21,16 @@ pub(super) struct TurnOptions {
     flip: bool,
     /// Show this part alone: width, height, and how far it is from the left and from the top, in pixels of the picture as it is
     /// when nothing limits it, before it is turned
-    #[arg(long, value_name = "WxH+X+Y", env = "STREAMFLOW_CROP", help_heading = "Window", value_parser = crop, conflicts_with = "headless")]
-    crop: Option<Crop>,
+    #[arg(long, value_name = "WxH+X+Y", env = "STREAMFLOW_CROP", help_heading = "Window", value_parser = part, conflicts_with = "headless")]
+    crop: Option<Part>,
 }
 
 impl TurnOptions {
     /// What they come to.
     pub(super) fn wanted(&self) -> Wanted {
-        let also = |turn, wanted: bool, number| if wanted { then(turn, Orientation::new(number)) } else { turn };
-        let turn = also(also(self.rotate.unwrap_or_default(), self.mirror, 2), self.flip, 4);
+        let turn = Orientation::of_turns(self.rotate.unwrap_or(0), self.mirror, self.flip);
         Wanted { turn, crop: self.crop.map(|crop| (crop, None)), room: None }
     }
-}
-
-fn rotation(text: &str) -> Result<Orientation, String> {
-    match text {
-        "0" => Ok(Orientation::UPRIGHT),
-        "90" => Ok(Orientation::new(6)),
-        "180" => Ok(Orientation::new(3)),
-        "270" => Ok(Orientation::new(8)),
-        _ => Err("write 90, 180 or 270".into()),
-    }
-}
-
-fn crop(text: &str) -> Result<Crop, String> {
-    let wrong = || "write WIDTHxHEIGHT+LEFT+TOP, such as 320x240+160+120".to_string();
-    let mut parts = text.split('+');
-    let mut next = || parts.next().ok_or_else(wrong);
-    let (size, x, y) = (next()?, next()?, next()?);
-    let number = |text: &str| text.parse::<u32>().ok().filter(|n| *n <= 65_535).ok_or_else(wrong);
-    let (width, height) = size.split_once(['x', 'X']).ok_or_else(wrong)?;
-    let size = Size::new(number(width)?, number(height)?);
-    if size.area() == 0 || parts.next().is_some() {
-        return Err(wrong());
-    }
-    Ok(Crop { x: number(x)?, y: number(y)?, size })
 }
 
 #[cfg(test)]
@@ -63,6 +38,7 @@ mod tests {
     use clap::Parser;
 
     use super::*;
+    use crate::frame::Size;
 
     #[derive(Parser, Debug)]
     struct Options {
@@ -85,7 +61,7 @@ mod tests {
         assert_eq!([turn(&["--mirror"]), turn(&["--flip"]), turn(&["--flip", "--mirror"])], [2, 4, 3]);
         assert_eq!(turn(&["--mirror", "--rotate", "90"]), 5, "rotated first: what is right on the screen is left then");
         let (crop, of) = wanted(&["--crop", "320x240+16+9"]).unwrap().crop.unwrap();
-        assert_eq!((crop, of), (Crop { x: 16, y: 9, size: Size::new(320, 240) }, None));
+        assert_eq!((crop, of), (Part { x: 16, y: 9, size: Size::new(320, 240) }, None));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::watch::Watch;
 use crate::cli::{Interrupt, logging};
 use crate::display::{Action, Screen};
 use crate::frame::{Picture, Size};
-use crate::jpeg::{Bitmap, Wanted, back, then, turned};
+use crate::jpeg::{Bitmap, Wanted, turned};
 use crate::stats::State;
 use crate::time::now;
 use crate::viewer::{Shown, Viewer, snapshot};
@@ -48,7 +48,7 @@ pub(super) fn open(look: &Look<'_>) -> anyhow::Result<Screen> {
 /// The pixels of a picture, turned as is wanted now: it may have been decoded before that was.
 pub(super) fn as_wanted(shown: &mut Shown, wanted: &Wanted) -> Bitmap {
     let bitmap = std::mem::take(&mut shown.bitmap);
-    if shown.turn == wanted.turn { bitmap } else { turned(&bitmap, then(back(shown.turn), wanted.turn)) }
+    if shown.turn == wanted.turn { bitmap } else { turned(&bitmap, shown.turn.inverse().then(wanted.turn)) }
 }
 
 /// Saves the newest picture, and says what was saved.
@@ -90,7 +90,7 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, look
             match action {
                 Action::Quit => return Ok(()),
                 Action::Turn(turn) => {
-                    wanted.turn = then(wanted.turn, turn);
+                    wanted.turn = wanted.turn.then(turn);
                     viewer.show_as(wanted);
                 }
                 Action::Snapshot => {

@@ -69,6 +69,25 @@ impl Orientation {
         })
     }
 
+    /// What turns back what this turns.
+    #[must_use]
+    pub fn inverse(self) -> Self {
+        // Mirrored ones and the half turn are their own, and a quarter turn has the other one.
+        Self(match self.0 {
+            6 => 8,
+            8 => 6,
+            own => own,
+        })
+    }
+
+    /// A turn by so many quarters, clockwise; then left and right change places, and then top and bottom, where that is said.
+    #[must_use]
+    pub fn of_turns(quarters: u8, mirror: bool, flip: bool) -> Self {
+        let turned = Self([1, 6, 3, 8][usize::from(quarters % 4)]);
+        let mirrored = if mirror { turned.then(Self(2)) } else { turned };
+        if flip { mirrored.then(Self(4)) } else { mirrored }
+    }
+
     /// An Exif segment that says this and nothing else.
     fn segment(self) -> [u8; 36] {
         let mut segment = *b"\xFF\xE1\0\x22Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\0\0\0\0\0\0\0";
