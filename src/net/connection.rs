@@ -193,7 +193,8 @@ impl Connection {
             match self.transport.read(&mut scratch[..size]) {
                 // It says nothing more, and may still read.
                 Ok(0) if self.ignores && !self.is_idle() => break Drained::Yes,
-                Ok(0) if self.framing.ends_with_input() => return Err(self.end_body()),
+                // What was ended already has had its answer.
+                Ok(0) if !self.ignores && self.framing.ends_with_input() => return Err(self.end_body()),
                 Ok(0) => return Err(ConnectionError::Closed),
                 Ok(n) => {
                     self.bytes_in += n as u64;

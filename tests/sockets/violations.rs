@@ -157,6 +157,16 @@ fn a_stream_in_a_request_that_breaks_off_is_answered_with_its_status() {
         };
         let (status, why) = post(b"5\r\n--b\r\n\r\nnonsense\r\n");
         assert_eq!((status, why.as_str()), (400, "a malformed chunk\n"));
+        // One answer, also where the sender says at once that nothing follows.
+        let mut socket = std::net::TcpStream::connect(hub.address()).unwrap();
+        let head = format!("POST /api/publish/main/door HTTP/1.1\r\nHost: hub\r\n{MULTIPART}\r\n5\r\n--b\r\n\r\n");
+        std::io::Write::write_all(&mut socket, head.as_bytes()).unwrap();
+        until("it publishes", || hub.counts().0 == 1);
+        std::io::Write::write_all(&mut socket, b"nonsense\r\n").unwrap();
+        socket.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut said = String::new();
+        std::io::Read::read_to_string(&mut socket, &mut said).unwrap();
+        assert!(said.starts_with("HTTP/1.1 400 ") && said.matches("HTTP/1.1 ").count() == 1, "{said}");
         // ffmpeg says how long a part is; a camera may not, and then what is too long is left out.
         let head = b"--b\r\nContent-Length: 100001\r\n\r\n";
         let (status, why) = post(&[format!("{:x}\r\n", head.len()).as_bytes(), head, b"\r\n"].concat());
