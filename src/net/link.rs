@@ -91,19 +91,27 @@ pub trait LinkUser: Send + 'static {
     /// More is known of when the newest picture was captured than when it came.
     fn restated(&mut self, _captured: Captured) {}
     /// Control messages to send now; asked whenever the [`Link::waker`] was used.
-    fn messages(&mut self) -> Vec<Control>;
-    /// Whether there is a picture to send.
-    fn has_picture(&mut self) -> bool;
-    /// The time between pictures.
-    fn interval(&self) -> Duration;
+    fn messages(&mut self) -> Vec<Control> {
+        Vec::new()
+    }
+    /// Whether there is a picture to send. By default there never is one.
+    fn has_picture(&mut self) -> bool {
+        false
+    }
+    /// The time between pictures that are sent. Default: that of 30 a second.
+    fn interval(&self) -> Duration {
+        Duration::from_millis(33)
+    }
     /// The link carries so many bytes in one interval ([`crate::adapt::ANY`]: more than was ever sent).
-    fn carries(&mut self, bytes: u32);
+    fn carries(&mut self, _bytes: u32) {}
     /// What the hub must know before it gets the next picture; asked right before that.
     fn before_picture(&mut self) -> Option<Control> {
         None
     }
     /// The newest picture to send, if there is one; asked when the connection can take one.
-    fn next_picture(&mut self) -> Option<Arc<Picture>>;
+    fn next_picture(&mut self) -> Option<Arc<Picture>> {
+        None
+    }
     /// The link ends for good, for this reason. The user itself lives on until the [`Link`] is dropped.
     fn over(&mut self, error: Error);
     /// Somebody else has taken our name over, and the link ends for good.

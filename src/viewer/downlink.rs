@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use std::time::Duration;
 
 use super::open::NEEDS_KEY;
 use super::watched::others;
@@ -178,20 +177,6 @@ impl LinkUser for Downlink {
         subscribe.into_iter().chain(list).collect()
     }
 
-    fn has_picture(&mut self) -> bool {
-        false
-    }
-
-    fn interval(&self) -> Duration {
-        Duration::from_millis(33)
-    }
-
-    fn carries(&mut self, _bytes: u32) {}
-
-    fn next_picture(&mut self) -> Option<Arc<Picture>> {
-        None
-    }
-
     fn over(&mut self, error: Error) {
         self.shared.lock().over = Some(error);
     }
@@ -213,6 +198,7 @@ fn as_shown(stream: StreamState) -> StreamState {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+    use std::time::Duration;
 
     use super::super::Shown;
     use super::super::watched::Watched;

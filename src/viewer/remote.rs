@@ -152,24 +152,6 @@ impl LinkUser for Asker {
         Some(Control::Ack { sequence: picture.sequence, backlog: 0, waited: 0 })
     }
 
-    fn messages(&mut self) -> Vec<Control> {
-        Vec::new()
-    }
-
-    fn has_picture(&mut self) -> bool {
-        false
-    }
-
-    fn interval(&self) -> Duration {
-        Duration::from_millis(33)
-    }
-
-    fn carries(&mut self, _bytes: u32) {}
-
-    fn next_picture(&mut self) -> Option<Arc<Picture>> {
-        None
-    }
-
     fn over(&mut self, error: Error) {
         self.shared.is(Err(error));
     }

@@ -166,23 +166,5 @@ impl LinkUser for Nobody {
         None
     }
 
-    fn messages(&mut self) -> Vec<Control> {
-        Vec::new()
-    }
-
-    fn has_picture(&mut self) -> bool {
-        false
-    }
-
-    fn interval(&self) -> Duration {
-        ANSWER
-    }
-
-    fn carries(&mut self, _: u32) {}
-
-    fn next_picture(&mut self) -> Option<Arc<Picture>> {
-        None
-    }
-
     fn over(&mut self, _: Error) {}
 }
