@@ -64,13 +64,10 @@ impl Viewer {
         }
     }
 
-    /// Connects when it is time to; says when to ask again where it waits.
-    pub(crate) fn connect(&mut self, load: &Load, registry: &Registry) -> anyhow::Result<Option<Micros>> {
-        if self.channel.is_some() {
-            return Ok(None);
-        }
-        if self.due > now() {
-            return Ok(Some(self.due));
+    /// Connects when it is time to.
+    pub(crate) fn connect(&mut self, load: &Load, registry: &Registry) -> anyhow::Result<()> {
+        if self.channel.is_some() || self.due > now() {
+            return Ok(());
         }
         let mut channel = Channel::connect(load.address, load.tls.as_ref())?;
         registry.register(&mut channel.socket, self.token, Interest::READABLE | Interest::WRITABLE)?;
@@ -81,8 +78,7 @@ impl Viewer {
         let get = format!("GET /stream/main/{} HTTP/1.1\r\nHost: localhost\r\n\r\n", load.name);
         let begun = channel.say(if load.bytes_only { get.as_bytes() } else { &hello });
         self.channel = Some(channel);
-        begun.or_else(|error| self.lose(error.to_string(), registry))?;
-        Ok(None)
+        begun.or_else(|error| self.lose(error.to_string(), registry))
     }
 
     /// Reads and writes what it can; how old the pictures are is noted in microseconds. Both ends have one clock.
