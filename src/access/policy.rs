@@ -172,6 +172,11 @@ impl Policy {
         this
     }
 
+    /// Whether the clock is set, if it shows this. If not, no link that ends can be judged, nor made.
+    pub(crate) fn is_clock_set(&self, now: u64) -> bool {
+        self.clock.is_set(now)
+    }
+
     /// By this it is told whether the clock is set.
     pub(crate) fn judging(self, clock: ClockCheck) -> Self {
         Self { clock, ..self }

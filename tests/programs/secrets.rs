@@ -1,7 +1,8 @@
 //! Links and tokens as people paste them: how they get into a program, and that none comes out of it again.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
 use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
@@ -97,21 +98,55 @@ fn a_link_that_is_not_typed_comes_on_standard_input_or_in_a_file() {
 fn a_clock_that_is_not_set_is_told_of_when_a_hub_starts_and_takes_no_link_that_ends() {
     limited(|| {
         let folder = folder("clock");
-        let kept = folder.join("state/reached-at");
+        let kept = folder.join("state/signing-keys");
         fs::create_dir_all(kept.parent().unwrap()).unwrap();
         // As if this machine had begun anew at a time long before.
+        let early = link(&folder, "127.0.0.1:1", &["--view", "main/door"]);
         let in_ten_days = SystemTime::now() + Duration::from_secs(10 * 24 * 3600);
-        fs::File::create(&kept).unwrap().set_modified(in_ten_days).unwrap();
+        fs::File::options().append(true).open(&kept).unwrap().set_modified(in_ten_days).unwrap();
         let (hub, host) = asking_hub(&folder);
-        let mut view = command(VIEW, ["--headless", "--join", &link(&folder, &host, &["--view", "main/door"])]);
+        let mut view = command(VIEW, ["--headless", "--join", &early.replace("127.0.0.1:1", &host)]);
         view.env("STREAMFLOW_STATE", folder.join("viewer"));
         let refused = Running::start(view).end();
         assert_eq!(refused.code, Some(4), "{refused:?}");
         assert!(refused.err.contains("while the clock of this hub is not set"), "{refused:?}");
+        // Nor is one made, or ended, by such a clock; one that does not end is.
+        let state = folder.join("state");
+        let state = ["--state", state.to_str().unwrap()];
+        let asked = |words: &[&str]| run(HUB, &[&["link"], words, &state].concat());
+        for words in [&["--view", "main"][..], &["revoke", "all"]] {
+            let refused = asked(words);
+            assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{refused:?}");
+            assert!(refused.err.contains("the clock of this machine is not set"), "{refused:?}");
+        }
+        assert_eq!(asked(&["--view", "main", "--for", "ever"]).code, Some(0));
         hub.signal(rustix::process::Signal::TERM);
         let said = hub.end().err;
         let line = said.lines().find(|line| line.contains("the clock of this machine is not set")).unwrap();
-        assert!(line.contains("links that end") && line.contains("touch") && line.contains("reached-at"), "{line}");
+        assert!(line.contains("links that end") && line.contains("touch") && line.contains("signing-keys"), "{line}");
         fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn who_is_turned_away_behind_a_proxy_is_told_of_by_its_own_address() {
+    limited(|| {
+        let (hub, host) = hub(&["--behind-proxy", "127.0.0.1"]);
+        let heads = [
+            // A length that is none, and what is no second request.
+            ("203.0.113.7", "POST /api/publish/main/door HTTP/1.1\r\nHost: hub\r\nContent-Length: one\r\n"),
+            ("203.0.113.8", "GET /api/status HTTP/1.1\r\nHost: hub\r\n"),
+        ];
+        for (client, head) in heads {
+            let mut socket = TcpStream::connect(&host).unwrap();
+            write!(socket, "{head}X-Forwarded-For: {client}\r\nX-Forwarded-Proto: https\r\n\r\n\x02\x01x").unwrap();
+            socket.shutdown(Shutdown::Write).unwrap();
+            socket.read_to_end(&mut Vec::new()).unwrap();
+        }
+        hub.signal(rustix::process::Signal::TERM);
+        let said = hub.end().err;
+        for (client, _) in heads {
+            assert!(said.lines().any(|line| line.contains(client)), "{client} is not in {said}");
+        }
     });
 }

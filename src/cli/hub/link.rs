@@ -148,6 +148,9 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     if options.key_file.is_some() && !matches!(request.to(), Some(Scope::Stream(_))) {
         return Err(Error::Usage("a key is for one stream: --view ROOM/NAME, or --publish ROOM/NAME".into()).into());
     }
+    if let Some(news) = commands::clock_news(&folder).filter(|_| request.ends.is_some()) {
+        return Err(Error::Failed(format!("no link was made, for {news}. --for ever makes one without an end")).into());
+    }
     let key = options.key_file.as_deref().map(key_file::of_file).transpose()?;
     let keys = signing_keys(&folder)?;
     let (host, pin) = match (&options.host, reached(&folder)) {

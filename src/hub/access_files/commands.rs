@@ -8,12 +8,19 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 
-use super::{REACHED, REVOKED, SIGNING_KEYS, random, read_text, unwritable};
+use super::{REACHED, REVOKED, SIGNING_KEYS, clock_check, random, read_text, unwritable};
+use crate::access::clock::{ClockNews, ClockWatch};
 use crate::access::file::LONGEST_FILE;
 use crate::access::link::KEY_LENGTH;
 use crate::error::{Error, Result};
+use crate::net::layout::unix_time;
 use crate::net::state_dir::write_private;
 use crate::wire::fingerprint::KeyFingerprint;
+
+/// That the clock of this machine is not set, if so, as the hub with these files would say it.
+pub(crate) fn clock_news(folder: &Path) -> Option<ClockNews> {
+    ClockWatch::new(clock_check(folder)).look(unix_time().as_secs())
+}
 
 /// A new key signs from now on, and the links of the last one go on to hold.
 pub(crate) fn rotate_signing_key(folder: &Path) -> Result<()> {
@@ -39,6 +46,12 @@ pub(crate) fn revoke(folder: &Path, id: Option<&str>) -> Result<()> {
         return Err(Error::Failed(format!(
             "{} is full: streamflow-hub key rotate, twice, ends all links, and then the file can be removed",
             path.display()
+        )));
+    }
+    // By a clock of long ago no link was made until now.
+    if let Some(news) = clock_news(folder).filter(|_| id.is_none()) {
+        return Err(Error::Failed(format!(
+            "nothing was revoked, for {news}. streamflow-hub key rotate, twice, ends all links"
         )));
     }
     // A link of this very second is one that was made until now, and one of the next is not.

@@ -4,6 +4,7 @@
 //! Call [`Greeting::poll`] until it [`Reads`](Step::Reads) or [`Waits`](Step::Waits), then give it more bytes, or tell it that
 //! there are none.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::hello::admitted;
@@ -111,13 +112,15 @@ pub(super) struct Greeting {
     /// When the first byte of a hello was here, or whether none was yet.
     began: Option<Micros>,
     requests: u64,
+    /// Who asks, once a request has said so.
+    client: Option<SocketAddr>,
     /// It has begun to encrypt.
     encrypts: bool,
 }
 
 impl Greeting {
     pub(super) fn new() -> Self {
-        Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0, encrypts: false }
+        Self { stage: Stage::Sniffing, input: Vec::new(), began: None, requests: 0, client: None, encrypts: false }
     }
 
     /// Of somebody who is refused, whatever it wants.
@@ -128,6 +131,11 @@ impl Greeting {
     /// How many requests it has made.
     pub(super) fn requests(&self) -> u64 {
         self.requests
+    }
+
+    /// Who asks, as a request has said, if one came.
+    pub(super) fn client(&self) -> Option<SocketAddr> {
+        self.client
     }
 
     /// Whether it is a WebSocket that has said no hello.
@@ -352,6 +360,7 @@ impl Greeting {
                 self.input = self.input.split_off(length);
                 self.requests += 1;
                 let pending = PendingRequest::new(request, asker, now);
+                self.client = Some(pending.client(asker));
                 if !asker.shared.addresses.may_come(pending.who.address, now) {
                     let why = "too many requests come from your address: wait a second";
                     return (Stage::Over, Some(closes_with(short_answer(429, why), why.into())));

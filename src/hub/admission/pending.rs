@@ -118,6 +118,11 @@ impl Pending {
         self.greeting.has_begun()
     }
 
+    /// Who it is, as people are told.
+    pub(super) fn client(&self) -> SocketAddr {
+        self.greeting.client().unwrap_or(self.address)
+    }
+
     /// The number of the stream that it waits for a picture of.
     pub(super) fn awaited(&self) -> Option<u64> {
         self.greeting.awaited()

@@ -470,7 +470,7 @@ impl Reactor {
                     self.shared.totals.refused.fetch_add(1, Ordering::Relaxed);
                     // Who said nothing, as what a browser opens in reserve, was refused nothing.
                     let level = if pending.has_spoken() { log::Level::Info } else { log::Level::Debug };
-                    log::log!(level, "{}: not admitted: {why}", pending.address);
+                    log::log!(level, "{}: not admitted: {why}", pending.client());
                 }
             }
         }

@@ -46,12 +46,16 @@ impl PendingRequest {
         Self { request, began, shown, who, identified: false }
     }
 
+    /// Who asks, as people are told: behind a trusted proxy, whoever that says.
+    pub(super) fn client(&self, asker: &ClientContext<'_>) -> SocketAddr {
+        SocketAddr::new(self.who.address, asker.address.port())
+    }
+
     pub(super) fn exchange<'a>(&'a self, asker: &ClientContext<'a>, body: &'a [u8]) -> Exchange<'a> {
-        let address = SocketAddr::new(self.who.address, asker.address.port());
         Exchange {
             request: &self.request,
             shared: asker.shared,
-            address,
+            address: self.client(asker),
             encrypted: self.who.encrypted,
             by_proxy: asker.shared.is_proxy(asker.address.ip()),
             shown: &self.shown,
@@ -107,7 +111,7 @@ impl PendingRequest {
             && status != 403
         {
             let path = Untrusted(&self.request.path);
-            log::info!("{}: {} {path:.200}: {status} {why}", asker.address, self.request.method);
+            log::info!("{}: {} {path:.200}: {status} {why}", self.client(asker), self.request.method);
         }
         answer.encode(&self.exchange(asker, &[]), drained)
     }

@@ -134,11 +134,18 @@ impl Exchange<'_> {
             let to: String = to.chars().filter(|c| c.is_ascii_graphic()).collect();
             return Err(Answer::text(308, &format!("this hub is encrypted: {to}")).with(format!("Location: {to}\r\n")));
         }
-        Err(Answer::text(
-            403,
-            "this hub takes nothing in the clear from other machines: use https:// or wss://; for devices that cannot, the access \
-             file lets a network in (plain = …)",
-        ))
+        let what = match reason {
+            Reason::InTheClear => {
+                "this hub takes nothing in the clear from other machines: use https:// or wss://; for devices that cannot, the \
+                 access file lets a network in (plain = …)"
+            }
+            // Only behind a proxy: others do not reach a hub that listens on its own machine.
+            Reason::ThisMachine => {
+                "this hub lets in nobody but its own machine, behind a proxy as well: --access FILE says who else may do what"
+            }
+            _ => &reason.to_string(),
+        };
+        Err(Answer::text(403, what))
     }
 
     /// The host that the request names. A client of HTTP/1.0 need not name one; every browser does.

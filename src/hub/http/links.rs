@@ -44,6 +44,12 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>) -> Outcome {
         .unwrap_or(USUAL)
         .min(LONGEST);
     let now = shared.access.time();
+    if !shared.access.policy().is_clock_set(now) {
+        return Err(Answer::text(
+            503,
+            "the clock of this hub is not set, and a link would end by it: set the clock first",
+        ));
+    }
     // No longer than the right of who gives it.
     let ends = who.holder.ends().unwrap_or(u64::MAX).min(now.saturating_add(holds));
     let once = matches!(exchange.parameter("once").as_deref(), Some("1" | "on" | "true"));

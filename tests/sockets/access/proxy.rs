@@ -32,3 +32,15 @@ fn whoever_comes_by_a_proxy_is_named_by_its_own_address_and_gives_away_links_tha
         assert!(link.starts_with("sf://hub/main/door#pin="), "{link}");
     });
 }
+
+#[test]
+fn a_hub_of_its_own_machine_says_to_others_behind_a_proxy_that_it_is_that() {
+    limited(|| {
+        let hub = hub_with(|config| config.behind_proxy = vec!["127.0.0.1".into()]);
+        let by_proxy = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Proto: https\r\n";
+        let refused = Http::connect(hub.address()).ask("GET", "/api/streams", by_proxy, b"");
+        assert_eq!(refused.status, 403);
+        assert!(refused.text().contains("nobody but its own machine"), "{}", refused.text());
+        assert_eq!(Http::connect(hub.address()).ask("GET", "/api/streams", "", b"").status, 200);
+    });
+}
