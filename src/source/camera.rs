@@ -16,6 +16,7 @@ mod v4l;
 mod watch;
 
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use serde::Serialize;

@@ -104,8 +104,10 @@ enum What {
 
 /// What is to be said of the cameras that are there now, after those that were.
 fn changes<'a>(before: &'a [CameraInfo], now: &'a [CameraInfo]) -> Vec<Change<'a>> {
+    // Its name by id is made a moment after it.
+    let may_be = |a: &Option<String>, b: &Option<String>| a == b || a.is_none() || b.is_none();
     let same = |a: &CameraInfo, b: &CameraInfo| {
-        (a.index, &a.name, &a.path) == (b.index, &b.name, &b.path) && a.by_id == b.by_id
+        (a.index, &a.name, &a.path) == (b.index, &b.name, &b.path) && may_be(&a.by_id, &b.by_id)
     };
     let is_in = |all: &[CameraInfo], one: &CameraInfo| all.iter().any(|other| same(other, one));
     let went = before.iter().filter(|camera| !is_in(now, camera)).map(|camera| (What::Went, camera));
