@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::access::file::PlainRule;
 use crate::access::permissions::Scope;
 use crate::error::{Error, Result};
-use crate::hub::links::{Reached, qr_code};
+use crate::hub::links::{Reached, qr_text};
 use crate::hub::{Hub, HubConfig};
 use crate::names::StreamKey;
 use crate::net::address::HubAddress;
@@ -15,7 +15,7 @@ use crate::net::join_link::JoinLink;
 use crate::net::open_files;
 use crate::net::state_dir;
 use crate::net::who_listens::{Listener, who_listens};
-use crate::system;
+use crate::system::{self, terminal::columns};
 use crate::text::Untrusted;
 
 /// How a program gets to its hub.
@@ -264,8 +264,9 @@ fn say_who_is_let_in(hub: &Hub) {
             log::info!("watch:    {page}");
             log::info!("watch:    streamflow-view --join '{watch}'");
             log::info!("publish:  streamflow-send --join '{publish}'");
-            if let Some(code) = qr_code(&page).filter(|_| log::log_enabled!(log::Level::Info)) {
-                code.to_str().lines().for_each(|line| log::info!("{line}"));
+            if log::log_enabled!(log::Level::Info) {
+                let (Ok(text) | Err(text)) = qr_text(&page, columns(&std::io::stderr()));
+                text.lines().for_each(|line| log::info!("{line}"));
             }
         }
         _ => log::info!(

@@ -64,6 +64,9 @@ mod linux {
     }
 }
 
+#[cfg(unix)]
+pub(crate) mod hang_up;
+pub(crate) mod terminal;
 #[cfg(all(target_os = "linux", feature = "send"))]
 pub(crate) mod v4l2;
 #[cfg(all(target_os = "linux", feature = "send"))]

@@ -39,6 +39,7 @@ fn the_window_itself() {
     let (mut spare, mut comes) = (Bitmap::default(), false);
     let (mut several, mut gone) = (0, None);
     let mut size = size;
+    let (mut slow, mut step) = (None, false);
     loop {
         match orders.try_recv().as_deref() {
             Ok("large picture") => (size, comes, report.state) = (Size::new(1920, 1080), true, State::Live),
@@ -50,6 +51,9 @@ fn the_window_itself() {
             Ok("one gone") => gone = Some(1),
             Ok("late") => (report.state, report.reached_ms, comes) = (State::Late, Some(1240.0), false),
             Ok("note") => screen.note("saved", now()),
+            Ok("slow clock") => slow = Some(now()),
+            Ok("right clock") => slow = None,
+            Ok("step") => step = true,
             Ok(why) => (report.state, report.detail, comes) = (State::Lost, why.into(), false),
             Err(_) => {}
         }
@@ -69,11 +73,16 @@ fn the_window_itself() {
             spare.pixels.resize(size.area(), PICTURE);
             spare = screen.present(spare, &report, now()).unwrap();
         }
-        for action in screen.tick(&report, now()).unwrap() {
+        // However slow the machine is: a double click has half a second.
+        let at = slow.map_or_else(now, |begun| begun + now().since(begun) / 60);
+        for action in screen.tick(&report, at).unwrap() {
             println!("{action:?}");
             if action == Action::Quit {
                 return;
             }
+        }
+        if std::mem::take(&mut step) {
+            println!("step");
         }
         std::thread::sleep(Duration::from_millis(20));
     }
@@ -139,6 +148,20 @@ impl Desk {
     fn button(&self, step: &str, x: u32, y: u32) {
         for step in [&["mousemove", &x.to_string(), &y.to_string()][..], &[step, "1"]] {
             Command::new("xdotool").args(step).env("DISPLAY", &self.display).status().unwrap();
+        }
+    }
+
+    /// Presses the button there and lets it go, so often; each time the window has had a look.
+    fn clicks(&mut self, times: usize, x: u32, y: u32) {
+        for _ in 0..times {
+            for step in ["mousedown", "mouseup"] {
+                self.button(step, x, y);
+                // The first look may have begun before the button moved.
+                for _ in 0..2 {
+                    self.order("step");
+                    self.wait_for_word("step");
+                }
+            }
         }
     }
 
@@ -304,6 +327,32 @@ fn a_person_sees_the_picture_its_statistics_and_why_there_is_none_and_every_shor
     assert!(desk.finds("--class", "^StreamFlow$") && desk.finds("--classname", "^streamflow-view$"));
     assert!(!desk.finds("--class", "^nothing of this name$"));
     assert_eq!(desk.heard("q", "Quit"), Vec::<String>::new(), "nothing else was pressed");
+}
+
+#[test]
+fn a_double_click_fills_the_screen_and_the_next_one_gives_the_window_back() {
+    let Some(mut desk) = Desk::open("double-click") else { return };
+    desk.order("picture");
+    desk.wait_for_sight("the picture in its window", |s| s.at(5, 5) == 0 && s.share(PICTURE, UPPER) == 100);
+    if Command::new("xdotool").arg("version").output().is_err() {
+        eprintln!("SKIPPED: the double click: there is no xdotool here");
+        return;
+    }
+    let full = |s: &Sight| [5, 500, 1018].map(|n| s.at(n, 5)) == [PICTURE; 3];
+    desk.order("slow clock");
+    desk.clicks(2, 500, 300);
+    desk.order("right clock");
+    desk.wait_for_sight("a full screen after a double click", full);
+    desk.order("slow clock");
+    desk.clicks(1, 500, 300);
+    desk.order("right clock");
+    desk.wait_for_sight("a full screen still, after a click", full);
+    desk.order("slow clock");
+    desk.clicks(2, 700, 500);
+    desk.order("right clock");
+    desk.wait_for_sight("the window again", |s| s.at(5, 5) == 0 && s.share(PICTURE, UPPER) == 100);
+    assert!(desk.press("q"));
+    desk.wait_for_word("Quit");
 }
 
 #[test]

@@ -56,7 +56,7 @@ fn exit(result: anyhow::Result<()>) -> ExitCode {
 /// Who was told to end has ended after so long, whatever it hangs in.
 const LATEST: Duration = Duration::from_millis(950);
 
-/// Ctrl-C, or being asked to terminate.
+/// Ctrl-C, or being asked to terminate; or the terminal is gone, unless the program was started with `nohup`.
 #[derive(Clone, Default)]
 struct Interrupt(Arc<AtomicBool>);
 
@@ -65,6 +65,8 @@ impl Interrupt {
         let this = Self::default();
         let flag = this.0.clone();
         let main = std::thread::current();
+        #[cfg(unix)]
+        let stays = crate::system::hang_up::is_ignored();
         ctrlc::set_handler(move || {
             flag.store(true, Ordering::Release);
             main.unpark();
@@ -75,6 +77,10 @@ impl Interrupt {
             std::process::exit(0);
         })
         .map_err(|e| Error::Failed(format!("cannot listen for Ctrl-C: {e}")))?;
+        #[cfg(unix)]
+        if stays {
+            crate::system::hang_up::ignore();
+        }
         Ok(this)
     }
 

@@ -3,6 +3,7 @@
 mod camera;
 mod cameras;
 mod config_file;
+mod list;
 mod picture;
 mod print_config;
 
@@ -64,7 +65,7 @@ const SHORT: &[Line] = &[
 #[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 #[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
 struct Options {
-    /// auto, a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
+    /// auto (the first camera, or the test pattern until one comes), a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
     #[arg(
         short,
         long,
@@ -77,7 +78,7 @@ struct Options {
     /// Pictures a second, 0.1 to 240; files and standard input are played at this rate
     #[arg(long, value_name = "N", env = "STREAMFLOW_FPS", help_heading = "Source", default_value_t = 30.0, value_parser = fps)]
     fps: f64,
-    /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, gray
+    /// The camera's pixel format: auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, bgrx, gray
     #[arg(long, value_name = "FORMAT", env = "STREAMFLOW_FORMAT", help_heading = "Source", default_value = "auto", value_parser = format)]
     format: Format,
     /// Play a file, a folder or standard input once: from its beginning when the first viewer is there, and then end
@@ -87,12 +88,15 @@ struct Options {
     /// [default: 0.8 for cameras of this machine, 0 for other sources]
     #[arg(long, value_name = "SECONDS", env = "STREAMFLOW_WARM_UP", help_heading = "Source", value_parser = warm_up)]
     warm_up: Option<Duration>,
-    /// End when the source fails, for supervisors, instead of trying again every second
+    /// End when the source fails, for supervisors, instead of trying again
     #[arg(long, env = "STREAMFLOW_EXIT_ON_SOURCE_ERROR", help_heading = "Source", value_parser = clap::builder::FalseyValueParser::new())]
     exit_on_source_error: bool,
-    /// Print the cameras with their formats, sizes and rates, and end
+    /// Print the cameras with their paths, formats, sizes and rates, and why one cannot be used, and end
     #[arg(long, help_heading = "Source")]
     list: bool,
+    /// With --list: go on, and print each camera that comes or goes
+    #[arg(long, help_heading = "Source", requires = "list")]
+    follow: bool,
     /// Set a control of the camera whenever it is opened, such as exposure_time_absolute=200; may be given more than once.
     /// A menu takes the number or the name of an entry
     #[arg(long, value_name = "NAME=VALUE", env = "STREAMFLOW_CONTROL", help_heading = "Source", value_delimiter = ',')]
@@ -157,8 +161,9 @@ fn format(text: &str) -> Result<Format, String> {
         "mjpeg" | "mjpg" | "jpeg" => PixelFormat::Jpeg,
         "rgb" => PixelFormat::Rgb,
         "bgr" => PixelFormat::Bgr,
+        "bgrx" => PixelFormat::Bgrx,
         "gray" | "grey" => PixelFormat::Gray,
-        _ => return Err("write auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr or gray".into()),
+        _ => return Err("write auto, yuyv, uyvy, nv12, i420, mjpeg, rgb, bgr, bgrx or gray".into()),
     }))
 }
 
@@ -179,8 +184,8 @@ fn on_off(text: &str) -> Result<bool, String> {
     }
 }
 
-/// What goes with `--list`: whether it is for programs.
-const BESIDE_LIST: [&str; 1] = ["json"];
+/// What goes with `--list`: whether it goes on, and whether it is for programs.
+const BESIDE_LIST: [&str; 2] = ["json", "follow"];
 
 /// What is particular to this program.
 fn adapt(command: Command) -> Command {
@@ -193,7 +198,7 @@ pub fn main() -> ExitCode {
     let options = parse::<Options>(SHORT, adapt);
     logging::start(options.log.verbose, options.log.quiet);
     exit(match () {
-        () if options.list => list(options.json),
+        () if options.list => list::run(options.json, options.follow),
         () if options.list_controls => list_controls(&options),
         () => run(options),
     })
@@ -219,30 +224,6 @@ fn run(options: Options) -> anyhow::Result<()> {
     }
     let named = file.path().map(|path| path.display().to_string());
     cameras::run(all.into_iter().map(|(options, ..)| options).collect(), named.as_deref())
-}
-
-fn list(json: bool) -> anyhow::Result<()> {
-    let cameras = source::camera::list();
-    let mut out = std::io::stdout().lock();
-    if json {
-        writeln!(out, "{}", serde_json::to_string(&cameras)?)?;
-        return Ok(());
-    }
-    if cameras.is_empty() {
-        writeln!(out, "no camera found; --source pattern shows a test picture")?;
-    }
-    for camera in cameras {
-        writeln!(out, "{}  {}  {}", camera.index, camera.name, camera.path)?;
-        if let Some(problem) = &camera.problem {
-            writeln!(out, "   {problem}")?;
-        }
-        for format in &camera.formats {
-            let rates: Vec<String> =
-                format.fps.iter().map(|fps| format!("{}", (fps * 100.0).round() / 100.0)).collect();
-            writeln!(out, "   {:5} {:>9}  {} fps", format.format, format.size.to_string(), rates.join(", "))?;
-        }
-    }
-    Ok(())
 }
 
 fn list_controls(options: &Options) -> anyhow::Result<()> {

@@ -18,7 +18,7 @@ const OF_ALL: [Line; 4] = [
 /// The order of `-h`: what the program is, how it is called, its options, and where to read on.
 const TEMPLATE: &str = "{about}\n\n{usage-heading} {usage}\n\n{all-args}{after-help}";
 
-/// As wide as a terminal is at least.
+/// No wider, whatever there is room for; a terminal that is narrower has it in its own width.
 const WIDTH: usize = 80;
 
 /// Whether `-h` was typed. Of a wrong guess nothing follows but a help that is laid out in the other way.
@@ -51,7 +51,7 @@ pub(super) fn lay_out(command: Command, lines: &[Line], line: &[OsString]) -> Co
             }
         })
         .help_template(TEMPLATE)
-        .term_width(WIDTH)
+        .max_term_width(WIDTH)
         .after_help(format!("All options, with examples: {name} --help"))
 }
 

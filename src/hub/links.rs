@@ -97,6 +97,17 @@ impl Reached<'_> {
     }
 }
 
+/// A link as a QR code for a terminal of so many columns; `Err`: what hinders.
+pub(crate) fn qr_text(link: &str, columns: Option<u16>) -> Result<String, String> {
+    let text = qr_code(link).ok_or("The link is too long for a QR code.")?.to_str();
+    let width = text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+    match columns.map(usize::from).filter(|columns| *columns < width) {
+        // Lines that are broken make a picture that nothing can read.
+        Some(columns) => Err(format!("The QR code needs {width} columns, and the terminal has {columns}.")),
+        None => Ok(text),
+    }
+}
+
 /// A link as a QR code; `None`: it is too long for one.
 pub(crate) fn qr_code(link: &str) -> Option<QRCode> {
     QRBuilder::new(link).build().ok()
@@ -107,6 +118,16 @@ mod tests {
     use super::*;
     use crate::names::StreamKey;
     use crate::net::join_link::JoinLink;
+
+    #[test]
+    fn a_qr_code_that_the_terminal_would_break_is_not_shown() {
+        let text = qr_text("https://10.0.0.5:8002/#token=abc", None).unwrap();
+        let width = text.lines().next().unwrap().chars().count();
+        let at = |columns: usize| qr_text("https://10.0.0.5:8002/#token=abc", u16::try_from(columns).ok());
+        assert_eq!(at(width), Ok(text));
+        assert!(at(width - 1).is_err_and(|why| why.contains(&format!("needs {width} columns"))));
+        assert!(qr_text(&"x".repeat(9000), None).is_err_and(|why| why.contains("too long")));
+    }
 
     #[test]
     fn both_links_lead_to_the_same_place_and_by_a_proxy_to_that() {

@@ -26,7 +26,7 @@ use self::rights::Rights;
 use super::address::HubAddress;
 use super::tls::trust::HubTrust;
 use super::tls::verifier::HubClient;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, without_numbers};
 use crate::frame::Picture;
 use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
@@ -263,6 +263,7 @@ impl<U: LinkUser> Runner<U> {
                 }
                 Outcome::Again(why) | Outcome::Refused(why) => why,
             };
+            let why = without_numbers(&why);
             if self.config.retries.is_some_and(|most| backoff.tries() >= most) {
                 return self.user.over(Error::Unreachable(why));
             }

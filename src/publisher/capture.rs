@@ -8,16 +8,14 @@ use mio::Waker;
 
 use super::steering::Order;
 use super::{Shared, State};
-use crate::error::Error;
+use crate::error::{Error, without_numbers};
 use crate::frame::Frame;
 use crate::mailbox::Sender;
 use crate::session::in_words;
-use crate::source::{Next, Opened, STALL, Source, SourceError, Unwatched};
+use crate::source::{Next, Opened, PATIENCE, STALL, Source, SourceError, TRY_AGAIN, Unwatched};
 use crate::time::{Micros, now};
 use crate::wire::jpeg::Orientation;
 
-/// How often a source that failed is tried again.
-const REOPEN: Duration = Duration::from_secs(1);
 /// How often what waits for its first viewer is looked at: it may go meanwhile, or turn out to be nothing.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a source that is over waits for the hub that is to have its last picture.
@@ -83,6 +81,8 @@ enum End {
     Idle,
     /// There is no more.
     Over,
+    /// Its pictures come from elsewhere now.
+    Changed,
     Fault(SourceError),
 }
 
@@ -119,13 +119,17 @@ impl Capture {
                     }
                     self.asleep(false);
                 }
+                End::Changed => {}
                 End::Fault(SourceError::Final(why)) => {
                     self.shared.end(Err(Error::Failed(why)));
                     return;
                 }
                 End::Fault(error) => {
                     faults += 1;
-                    self.fault(&error, faults);
+                    let failed = now();
+                    let back = source.may_be_back(Duration::ZERO, Duration::ZERO);
+                    let how = if back.is_some() { "opened as soon as it can be" } else { "tried again every second" };
+                    self.fault(&error, faults, how);
                     if self.shared.config.exit_on_source_error {
                         self.shared.end(Err(match error {
                             SourceError::Missing(why) => Error::NoSource(why),
@@ -133,10 +137,22 @@ impl Capture {
                         }));
                         return;
                     }
-                    if self.shared.wait(REOPEN, |_| false) {
+                    if self.wait_until_back(source.as_mut(), failed, back) {
                         return;
                     }
                 }
+            }
+        }
+    }
+
+    /// Waits until a source that failed is worth another try; says whether the publisher stops.
+    fn wait_until_back(&self, source: &mut dyn Source, failed: Micros, mut back: Option<bool>) -> bool {
+        loop {
+            match back {
+                None => return self.shared.wait(TRY_AGAIN.saturating_sub(now().since(failed)), |_| false),
+                Some(true) => return self.shared.lock().stopping,
+                Some(false) if self.shared.lock().stopping => return true,
+                Some(false) => back = source.may_be_back(now().since(failed), PATIENCE),
             }
         }
     }
@@ -226,12 +242,12 @@ impl Capture {
         self.wake();
     }
 
-    fn fault(&self, error: &SourceError, faults: u32) {
-        let why = error.to_string();
+    fn fault(&self, error: &SourceError, faults: u32, how: &str) {
+        let why = without_numbers(&error.to_string());
         let mut state = self.shared.lock();
         // Said when it changes, and then every tenth time, so that a night without a camera does not fill a disk.
         if state.fault != why || faults.is_multiple_of(10) {
-            log::warn!("{why}; tried again every second");
+            log::warn!("{why}; {how}");
         }
         state.fault = why;
         state.fresh = true;
@@ -305,6 +321,7 @@ impl Capture {
                     continue;
                 }
                 Ok(Next::End) => return End::Over,
+                Ok(Next::Changed) => return End::Changed,
                 Err(error) => return End::Fault(error),
             }
             let at = now();

@@ -137,11 +137,14 @@ impl Steering {
         };
         let mut done = Vec::new();
         let result = set_all(self.panel.as_mut(), known, set, &mut done);
-        if set.reset && result.is_ok() {
+        if set.reset && result.is_ok() && !self.panel.stands_in() {
             self.kept.clear();
         }
         for set in done {
             log::debug!("{} is {} now", set.name, set.value.as_deref().unwrap_or("at its default"));
+            if self.panel.stands_in() {
+                continue;
+            }
             self.kept.retain(|kept| kept.name != set.name);
             self.kept.push(set);
         }
@@ -151,7 +154,7 @@ impl Steering {
     /// Sets what was set before. What a camera lacks that came in the place of another one is told.
     fn set_again(&mut self) {
         self.known = None;
-        if self.kept.is_empty() {
+        if self.kept.is_empty() || self.panel.stands_in() {
             return;
         }
         let mut known = match read(self.panel.as_mut()) {

@@ -2,24 +2,36 @@
 
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // nokhwa gives no ranges and hides padding
 mod choose;
+mod comings;
 #[cfg(target_os = "linux")]
 mod formats;
+#[cfg(target_os = "linux")]
+mod hotplug;
 mod portable;
 #[cfg(target_os = "linux")]
 mod rows;
 #[cfg(target_os = "linux")]
 mod v4l;
+#[cfg(target_os = "linux")]
+mod watch;
 
 use std::path::PathBuf;
+#[cfg(target_os = "linux")]
+use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::comings::Comings;
 use self::portable::PortableCamera;
 #[cfg(target_os = "linux")]
 use self::v4l::{OpenError, V4lCamera, devices};
 #[cfg(target_os = "linux")]
+pub(super) use self::watch::{Awaited, DEVICES};
+#[cfg(target_os = "linux")]
 use super::controls::ControlPanel;
 use super::{CaptureRequest, Next, Opened, Source, SourceError};
+#[cfg(target_os = "linux")]
+use super::{PATIENCE, TRY_AGAIN};
 use crate::frame::{Frame, Size};
 
 /// A camera of this machine, as [`list`] tells it.
@@ -31,6 +43,9 @@ pub struct CameraInfo {
     pub name: String,
     /// Its device path, where cameras have one; otherwise empty.
     pub path: String,
+    /// A path that names the very camera, whatever number it has: `/dev/v4l/by-id/…`; absent where the system gives it none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by_id: Option<String>,
     /// What it offers, smallest sizes first within a format. Empty where only opening the camera would tell, and that
     /// failed.
     pub formats: Vec<CameraFormat>,
@@ -42,7 +57,7 @@ pub struct CameraInfo {
 /// One format and size that a camera offers.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CameraFormat {
-    /// The name of the format: `YUYV`, `MJPG`, and others, also of some that cannot be used here.
+    /// The name of the format, as `--format` takes it: `yuyv`, `mjpeg`. Of one that is not read here, what V4L2 calls it: `H264`.
     pub format: String,
     /// The size, as `640x480` in JSON. Of a camera that offers any size in a range, usual ones.
     #[serde(serialize_with = "as_text")]
@@ -124,6 +139,12 @@ pub struct Camera {
     /// Where it was opened last, for who sets its controls.
     #[cfg(target_os = "linux")]
     opened: v4l::controls::OpenPath,
+    /// It could not be opened, and the system tells when it comes.
+    #[cfg(target_os = "linux")]
+    awaited: Option<Awaited>,
+    /// It could not be opened though it is there, as far as can be told.
+    #[cfg(target_os = "linux")]
+    fails: bool,
 }
 
 impl Camera {
@@ -169,6 +190,10 @@ impl Camera {
             sequence: 0,
             #[cfg(target_os = "linux")]
             opened: Default::default(),
+            #[cfg(target_os = "linux")]
+            awaited: None,
+            #[cfg(target_os = "linux")]
+            fails: false,
         }
     }
 
@@ -224,8 +249,68 @@ impl Camera {
                 let why = || format!("{} is no camera that can be read", path.display());
                 Err(SourceError::Missing(self.unreadable().unwrap_or_else(why)))
             }
-            Err(OpenError::Io(error)) => Err(v4l::lost(&error)),
+            Err(OpenError::Io(error)) => Err(v4l::closed(&path, &error)),
         }
+    }
+
+    /// Whether something is there that may be it, though it cannot be opened now: then nobody tells when it can.
+    #[cfg(target_os = "linux")]
+    fn may_be_there(&self) -> bool {
+        match &self.which {
+            Which::First | Which::Name(_) => devices::any(),
+            Which::Index(_) | Which::Path(_) | Which::Portable(_) => self.path().is_some_and(|path| path.exists()),
+        }
+    }
+
+    /// It has failed: from now on it is told when it comes. Whether that is new.
+    #[cfg(target_os = "linux")]
+    fn await_it(&mut self) -> bool {
+        self.fails = self.may_be_there();
+        if self.awaited.is_some() || matches!(self.which, Which::Portable(_)) {
+            return false;
+        }
+        let path = match &self.which {
+            Which::Index(_) | Which::Path(_) => self.path(),
+            Which::First | Which::Name(_) | Which::Portable(_) => None,
+        };
+        self.awaited = Awaited::new(DEVICES.as_ref(), path.as_deref());
+        self.awaited.is_some()
+    }
+
+    /// Opens it once more where it may have come just before it would have been told.
+    #[cfg(target_os = "linux")]
+    fn or_await(&mut self, error: SourceError, request: &CaptureRequest) -> Result<Opened, SourceError> {
+        let mut failed = error;
+        if self.await_it() {
+            failed = match self.open_now(request) {
+                Ok(opened) => return Ok(opened),
+                Err(error) => error,
+            };
+        }
+        // What has just come has not all its rights yet, and that is nothing to tell.
+        Err(if self.is_settling() { self.missing() } else { failed })
+    }
+
+    /// Whether it came so lately that it may just not be ready.
+    #[cfg(target_os = "linux")]
+    fn is_settling(&self) -> bool {
+        self.awaited.as_ref().is_some_and(Awaited::is_settling)
+    }
+
+    /// Opens it if it is there.
+    pub(super) fn open_now(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
+        self.close();
+        let (device, opened) = match self.which {
+            Which::Portable(index) => self.open_portable(index, request)?,
+            _ => self.open_native(request)?,
+        };
+        self.device = Some(device);
+        self.seen = true;
+        #[cfg(target_os = "linux")]
+        {
+            self.awaited = None;
+        }
+        Ok(opened)
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -258,14 +343,16 @@ impl Camera {
 
 impl Source for Camera {
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError> {
-        self.close();
-        let (device, opened) = match self.which {
-            Which::Portable(index) => self.open_portable(index, request)?,
-            _ => self.open_native(request)?,
-        };
-        self.device = Some(device);
-        self.seen = true;
-        Ok(opened)
+        let opened = self.open_now(request);
+        #[cfg(target_os = "linux")]
+        let opened = opened.or_else(|error| self.or_await(error, request));
+        opened
+    }
+
+    #[cfg(target_os = "linux")]
+    fn may_be_back(&mut self, failed_for: Duration, patience: Duration) -> Option<bool> {
+        let due = self.awaited.as_mut()?.is_due_within(patience.min(PATIENCE));
+        Some(due || (self.fails && failed_for >= TRY_AGAIN))
     }
 
     fn next(&mut self, frame: &mut Frame) -> Result<Next, SourceError> {
@@ -274,6 +361,10 @@ impl Source for Camera {
             Some(Device::V4l(device)) => {
                 let next = device.next(frame);
                 self.sequence = device.sequence();
+                if next.is_err() {
+                    self.opened.gone();
+                    self.await_it();
+                }
                 next
             }
             Some(Device::Portable(device)) => {
@@ -313,11 +404,18 @@ mod tests {
 
     #[test]
     fn a_camera_is_told_to_programs_as_json() {
-        let formats = vec![CameraFormat { format: "YUYV".into(), size: Size::new(640, 480), fps: vec![30.0, 15.0] }];
-        let info = CameraInfo { index: 0, name: "Cam".into(), path: "/dev/video0".into(), formats, problem: None };
+        let formats = vec![CameraFormat { format: "yuyv".into(), size: Size::new(640, 480), fps: vec![30.0, 15.0] }];
+        let info = CameraInfo {
+            index: 0,
+            name: "Cam".into(),
+            path: "/dev/video0".into(),
+            by_id: None,
+            formats,
+            problem: None,
+        };
         assert_eq!(
             serde_json::to_string(&info).unwrap(),
-            r#"{"index":0,"name":"Cam","path":"/dev/video0","formats":[{"format":"YUYV","size":"640x480","fps":[30.0,15.0]}]}"#
+            r#"{"index":0,"name":"Cam","path":"/dev/video0","formats":[{"format":"yuyv","size":"640x480","fps":[30.0,15.0]}]}"#
         );
     }
 

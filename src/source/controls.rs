@@ -20,6 +20,12 @@ pub trait ControlPanel: Send + 'static {
     /// # Errors
     /// Why it was not set.
     fn set(&mut self, control: &CameraControl, value: i64) -> Result<(), SourceError>;
+
+    /// Whether they are those of something that stands in for a camera that is not there: what is to be set at the camera is not set at
+    /// it, and what is set at it is not kept for the camera.
+    fn stands_in(&self) -> bool {
+        false
+    }
 }
 
 fn failed(error: SourceError) -> Problem {

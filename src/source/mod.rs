@@ -1,6 +1,8 @@
 //! Where pictures come from. A [`Source`] is opened, asked for frames, and closed again, all on one thread.
 
 mod arrivals;
+#[cfg(target_os = "linux")]
+mod automatic;
 pub mod camera;
 pub mod controls;
 pub mod files;
@@ -25,6 +27,9 @@ pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long a source may give nothing before it counts as stalled; three frames' time where that is longer.
 pub(crate) const STALL: Duration = Duration::from_secs(2);
+
+/// How often a source that failed is tried again, where nobody tells when it is back.
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// How long cameras take to find their exposure after they were opened: half a second for most.
 pub const WARM_UP: Duration = Duration::from_millis(800);
@@ -97,6 +102,8 @@ pub enum Next {
     Broken,
     /// There will be no more frames, and that is no fault: a file played `--once` is over.
     End,
+    /// The frames come from elsewhere from now on, and that is no fault: a camera was plugged in. It is opened anew at once.
+    Changed,
 }
 
 /// Why a source has no picture now, in the words that viewers are told. It will be opened again, but for the last kind.
@@ -123,7 +130,7 @@ pub trait Source: Send + 'static {
     /// Makes ready to give frames.
     ///
     /// # Errors
-    /// Why there will be none. It is called again a second later, for ever.
+    /// Why there will be none. It is called again a second later, or when [`Self::may_be_back`] says so, for ever.
     fn open(&mut self, request: &CaptureRequest) -> Result<Opened, SourceError>;
 
     /// Waits for the next frame, 100 ms at most, and puts it into `frame`, whose buffers are reused: set every field. Unless it
@@ -136,6 +143,13 @@ pub trait Source: Send + 'static {
 
     /// Lets go of devices and connections. May be called at any time, also twice.
     fn close(&mut self) {}
+
+    /// Waits until it is worth being opened again, `patience` at most; it failed so long ago. Asked again and again until it says
+    /// so. `None`, the default: nobody can tell, so that it is opened again a second after it failed.
+    fn may_be_back(&mut self, failed_for: Duration, patience: Duration) -> Option<bool> {
+        let _ = (failed_for, patience);
+        None
+    }
 
     /// What can be set while it runs. Asked once, before anything else; what is given belongs to a thread of its own, so that it may
     /// take its time. `None`, the default: nothing.

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, stdin};
 use std::path::Path;
+use std::time::Duration;
 
 use super::camera::Camera;
 use super::controls::ControlPanel;
@@ -24,7 +25,7 @@ pub struct SourceOptions {
 ///
 /// | text | source |
 /// | --- | --- |
-/// | `auto` | the first camera, or the test pattern if there is none now, which is logged as a warning |
+/// | `auto` | the first camera; if there is none now the test pattern, which is logged as a warning, until one comes (on Linux) |
 /// | `pattern` | the test pattern |
 /// | a number | the camera with this index |
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
@@ -142,17 +143,20 @@ fn there(camera: Camera, otherwise: impl FnOnce() -> Error) -> Result<Box<dyn So
     Err(camera.unreadable().map_or_else(otherwise, Error::NoSource))
 }
 
-/// The first camera, or the test pattern if there is none now. A camera that comes later is not switched to: whoever
-/// watches the pattern by then would be surprised.
+/// The first camera, or the test pattern if there is none now; on Linux until one comes.
 fn automatic() -> Box<dyn Source> {
     if super::camera::is_there() {
         return Box::new(Camera::first());
     }
+    let until = if cfg!(target_os = "linux") { " until one comes" } else { "" };
     match super::camera::unreadable().as_slice() {
-        [] => log::warn!("no camera found: showing the test pattern"),
-        all => log::warn!("no camera that can be read: showing the test pattern; {}", all.join("; ")),
+        [] => log::warn!("no camera found: showing the test pattern{until}"),
+        all => log::warn!("no camera that can be read: showing the test pattern{until}; {}", all.join("; ")),
     }
-    Box::new(Pattern::without_camera())
+    #[cfg(target_os = "linux")]
+    return Box::new(super::automatic::Automatic::without_camera());
+    #[cfg(not(target_os = "linux"))]
+    return Box::new(Pattern::without_camera());
 }
 
 impl Source for Box<dyn Source> {
@@ -166,6 +170,10 @@ impl Source for Box<dyn Source> {
 
     fn close(&mut self) {
         (**self).close();
+    }
+
+    fn may_be_back(&mut self, failed_for: Duration, patience: Duration) -> Option<bool> {
+        (**self).may_be_back(failed_for, patience)
     }
 
     fn controls(&self) -> Option<Box<dyn ControlPanel>> {

@@ -7,6 +7,7 @@ mod request;
 use serde::{Deserialize, Serialize};
 
 pub use self::choose::{check_all, find, held, in_order, number_of};
+use crate::error::without_numbers;
 use crate::text::Untrusted;
 
 /// Controls of one camera, and entries of one menu, at most.
@@ -187,7 +188,7 @@ pub struct Problem {
 impl Problem {
     /// For this cause, in these words.
     pub fn new(cause: ProblemCause, reason: impl Into<String>) -> Self {
-        Self { cause, reason: reason.into() }
+        Self { cause, reason: without_numbers(&reason.into()) }
     }
 
     /// The same with words that can be shown.

@@ -1,6 +1,6 @@
 //! The hosts that requests name: the `Host` field (RFC 9110, section 7.2), and which hosts a hub answers as.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::collections::BTreeSet;
 
 /// A name of the DNS has so many bytes at most (RFC 1035, section 2.3.4).
@@ -85,6 +85,22 @@ pub fn without_zone(host: &str) -> &str {
 pub fn authority(host: &str, port: Option<u16>) -> String {
     let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
     port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
+}
+
+/// Whether two places, `HOST:PORT` each, are one: a name is the same in whatever case, and `localhost`, `127.0.0.1` and `[::1]` are this
+/// machine. The other addresses of loopback are others' own.
+#[must_use]
+pub fn same_place(one: &str, other: &str) -> bool {
+    let here = |place: &str| -> Option<u16> {
+        let itself = match Host::parse(place)? {
+            Host::Ip(ip) => {
+                matches!(ip.to_canonical(), IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST))
+            }
+            name @ Host::Name(_) => name.is_loopback(),
+        };
+        if itself { place.rsplit_once(':')?.1.parse().ok() } else { None }
+    };
+    one.eq_ignore_ascii_case(other) || here(one).is_some_and(|port| here(other) == Some(port))
 }
 
 /// The hosts that a hub answers as while it asks for no credential.
@@ -238,5 +254,27 @@ mod tests {
             assert!(Host::parse(here).unwrap().is_loopback(), "{here}");
         }
         assert!(!Host::parse("localhost.evil.test").unwrap().is_loopback());
+    }
+
+    #[test]
+    fn this_machine_is_one_place_by_each_of_its_names() {
+        for (one, other) in [
+            ("127.0.0.1:8002", "[::1]:8002"),
+            ("localhost:8002", "127.0.0.1:8002"),
+            ("[::ffff:127.0.0.1]:8002", "desk.localhost:8002"),
+            ("Desk:8002", "desk:8002"),
+        ] {
+            assert!(same_place(one, other) && same_place(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("127.0.0.1:8002", "[::1]:8003"),
+            ("127.0.0.1:8002", "127.0.0.2:8002"),
+            ("127.0.0.1:8002", "10.0.0.1:8002"),
+            ("localhost:8002", "localhost.evil.test:8002"),
+            ("::1", "127.0.0.1:1"),
+            ("", "[::1]:8002"),
+        ] {
+            assert!(!same_place(one, other) && !same_place(other, one), "{one} {other}");
+        }
     }
 }

@@ -41,6 +41,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
             (SEND, &["--min-quality", "81", "--source", "pattern"], "above the quality, 80"),
             (SEND, &["--once", "--source", "pattern"], "has no end"),
             (SEND, &["--list", "--source", "pattern"], "cannot be used with"),
+            (SEND, &["--follow"], "--list"),
             (SEND, &["--max-viewers", "3", "--host", "a"], "cannot be used with"),
             (SEND, &["--config", "no-such-file.toml"], "no-such-file.toml"),
             (SEND, &["--config", "a.toml", "--name", "door"], "cannot be used with"),

@@ -10,6 +10,7 @@ mod controls;
 mod delivery;
 mod encryption;
 mod hostile;
+mod hot_plug;
 mod leniency;
 mod limits;
 mod memory;

@@ -13,11 +13,12 @@ use crate::cli::key_file;
 use crate::error::Error;
 use crate::hub::access_files::commands::{self, reached};
 use crate::hub::access_files::{random, signing_keys, state_folder};
-use crate::hub::links::{LinkRequest, Reached, qr_code};
+use crate::hub::links::{LinkRequest, Reached, qr_text};
 use crate::locate::others_reach;
 use crate::net::address::{HubAddress, PORT};
 use crate::net::state_dir::create_private;
 use crate::secret::Secret;
+use crate::system::terminal::columns;
 use crate::wire::seal::SealKey;
 
 /// How long a link holds that says nothing else, in seconds.
@@ -179,10 +180,8 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     let until = ends.map_or("until it is revoked".to_owned(), |ends| format!("until {}", ends.strftime("%F %T UTC")));
     writeln!(out, "It holds {until}{}; its id is {}.", if request.once { ", for one session" } else { "" }, made.id)?;
     if options.qr {
-        match qr_code(&url) {
-            Some(code) => writeln!(out, "{}", code.to_str())?,
-            None => writeln!(out, "The link is too long for a QR code.")?,
-        }
+        let (Ok(text) | Err(text)) = qr_text(&url, columns(&std::io::stdout()));
+        writeln!(out, "{text}")?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::cli::status::Status;
 use crate::error::{Error, Result};
 use crate::locate::{HubLocation, HubLocator};
 use crate::publisher::{Publisher, PublisherConfig};
+use crate::source::camera::Comings;
 use crate::stats::PublishReport;
 use crate::time::{Micros, now};
 
@@ -56,8 +57,10 @@ fn hosted(cameras: &[Camera]) -> Option<Result<HubLocator>> {
 
 fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator>) -> Result<()> {
     let mut last = Ok(());
+    let mut comings = None;
     while !interrupt.came() && !cameras.is_empty() {
         let mut wait = LOOK;
+        look_for_sources(cameras, &mut comings);
         for camera in cameras.iter_mut() {
             camera.look(wait);
             // One wait a round is enough.
@@ -78,6 +81,18 @@ fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator
     while cameras.pop().is_some() {}
     drop(hub);
     if interrupt.came() { Ok(()) } else { last }
+}
+
+/// Those whose source was not there are tried at once when a camera comes.
+fn look_for_sources(cameras: &mut [Camera], comings: &mut Option<Comings>) {
+    let waits = |camera: &Camera| matches!(camera.state, State::NotYet(_));
+    if !cameras.iter().any(waits) {
+        *comings = None;
+    } else if comings.get_or_insert_with(Comings::begin).changed_within(Duration::ZERO) {
+        for camera in cameras.iter_mut().filter(|camera| waits(camera)) {
+            camera.state = State::NotYet(now());
+        }
+    }
 }
 
 /// An error of a camera of several, with where it was read.
@@ -126,7 +141,7 @@ impl Camera {
             Ok(publisher) => State::Runs(publisher),
             // The others go on, and what is not plugged in yet may be in a moment.
             Err(Error::NoSource(why)) if self.several && !self.config.exit_on_source_error => {
-                let fault = format!("{why}; tried again every {} s", AGAIN.as_secs());
+                let fault = format!("{why}; tried again every {} s, and when a camera comes", AGAIN.as_secs());
                 let report =
                     PublishReport { stream: self.config.stream.to_string(), fault, ..PublishReport::default() };
                 self.status.say(&report);

@@ -32,7 +32,7 @@ fn table(text: &mut String, heading: &str, headings: &[&str], camera: &Shown<'_>
     let belongs = |arg: &&Arg| arg.get_help_heading().is_some_and(|heading| headings.contains(&heading));
     for arg in camera.command.get_arguments().filter(belongs) {
         let (id, key) = (arg.get_id().as_str(), arg.get_long().unwrap_or_default());
-        if matches!(id, "list" | "json" | "name") {
+        if matches!(id, "list" | "follow" | "json" | "name") {
             continue;
         }
         if let ("room", Some(room)) = (id, &camera.stream.0) {

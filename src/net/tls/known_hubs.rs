@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::net::state_dir::{read_text, write_private};
 use crate::wire::fingerprint::KeyFingerprint;
+use crate::wire::host::same_place;
 
 /// A file that is longer is not read: nobody has met so many hubs.
 const LONGEST: u64 = 1 << 20;
@@ -48,7 +49,7 @@ impl KnownHubs {
         let text = self.read()?;
         let lines = text.lines().enumerate().filter_map(|(number, line)| {
             let mut words = line.split_whitespace();
-            let same = words.next()?.eq_ignore_ascii_case(hub);
+            let same = same_place(words.next()?, hub);
             let key = words.next()?.parse().ok()?;
             let since = words.next().unwrap_or("an unknown day").to_owned();
             same.then_some(KnownHub { key, since, line: number + 1 })
@@ -67,7 +68,7 @@ impl KnownHubs {
         let before = self.read()?;
         let others = before.lines().filter(|line| {
             let first = line.split_whitespace().next().unwrap_or_default();
-            !first.eq_ignore_ascii_case(hub)
+            !same_place(first, hub)
         });
         let mut text: String = others.map(|line| format!("{line}\n")).collect();
         text.push_str(&format!("{hub} {key} {day}\n"));
@@ -102,6 +103,11 @@ mod tests {
         known.remember("desk:8002", two, "2026-11-30").unwrap();
         assert_eq!(known.find("desk:8002").unwrap().map(|hub| hub.key), Some(two));
         assert!(known.read().unwrap().starts_with("# mine\nnonsense\nlab:1 x y\n"));
+        known.remember("127.0.0.1:8002", one, "2026-11-23").unwrap();
+        assert_eq!(known.find("[::1]:8002").unwrap().map(|hub| hub.key), Some(one), "one machine");
+        known.remember("localhost:8002", two, "2026-11-24").unwrap();
+        assert_eq!(known.find("127.0.0.1:8002").unwrap().map(|hub| hub.key), Some(two));
+        assert_eq!(known.read().unwrap().matches(":8002 ").count(), 3, "and one line");
         // One letter that is none forgets nobody, and a file that cannot be read is not begun anew.
         let mut bytes = fs::read(known.path()).unwrap();
         bytes.splice(2..2, [0xff, 0xfe]);

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::net::state_dir::{read_text, write_private};
 use crate::secret::Secret;
 use crate::wire::control::{Hello, Role};
+use crate::wire::host::same_place;
 
 /// So many are kept; the oldest go.
 const MOST: usize = 256;
@@ -108,7 +109,7 @@ struct Line<'a> {
 /// What a line of this hub says: what it is for, since when, and the token.
 fn parts<'a>(line: &'a str, hub: &str) -> Option<(Line<'a>, &'a str, &'a str)> {
     let mut words = line.split_whitespace();
-    if !words.next()?.eq_ignore_ascii_case(hub) {
+    if !same_place(words.next()?, hub) {
         return None;
     }
     let role = words.next()?;

@@ -282,7 +282,8 @@ pub(super) fn list() -> Vec<super::CameraInfo> {
         offered.sort();
         let mut formats: Vec<super::CameraFormat> = Vec::new();
         for o in offered {
-            let (format, size) = (o.format().to_string(), Size::new(o.width(), o.height()));
+            let ours = FORMATS.iter().find(|(theirs, _)| *theirs == o.format()).map(|(_, ours)| ours.to_string());
+            let (format, size) = (ours.unwrap_or_else(|| o.format().to_string()), Size::new(o.width(), o.height()));
             match formats.iter_mut().find(|f| f.format == format && f.size == size) {
                 Some(known) => known.fps.push(f64::from(o.frame_rate())),
                 None => formats.push(super::CameraFormat { format, size, fps: vec![f64::from(o.frame_rate())] }),
@@ -290,7 +291,13 @@ pub(super) fn list() -> Vec<super::CameraInfo> {
         }
         formats
     };
-    let info =
-        |(index, name)| super::CameraInfo { index, name, path: String::new(), formats: formats(index), problem: None };
+    let info = |(index, name)| super::CameraInfo {
+        index,
+        name,
+        path: String::new(),
+        by_id: None,
+        formats: formats(index),
+        problem: None,
+    };
     names().into_iter().map(info).collect()
 }

@@ -6,6 +6,7 @@ pub(super) mod controls;
 mod device;
 pub(super) mod devices;
 mod queue;
+mod refusal;
 
 use std::io;
 use std::path::Path;
@@ -16,8 +17,10 @@ use rustix::io::Errno;
 use self::device::{Device, FourCc};
 use self::devices::{modes, name_of};
 use self::queue::Queue;
+pub(super) use self::refusal::closed;
 use super::choose::{Interval, Mode, choose};
 use super::formats::{Understood, understood};
+use crate::error::in_words;
 use crate::frame::{Frame, PixelFormat, Range, Size};
 use crate::source::{CaptureRequest, Next, Opened, PATIENCE, STALL, SourceError, WARM_UP};
 use crate::system::v4l2::Filled;
@@ -220,9 +223,9 @@ pub(super) fn lost(error: &io::Error) -> SourceError {
     SourceError::Lost(match Errno::from_io_error(error) {
         Some(Errno::NODEV | Errno::NXIO | Errno::NOENT) => "camera unplugged".into(),
         Some(Errno::BUSY) => "camera busy: another program has it".into(),
-        Some(Errno::ACCESS | Errno::PERM) => "camera: permission denied; is this user in the group 'video'?".into(),
+        Some(Errno::ACCESS | Errno::PERM) => "camera: permission denied".into(),
         Some(Errno::NOSPC) => "camera: no bandwidth left on its USB bus; unplug another or ask for less".into(),
-        _ => format!("camera failed: {error}"),
+        _ => format!("camera failed: {}", in_words(error)),
     })
 }
 

@@ -4,10 +4,10 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::device::Device;
-use super::lost;
+use super::{closed, lost};
 use crate::source::SourceError;
 use crate::source::controls::ControlPanel;
 use crate::system::v4l2_controls::{Told, control_behind, entry, set, value};
@@ -56,17 +56,31 @@ const HOLDERS: &[(u32, &[u32])] = &[
     (0x009a_0917, &[0x009a_0918]),
 ];
 
-/// The path of the device that was opened last.
+/// What who has the pictures and who has the controls know of each other.
 #[derive(Clone, Default)]
-pub(in crate::source::camera) struct OpenPath(Arc<Mutex<Option<PathBuf>>>);
+pub(in crate::source::camera) struct OpenPath(Arc<Mutex<Known>>);
+
+#[derive(Clone, Default)]
+struct Known {
+    /// The path of the device that was opened last.
+    opened: Option<PathBuf>,
+    /// The handle of the controls, which is kept, for opening wakes some cameras; with where it is.
+    handle: Option<(PathBuf, Arc<File>)>,
+}
 
 impl OpenPath {
     pub(in crate::source::camera) fn set(&self, path: &Path) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(path.to_owned());
+        self.lock().opened = Some(path.to_owned());
     }
 
-    fn get(&self) -> Option<PathBuf> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The camera has failed. As long as a handle of one that was unplugged is kept its number is taken, and it would come back under
+    /// another.
+    pub(in crate::source::camera) fn gone(&self) {
+        self.lock().handle = None;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,33 +88,32 @@ impl OpenPath {
 pub(in crate::source::camera) struct Panel<F> {
     /// Where it is, as far as it was not opened yet.
     find: F,
-    opened: OpenPath,
-    /// A handle is kept, for opening wakes some cameras; with where it is.
-    handle: Option<(PathBuf, File)>,
+    known: OpenPath,
 }
 
 impl<F: Fn() -> Option<PathBuf> + Send + 'static> Panel<F> {
     pub(in crate::source::camera) fn new(find: F, opened: OpenPath) -> Self {
-        Self { find, opened, handle: None }
+        Self { find, known: opened }
     }
 
     /// Does something with the device; one that went and came back is opened anew.
     fn with<T>(&mut self, act: impl Fn(&File) -> io::Result<T>) -> Result<T, SourceError> {
-        let opened = self.opened.get();
-        if let Some((path, file)) = self.handle.take_if(|(path, _)| opened.as_ref().is_none_or(|opened| opened == path))
-        {
+        // Nobody waits for the lock while a camera hangs in a call.
+        let Known { opened, handle } = self.known.lock().clone();
+        if let Some((_, file)) = handle.filter(|(path, _)| opened.as_ref().is_none_or(|opened| opened == path)) {
             let done = act(&file);
-            let gone = matches!(&done, Err(error) if is_gone(error));
-            if !gone {
-                self.handle = Some((path, file));
+            if !matches!(&done, Err(error) if is_gone(error)) {
                 return done.map_err(|error| lost(&error));
             }
+            self.known.gone();
         }
         let path = opened.filter(|path| path.exists()).or_else(&self.find);
         let path = path.ok_or_else(|| SourceError::Lost("the camera is not there".into()))?;
-        let file = Device::open(&path).map_err(|error| lost(&error))?.file;
+        let file = Arc::new(Device::open(&path).map_err(|error| closed(&path, &error))?.file);
         let done = act(&file);
-        self.handle = Some((path, file));
+        if !matches!(&done, Err(error) if is_gone(error)) {
+            self.known.lock().handle = Some((path, file));
+        }
         done.map_err(|error| lost(&error))
     }
 }

@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use rustix::io::Errno;
+
 use super::super::choose::{Interval, Rates, nearest_step};
 use crate::frame::{Range, Size};
 use crate::system::v4l2::{self, Format, Kind, Offered};
@@ -48,6 +50,12 @@ impl Device {
         let (card, caps) = v4l2::capabilities(&file).unwrap_or_default();
         let kind = if caps & (CAPTURE | CAPTURE_PLANES) == CAPTURE_PLANES { Kind::Planes } else { Kind::Single };
         Ok(Self { file, kind, card, is_codec: caps & CODEC != 0 })
+    }
+
+    /// Whether another program has its pictures. Asking for no buffers takes nothing from anybody.
+    pub(super) fn is_busy(&self) -> bool {
+        let asked = v4l2::request_buffers(&self.file, self.kind, 0);
+        asked.is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::BUSY))
     }
 
     /// The formats that it captures: none of one that is no camera, such as the node beside a camera that carries its metadata.

@@ -9,6 +9,7 @@ use super::super::choose::{Mode, Rates};
 use super::super::formats::understood;
 use super::super::{CameraFormat, CameraInfo};
 use super::device::{Device, FourCc};
+use crate::error::in_words;
 use crate::frame::Size;
 
 /// The name that the kernel has for a camera. The driver is asked only when the kernel's own list does not know it.
@@ -36,7 +37,7 @@ pub(super) fn modes(device: &Device, request: Size) -> Vec<(FourCc, Mode)> {
 }
 
 /// The number in a name such as `video12`; `None` for any other name, such as `video-cam` or `video1.bak`.
-fn node_number(name: &str) -> Option<u32> {
+pub(in crate::source::camera) fn node_number(name: &str) -> Option<u32> {
     let digits = name.strip_prefix("video")?;
     digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())?
 }
@@ -47,6 +48,28 @@ fn nodes() -> Vec<(u32, PathBuf)> {
     let mut nodes: Vec<_> = entries.filter_map(|e| Some((node_number(e.file_name().to_str()?)?, e.path()))).collect();
     nodes.sort();
     nodes
+}
+
+/// The numbers of all nodes.
+pub(in crate::source::camera) fn numbers() -> Vec<u32> {
+    nodes().into_iter().map(|(number, _)| number).collect()
+}
+
+/// Whether there is any node.
+pub(in crate::source::camera) fn any() -> bool {
+    !nodes().is_empty()
+}
+
+/// Where the system keeps names of cameras that stay the same, whatever number a camera gets.
+const BY_ID: &str = "/dev/v4l/by-id";
+/// Entries of it that are looked at, at most.
+const MOST_NAMES: usize = 1024;
+
+/// The name of a node there; the first of several.
+fn by_id(folder: &Path, node: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(folder).ok()?.take(MOST_NAMES).flatten();
+    let names = entries.map(|entry| entry.path()).filter(|path| path.canonicalize().is_ok_and(|target| target == node));
+    names.min()?.into_os_string().into_string().ok()
 }
 
 /// The path of the first camera.
@@ -83,7 +106,7 @@ pub(in crate::source::camera) fn judge(path: &Path) -> Judgement {
 
 /// What is said of a device that cannot be opened, though nobody forbids it: a node without a driver, or with a broken camera.
 fn judge_closed(error: &io::Error) -> Judgement {
-    let why = format!("cannot be opened: {error}");
+    let why = format!("cannot be opened: {}", in_words(error));
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => Judgement::NoCamera,
         Some(Errno::NODEV | Errno::NXIO | Errno::IO | Errno::INVAL) => {
@@ -167,25 +190,29 @@ pub(in crate::source::camera) fn list() -> Vec<CameraInfo> {
 fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
     let info = |name: Option<String>, formats, problem| {
         let name = name.unwrap_or_else(|| format!("camera {index}"));
-        CameraInfo { index, name, path: path.display().to_string(), formats, problem }
+        let by_id = by_id(BY_ID.as_ref(), &path);
+        CameraInfo { index, name, path: path.display().to_string(), by_id, formats, problem }
     };
     let closed = |why: String| Some(info(name_of(&path, None), Vec::new(), Some(why)));
     let unreadable = |why: String| format!("{} {why}", path.display());
     let device = match Device::open(&path) {
         Ok(device) => device,
-        Err(error) if may_be_camera(&error) => return closed(super::lost(&error).to_string()),
+        Err(error) if may_be_camera(&error) => return closed(super::closed(&path, &error).to_string()),
         Err(error) => match judge_closed(&error) {
             Judgement::Unreadable(why) => return closed(unreadable(why)),
             _ => return None,
         },
     };
     let problem = match judge_open(&path, &device) {
+        Judgement::Camera if device.is_busy() => Some(super::lost(&Errno::BUSY.into()).to_string()),
         Judgement::Camera => None,
         Judgement::Unreadable(why) => Some(unreadable(why)),
         Judgement::NoCamera => return None,
     };
-    let mut formats = Vec::new();
+    let mut formats: Vec<CameraFormat> = Vec::new();
     for fourcc in device.fourccs() {
+        // Whatever order its bytes have, it is one format to who chooses it.
+        let format = understood(fourcc).map_or_else(|| shown(fourcc), |understood| understood.format.to_string());
         let usual = USUAL_SIZES.map(|(w, h)| Size::new(w, h));
         let mut offered: Vec<Size> = usual.iter().flat_map(|size| device.sizes(fourcc, *size)).collect();
         offered.sort_by_key(|s| (s.area(), s.width));
@@ -198,7 +225,9 @@ fn describe(index: u32, path: PathBuf) -> Option<CameraInfo> {
                 }
                 Rates::Unknown => Vec::new(),
             };
-            formats.push(CameraFormat { format: shown(fourcc), size, fps });
+            if formats.iter().all(|known| (&known.format, known.size) != (&format, size)) {
+                formats.push(CameraFormat { format: format.clone(), size, fps });
+            }
         }
     }
     let name = name_of(&path, Some(&device));
@@ -218,6 +247,26 @@ mod tests {
             assert_eq!(node_number(odd), None, "{odd}");
         }
     }
+
+    #[test]
+    fn the_name_by_id_of_a_node_is_the_first_that_leads_to_it() {
+        let folder = std::env::temp_dir().join(format!("streamflow-by-id-{}", std::process::id()));
+        let by = folder.join("v4l/by-id");
+        std::fs::create_dir_all(&by).unwrap();
+        let node = folder.canonicalize().unwrap().join("video0");
+        std::fs::write(&node, "").unwrap();
+        for (name, target) in
+            [("usb-Cam_2-index0", "../../video0"), ("usb-Cam_1-index0", "../../video0"), ("usb-A", "../../video9")]
+        {
+            std::os::unix::fs::symlink(target, by.join(name)).unwrap();
+        }
+        let found = by_id(&by, &node);
+        assert!(found.as_deref().is_some_and(|found| found.ends_with("by-id/usb-Cam_1-index0")), "{found:?}");
+        assert_eq!(by_id(&by, Path::new("/dev/video1")), None);
+        assert_eq!(by_id(&folder.join("none"), &node), None);
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
     #[test]
     fn what_a_sensor_sees_is_told_from_colours() {
         for bayer in
