@@ -107,6 +107,8 @@ impl std::fmt::Display for Right<'_> {
         match self {
             Self::Publish(key) => write!(f, "publish {key}"),
             Self::PublishSomewhere(room) => write!(f, "publish in room {room}"),
+            // Whoever names no stream asks for the first one of the room.
+            Self::Watch(key) if key.name.is_empty() => write!(f, "watch room {}", key.room),
             Self::Watch(key) => write!(f, "watch {key}"),
             Self::Join(key) => write!(f, "be in room {}", key.room),
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),

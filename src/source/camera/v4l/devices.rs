@@ -83,7 +83,7 @@ pub(in crate::source::camera) fn judge(path: &Path) -> Judgement {
 
 /// What is said of a device that cannot be opened, though nobody forbids it: a node without a driver, or with a broken camera.
 fn judge_closed(error: &io::Error) -> Judgement {
-    let why = format!("cannot be opened: {error}");
+    let why = format!("cannot be opened: {}", crate::error::in_words(error));
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) => Judgement::NoCamera,
         Some(Errno::NODEV | Errno::NXIO | Errno::IO | Errno::INVAL) => {
