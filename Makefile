@@ -8,8 +8,9 @@ SHELL := /bin/bash
 .ONESHELL:
 MAKEFLAGS += --no-print-directory
 
-# A cargo that rustup has installed a moment ago, and a libclang where its crate does not look, are found all the same.
-export PATH := $(PATH):$(HOME)/.cargo/bin
+# A cargo that rustup has installed a moment ago is found, before one of the system, which may be too old; and so is a libclang
+# where its crate does not look.
+export PATH := $(HOME)/.cargo/bin:$(PATH)
 ifndef LIBCLANG_PATH
 LIBCLANG_PATH := $(shell scripts/setup --libclang)
 endif
@@ -31,7 +32,7 @@ setup-test:
 build: setup ## builds the three programs into target/release
 	@cargo build --release --locked --bins
 
-run: build ## builds and shows the camera, or the test pattern
+run: setup ## builds what a first picture needs, and shows the camera, or the test pattern
 	@scripts/run
 
 test: setup-test check unit examples page python fuzz ## everything that proves the project
@@ -70,7 +71,7 @@ fuzz: ## every fuzz target for FUZZ_SECONDS (5)
 	@fuzz/run $(FUZZ_SECONDS)
 
 window: build ## the window under Xvfb: starts it, looks, presses keys, saves a picture, quits
-	@if [ -x scripts/try-window ]; then scripts/try-window; else echo "window: not there yet"; fi
+	@scripts/try-window
 
 rigs: build ## cameras and eyes of ../shared, where they are
 	@scripts/try-rigs

@@ -96,7 +96,10 @@ impl Right<'_> {
             Self::List(Some(room)) => Some(format!("streamflow-hub link --view {room}")),
             Self::List(None) => Some("streamflow-hub link --view '*'".into()),
             Self::Metrics => Some("streamflow-hub link --admin".into()),
-            Self::Operate(_) => Some("streamflow-hub link --operate".into()),
+            Self::Operate(key) if key.name.is_empty() => {
+                Some(format!("streamflow-hub link --view {} --operate", key.room))
+            }
+            Self::Operate(key) => Some(format!("streamflow-hub link --view {key} --operate")),
             Self::Share(_) => None,
         }
     }
@@ -107,6 +110,8 @@ impl std::fmt::Display for Right<'_> {
         match self {
             Self::Publish(key) => write!(f, "publish {key}"),
             Self::PublishSomewhere(room) => write!(f, "publish in room {room}"),
+            // Whoever names no stream asks for the first one of the room.
+            Self::Watch(key) if key.name.is_empty() => write!(f, "watch room {}", key.room),
             Self::Watch(key) => write!(f, "watch {key}"),
             Self::Join(key) => write!(f, "be in room {}", key.room),
             Self::List(Some(room)) => write!(f, "list the streams of room {room}"),
@@ -151,6 +156,13 @@ impl Denied {
     pub(crate) fn line(&self) -> Option<&str> {
         let helps = self.reason.asks_for_credentials() && self.reason != Reason::InTheClear;
         self.line.as_deref().filter(|_| helps)
+    }
+
+    /// The whole of it for people, with that line.
+    #[must_use]
+    pub(crate) fn with_line(&self) -> String {
+        let line = self.line().map(|line| format!("; whoever runs the hub makes a link for that ({line})"));
+        format!("{self}{}", line.unwrap_or_default())
     }
 }
 

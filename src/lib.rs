@@ -1,4 +1,4 @@
-//! StreamFlow: a camera here, its picture there, as young as physics allows.
+//! StreamFlow: live pictures of cameras on other machines, a few milliseconds old.
 //!
 //! Three programs are thin over this library, and so can yours be:
 //!

@@ -217,7 +217,11 @@ fn say_who_is_let_in(hub: &Hub) {
             ip if ip.is_loopback() && !policy.asks() => "this machine alone can reach it".to_owned(),
             _ if policy.is_open() => "EVERYBODY who reaches this machine can watch".to_owned(),
             _ if networks.is_empty() => {
-                "it lets nobody in, for it cannot ask: the access file names networks (plain = …), or --open lets all in".to_owned()
+                // Who comes from this machine is asked for nothing by a hub on loopback.
+                let whom = if policy.asks() { "nobody" } else { "this machine alone" };
+                format!(
+                    "it lets {whom} in, for it cannot ask: the access file names networks (plain = …), or --open lets all in"
+                )
             }
             _ => format!("it lets in {}", networks.join(", ")),
         };

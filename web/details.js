@@ -96,7 +96,7 @@ export class Details {
     }
     const count = Number(told.viewers) || 0;
     const who = Array.isArray(told.per_viewer) ? told.per_viewer.slice(0, MOST) : null;
-    by("details-watching").textContent = `${count} watching${who ? "" : ". From where is told to who runs the hub."}`;
+    by("details-watching").textContent = `${count} watching${who ? "" : ". Only whoever runs the hub sees from where."}`;
     list.replaceChildren();
     for (const viewer of who ?? []) {
       const row = add(list, "tr", "");

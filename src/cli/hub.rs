@@ -15,11 +15,11 @@ use crate::locate;
 
 const EXAMPLES: &str = "\
 Examples:
-  streamflow-hub                            for the programs of this machine
-  streamflow-hub --listen 0.0.0.0           for other machines as well, with a link that it prints
+  streamflow-hub                                for the programs of this machine
+  streamflow-hub --listen 0.0.0.0               for others too; prints links
   streamflow-hub link --view main/door --for 2h
-                                            a link that lets somebody watch for two hours
-  streamflow-hub --plain 127.0.0.1:8003     also plain pictures, for a script with struct.unpack('Q')
+                                                a link to watch for two hours
+  streamflow-hub --plain 127.0.0.1:8003         also plain pictures, for scripts
 ";
 
 /// What `-h` shows.
@@ -36,9 +36,9 @@ const SHORT: &[Line] = &[
     ("state", "The folder for the hub's keys"),
 ];
 
-/// Passes pictures from publishers on to viewers: many of both, each viewer as fast as it can, never late.
+/// Passes the pictures of cameras on to programs and browsers that watch
 #[derive(Parser, Debug)]
-#[command(name = "streamflow-hub", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES,
+#[command(name = "streamflow-hub", version, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES,
           args_conflicts_with_subcommands = true)]
 struct Options {
     #[command(subcommand)]

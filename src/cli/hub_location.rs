@@ -2,6 +2,7 @@
 
 #![allow(rustdoc::bare_urls, reason = "what documents an option is its help, which is no Markdown")]
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -162,6 +163,12 @@ impl HubLocationOptions {
         }
         if let Some(host) = &self.host {
             let mut address: HubAddress = host.parse()?;
+            // As other servers call the address to listen on.
+            if address.host.parse().is_ok_and(|ip: IpAddr| ip.is_unspecified()) {
+                return Err(Error::Usage(format!(
+                    "--host {host}: nobody can be reached there. --host is the hub to join; to be the hub for other machines: --listen {host}"
+                )));
+            }
             address.port.get_or_insert(self.listen.port);
             if let Some(pin) = &self.pin {
                 if address.tls == Tls::Never {
@@ -246,6 +253,8 @@ mod tests {
             (&["--host", "desk", "--token-file", "no-such-file"], "no-such-file"),
             (&["--host", "desk", "--token-file", link], "it is a link"),
             (&["--join-file", file], "is no link"),
+            (&["--host", "0.0.0.0"], "--listen 0.0.0.0"),
+            (&["--host", "[::]:9000"], "--listen [::]:9000"),
         ] {
             let error = target(line, None).unwrap_err();
             assert!(matches!(error, Error::Usage(_)) && error.to_string().contains(said), "{line:?}: {error}");

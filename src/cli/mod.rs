@@ -16,6 +16,7 @@ mod key_file;
 mod logging;
 mod numbers;
 mod options;
+mod other_words;
 #[cfg(any(feature = "send", feature = "view"))]
 mod secrets;
 #[cfg(feature = "send")]

@@ -21,8 +21,8 @@ pub(super) const HELP: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n
 
 /// Exit codes, for the end of every help.
 pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 no such source, 4 refused, 5 unreachable.\n\
-     Every option can also be set in the environment: STREAMFLOW_HOST for --host, and so on. With the program's name in it, as\n\
-     STREAMFLOW_SEND_HOST, it is for streamflow-send alone, and counts before the other.";
+     Options with [env: …] can also be set in the environment. A variable with the program's name in it, as \
+     STREAMFLOW_SEND_PORT, is for streamflow-send alone, and counts before STREAMFLOW_PORT.";
 
 /// Reads the command line, or ends the program with what is wrong with it. What was typed wins over what is set in the
 /// environment, also where the two exclude each other. `short`: what `-h` shows. `adapt`: what is particular to the program.
@@ -53,8 +53,7 @@ pub(super) struct StreamOptions {
     /// The room [default: main]
     #[arg(long, env = "STREAMFLOW_ROOM", help_heading = "Stream")]
     pub(super) room: Option<String>,
-    /// The stream's name, or ROOM/NAME [default: to send, this machine's; to view, the first there is in the room]. To view, it may be
-    /// given more than once: several streams in one window
+    /// The stream's name, or ROOM/NAME
     #[arg(long, env = "STREAMFLOW_NAME", help_heading = "Stream")]
     pub(super) name: Vec<String>,
     /// Bits a second at most, such as 4M or 800k [default: what the link carries]
@@ -99,7 +98,7 @@ impl StreamOptions {
 /// Where a hub in this program listens.
 #[derive(Args, Debug)]
 pub(super) struct ListenOptions {
-    /// Host the hub in this program, at this address: 127.0.0.1, or 0.0.0.0 to let everybody in
+    /// Host the hub in this program, at this address: 127.0.0.1 for this machine alone, 0.0.0.0 for other machines as well
     #[arg(long, value_name = "IP[:PORT]", env = "STREAMFLOW_LISTEN", help_heading = "Hub")]
     pub(super) listen: Option<String>,
     /// The hub's port, where its address names none
@@ -117,7 +116,8 @@ impl ListenOptions {
 /// What a hub in this program may be asked for.
 #[derive(Args, Debug)]
 pub(super) struct HubOptions {
-    /// The folder for the hub's key and for the keys of hubs that were met [default: ~/.local/state/streamflow]
+    /// The folder for the hub's own key and secrets, and for the keys and tokens of other hubs
+    /// [default: ~/.local/state/streamflow]
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE", help_heading = "Hub in this program")]
     pub(super) state: Option<PathBuf>,
     /// Encrypt with this certificate (PEM) instead of one that the hub makes; it is read again when it changes
@@ -163,7 +163,8 @@ pub(super) struct HubOptions {
         value_delimiter = ','
     )]
     pub(super) behind_proxy: Vec<String>,
-    /// Also send plain pictures to whoever connects there: an 8-byte length and a JPEG, no greeting
+    /// Also send plain pictures to whoever connects there: an 8-byte length and a JPEG each, no greeting. Nothing can be asked for
+    /// there, so other machines get pictures only with --open, or by a rule of the access file
     #[arg(long, value_name = "IP:PORT", env = "STREAMFLOW_PLAIN", help_heading = "Hub in this program")]
     pub(super) plain: Option<String>,
     /// The stream of --plain [default: the first there is]

@@ -28,16 +28,17 @@ use crate::wire::camera_controls::SetValue;
 
 const EXAMPLES: &str = "\
 Examples:
-  streamflow-send                                     the camera of this machine, hub included
-  streamflow-send --host desk.local                   to the machine where streamflow-view --listen runs
-  streamflow-send --host hub --name door --source 1   the second camera, as main/door
-  streamflow-send --source pattern --size 1280x720    a moving test picture
-  streamflow-send --rotate 180 --stamp '%F %T {name}'  a camera that hangs upside down; its time is in the picture
-  streamflow-send --source http://10.0.0.7:81/stream  another camera's MJPEG, passed on as it is
+  streamflow-send                               the camera of this machine
+  streamflow-send --join                        to a hub elsewhere, by its link
+  streamflow-send --name door --source 1        the second camera, as main/door
+  streamflow-send --source pattern              a moving test picture
+  streamflow-send --rotate 180 --stamp '%F %T'  turned, with the time in it
+  streamflow-send --source http://10.0.0.7:81/stream
+                                                another camera's MJPEG
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
-  streamflow-send --config cameras.toml               several cameras, as a file names them
-  streamflow-send --list                              the cameras there are
-  streamflow-send --list-controls                     what can be set at the camera; --control sets it
+  streamflow-send --config cameras.toml         the cameras of a file
+  streamflow-send --list                        the cameras there are
+  streamflow-send --list-controls               what --control can set
 ";
 
 /// What `-h` shows.
@@ -60,9 +61,9 @@ const SHORT: &[Line] = &[
     ("print_config", "Print what is in force as such a file, and end"),
 ];
 
-/// Takes pictures from a camera and sends them, as young as they can be, to whoever watches.
+/// Sends the pictures of a camera to a hub, or is the hub itself
 #[derive(Parser, Debug)]
-#[command(name = "streamflow-send", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+#[command(name = "streamflow-send", version, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 #[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
 struct Options {
     /// auto (the first camera, or the test pattern until one comes), a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
@@ -108,14 +109,15 @@ struct Options {
     #[arg(long, help_heading = "Source", requires = "lists")]
     json: bool,
 
-    /// JPEG quality, 1 to 100; what comes as JPEG is encoded anew [default: 80, and what comes as JPEG passes as it is where it can]
+    /// JPEG quality, 1 to 100 [default: 80]. What comes as JPEG is passed on as it is, where it can be, and encoded anew where
+    /// this option is given
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_QUALITY", help_heading = "Picture",
           value_parser = clap::value_parser!(u8).range(1..=100))]
     quality: Option<u8>,
     #[command(flatten)]
     picture: PictureOptions,
 
-    /// The least quality to which a slow link takes the pictures, before they get smaller [default: 25]
+    /// On a slow link the quality is lowered to this, and then the size [default: 25]
     #[arg(long, value_name = "1-100", env = "STREAMFLOW_MIN_QUALITY", help_heading = "Picture",
           value_parser = clap::value_parser!(u8).range(1..=100))]
     min_quality: Option<u8>,
@@ -189,6 +191,8 @@ const BESIDE_LIST: [&str; 2] = ["json", "follow"];
 
 /// What is particular to this program.
 fn adapt(command: Command) -> Command {
+    let command =
+        command.mut_arg("name", |arg| arg.help("The stream's name, or ROOM/NAME [default: this machine's name]"));
     settings::alone(command, "list", &BESIDE_LIST)
 }
 

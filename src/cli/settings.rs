@@ -6,9 +6,11 @@ use std::ffi::OsString;
 use std::sync::OnceLock;
 
 use clap::builder::FalseyValueParser;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use super::other_words;
 
 /// What all variables of these programs begin with.
 const PREFIX: &str = "STREAMFLOW_";
@@ -125,7 +127,7 @@ fn is_typed(typed: &ArgMatches, arg: &Arg) -> bool {
 
 /// The same error, with the variable where the value was not typed, and without what stands behind the `#` of a link.
 pub(super) fn explained(error: clap::Error, command: &Command, line: &[OsString]) -> clap::Error {
-    let mut error = without_secrets(error);
+    let mut error = in_our_words(without_secrets(error), command.get_name());
     let typed = typed(command, line);
     // An option can be shown once its command is complete.
     let mut command = command.clone();
@@ -148,6 +150,21 @@ pub(super) fn explained(error: clap::Error, command: &Command, line: &[OsString]
         if let Some(new) = new {
             error.insert(kind, new);
         }
+    }
+    error
+}
+
+/// The same error, with the option of this program where somebody typed that of another one.
+fn in_our_words(mut error: clap::Error, program: &str) -> clap::Error {
+    if error.kind() == ErrorKind::UnknownArgument
+        && error.get(ContextKind::Suggested).is_none()
+        && let Some(ContextValue::String(shown)) = error.get(ContextKind::InvalidArg)
+        && let Some(tip) = other_words::tip(program, shown)
+    {
+        // What is nearest by its letters is seldom what was meant, and the usage is of that.
+        error.remove(ContextKind::SuggestedArg);
+        error.remove(ContextKind::Usage);
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     error
 }

@@ -31,16 +31,19 @@ use crate::wire::control::ViewRequest;
 
 const EXAMPLES: &str = "\
 Examples:
-  streamflow-view                                  what this machine's streamflow-send publishes
-  streamflow-view --listen 0.0.0.0                 be the hub: streamflow-send --host THIS-MACHINE sends to here
-  streamflow-view --host hub --name door           the stream main/door of a hub
-  streamflow-view --host ws://gate.example/cam/ws  through a web proxy
-  streamflow-view --host hub --name door --name lab   two streams in one window; --all for all of the room
-  streamflow-view --headless --json --for 10       ten seconds of statistics, a line a second
-  streamflow-view --find                           the hubs of this network
-  streamflow-view --list --host hub                the streams of a hub
-  streamflow-view --headless --frames 1 --save .   one picture into this folder
-  streamflow-view --host hub --control gain=40     sets the camera; --list-controls says what there is
+  streamflow-view                               a stream of this machine
+  streamflow-view --listen 0.0.0.0              be the hub for other machines
+  streamflow-view --join                        a hub elsewhere, by its link
+  streamflow-view --host hub --name door        main/door of a hub joined before
+  streamflow-view --host wss://gate.example/cam/ws
+                                                a hub behind a web proxy
+  streamflow-view --name door --name lab        two streams in one window
+  streamflow-view --headless --json --for 10    ten seconds of statistics
+  streamflow-view --headless --frames 1 --save .
+                                                one picture into this folder
+  streamflow-view --list --host hub             the streams of a hub
+  streamflow-view --find                        the hubs of this network
+  streamflow-view --control gain=40             sets the stream's camera
 ";
 
 /// What `-h` shows.
@@ -65,9 +68,9 @@ const SHORT: &[Line] = &[
     ("find", "List the hubs of this network, and end"),
 ];
 
-/// Shows a stream in a window, or reports on it without one.
+/// Shows a stream in a window, or prints its statistics without one
 #[derive(Parser, Debug)]
-#[command(name = "streamflow-view", version, about, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
+#[command(name = "streamflow-view", version, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 struct Options {
     #[command(flatten)]
     stream: StreamOptions,
@@ -76,7 +79,7 @@ struct Options {
           value_parser = quality)]
     quality: Quality,
 
-    /// All streams of the room in one window, those that come later, too; 16 at most
+    /// All streams of the room in one window, also those that come later; 16 at most
     #[arg(long, env = "STREAMFLOW_ALL", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new(),
           conflicts_with_all = ["name", "headless"])]
     all: bool,
@@ -100,10 +103,10 @@ struct Options {
     #[arg(long, env = "STREAMFLOW_NO_OVERLAY", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     no_overlay: bool,
 
-    /// No window
+    /// No window; a line of statistics is printed each second
     #[arg(long, env = "STREAMFLOW_HEADLESS", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     headless: bool,
-    /// Print the statistics as a JSON line a second
+    /// Print the statistics as a line of JSON each second, with or without a window
     #[arg(long, env = "STREAMFLOW_JSON", help_heading = "Without a window", value_parser = clap::builder::FalseyValueParser::new())]
     json: bool,
     /// End after so many pictures
@@ -159,6 +162,9 @@ const BESIDE_LIST: [&str; 10] =
 /// What is particular to this program.
 fn adapt(command: Command) -> Command {
     let beside = [&BESIDE_LIST[..], &["state"]].concat();
+    let name = "The stream's name, or ROOM/NAME [default: the first there is in the room]; may be given more than once, for \
+                several streams in one window";
+    let command = command.mut_arg("name", |arg| arg.help(name));
     settings::alone(settings::alone(command, "list", &beside), "find", &["json"])
 }
 

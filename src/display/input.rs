@@ -72,6 +72,8 @@ impl Screen {
             Command::FullScreen => self.set_full_screen(!self.window.is_full_screen())?,
             Command::One(n) => self.choose(Some(n)),
             Command::All => self.choose(None),
+            // What lies on top goes first.
+            Command::Back if self.shows_help => self.shows_help = false,
             Command::Back => {
                 let alone = self.chosen.is_some();
                 if self.window.is_full_screen() && (!alone || self.filled_after_choice) {

@@ -15,7 +15,7 @@ pub(super) enum Command {
     /// One stream of several, counted from 0.
     One(usize),
     All,
-    /// Back by one step: out of the full screen, from one stream to all, and then out of the program.
+    /// Back by one step: from these keys, out of the full screen, from one stream to all, and then out of the program.
     Back,
     Quit,
 }

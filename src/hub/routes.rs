@@ -31,6 +31,12 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         ([], Some("stream")) => stream::serve(exchange, None),
         ([], Some("snapshot")) => snapshot::serve(exchange, None),
         ([], Some("command")) => mjpg_streamer::command(exchange),
+        // A script that asks for a second camera as mjpg-streamer has it (`stream_1`) would take the page for a picture.
+        ([], Some(_)) => {
+            let text =
+                "there is no such action; there are stream, snapshot and command, and /stream/ROOM/NAME for any stream";
+            Err(Answer::text(404, text))
+        }
         ([] | ["index.html"], _) => page::index(exchange),
         (["stream" | "stream.mjpg"], _) => stream::serve(exchange, None),
         (["stream", room, name], _) => stream::serve(exchange, Some((room, name))),

@@ -228,8 +228,8 @@ impl Capture {
         {
             log::info!("the source has no {}: its pictures are scaled to {}", capture.size, plan.shaping.size);
         }
-        if opened.fps.is_some_and(|fps| fps < 0.99 * capture.fps) {
-            log::info!("the source has no {} fps: that is the most it gives", capture.fps);
+        if let Some(fps) = opened.fps.filter(|fps| *fps < 0.99 * capture.fps) {
+            log::info!("the source has no {} fps: it gives {} at most", capture.fps, (fps * 100.0).round() / 100.0);
         }
     }
 

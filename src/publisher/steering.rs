@@ -59,7 +59,7 @@ pub(super) fn check(panel: Option<&mut Box<dyn ControlPanel>>, wanted: &[SetValu
     if wanted.is_empty() {
         return Ok(());
     }
-    let usage = |why: String| Error::Usage(format!("--control {why}"));
+    let usage = |why: String| Error::Usage(format!("--control: {why}"));
     let names = || wanted.iter().map(|set| format!("{:.40}", Untrusted(&set.name))).collect::<Vec<_>>().join(", ");
     let none = || usage(format!("{}: this source has no controls", names()));
     let panel = panel.ok_or_else(none)?;
@@ -168,7 +168,7 @@ impl Steering {
             }
             let one = SetControls { values: vec![set], ..SetControls::default() };
             if let Err(problem) = set_all(self.panel.as_mut(), known.clone(), &one, &mut Vec::new()) {
-                log::warn!("--control {}", Untrusted(&problem.reason));
+                log::warn!("--control: {}", Untrusted(&problem.reason));
             }
             match read(self.panel.as_mut()) {
                 Ok(now) => known = now,

@@ -358,7 +358,7 @@ fn what_cannot_be_set_from_the_beginning_ends_the_publisher_before_it_begins() {
             error.to_string()
         };
         let why = start("brigthness", "1", Box::<Pattern>::default());
-        assert_eq!(why, "--control there is no control 'brigthness': did you mean brightness?");
+        assert_eq!(why, "--control: there is no control 'brigthness': did you mean brightness?");
         assert!(start("brightness", "300", Box::<Pattern>::default()).contains("0 to 255"));
         assert!(start("gain", "3", Box::new(test_source().0)).contains("no controls"));
     });

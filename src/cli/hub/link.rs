@@ -39,10 +39,10 @@ pub(super) struct LinkOptions {
     /// To be in a room: to publish there, and to watch all of it
     #[arg(long, value_name = "ROOM", value_parser = scope)]
     room: Option<Scope>,
-    /// To steer cameras and recordings, and to give links away
+    /// To set the controls of cameras, and to make links for others
     #[arg(long)]
     operate: bool,
-    /// To read the hub's numbers and all of its API
+    /// To read the hub's numbers (/metrics), and who watches
     #[arg(long)]
     admin: bool,
     /// How long it holds: 90s, 30m, 2h, 7d, or ever [default: 24h]

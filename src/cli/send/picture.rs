@@ -23,14 +23,14 @@ pub(super) struct PictureOptions {
     /// Turn clockwise by 90, 180 or 270 degrees
     #[arg(long, value_name = "DEGREES", env = "STREAMFLOW_ROTATE", help_heading = "Picture", value_parser = quarter_turns)]
     rotate: Option<u8>,
-    /// Mirror: left and right change places (after --rotate)
+    /// Mirror the picture: left and right change places (after --rotate)
     #[arg(long, env = "STREAMFLOW_MIRROR", help_heading = "Picture", value_parser = FalseyValueParser::new())]
     mirror: bool,
-    /// Upside down: top and bottom change places (after --rotate)
+    /// Flip the picture: top and bottom change places (after --rotate)
     #[arg(long, env = "STREAMFLOW_FLIP", help_heading = "Picture", value_parser = FalseyValueParser::new())]
     flip: bool,
-    /// Write a line into each picture: strftime's conversions become the time at which it was taken, as '%F %T.%3f {name}';
-    /// {name}, {room} and {host} (this machine) are names
+    /// Write a line into each picture, as '%F %T.%3f {name}': what begins with % is the time at which it was taken, as in
+    /// strftime; {name}, {room} and {host} (this machine) are names
     #[arg(long, value_name = "TEXT", env = "STREAMFLOW_STAMP", help_heading = "Picture")]
     stamp: Option<String>,
     /// Where the line of --stamp stands: top-left, top-right, bottom-left, bottom-right [default: bottom-left]

@@ -13,10 +13,10 @@ pub(super) struct TurnOptions {
     #[arg(long, value_name = "90|180|270", env = "STREAMFLOW_ROTATE", help_heading = "Window", value_parser = quarter_turns,
           conflicts_with = "headless")]
     rotate: Option<u8>,
-    /// Show left what is right
+    /// Mirror what is seen: left and right change places
     #[arg(long, env = "STREAMFLOW_MIRROR", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     mirror: bool,
-    /// Show above what is below
+    /// Flip what is seen: top and bottom change places
     #[arg(long, env = "STREAMFLOW_FLIP", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     flip: bool,
     /// Show this part alone: width, height, and how far it is from the left and from the top, in pixels of the picture as it is

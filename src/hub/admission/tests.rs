@@ -296,7 +296,9 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
     let view = control_packet(&Control::Hello(serde_json::from_str(r#"{"role":"view"}"#).unwrap()));
     let view = [&prefix(view.len())[..], &view].concat();
     let bare = [&prefix(4)[..], b"\xff\xd8\xff\xd9"].concat();
-    for (bytes, may_not) in [(native(), "publish main/door"), (view, "watch main/"), (bare, "publish main/127.0.0.1")] {
+    for (bytes, may_not) in
+        [(native(), "publish main/door"), (view, "watch room main"), (bare, "publish main/127.0.0.1")]
+    {
         let heard = says(&bytes);
         assert!(heard.contains(&format!("you may not {may_not}")) && heard.contains("refused"), "{heard}");
     }
@@ -309,8 +311,8 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
     JpegEncoder::new(&mut jpeg).encode(&[0; 64], 8, 8, ExtendedColorType::L8).unwrap();
     let detection = format!(r#"{{"camera_id":"CAM1","frame_base64":"{}"}}"#, data_encoding::BASE64.encode(&jpeg));
     for (request, may_not) in [
-        (get("/stream"), "watch main/"),
-        (get("/?action=stream"), "watch main/"),
+        (get("/stream"), "watch room main"),
+        (get("/?action=stream"), "watch room main"),
         (get("/rooms/lab/video_feed/Ann"), "watch lab/Ann"),
         (get("/snapshot/main/door"), "watch main/door"),
         (get("/api/streams"), "list the streams of this hub"),
@@ -322,7 +324,7 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
         (post("/api/broadcast-detection", &detection), "publish in room detection"),
         (upgrade("/ws/viewer/detection?camera_id=CAM1"), "watch detection/CAM1"),
         (upgrade("/ws/lab/Ann"), "be in room lab"),
-        (upgrade("/websocket/50"), "watch main/"),
+        (upgrade("/websocket/50"), "watch room main"),
     ] {
         let heard = says(request.as_bytes());
         let told = heard.starts_with("HTTP/1.1 403 ") && heard.contains(&format!("you may not {may_not}"));

@@ -89,8 +89,7 @@ impl From<Refused> for Answer {
 
 impl From<Denied> for Answer {
     fn from(denied: Denied) -> Self {
-        let line = denied.line().map(|line| format!("; whoever runs the hub gives one ({line})"));
-        let text = format!("{denied}{}", line.unwrap_or_default());
+        let text = denied.with_line();
         match denied.reason {
             Reason::TooManyGuesses => Self::text(429, &text).with("Retry-After: 60\r\n").and_close(),
             Reason::Busy => Self::unavailable(&text),

@@ -38,7 +38,7 @@ impl Peer {
         let none = || Problem::new(ProblemCause::NoControls, "nobody publishes here");
         let key = key.ok_or_else(none)?;
         let right = if set.only_reads() { Right::Watch(&key) } else { Right::Operate(&key) };
-        let denied = |denied: crate::access::Denied| Problem::new(ProblemCause::Denied, denied.to_string());
+        let denied = |denied: crate::access::Denied| Problem::new(ProblemCause::Denied, denied.with_line());
         shared.access.ask(&self.credentials, right).map_err(denied)?;
         shared.ask_for_controls(&key, set, Some((self.id, number)), at).map(|(_, asked)| asked)
     }
