@@ -18,7 +18,7 @@ ifneq ($(LIBCLANG_PATH),)
 export LIBCLANG_PATH
 endif
 
-.PHONY: help setup setup-test build run test check unit examples page python fuzz window rigs bench deny
+.PHONY: help setup setup-test build run test check unit examples page python fuzz window rigs bench deny deb binaries try-packages
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -79,6 +79,20 @@ rigs: build ## cameras and eyes of ../shared, where they are
 deny: ## licences and sources of the dependencies; installs cargo-deny where it is missing (ten minutes)
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --all-features check licenses bans sources
+
+deb: setup ## the Debian package, in target/debian
+	@scripts/setup package
+	scripts/build-deb
+
+binaries: setup ## programs for older machines and for 64-bit ARM, in target/binaries
+	@scripts/build-binaries
+
+try-packages: ## package, units, image and binaries, each in a system of its own; as root, half an hour
+	@scripts/try-deb
+	scripts/try-units
+	scripts/try-docker
+	scripts/build-binaries
+	scripts/try-binaries
 
 bench: ## criterion benches
 	@cargo bench --locked

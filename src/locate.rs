@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::access::file::PlainRule;
 use crate::access::permissions::Scope;
 use crate::error::{Error, Result};
+use crate::hub::inherited::Inherited;
 use crate::hub::links::{Reached, qr_text};
 use crate::hub::{Hub, HubConfig};
 use crate::names::StreamKey;
@@ -153,9 +154,14 @@ fn address_of(hub: &Hub, config: &HubConfig) -> HubAddress {
 /// # Errors
 /// A port cannot be had.
 pub fn host(config: &HubConfig) -> Result<Hub> {
+    host_at(config, None)
+}
+
+/// The same, at sockets that are open already, if there are any. Their address is `config.listen`.
+pub(crate) fn host_at(config: &HubConfig, inherited: Option<Inherited>) -> Result<Hub> {
     allow_connections(config);
     system::give_memory_back();
-    let mut hub = Hub::start(config.clone()).map_err(|error| match error {
+    let mut hub = Hub::start_at(config.clone(), inherited).map_err(|error| match error {
         Error::Listen { address, cause, .. } => {
             let plain = config.plain == Some(address);
             let hint = match cause.kind() {

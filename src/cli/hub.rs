@@ -1,5 +1,6 @@
 //! `streamflow-hub`.
 
+mod check;
 mod link;
 mod secret;
 
@@ -11,7 +12,11 @@ use clap::{Parser, Subcommand};
 use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, parse};
 use super::short_help::Line;
 use super::{Interrupt, exit, logging};
+use crate::error::Error;
+use crate::hub::Hub;
+use crate::hub::inherited::Inherited;
 use crate::locate;
+use crate::net::service_manager::{self, Word};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,6 +61,7 @@ enum HubCommand {
     Link(Box<link::LinkOptions>),
     Key(link::KeyOptions),
     Secret(secret::SecretOptions),
+    Check(check::CheckOptions),
 }
 
 /// Runs the program.
@@ -67,17 +73,47 @@ pub fn main() -> ExitCode {
         Some(HubCommand::Link(options)) => link::link(options),
         Some(HubCommand::Key(options)) => link::key(options),
         Some(HubCommand::Secret(options)) => secret::secret(options),
+        Some(HubCommand::Check(options)) => check::check(options),
         None => run(&options),
     })
 }
 
 fn run(options: &Options) -> anyhow::Result<()> {
     let interrupt = Interrupt::install()?;
-    let hub = locate::host(&options.limits.config(options.listen.address()?)?)?;
-    while !interrupt.came() {
-        std::thread::park_timeout(Duration::from_secs(3600));
-    }
+    let inherited = Inherited::from_service_manager()?;
+    let listen = match &inherited {
+        None => options.listen.address()?,
+        Some(_) if options.listen.is_named() => {
+            let what = "systemd has opened the hub's port, so --listen and --port (STREAMFLOW_LISTEN, STREAMFLOW_PORT) say nothing: \
+                        ListenStream= of its .socket unit does (systemctl edit streamflow-hub.socket)";
+            return Err(Error::Usage(what.into()).into());
+        }
+        Some(inherited) => inherited.address(),
+    };
+    let hub = locate::host_at(&options.limits.config(listen)?, inherited)?;
+    serve(&hub, &interrupt);
     log::info!("stops");
+    service_manager::say(&[Word::Stopping]);
     drop(hub);
     Ok(())
+}
+
+/// Until it is told to end; a service manager hears that it is alive as long as it is.
+fn serve(hub: &Hub, interrupt: &Interrupt) {
+    let look = service_manager::watchdog().map(|within| within / 4);
+    let mut said = String::new();
+    let mut call = hub.roll_call();
+    service_manager::say(&[Word::Ready]);
+    while !interrupt.came() {
+        std::thread::park_timeout(look.unwrap_or(Duration::from_secs(3600)));
+        if look.is_none() || !call.is_complete() {
+            continue;
+        }
+        let (publishers, viewers) = hub.counts();
+        let status = format!("{}: {publishers} publish, {viewers} watch", hub.address());
+        let words = [Word::Alive, Word::Status(&status)];
+        service_manager::say(&words[..if status == said { 1 } else { 2 }]);
+        said = status;
+        call = hub.roll_call();
+    }
 }

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::locate::HubLocation;
 use crate::net::address::{HubAddress, Tls};
 use crate::net::join_link::JoinLink;
+use crate::net::service_manager;
 use crate::net::tls::trust::HubTrust;
 use crate::secret::Secret;
 
@@ -119,9 +120,19 @@ impl HubLocationOptions {
             (Some(link), _) => link.clone(),
             (None, Some(file)) if file == Path::new(INPUT) => secrets::from_input("Paste the link: ", "the link")?,
             (None, Some(file)) => secrets::from_file(file, "--join-file")?,
-            (None, None) => return Ok(None),
+            (None, None) => match self.of_service_manager() {
+                Some(file) => secrets::from_file(&file, "the credential 'link'")?,
+                None => return Ok(None),
+            },
         };
         text.parse().map(Some)
+    }
+
+    /// The link that a service is given beside its options, where those name no hub: a file of its own user alone, however its link
+    /// is kept elsewhere.
+    fn of_service_manager(&self) -> Option<PathBuf> {
+        let named = self.host.is_some() || self.listen.listen.is_some();
+        (!named).then(|| service_manager::credential("link")).flatten()
     }
 
     /// What lets this program in, where an option or the environment says it.

@@ -1,5 +1,6 @@
 //! Log lines on standard error: what others caused is escaped and limited, and no line tears up a status line.
 
+mod journal;
 mod limit;
 mod writer;
 
@@ -48,6 +49,7 @@ pub(super) fn start(verbose: u8, quiet: bool) {
         (false, _) => LevelFilter::Trace,
     };
     let terminal = std::io::stderr().is_terminal();
+    let journal = journal::reads_stderr();
     // Without a thread lines are written where they are logged.
     let target = match Writer::start(std::io::stderr()) {
         Ok(writer) => Target::Pipe(Box::new(WRITER.get_or_init(|| writer).clone())),
@@ -74,6 +76,8 @@ pub(super) fn start(verbose: u8, quiet: bool) {
             let line = Untrusted(&said);
             if terminal {
                 writeln!(out, "{level}{line:.LONGEST$}")
+            } else if journal {
+                writeln!(out, "{}{line:.LONGEST$}", journal::level(record.level()))
             } else {
                 writeln!(out, "{} {level}{line:.LONGEST$}", out.timestamp_millis())
             }

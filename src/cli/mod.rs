@@ -1,5 +1,6 @@
 //! The programs' options and what they do with them; thin over the library.
 
+mod completions;
 #[cfg(any(feature = "send", feature = "view"))]
 mod confirm;
 #[cfg(any(feature = "send", feature = "view"))]

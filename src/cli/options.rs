@@ -10,7 +10,7 @@ use std::time::Duration;
 use clap::{Args, Command, Parser};
 
 use super::short_help::{self, Line};
-use super::{numbers, settings};
+use super::{completions, numbers, settings};
 use crate::error::{Error, Result};
 use crate::hub::{AccessControl, Encryption, HubConfig};
 use crate::names::StreamKey;
@@ -28,12 +28,23 @@ pub(super) const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage
 /// environment, also where the two exclude each other. `short`: what `-h` shows. `adapt`: what is particular to the program.
 pub(super) fn parse<T: Parser>(short: &[Line], adapt: impl FnOnce(Command) -> Command) -> T {
     let line: Vec<OsString> = std::env::args_os().collect();
-    let mut command = settings::command(adapt(T::command()), &line);
+    let mut command = settings::command(completions::options(adapt(T::command())), &line);
     let mut asked = short_help::lay_out(command.clone(), short, &line);
     let mut matches = asked
         .try_get_matches_from_mut(&line)
         .unwrap_or_else(|error| settings::explained(error, &command, &line).exit());
+    match completions::written(&command, &matches) {
+        Ok(false) => {}
+        written => finish(written.map(drop)),
+    }
     T::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.format(&mut command).exit())
+}
+
+/// Ends a program that has done all that its options ask for.
+fn finish(result: anyhow::Result<()>) -> ! {
+    let failed = result.is_err();
+    let _ = super::exit(result);
+    std::process::exit(i32::from(failed))
 }
 
 /// How much is logged.
@@ -107,6 +118,12 @@ pub(super) struct ListenOptions {
 }
 
 impl ListenOptions {
+    /// Whether one of them is given.
+    #[cfg(feature = "hub")]
+    pub(super) fn is_named(&self) -> bool {
+        self.listen.is_some() || self.port != PORT
+    }
+
     /// The address; this machine's own, which nobody else can reach, where none is named.
     pub(super) fn address(&self) -> Result<SocketAddr> {
         listen_address(self.listen.as_deref().unwrap_or("127.0.0.1"), self.port)

@@ -25,7 +25,9 @@ use self::reactor::Reactor;
 use super::Shared;
 use super::address_limits::Place;
 use super::deliver::{self, Admitted, Newcomer};
+use super::inherited::Inherited;
 use super::placeholder::Placeholder;
+use super::roll_call::Answers;
 use super::stream::Stream;
 use crate::error::{Error, Result};
 use crate::net::connection::Framing;
@@ -37,13 +39,16 @@ const PLAIN: Token = Token(usize::MAX - 2);
 const TWIN: Token = Token(usize::MAX - 3);
 
 /// What other threads ask admission to do.
-enum Command {
+pub(super) enum Command {
     /// The stream of this number has a new picture that somebody waits for.
     PictureCame(u64),
     /// The memory of the connection at this place with this serial number is needed for others.
     Evict(usize, u64),
     /// What somebody showed has been looked at.
     Checked,
+    /// Somebody asks whether admission is alive.
+    #[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "streamflow-hub alone needs it"))]
+    Answer(Answers),
 }
 
 /// How other threads reach admission.
@@ -67,7 +72,7 @@ impl Handle {
         std::mem::take(&mut *self.commands())
     }
 
-    fn command(&self, command: Command) {
+    pub(super) fn command(&self, command: Command) {
         self.commands().push(command);
         self.wake();
     }
@@ -115,18 +120,25 @@ pub(super) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn start(shared: Arc<Shared>, poll: Poll) -> Result<Self> {
-        let listen = |address, token| -> Result<(TcpListener, SocketAddr)> {
-            let bound = TcpListener::bind(address).and_then(|mut listener| {
-                poll.registry().register(&mut listener, token, Interest::READABLE)?;
-                let address = listener.local_addr()?;
-                Ok((listener, address))
-            });
-            bound.map_err(|e| Error::Listen { address, hint: "", cause: Arc::new(e) })
+    pub(super) fn start(shared: Arc<Shared>, poll: Poll, inherited: Option<Inherited>) -> Result<Self> {
+        let registered = |mut listener: TcpListener, token| {
+            poll.registry().register(&mut listener, token, Interest::READABLE)?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
         };
-        let (main, address) = listen(shared.config.listen, MAIN)?;
+        let failed = |address, e| Error::Listen { address, hint: "", cause: Arc::new(e) };
+        let listen = |address, token| {
+            let bound = TcpListener::bind(address).and_then(|listener| registered(listener, token));
+            bound.map_err(|e| failed(address, e))
+        };
+        let opened = |socket: std::net::TcpListener, token| {
+            let ready = socket.set_nonblocking(true).and_then(|()| registered(TcpListener::from_std(socket), token));
+            ready.map_err(|e| failed(shared.config.listen, e))
+        };
+        let (main, twin) = inherited.map_or((None, None), |inherited| (Some(inherited.main), inherited.twin));
+        let (main, address) = main.map_or_else(|| listen(shared.config.listen, MAIN), |main| opened(main, MAIN))?;
         // One machine has two such addresses, and `localhost` may be either.
-        let twin = other_loopback(address).and_then(|other| match listen(other, TWIN) {
+        let beside = |other| match listen(other, TWIN) {
             Ok((twin, _)) => Some(twin),
             Err(Error::Listen { cause, .. }) if cause.kind() == ErrorKind::AddrInUse => {
                 log::warn!("another program has {other}: who asks localhost may reach that one");
@@ -137,7 +149,11 @@ impl Admission {
                 log::debug!("{error}");
                 None
             }
-        });
+        };
+        let twin = match twin {
+            Some(twin) => Some(opened(twin, TWIN)?.0),
+            None => other_loopback(address).and_then(beside),
+        };
         let plain = shared.config.plain.map(|address| listen(address, PLAIN)).transpose()?;
         let (plain, plain_address) = plain.unzip();
         let reactor = Reactor::new(shared.clone(), poll, Listening { main, twin, plain });

@@ -226,6 +226,9 @@ impl Loop {
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
                 Command::See(member, stream, opening) => self.see(member, &stream, opening),
                 Command::SeeNoMore(member, key) => self.see_no_more(member, &key),
+                Command::Answer(answers) => answers.here(),
+                #[cfg(test)]
+                Command::Hang(until) => drop(until.recv()),
                 #[cfg(test)]
                 Command::Panic => panic!("a test wants it"),
             }

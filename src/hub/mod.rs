@@ -13,12 +13,16 @@ mod counters;
 mod deliver;
 mod encryption;
 mod http;
+#[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "streamflow-hub alone needs it"))]
+pub(crate) mod inherited;
 mod last_pictures;
 pub(crate) mod links;
 mod memory;
 mod placeholder;
 mod pollers;
 mod posted;
+#[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "streamflow-hub alone needs it"))]
+mod roll_call;
 mod routes;
 mod steering;
 mod stream;
@@ -35,6 +39,7 @@ use mio::Poll;
 
 use self::access_files::{AccessFiles, Beginning, OwnSecrets};
 use self::authenticator::Authenticator;
+use self::inherited::Inherited;
 use self::upkeep::{Upkeep, looks};
 use crate::access::network::Network;
 use crate::access::policy::Policy;
@@ -78,14 +83,19 @@ impl Hub {
     /// # Errors
     /// [`Error::Listen`] when a port cannot be had, [`Error::Usage`] for settings that make no sense.
     pub fn start(config: HubConfig) -> Result<Self> {
+        Self::start_at(config, None)
+    }
+
+    /// The same, at sockets that are open already, if there are any. Their address is `config.listen`.
+    pub(crate) fn start_at(config: HubConfig, inherited: Option<Inherited>) -> Result<Self> {
         let beginning = access_files::begin(&config)?;
-        Self::start_with(config, beginning)
+        Self::start_with(config, beginning, inherited)
     }
 
     /// The same, where this says who may do what.
-    fn start_with(config: HubConfig, beginning: Beginning) -> Result<Self> {
+    fn start_with(config: HubConfig, beginning: Beginning, inherited: Option<Inherited>) -> Result<Self> {
         let (shared, polls, files) = Shared::new(config, beginning, encryption::identity)?;
-        let admission = admission::Admission::start(shared.clone(), polls.admission)?;
+        let admission = admission::Admission::start(shared.clone(), polls.admission, inherited)?;
         let upkeep = Upkeep::start(looks(&shared, files))?;
         let mut hub = Self { shared, upkeep, admission: Some(admission), loops: Vec::new(), announcement: None };
         for (index, poll) in polls.loops.into_iter().enumerate() {

@@ -1,13 +1,16 @@
 //! Scaling, with its scratch memory.
 
-use fast_image_resize::images::{CroppedImageMut, Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedCroppedImageMut, TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x4};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use super::failed;
 use crate::Result;
 use crate::frame::Size;
 
 /// Scales pictures up or down, bilinear; when it shrinks, every pixel counts, so that nothing flickers.
+///
+/// The kinds of pixels are types: chosen at run time, all kinds that the crate knows would be in the program, 4 MB of it.
 #[derive(Default)]
 pub struct Scaler(Resizer);
 
@@ -17,7 +20,7 @@ impl Scaler {
     /// # Errors
     /// When a slice is shorter than its size says.
     pub fn pixels(&mut self, from: &[u32], from_size: Size, to: &mut [u32], to_size: Size) -> Result<()> {
-        self.scale(PixelType::U8x4, bytemuck::cast_slice(from), from_size, bytemuck::cast_slice_mut(to), to_size)
+        self.scale::<U8x4>(bytemuck::cast_slice(from), from_size, bytemuck::cast_slice_mut(to), to_size)
     }
 
     /// Scales pixels into a part of a larger picture: `part` pixels from the corner `at` on.
@@ -33,14 +36,11 @@ impl Scaler {
         at: (u32, u32),
         part: Size,
     ) -> Result<()> {
-        let from = ImageRef::new(from_size.width, from_size.height, bytemuck::cast_slice(from), PixelType::U8x4)
-            .map_err(|e| failed("scaling", e))?;
-        let to = bytemuck::cast_slice_mut(to);
-        let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, PixelType::U8x4)
-            .map_err(|e| failed("scaling", e))?;
+        let from = image::<U8x4>(bytemuck::cast_slice(from), from_size)?;
+        let to = image_mut::<U8x4>(bytemuck::cast_slice_mut(to), to_size)?;
         let mut to =
-            CroppedImageMut::new(&mut to, at.0, at.1, part.width, part.height).map_err(|e| failed("scaling", e))?;
-        self.0.resize(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
+            TypedCroppedImageMut::new(to, at.0, at.1, part.width, part.height).map_err(|e| failed("scaling", e))?;
+        self.0.resize_typed(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
     }
 
     /// Scales one plane of bytes, without gaps between rows.
@@ -48,14 +48,21 @@ impl Scaler {
     /// # Errors
     /// When a slice is shorter than its size says.
     pub fn plane(&mut self, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
-        self.scale(PixelType::U8, from, from_size, to, to_size)
+        self.scale::<U8>(from, from_size, to, to_size)
     }
 
-    fn scale(&mut self, kind: PixelType, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
-        let from = ImageRef::new(from_size.width, from_size.height, from, kind).map_err(|e| failed("scaling", e))?;
-        let mut to = Image::from_slice_u8(to_size.width, to_size.height, to, kind).map_err(|e| failed("scaling", e))?;
-        self.0.resize(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
+    fn scale<P: PixelTrait>(&mut self, from: &[u8], from_size: Size, to: &mut [u8], to_size: Size) -> Result<()> {
+        let (from, mut to) = (image::<P>(from, from_size)?, image_mut::<P>(to, to_size)?);
+        self.0.resize_typed(&from, &mut to, &options()).map_err(|e| failed("scaling", e))
     }
+}
+
+fn image<P: PixelTrait>(bytes: &[u8], size: Size) -> Result<TypedImageRef<'_, P>> {
+    TypedImageRef::from_buffer(size.width, size.height, bytes).map_err(|e| failed("scaling", e))
+}
+
+fn image_mut<P: PixelTrait>(bytes: &mut [u8], size: Size) -> Result<TypedImage<'_, P>> {
+    TypedImage::from_buffer(size.width, size.height, bytes).map_err(|e| failed("scaling", e))
 }
 
 fn options() -> ResizeOptions {

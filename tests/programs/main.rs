@@ -13,6 +13,7 @@ mod played_once;
 mod running;
 mod sealed;
 mod secrets;
+mod service;
 mod several;
 mod upright;
 mod whole_way;

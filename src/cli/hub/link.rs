@@ -16,7 +16,7 @@ use crate::hub::access_files::{random, signing_keys, state_folder};
 use crate::hub::links::{LinkRequest, Reached, qr_text};
 use crate::locate::others_reach;
 use crate::net::address::{HubAddress, PORT};
-use crate::net::state_dir::create_private;
+use crate::net::state_dir::{create_private, write_private};
 use crate::secret::Secret;
 use crate::system::terminal::columns;
 use crate::wire::seal::SealKey;
@@ -57,6 +57,9 @@ pub(super) struct LinkOptions {
     /// Where the hub is reached [default: where it was when it ran last]
     #[arg(long, value_name = "HOST[:PORT]")]
     host: Option<String>,
+    /// Write the link into this file, for --join-file, instead of printing it
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["qr", "json"])]
+    save: Option<PathBuf>,
     /// Show the link as a QR code as well
     #[arg(long)]
     qr: bool,
@@ -166,6 +169,12 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     let made = request.make(&keys, now()?, &at)?;
     let (url, join) = (with_key(&made.url, key.as_ref()), with_key(&made.join, key.as_ref()));
     let mut out = std::io::stdout().lock();
+    if let Some(file) = &options.save {
+        let failed = |e| Error::Failed(format!("{} cannot be written: {e}", file.display()));
+        write_private(file, &format!("{join}\n"), true).map_err(failed)?;
+        let until = if request.ends.is_some() { "" } else { ", which does not end by itself" };
+        return Ok(writeln!(out, "{} holds the link{until}; its id is {}.", file.display(), made.id)?);
+    }
     if options.json {
         let value = json!({ "id": made.id, "url": url, "join": join, "ends": request.ends, "once": request.once });
         return Ok(writeln!(out, "{value}")?);

@@ -7,6 +7,7 @@ use crate::cli::Interrupt;
 use crate::cli::status::Status;
 use crate::error::{Error, Result};
 use crate::locate::{HubLocation, HubLocator};
+use crate::net::service_manager::{self, Word};
 use crate::publisher::{Publisher, PublisherConfig};
 use crate::source::camera::Comings;
 use crate::stats::PublishReport;
@@ -56,7 +57,7 @@ fn hosted(cameras: &[Camera]) -> Option<Result<HubLocator>> {
 }
 
 fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator>) -> Result<()> {
-    let mut last = Ok(());
+    let (mut last, mut told) = (Ok(()), false);
     let mut comings = None;
     while !interrupt.came() && !cameras.is_empty() {
         let mut wait = LOOK;
@@ -65,6 +66,10 @@ fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator
             camera.look(wait);
             // One wait a round is enough.
             wait = Duration::ZERO;
+        }
+        // By then each was started, or has ended with what is wrong with it.
+        if !std::mem::replace(&mut told, true) {
+            service_manager::say(&[Word::Ready]);
         }
         cameras.retain_mut(|camera| match camera.ended() {
             None => true,
@@ -77,6 +82,7 @@ fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator
             }
         });
     }
+    service_manager::say(&[Word::Stopping]);
     // The first one may host the hub, and goes last.
     while cameras.pop().is_some() {}
     drop(hub);

@@ -186,6 +186,7 @@ impl Reactor {
             match command {
                 Command::PictureCame(stream) => drop(streams.insert(stream)),
                 Command::Checked => checked = true,
+                Command::Answer(answers) => answers.here(),
                 Command::Evict(key, serial) => {
                     if let Some(pending) = self.pending.get_mut(key).filter(|pending| pending.serial == serial) {
                         let turn = pending.evicted(&self.shared, at);

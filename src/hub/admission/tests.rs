@@ -30,7 +30,8 @@ fn hub() -> Hub {
 fn hub_by(rule: fn(&Credentials, Right<'_>) -> bool) -> Hub {
     let listen = (Ipv4Addr::LOCALHOST, 0).into();
     let plain = Some(listen);
-    Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule).into()).unwrap()
+    Hub::start_with(HubConfig { listen, plain, threads: 1, ..HubConfig::default() }, Access::by(rule).into(), None)
+        .unwrap()
 }
 
 /// A newcomer without a socket, and all that it was told.

@@ -8,6 +8,7 @@ use mio::{Poll, Token, Waker};
 
 use super::claim::Asker;
 use super::newcomer::Newcomer;
+use crate::hub::roll_call::Answers;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
@@ -35,6 +36,12 @@ pub(in crate::hub) enum Command {
     See(ConnectionId, Arc<Stream>, Arc<str>),
     /// And not any more.
     SeeNoMore(ConnectionId, StreamKey),
+    /// Somebody asks whether this loop is alive.
+    #[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "streamflow-hub alone needs it"))]
+    Answer(Answers),
+    /// It hangs until somebody lets go.
+    #[cfg(test)]
+    Hang(crossbeam_channel::Receiver<()>),
     /// A fault, to see what becomes of it.
     #[cfg(test)]
     Panic,

@@ -47,9 +47,11 @@ impl Loop {
             subscribers.tokens.iter().for_each(|_| subscribers.stream.remove_viewer(self.index));
             self.shared.set_targets(&subscribers.stream, self.index, Vec::new());
         }
-        // Who came meanwhile has nothing to do with it; all else was for the connections that are gone.
-        self.commands.retain(|command| matches!(command, Command::Adopt(_)));
-        self.handle().count_anew(self.commands.len());
+        // Who came meanwhile, or asks whether this loop lives, has nothing to do with it; all else was for the connections that are
+        // gone.
+        self.commands.retain(|command| matches!(command, Command::Adopt(_) | Command::Answer(_)));
+        let newcomers = self.commands.iter().filter(|command| matches!(command, Command::Adopt(_))).count();
+        self.handle().count_anew(newcomers);
         self.tokens.clear();
         self.fresh.clear();
         self.turns = Turns::default();
