@@ -151,17 +151,24 @@ impl Desk {
         }
     }
 
-    /// Presses the button there and lets it go, so often; each time the window has had a look.
+    /// Moves there, presses the button and lets it go, so often; each time the window has had a look.
     fn clicks(&mut self, times: usize, x: u32, y: u32) {
+        // Where the pointer is and whether the button is down are not read at the same moment.
+        self.button("mouseup", x, y);
+        self.wait_for_a_look();
         for _ in 0..times {
             for step in ["mousedown", "mouseup"] {
                 self.button(step, x, y);
-                // The first look may have begun before the button moved.
-                for _ in 0..2 {
-                    self.order("step");
-                    self.wait_for_word("step");
-                }
+                self.wait_for_a_look();
             }
+        }
+    }
+
+    fn wait_for_a_look(&mut self) {
+        // The first one may have begun before.
+        for _ in 0..2 {
+            self.order("step");
+            self.wait_for_word("step");
         }
     }
 

@@ -98,7 +98,8 @@ pub fn same_place(one: &str, other: &str) -> bool {
             }
             name @ Host::Name(_) => name.is_loopback(),
         };
-        if itself { place.rsplit_once(':')?.1.parse().ok() } else { None }
+        // An address without brackets has no port.
+        if itself && place.parse::<Ipv6Addr>().is_err() { place.rsplit_once(':')?.1.parse().ok() } else { None }
     };
     one.eq_ignore_ascii_case(other) || here(one).is_some_and(|port| here(other) == Some(port))
 }

@@ -91,7 +91,8 @@ fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator
 
 /// Those whose source was not there are tried at once when a camera comes.
 fn look_for_sources(cameras: &mut [Camera], comings: &mut Option<Comings>) {
-    let waits = |camera: &Camera| matches!(camera.state, State::NotYet(_));
+    // Of one alone it is an error.
+    let waits = |camera: &Camera| camera.several && matches!(camera.state, State::NotYet(_));
     if !cameras.iter().any(waits) {
         *comings = None;
     } else if comings.get_or_insert_with(Comings::begin).changed_within(Duration::ZERO) {

@@ -162,15 +162,15 @@ mod tests {
 
     #[test]
     fn each_camera_that_comes_or_goes_is_a_line() {
-        let (one, two) = (camera(0, None), camera(2, None));
-        assert_eq!(said(&[one.clone()], &[one.clone()], false), "");
+        let (one, two) = ([camera(0, None)], [camera(2, None)]);
+        assert_eq!(said(&one, &one, false), "");
         assert_eq!(
-            said(&[one.clone()], &[two.clone()], false),
+            said(&one, &two, false),
             "went: 0  Cam 0  /dev/video0\ncame: 2  Cam 2  /dev/video2  /dev/v4l/by-id/usb-Cam_2-video-index0\n"
         );
-        let denied = camera(0, Some("permission denied"));
-        assert_eq!(said(&[], &[denied.clone()], false), "came: 0  Cam 0  /dev/video0; permission denied\n");
-        assert_eq!(said(&[denied], &[one], false), "changed: 0  Cam 0  /dev/video0; it can be used now\n");
+        let denied = [camera(0, Some("permission denied"))];
+        assert_eq!(said(&[], &denied, false), "came: 0  Cam 0  /dev/video0; permission denied\n");
+        assert_eq!(said(&denied, &one, false), "changed: 0  Cam 0  /dev/video0; it can be used now\n");
     }
 
     #[test]
