@@ -213,6 +213,7 @@ fn what_cannot_be_served_is_refused_in_words() {
         let nowhere = ask("GET", "/nowhere", "", b"");
         assert_eq!(nowhere.status, 404);
         assert!(nowhere.text().contains("/nowhere"));
+        assert_eq!(ask("GET", "/?action=stream_1", "", b"").status, 404, "the page is no picture");
         let wrong = ask("DELETE", "/snapshot", "", b"");
         assert_eq!((wrong.status, wrong.field("allow")), (405, Some("GET, HEAD, OPTIONS")));
         assert_eq!(ask("POST", "/api/publish/main/door", "", b"").status, 411);

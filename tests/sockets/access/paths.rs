@@ -26,6 +26,7 @@ const PATHS: &[(&str, &str, &str, Needs)] = &[
     (r#"([], Some("stream"))"#, "HEAD", "/?action=stream", Needs::View),
     (r#"([], Some("snapshot"))"#, "GET", "/?action=snapshot", Needs::View),
     (r#"([], Some("command"))"#, "GET", "/?action=command&id=9963776&value=9", Needs::Operate),
+    (r#"([], Some(_))"#, "GET", "/?action=stream_1", Needs::Nothing),
     (r#"([] | ["index.html"], _)"#, "GET", "/", Needs::Nothing),
     (r#"(["stream" | "stream.mjpg"], _)"#, "HEAD", "/stream", Needs::View),
     (r#"(["stream", room, name], _)"#, "HEAD", "/stream/main/door", Needs::View),
