@@ -8,6 +8,7 @@ mod support;
 
 mod controls;
 mod finding;
+mod piping;
 mod played_once;
 mod running;
 mod sealed;
