@@ -45,7 +45,36 @@ impl Size {
         }
         Ok(())
     }
+
+    /// Both aspects, as numbers that can be compared.
+    pub(crate) fn aspects(self, other: Self) -> (u64, u64) {
+        (u64::from(self.width) * u64::from(other.height), u64::from(self.height) * u64::from(other.width))
+    }
+
+    /// The largest size of this aspect in that room; where it may not grow, its own if it is no larger. Whole pairs of pixels where
+    /// it is not the room's own side, as colours come in pairs.
+    pub(crate) fn fitted_into(self, room: Self, may_grow: bool) -> Self {
+        if !may_grow && self.width <= room.width && self.height <= room.height {
+            return self;
+        }
+        let (wide, high) = self.aspects(room);
+        if wide.abs_diff(high).saturating_mul(SAME) <= wide.max(high) {
+            return room;
+        }
+        let side = |own: u32, long: u32, room: u32, most: u32| {
+            let pairs = (u64::from(own) * u64::from(room) + u64::from(long)) / (2 * u64::from(long.max(1)));
+            u32::try_from(2 * pairs).unwrap_or(u32::MAX).min(most).max(2.min(most).min(own))
+        };
+        if wide > high {
+            Self::new(room.width, side(self.height, self.width, room.width, room.height))
+        } else {
+            Self::new(side(self.width, self.height, room.height, room.width), room.height)
+        }
+    }
 }
+
+/// An aspect that differs by no more than a hundredth is taken to be the same: cameras have 1088 lines where others have 1080.
+const SAME: u64 = 100;
 
 /// The most pixels of a picture unless somebody says otherwise: 64 Mpx, of 1024 x 1024 each. Beyond it a few bytes from
 /// outside would ask for gigabytes.

@@ -73,6 +73,8 @@ pub(crate) mod v4l2;
 pub(crate) mod v4l2_controls;
 
 #[cfg(all(target_os = "linux", feature = "view"))]
+pub(crate) mod v4l2_output;
+#[cfg(all(target_os = "linux", feature = "view"))]
 pub(crate) mod x11;
 
 /// Calls `say` when the X server of this program's window goes away, once, right before Xlib ends the program with exit code 1,

@@ -107,6 +107,17 @@ impl Transport {
         }
     }
 
+    /// What the other side has said that was not read yet, as it came, as far as `into` has room; it is there to be read after that.
+    ///
+    /// # Errors
+    /// As of [`read`](Self::read).
+    pub fn peek(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(tcp) => tcp.socket().peek(into),
+            Self::Tls(tls) => tls.socket().peek(into),
+        }
+    }
+
     /// Bytes of the last [`read`](Self::read), which gave so many, that were no message but what encrypting puts around it.
     #[must_use]
     pub fn overhead(&self, read: usize) -> usize {

@@ -140,6 +140,11 @@ fn damaged_multipart_bodies_give_parts_or_an_error() {
 }
 
 #[test]
+fn what_programs_send_without_being_asked_is_known_by_its_beginning() {
+    try_all("senders", bodies::senders);
+}
+
+#[test]
 fn damaged_chunks_are_read_the_same_at_every_split() {
     try_all("chunked", bodies::chunked);
 }

@@ -17,7 +17,7 @@ pub use camera_controls::camera_controls;
 pub use door::door;
 pub use http::{chunked, http, http_client, publish};
 pub use packets::{control, packets, seal, session, websocket};
-pub use pictures::{decode, detection, jpeg, multipart};
+pub use pictures::{decode, detection, jpeg, multipart, senders};
 pub use words::{access, links, names, rooms, tokens};
 
 const MAX_PICTURE: usize = 1 << 16;

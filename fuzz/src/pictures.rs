@@ -68,6 +68,30 @@ pub fn multipart(data: &[u8]) {
     take(step);
 }
 
+/// What programs send that send without being asked: what it is does not depend on more than its beginning, and its pictures are
+/// the same at every split.
+pub fn senders(data: &[u8]) {
+    use streamflow::internal::wire::senders::{ENOUGH, Sends, judge};
+    let (step, data) = pieces(data);
+    let said = judge(data);
+    assert_eq!(said, judge(data.get(..ENOUGH).unwrap_or(data)));
+    let text = said.as_ref().map_or_else(String::new, ToString::to_string);
+    assert!(text.len() < 300 && text.is_ascii() && text.is_empty() == said.is_none(), "{text}");
+    let is_jpeg = matches!(said, Some(Sends::Jpegs(_)));
+    assert!(!is_jpeg || data.windows(3).any(|bytes| bytes == [0xff, 0xd8, 0xff]), "{text}");
+    let take = |step: usize| {
+        let (mut pictures, mut found) = (Pictures::new("", MAX_PICTURE), Vec::new());
+        for piece in data.chunks(step) {
+            pictures.feed(piece, Micros(1));
+            while let Some(picture) = pictures.next_picture(&mut |_| true) {
+                found.push(picture.data.to_vec());
+            }
+        }
+        found
+    };
+    assert_eq!(take(step), take(data.len().max(1)));
+}
+
 /// What a detection worker posts, and what its viewers say: what is read is a picture with metadata that stay JSON inside
 /// a message.
 pub fn detection(data: &[u8]) {

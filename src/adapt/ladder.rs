@@ -29,6 +29,7 @@ pub struct Ladder {
 #[derive(Clone, Debug)]
 pub struct Plan {
     size: Size,
+    on_side: bool,
     rungs: [Option<Rung>; MOST_RUNGS],
     shares: [u32; MOST_RUNGS],
     order: [usize; MOST_RUNGS],
@@ -84,11 +85,11 @@ impl Ladder {
     }
 
     /// What is to be encoded of a frame of this size, for these rungs, where the uplink carries so many bytes in the interval.
-    /// The publisher's own pictures come first.
-    pub fn plan(&mut self, rungs: &[Rung], size: Size, carries: u32) -> Plan {
+    /// The publisher's own pictures come first. `on_side`: it lies on a side as it is stored, and sizes are asked for as it is shown.
+    pub fn plan(&mut self, rungs: &[Rung], size: Size, on_side: bool, carries: u32) -> Plan {
         let rungs = &rungs[..rungs.len().min(MOST_RUNGS)];
         for (place, rung) in rungs.iter().enumerate() {
-            self.fit_for(place, size_of(*rung, size));
+            self.fit_for(place, size_of(*rung, size, on_side));
         }
         let shares = self.shares(rungs, carries);
         let own = rungs.iter().position(|rung| *rung == Rung::default());
@@ -96,6 +97,7 @@ impl Ladder {
         order[..rungs.len()].sort_by_key(|place| Some(*place) != own);
         Plan {
             size,
+            on_side,
             rungs: std::array::from_fn(|place| rungs.get(place).copied()),
             shares,
             order,
@@ -112,7 +114,7 @@ impl Ladder {
             plan.next += 1;
             let (Some(rung), Some(_)) = (plan.rungs[place], plan.supply[place]) else { continue };
             let bytes = plan.shares[place];
-            let size = size_of(rung, plan.size);
+            let size = size_of(rung, plan.size, plan.on_side);
             let encoding = Encoding { quality: self.best, eighths: 8 };
             let mut step = Step { place, rung, bytes, size, encoding, again: true };
             if step.is_rationed() && !self.may_send(place, bytes) {
@@ -213,10 +215,11 @@ impl Ladder {
     }
 }
 
-/// The size that a rung asks for: never more than the publisher's own, which costs what it costs.
-fn size_of(rung: Rung, own: Size) -> Size {
+/// The size that a rung asks for: the publisher's aspect in that room, and never more than its own size, which costs what it costs.
+fn size_of(rung: Rung, own: Size, on_side: bool) -> Size {
     match rung.size {
-        Resolution::Of(size) => Size::new(size.width.min(own.width), size.height.min(own.height)),
+        Resolution::Of(Size { width, height }) if on_side => own.fitted_into(Size::new(height, width), false),
+        Resolution::Of(room) => own.fitted_into(room, false),
         Resolution::Any | Resolution::Full => own,
     }
 }
@@ -235,7 +238,7 @@ mod tests {
         bytes: f64,
         now: Micros,
     ) -> (Vec<(usize, usize)>, Supply) {
-        let mut plan = ladder.plan(rungs, SIZE, carries);
+        let mut plan = ladder.plan(rungs, SIZE, false, carries);
         let (mut made, mut supply) = (Vec::new(), Supply::default());
         while let Some(mut step) = ladder.next(&mut plan, now) {
             let length = loop {
@@ -277,7 +280,7 @@ mod tests {
         for at in 0..30 {
             frame(&mut ladder, &rung, ANY, 20_000.0, Micros(at * 33_000));
         }
-        let mut plan = ladder.plan(&rung, SIZE, ANY);
+        let mut plan = ladder.plan(&rung, SIZE, false, ANY);
         let mut step = ladder.next(&mut plan, Micros(1_000_000)).unwrap();
         let first = step.encoding;
         assert!(ladder.again(&mut step, 90_000, Micros(1_000_000)) && step.encoding != first);
@@ -304,7 +307,7 @@ mod tests {
     fn a_size_is_never_more_than_the_publishers_own_and_what_is_beyond_four_is_left_out() {
         let mut ladder = Ladder::new(80, 25);
         let sized = |width, height| Rung { size: Resolution::Of(Size::new(width, height)), ..Rung::default() };
-        let mut plan = ladder.plan(&[sized(1920, 1080), sized(320, 240)], SIZE, ANY);
+        let mut plan = ladder.plan(&[sized(1920, 1080), sized(320, 240)], SIZE, false, ANY);
         let sizes: Vec<Size> =
             std::iter::from_fn(|| ladder.next(&mut plan, Micros(0))).map(|step| step.encoded_size()).collect();
         assert_eq!(sizes, [SIZE, Size::new(320, 240)]);
@@ -314,12 +317,29 @@ mod tests {
     }
 
     #[test]
+    fn a_size_of_another_aspect_is_room_for_the_picture_and_squeezes_nothing() {
+        let sizes = |own: Size, on_side, width, height| {
+            let rung = Rung { size: Resolution::Of(Size::new(width, height)), ..Rung::default() };
+            let mut ladder = Ladder::new(80, 25);
+            let mut plan = ladder.plan(&[rung], own, on_side, ANY);
+            ladder.next(&mut plan, Micros(0)).map(|step| step.encoded_size())
+        };
+        let hd = Size::new(1280, 720);
+        for (room, expected) in
+            [((640, 480), (640, 360)), ((320, 720), (320, 180)), ((100, 16), (28, 16)), ((9000, 360), (640, 360))]
+        {
+            assert_eq!(sizes(hd, false, room.0, room.1), Some(Size::new(expected.0, expected.1)), "{room:?}");
+        }
+        assert_eq!(sizes(hd, true, 360, 640), Some(Size::new(640, 360)), "as it is stored");
+    }
+
+    #[test]
     fn what_is_wanted_counts_one_picture_once() {
         let (mut ladder, rungs) = (Ladder::new(80, 25), [Rung::default(), Rung::FULL]);
         for at in 0..10 {
             frame(&mut ladder, &rungs, ANY, 40_000.0, Micros(at * 33_000));
         }
-        let plan = ladder.plan(&rungs, SIZE, ANY);
+        let plan = ladder.plan(&rungs, SIZE, false, ANY);
         assert!((39_000..41_000).contains(&ladder.wanted(&plan)), "{}", ladder.wanted(&plan));
     }
 }

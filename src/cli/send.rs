@@ -66,7 +66,8 @@ const SHORT: &[Line] = &[
 #[command(name = "streamflow-send", version, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
 #[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
 struct Options {
-    /// auto (the first camera, or the test pattern until one comes), a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs, - for standard input, http://… or https://…
+    /// auto (the first camera, or the test pattern until one comes), a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs,
+    /// - for standard input, http://… or https://…, tcp://HOST:PORT of a program that listens and sends JPEGs
     #[arg(
         short,
         long,

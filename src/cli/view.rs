@@ -1,14 +1,22 @@
 //! `streamflow-view`.
 
+mod canvas;
 mod find;
 mod headless;
 mod lines;
 mod list;
+mod output;
+mod pipe;
+mod pipe_end;
 mod saved;
 mod several;
 mod turning;
+#[cfg(target_os = "linux")]
+mod virtual_camera;
 mod watch;
 mod window;
+#[cfg(target_os = "linux")]
+mod yuyv;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +25,7 @@ use std::time::Duration;
 use clap::{Command, Parser};
 
 use self::lines::Lines;
+use self::pipe::{Pipe, PipeFormat};
 use self::several::Streams;
 use self::turning::TurnOptions;
 use self::watch::{Limits, Watch};
@@ -24,6 +33,8 @@ use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::short_help::Line;
 use super::{Interrupt, controls, exit, key_file, logging, numbers, settings};
+use crate::adapt::Resolution;
+use crate::error::Error;
 use crate::viewer::remote::set_controls;
 use crate::viewer::{Viewer, ViewerConfig};
 use crate::wire::camera_controls::{SetControls, SetValue};
@@ -41,6 +52,10 @@ Examples:
   streamflow-view --headless --json --for 10    ten seconds of statistics
   streamflow-view --headless --frames 1 --save .
                                                 one picture into this folder
+  streamflow-view --pipe | ffmpeg -f mjpeg -i - out.mp4
+                                                into another program
+  streamflow-view --virtual-camera /dev/video10
+                                                a camera for OBS and browsers
   streamflow-view --list --host hub             the streams of a hub
   streamflow-view --find                        the hubs of this network
   streamflow-view --control gain=40             sets the stream's camera
@@ -54,12 +69,13 @@ const SHORT: &[Line] = &[
     ("quality", "auto, or a fixed JPEG quality, 30 to 95"),
     ("max_rate", "Bits a second at most, such as 4M"),
     ("key_file", "The key of a stream that is encrypted end to end"),
-    ("snapshots", "Where S puts snapshots [.]"),
     ("headless", "No window: a line of statistics a second"),
     ("json", "The same as JSON"),
     ("frames", "End after so many pictures"),
     ("duration", "End after so many seconds"),
     ("save", "Save every picture into this folder"),
+    ("pipe", "Write JPEGs, or raw pixels, to standard output"),
+    ("virtual_camera", "Be a camera of this machine (v4l2loopback)"),
     ("host", "The hub is there"),
     ("join", "The hub of a link; without one it is asked for"),
     ("listen", "Host the hub here; 0.0.0.0 lets others in"),
@@ -118,13 +134,24 @@ struct Options {
     /// Save every picture, exactly as received, into this folder; not those of a camera that has not found its exposure yet
     #[arg(long, value_name = "DIR", env = "STREAMFLOW_SAVE", help_heading = "Without a window", requires = "headless")]
     save: Option<PathBuf>,
+    /// Write the pictures to standard output, for another program, and nothing else: JPEGs as they were received, or their pixels
+    /// (raw: rgb24, all of the size of the first, which is said on standard error). Whoever reads slowly gets fewer, and the newest
+    #[arg(long, value_name = "mjpeg|raw", env = "STREAMFLOW_PIPE", help_heading = "Without a window", num_args = 0..=1,
+          default_missing_value = "mjpeg",
+          conflicts_with_all = ["all", "fullscreen", "snapshots", "no_overlay", "headless", "json", "save", "virtual_camera"])]
+    pipe: Option<PipeFormat>,
+    /// Be a camera of this machine, for programs that know nothing else: a device of v4l2loopback, as /dev/video10 (Linux). It keeps
+    /// the size of the first picture; others are fitted into that
+    #[arg(long, value_name = "DEVICE", env = "STREAMFLOW_VIRTUAL_CAMERA", help_heading = "Without a window",
+          conflicts_with_all = ["all", "fullscreen", "snapshots", "no_overlay", "save"])]
+    virtual_camera: Option<PathBuf>,
 
     /// Set a control of the stream's camera, such as brightness=140, and end; may be given more than once
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Camera",
-          conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls"])]
+          conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls", "pipe", "virtual_camera"])]
     control: Vec<SetValue>,
     /// Print what can be set at the stream's camera, with ranges and values, and end; --json for programs
-    #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay"])]
+    #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay", "pipe", "virtual_camera"])]
     list_controls: bool,
     /// Print the streams of the hub with their size, rate, viewers and state, and end
     #[arg(long, help_heading = "Finding")]
@@ -203,6 +230,9 @@ fn run(options: &Options) -> anyhow::Result<()> {
         return Ok(());
     }
     let limits = Limits { frames: options.frames, duration: options.duration };
+    if options.pipe.is_some() || options.virtual_camera.is_some() {
+        return run_for_program(options, config, &interrupt, limits);
+    }
     let lines = match (options.json, options.headless && !options.log.quiet) {
         (true, _) => Some(Lines::start(true)?),
         (false, true) => Some(Lines::start(false)?),
@@ -230,4 +260,39 @@ fn run(options: &Options) -> anyhow::Result<()> {
     } else {
         window::run(&viewer, &interrupt, watch, &look)
     }
+}
+
+/// Gives the pictures to another program.
+fn run_for_program(
+    options: &Options,
+    config: ViewerConfig,
+    interrupt: &Interrupt,
+    limits: Limits,
+) -> anyhow::Result<()> {
+    if options.stream.name.len() > 1 {
+        return Err(Error::Usage("another program is given one stream: give one --name".into()).into());
+    }
+    let wanted = options.turn.wanted();
+    if let Some(format) = options.pipe {
+        let mut pipe = Pipe::new(format, &wanted)?;
+        let decode = format == PipeFormat::Raw;
+        // As over HTTP: who records JPEGs cannot follow a size that changes with the link.
+        let size = if decode { Resolution::Any } else { Resolution::Full };
+        let viewer = Viewer::start(ViewerConfig { decode, request: ViewRequest { size, ..config.request }, ..config })?;
+        viewer.show_as(wanted);
+        return output::run(&viewer, interrupt, Watch::new(limits, None), &mut pipe);
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(device) = &options.virtual_camera {
+        let mut camera = virtual_camera::VirtualCamera::open(device, wanted.crop.is_some())?;
+        let viewer = Viewer::start(config)?;
+        viewer.show_as(wanted);
+        let says = options.json || options.headless && !options.log.quiet;
+        let lines = if says { Some(Lines::start(options.json)?) } else { None };
+        return output::run(&viewer, interrupt, Watch::new(limits, lines), &mut camera);
+    }
+    Err(Error::Usage(
+        "--virtual-camera needs V4L2, and so Linux: elsewhere let OBS take the hub's page or /stream".into(),
+    )
+    .into())
 }

@@ -10,6 +10,7 @@ mod in_turn;
 mod network;
 mod open;
 mod rights;
+mod sender;
 mod serve;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -159,6 +160,7 @@ impl Link {
             rights: Rights::default(),
             stop: stop.clone(),
             scratch,
+            said: Vec::new(),
         };
         let thread = std::thread::Builder::new()
             .name("link".into())
@@ -204,6 +206,8 @@ struct Runner<U> {
     rights: Rights,
     stop: Arc<AtomicBool>,
     scratch: Vec<u8>,
+    /// The first that was said on the connection that was made last.
+    said: Vec<u8>,
 }
 
 /// How a wait ended.

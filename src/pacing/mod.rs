@@ -8,6 +8,7 @@
 
 mod decoder;
 mod delivery_rate;
+mod frame_rate;
 mod loss;
 mod min_rtt;
 mod rate_controller;
@@ -16,6 +17,7 @@ mod window;
 
 use std::time::Duration;
 
+use self::frame_rate::FrameRate;
 pub use self::loss::CongestionControl;
 use self::rate_controller::RateController;
 pub use self::rate_limiter::RateLimiter;
@@ -53,12 +55,14 @@ pub struct PacerConfig {
     pub max_rate: Option<u64>,
     /// Make pictures smaller when the link is slow. `false` keeps them as they are, and a slow link gets fewer.
     pub adapt: bool,
+    /// Microseconds between two pictures at least; 0: as they come.
+    pub apart: u32,
 }
 
 impl Default for PacerConfig {
     /// `auto`, no limit, adapting.
     fn default() -> Self {
-        Self { quality: None, size: Resolution::Any, max_rate: None, adapt: true }
+        Self { quality: None, size: Resolution::Any, max_rate: None, adapt: true, apart: 0 }
     }
 }
 
@@ -101,6 +105,7 @@ pub struct Pacer {
     limiter: RateLimiter,
     rate: RateController,
     window: Window,
+    frame_rate: FrameRate,
 }
 
 impl Pacer {
@@ -114,6 +119,7 @@ impl Pacer {
             limiter: RateLimiter::default(),
             last: None,
             interval: USUAL,
+            frame_rate: FrameRate::default(),
         }
     }
 
@@ -124,7 +130,7 @@ impl Pacer {
 
     /// The user asks for something else. What was spent of a maximum rate is forgotten.
     pub fn configure(&mut self, config: PacerConfig) {
-        (self.config, self.limiter) = (config, RateLimiter::default());
+        (self.config, self.limiter, self.frame_rate) = (config, RateLimiter::default(), FrameRate::default());
     }
 
     /// Another stream begins, whose pictures have their own numbers.
@@ -135,6 +141,9 @@ impl Pacer {
     /// May a picture be given now? `None`: yes. Otherwise when to ask again, at the latest. `interval` is the time between
     /// pictures of the stream. What the link carries is worked out anew in any case.
     pub fn ask(&mut self, now: Micros, interval: Duration, path: &mut impl Path) -> Option<Micros> {
+        let (of_stream, apart) = (interval, Duration::from_micros(self.config.apart.into()));
+        // Who has fewer pictures has more of the link for each.
+        let interval = interval.max(apart);
         self.interval = interval;
         let mut answer = self.window.ask(now, interval);
         if answer == Answer::Measure {
@@ -148,7 +157,10 @@ impl Pacer {
         self.rate.update(now, self.window.rate(now), interval, last);
         match answer {
             Answer::Later(until) => Some(until),
-            Answer::Now | Answer::Measure => Some(self.limiter.next()).filter(|next| *next > now),
+            Answer::Now | Answer::Measure => {
+                let next = Some(self.limiter.next()).filter(|next| *next > now);
+                if apart.is_zero() { next } else { next.max(self.frame_rate.ask(now, of_stream)) }
+            }
         }
     }
 
@@ -160,6 +172,9 @@ impl Pacer {
         self.limiter.spend(charge, self.config.max_rate, now);
         let before = self.last.filter(|(last, _)| *last == sequence).map_or(0, |(_, bytes)| bytes);
         self.last = Some((sequence, before + bytes));
+        if self.config.apart > 0 {
+            self.frame_rate.given(now, Duration::from_micros(self.config.apart.into()));
+        }
     }
 
     /// The number of the last frame that was given of this stream.
@@ -329,6 +344,17 @@ mod tests {
         assert!((20..=25).contains(&given), "{given}");
         pacer.configure(PacerConfig { max_rate: None, ..config });
         assert!(run(&mut pacer, &mut path, 50_000, 1) >= 29);
+    }
+
+    #[test]
+    fn who_wants_fewer_pictures_gets_as_many_and_has_the_link_for_them() {
+        let (mut all, mut fewer) = (Pacer::new(PacerConfig::default()), Pacer::new(PacerConfig::default()));
+        fewer.configure(PacerConfig { apart: 200_000, ..PacerConfig::default() });
+        let (mut one, mut other) = (path(250_000.0), path(250_000.0));
+        assert!(run(&mut all, &mut one, 50_000, 10) > 280);
+        let given = run(&mut fewer, &mut other, 50_000, 10);
+        assert!((49..=51).contains(&given), "{given}");
+        assert!(fewer.carries() > 3 * all.carries(), "{} {}", fewer.carries(), all.carries());
     }
 
     #[test]

@@ -317,7 +317,6 @@ impl Encode {
         carries: u32,
         begun: Micros,
     ) -> Result<Vec<Arc<Picture>>, String> {
-        let mut plan = self.ladder.plan(rungs, size, carries);
         let mut stamping = self.stamping.take();
         let loaded = self.codec(|encoder| {
             match &shaped {
@@ -328,6 +327,7 @@ impl Encode {
         });
         self.stamping = stamping;
         self.orientation = loaded?;
+        let mut plan = self.ladder.plan(rungs, size, self.orientation.steps().0, carries);
         let mut pictures = Vec::with_capacity(rungs.len());
         let mut began = begun;
         while let Some(mut step) = self.ladder.next(&mut plan, began) {

@@ -32,9 +32,6 @@ pub struct Shape {
     pub stamp: Option<Stamp>,
 }
 
-/// An aspect that differs by no more than a hundredth is taken to be the same: cameras have 1088 lines where others have 1080.
-const SAME: u64 = 100;
-
 impl Shape {
     /// Refuses what makes no sense.
     pub(super) fn check(&self, stream: &StreamKey) -> Result<()> {
@@ -103,7 +100,7 @@ impl Shape {
         let (cut, size) = match self.size.or(own) {
             None => (Part::whole(turned), turned),
             Some(size) if self.fill => (covers(turned, size), size),
-            Some(size) => (Part::whole(turned), fits(turned, size, scale)),
+            Some(size) => (Part::whole(turned), turned.fitted_into(size, scale)),
         };
         let part = cut.stored(turn, crop.size);
         let part = Part { x: crop.x + part.x, y: crop.y + part.y, ..part }.stored(tag, stored);
@@ -136,35 +133,9 @@ fn within(part: Part, size: Size) -> Option<Part> {
     (size.area() > 0).then_some(Part { size, ..part })
 }
 
-/// Both aspects, as numbers that can be compared.
-fn aspects(a: Size, b: Size) -> (u64, u64) {
-    (u64::from(a.width) * u64::from(b.height), u64::from(a.height) * u64::from(b.width))
-}
-
-/// The largest size of this aspect in that room. Whole pairs of pixels where it is not the room's own side, as colours come in
-/// pairs.
-fn fits(size: Size, room: Size, may_grow: bool) -> Size {
-    if !may_grow && size.width <= room.width && size.height <= room.height {
-        return size;
-    }
-    let (wide, high) = aspects(size, room);
-    if wide.abs_diff(high).saturating_mul(SAME) <= wide.max(high) {
-        return room;
-    }
-    let side = |own: u32, long: u32, room: u32, most: u32| {
-        let pairs = (u64::from(own) * u64::from(room) + u64::from(long)) / (2 * u64::from(long.max(1)));
-        u32::try_from(2 * pairs).unwrap_or(u32::MAX).min(most).max(2.min(most).min(own))
-    };
-    if wide > high {
-        Size::new(room.width, side(size.height, size.width, room.width, room.height))
-    } else {
-        Size::new(side(size.width, size.height, room.height, room.width), room.height)
-    }
-}
-
 /// The largest part in the middle that has the aspect of `room`.
 fn covers(size: Size, room: Size) -> Part {
-    let (wide, high) = aspects(size, room);
+    let (wide, high) = size.aspects(room);
     let side = |own: u32, room: u32, across: u32, most: u32| {
         let length = (2 * u64::from(own) * u64::from(room) + u64::from(across)) / (2 * u64::from(across.max(1)));
         u32::try_from(length).unwrap_or(u32::MAX).clamp(1, most.max(1))
@@ -203,15 +174,15 @@ mod tests {
             (Size::new(10_000, 1), VGA, (640, 1)),
             (Size::new(1, 10_000), Size::new(16, 16), (1, 16)),
         ] {
-            assert_eq!(fits(size, room, true), Size::new(expected.0, expected.1), "{size} in {room}");
+            assert_eq!(size.fitted_into(room, true), Size::new(expected.0, expected.1), "{size} in {room}");
         }
         for width in 1..200 {
             for height in (1..200).step_by(7) {
                 let (size, room) = (Size::new(width, height), Size::new(64, 48));
-                let found = fits(size, room, true);
+                let found = size.fitted_into(room, true);
                 assert!(found.area() > 0 && found.width <= 64 && found.height <= 48);
                 assert!(found.width == 64 || found.height == 48, "{size}: {found}");
-                let smaller = fits(size, room, false);
+                let smaller = size.fitted_into(room, false);
                 assert!(smaller.width <= width.min(64) && smaller.height <= height.min(48), "{size}: {smaller}");
             }
         }

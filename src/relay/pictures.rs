@@ -19,8 +19,8 @@ const STILL_FRESH: Duration = Duration::from_secs(1);
 /// PictureTrack further apart are those of a still scene; whoever bunches up has them nearer.
 const STILL: Duration = Duration::from_millis(400);
 
-/// What a snapshot is of.
-pub(crate) const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
+/// What a snapshot is of that asks for nothing else.
+const FULL: Target = Target { bytes: ANY, quality: 0, size: Resolution::Full };
 
 /// The longest that a snapshot waits for a newer picture than there is.
 const NEWER: Duration = Duration::from_secs(5);
@@ -106,19 +106,20 @@ impl PictureTrack {
         &self.renditions
     }
 
-    /// The newest picture of full size, if it was captured after `asked`, by a camera that had found its exposure.
+    /// The newest picture for this target, if it was captured after `asked`, by a camera that had found its exposure, and no nearer
+    /// one is to come.
     #[must_use]
-    pub(crate) fn snapshot(&self, asked: Micros) -> Option<Arc<Picture>> {
-        let is_new = |p: &&Arc<Picture>| self.settled && p.captured >= asked && self.renditions.meets(FULL);
-        self.renditions.choose(FULL).filter(is_new).cloned()
+    pub(crate) fn snapshot(&self, target: Target, asked: Micros) -> Option<Arc<Picture>> {
+        let is_new = |p: &&Arc<Picture>| self.settled && p.captured >= asked && self.renditions.is_nearest(target);
+        self.renditions.choose(target).filter(is_new).cloned()
     }
 
-    /// The best picture that there is, whenever it was captured; and for how long after `asked` one is worth waiting for: a newer
+    /// The picture that there is for this target, whenever it was captured; and for how long after `asked` one is worth waiting for: a newer
     /// one 5 s at most, and where there is none as long as the publisher may take to give its first, 25 s at most.
     #[must_use]
-    pub(crate) fn still(&self, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
+    pub(crate) fn still(&self, target: Target, asked: Micros) -> (Option<Arc<Picture>>, Duration) {
         let is_newest = self.stills || self.silence.is_watched() || self.is_fresh(asked);
-        let picture = self.renditions.choose(FULL).filter(|_| is_newest).cloned();
+        let picture = self.renditions.choose(target).filter(|_| is_newest).cloned();
         // The mean is that of streams that move. One that gives a picture every few seconds is waited for, and one that gives
         // a picture every few minutes, or has stopped, is not.
         let slow = self.apart <= NEWER && asked.since(self.arrived) <= 2 * self.apart;
@@ -203,7 +204,7 @@ mod tests {
                 let picture = Picture { captured: at, data: vec![0xff, 0xd8].into(), ..Picture::default() };
                 let _ = pictures.put(picture, at);
             }
-            pictures.still(Micros(asked * 1_000_000)).1
+            pictures.still(FULL, Micros(asked * 1_000_000)).1
         };
         assert_eq!(patience([100, 102], 103), Duration::from_secs(4));
         assert_eq!(patience([100, 104], 105), Duration::from_secs(5), "five at most");
@@ -218,7 +219,7 @@ mod tests {
             pictures.begin(Gives::OnDemand { rungs: true }, Micros(0));
             let nominal = NominalPicture { fps, ..NominalPicture::default() };
             pictures.told(&StreamState { nominal: Some(nominal), ..StreamState::default() }, Micros(0));
-            let (picture, patience) = pictures.still(Micros(60_000_000));
+            let (picture, patience) = pictures.still(FULL, Micros(60_000_000));
             assert!(picture.is_none());
             patience.as_secs()
         };
@@ -234,13 +235,13 @@ mod tests {
         pictures.told(&settling(true), at(0));
         let picture = |ms| Picture { captured: at(ms), data: vec![0xff, 0xd8].into(), ..Picture::default() };
         let _ = pictures.put(picture(100), at(100));
-        assert!(pictures.snapshot(at(50)).is_none() && pictures.worth_keeping().is_none());
-        assert_eq!(pictures.still(at(100)).1, FIRST);
+        assert!(pictures.snapshot(FULL, at(50)).is_none() && pictures.worth_keeping().is_none());
+        assert_eq!(pictures.still(FULL, at(100)).1, FIRST);
         pictures.told(&settling(false), at(900));
-        assert!(pictures.snapshot(at(50)).is_none(), "the one that is there was taken in the dark");
+        assert!(pictures.snapshot(FULL, at(50)).is_none(), "the one that is there was taken in the dark");
         let _ = pictures.put(picture(933), at(933));
-        assert!(pictures.snapshot(at(50)).is_some() && pictures.worth_keeping().is_some());
-        assert!(pictures.still(at(933)).1 < NEWER);
+        assert!(pictures.snapshot(FULL, at(50)).is_some() && pictures.worth_keeping().is_some());
+        assert!(pictures.still(FULL, at(933)).1 < NEWER);
     }
 
     #[test]
@@ -253,12 +254,12 @@ mod tests {
         pictures.watched(true, at(1));
         let _ = pictures.put(Picture { captured: at(2), data: vec![0xff, 0xd8].into(), ..Picture::default() }, at(2));
         pictures.watched(false, at(3));
-        assert!(pictures.still(at(11)).0.is_some() && pictures.still(at(13)).0.is_none());
+        assert!(pictures.still(FULL, at(11)).0.is_some() && pictures.still(FULL, at(13)).0.is_none());
         pictures.watched(true, at(11));
-        assert!(pictures.still(at(30)).0.is_some(), "somebody watches: no newer one came");
+        assert!(pictures.still(FULL, at(30)).0.is_some(), "somebody watches: no newer one came");
         pictures.watched(false, at(31));
         pictures.watched(true, at(32));
-        assert!(pictures.still(at(32)).0.is_none(), "the publisher may have had newer ones meanwhile");
+        assert!(pictures.still(FULL, at(32)).0.is_none(), "the publisher may have had newer ones meanwhile");
     }
 
     #[test]

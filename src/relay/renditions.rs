@@ -21,6 +21,8 @@ pub struct Renditions {
     rungs: [Option<Rung>; MOST_RUNGS],
     /// The publisher itself said so, or has but one way to encode; otherwise it is what was demanded of it.
     declared: bool,
+    /// It has but one way to encode.
+    single: bool,
     /// Pictures from before were encoded for another demand, perhaps.
     since: Micros,
     /// The time between pictures, as they come.
@@ -33,6 +35,7 @@ impl Default for Renditions {
             pictures: Default::default(),
             rungs: [None; MOST_RUNGS],
             declared: false,
+            single: false,
             since: Micros(0),
             interval: Duration::from_millis(33),
         }
@@ -43,7 +46,7 @@ impl Renditions {
     /// Another publisher: no picture of the last one, and what it encodes, if it has but one way to.
     pub fn begin(&mut self, single: bool) {
         self.forget();
-        self.declared = single;
+        (self.declared, self.single) = (single, single);
         self.rungs = [None; MOST_RUNGS];
         if single {
             self.rungs[0] = Some(Rung::FULL);
@@ -148,6 +151,11 @@ impl Renditions {
         let Some(at) = self.nearest(target) else { return false };
         let served = self.rungs[at].is_some_and(|rung| serves(target, rung));
         served && self.pictures[at].as_ref().is_some_and(|p| self.declared || p.captured >= self.since)
+    }
+
+    /// The same, or what [`choose`](Self::choose) finds is all that this publisher will ever have.
+    pub fn is_nearest(&self, target: Target) -> bool {
+        self.single || self.meets(target)
     }
 }
 
@@ -264,5 +272,6 @@ mod tests {
         bench.put(1, 0, 0);
         assert!(bench.0.meets(WHOLE) && bench.0.meets(FULL_SIZE));
         assert_eq!(bench.gets(SMALL), Some((1, 0)));
+        assert!(!bench.0.meets(fixed(40)) && bench.0.is_nearest(fixed(40)), "there is none to wait for");
     }
 }

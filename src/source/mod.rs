@@ -14,6 +14,7 @@ mod pace;
 pub mod pattern;
 mod spec;
 pub mod stamp;
+pub mod tcp;
 
 use std::time::Duration;
 

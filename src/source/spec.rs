@@ -10,6 +10,7 @@ use super::files::Files;
 use super::http::Http;
 use super::live::Live;
 use super::pattern::Pattern;
+use super::tcp::Tcp;
 use super::{CaptureRequest, Next, Opened, Source, SourceError};
 use crate::error::{Error, Result};
 
@@ -31,6 +32,7 @@ pub struct SourceOptions {
 /// | `nokhwa:N` | the camera with this index, by nokhwa |
 /// | `-` | JPEGs from standard input, at the rate that is asked for at most |
 /// | `http://…` | another camera |
+/// | `tcp://HOST:PORT` | a program that listens there and sends JPEGs, with or without their lengths |
 /// | a path | a device, a file, a named pipe or a folder |
 /// | anything else | the camera whose name contains it |
 ///
@@ -45,7 +47,7 @@ pub fn from_spec(spec: &str, options: &SourceOptions) -> Result<Box<dyn Source>>
         Err(Error::Usage(format!("{what} '{}' has no end: leave --once away", without_password(spec))))
     };
     let is_camera = lower == "auto" || lower.starts_with("nokhwa:") || lower.bytes().all(|b| b.is_ascii_digit());
-    let is_url = lower.starts_with("http://") || lower.starts_with("https://");
+    let is_url = ["http://", "https://", "tcp://"].iter().any(|scheme| lower.starts_with(scheme));
     if options.once && !spec.is_empty() && (lower == "pattern" || is_camera || is_url) {
         return has_no_end();
     }
@@ -62,6 +64,9 @@ pub fn from_spec(spec: &str, options: &SourceOptions) -> Result<Box<dyn Source>>
     }
     if lower.starts_with("http://") || lower.starts_with("https://") {
         return Ok(Box::new(Http::new(spec)?));
+    }
+    if lower.starts_with("tcp://") {
+        return Ok(Box::new(Tcp::new(spec)?));
     }
     if let Some((scheme, _)) = lower.split_once("://") {
         return Err(Error::Usage(format!(
@@ -201,6 +206,12 @@ mod tests {
             ("rtsp://cam/stream", "ffmpeg -i rtsp://cam/stream"),
             ("nokhwa:x", "nokhwa:0"),
             ("http://", "host is missing"),
+            ("tcp://cam", "tcp://HOST:PORT"),
+            ("tcp://:9999", "tcp://HOST:PORT"),
+            ("tcp://cam:0", "tcp://HOST:PORT"),
+            ("tcp://cam:99999", "tcp://HOST:PORT"),
+            ("tcp://cam:9999/stream", "tcp://HOST:PORT"),
+            ("tcp://::1:9999", "tcp://[::1]:9999"),
         ] {
             let error = refused(spec);
             assert_eq!(error.exit_code(), 2, "{spec}");
@@ -211,7 +222,7 @@ mod tests {
     #[test]
     fn what_has_no_end_is_not_played_once() {
         let once = SourceOptions { once: true };
-        for spec in ["auto", "pattern", "0", "nokhwa:0", "http://me:hunter2@cam/stream"] {
+        for spec in ["auto", "pattern", "0", "nokhwa:0", "tcp://cam:9999", "http://me:hunter2@cam/stream"] {
             let error = from_spec(spec, &once).map(drop).unwrap_err();
             let said = error.to_string();
             assert!(error.exit_code() == 2 && said.contains("--once") && !said.contains("hunter2"), "{said}");

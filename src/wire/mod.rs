@@ -16,6 +16,7 @@ pub mod packet;
 pub mod pictures;
 pub mod rooms;
 pub mod seal;
+pub mod senders;
 pub mod websocket;
 
 /// What a peer did against the protocol. The connection ends with it.

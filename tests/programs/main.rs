@@ -9,6 +9,7 @@ mod support;
 mod controls;
 mod finding;
 mod hang_up;
+mod piping;
 mod played_once;
 mod running;
 mod sealed;

@@ -374,7 +374,7 @@ impl World {
     fn encode(&mut self) {
         let now = Micros(self.now);
         let carries = self.uplink.pacer.target().bytes;
-        let mut plan = self.ladder.plan(&self.demand, SIZE, carries);
+        let mut plan = self.ladder.plan(&self.demand, SIZE, false, carries);
         self.encoded.clear();
         while let Some(mut step) = self.ladder.next(&mut plan, now) {
             let bytes = loop {

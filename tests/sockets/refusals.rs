@@ -55,6 +55,14 @@ fn a_refusal_is_told_in_the_words_that_came_with_it_and_what_is_no_hub_is_called
         assert!(silent.contains("without a word") && !silent.contains("no StreamFlow hub"), "{silent}");
         let web = said(&answers(b"HTTP/1.1 400 Bad Request\r\n\r\n").to_string());
         assert!(web.contains("is no StreamFlow hub (a web server)"), "{web}");
+        // A program that sends pictures without being asked.
+        for before in [&19_u64.to_le_bytes()[..], &19_u32.to_be_bytes(), b""] {
+            let picture = [before, b"\xff\xd8\xff\xe0\0\x10JFIF and so on"].concat();
+            let at = answers(Box::leak(picture.into_boxed_slice()));
+            let sender = said(&at.to_string());
+            assert!(sender.contains("is no StreamFlow hub (it sends JPEGs"), "{sender}");
+            assert!(sender.contains(&format!("streamflow-send --source tcp://{at} ")), "{sender}");
+        }
     });
 }
 

@@ -11,7 +11,7 @@ use streamflow::internal::wire::control::{Ability, Control, Hello, ViewRequest};
 use streamflow::internal::wire::jpeg;
 use streamflow::internal::wire::packet::Packet;
 
-use crate::support::http::{Http, get};
+use crate::support::http::{Http, get, post};
 use crate::support::{
     Peer, SIZE, at, fine_source, hub, limited, next_picture, publisher, publisher_config, publishes, until, views,
 };
@@ -100,9 +100,82 @@ fn a_stream_has_the_size_and_quality_of_its_query() {
         for _ in 0..10 {
             assert_eq!(size(&http.part(BOUNDARY).body), Size::new(32, 24));
         }
-        for wrong in ["size=0x0", "size=big", "quality=101", "adapt=perhaps"] {
-            assert_eq!(get(hub.address(), &format!("/stream?{wrong}")).status, 400, "{wrong}");
+        for wrong in ["size=0x0", "size=big", "quality=101", "adapt=perhaps", "fps=0"] {
+            for path in ["stream", "snapshot"] {
+                assert_eq!(get(hub.address(), &format!("/{path}?{wrong}")).status, 400, "{path} {wrong}");
+            }
         }
+    });
+}
+
+#[test]
+fn a_size_is_room_for_the_picture_which_keeps_its_aspect() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        until("published", || hub.counts().0 == 1);
+        let fits = Size::new(32, 24);
+        for room in ["32x48", "640x24"] {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("GET /stream?size={room} HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+            http.head();
+            until("the asked size", || size(&http.part(BOUNDARY).body) == fits);
+            assert_eq!(size(&get(hub.address(), &format!("/snapshot?size={room}")).body), fits, "{room}");
+        }
+    });
+}
+
+#[test]
+fn a_snapshot_has_the_size_that_was_asked_for_beside_others_of_other_sizes() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        until("published", || hub.counts().0 == 1);
+        for _ in 0..3 {
+            for (query, expected) in [
+                ("?size=32x24", Size::new(32, 24)),
+                ("", SIZE),
+                ("?size=16x16", Size::new(16, 12)),
+                ("?quality=9", SIZE),
+            ] {
+                let answer = get(hub.address(), &format!("/snapshot/main/door{query}"));
+                assert_eq!((answer.status, size(&answer.body)), (200, expected), "{query}");
+            }
+        }
+        assert_eq!(hub.counts().1, 1, "whoever polls is one viewer");
+        until("and none when it stops", || hub.counts().1 == 0);
+    });
+}
+
+#[test]
+fn a_posted_picture_is_given_as_it_is_whatever_was_asked_for() {
+    limited(|| {
+        let hub = hub();
+        let picture = crate::support::jpeg(90);
+        assert_eq!(post(hub.address(), "/api/publish/main/still", &picture).status, 200);
+        let answer = get(hub.address(), "/snapshot/main/still?size=16x16&quality=10");
+        assert!(answer.status == 200 && answer.body == picture, "{}", answer.status);
+    });
+}
+
+#[test]
+fn a_stream_has_the_frame_rate_of_its_query_and_others_have_all_pictures() {
+    limited(|| {
+        let hub = hub();
+        let _publisher = publisher(at(&hub), "door", fine_source());
+        let numbers = |query: &str, count: usize| {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("GET /stream{query} HTTP/1.1\r\nHost: hub\r\n\r\n").as_bytes());
+            http.head();
+            // What comes before the publisher is a placeholder.
+            let mut number = || http.part(BOUNDARY).field("x-sequence").and_then(|n| n.parse::<u32>().ok()).unwrap();
+            until("a picture", || number() > 0);
+            (0..count).map(|_| number()).collect::<Vec<_>>()
+        };
+        assert_eq!(numbers("", 10).len(), 10);
+        // The source gives fifty a second.
+        let few = numbers("?fps=2", 4);
+        assert!(few.windows(2).all(|two| two[1] - two[0] > 1), "{few:?}");
     });
 }
 
@@ -139,9 +212,11 @@ fn a_publisher_is_asked_for_what_streams_and_snapshots_need() {
         let snapshot = std::thread::spawn(move || get(address, "/snapshot").status);
         demand(&mut publisher, &[Rung::FULL, Rung { bytes: ANY, quality: 40, size: of }]);
         drop(sized);
+        let small = std::thread::spawn(move || get(address, "/snapshot?size=320x240&n=17").status);
+        demand(&mut publisher, &[Rung::FULL, Rung { bytes: ANY, quality: 0, size: of }]);
         publisher.say(&Control::Supply { rungs: vec![Some(Rung::FULL)] });
         publisher.publish(1, 2_000);
-        assert_eq!(snapshot.join().unwrap(), 200);
+        assert_eq!([snapshot, small].map(|asked| asked.join().unwrap()), [200, 200], "the nearest there is");
     });
 }
 

@@ -36,6 +36,8 @@ pub(in crate::hub) struct Admitted {
     pub(in crate::hub) purpose: Purpose,
     /// The hello, where there was one.
     pub(in crate::hub) hello: Option<Hello>,
+    /// Microseconds between two pictures that it is given, at least; 0: as they come.
+    pub(in crate::hub) apart: u32,
     /// A bare picture that came in the place of a hello, and when it began.
     pub(in crate::hub) first: Option<(Packet, Micros)>,
 }

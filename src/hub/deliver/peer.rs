@@ -34,7 +34,7 @@ use crate::hub::stream::Stream;
 use crate::hub::{HubConfig, PROGRAM, Shared, Totals};
 use crate::names::StreamKey;
 use crate::net::connection::{Connection, ConnectionError, Drained, Framing};
-use crate::pacing::Pacer;
+use crate::pacing::{Pacer, PacerConfig};
 use crate::relay::ConnectionId;
 use crate::relay::silence::Gives;
 use crate::session::in_words;
@@ -155,7 +155,7 @@ pub(super) struct Peer {
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, times: BridgeTimes, now: Micros) -> (Self, Purpose, Vec<u8>) {
-        let Admitted { credentials, framing, purpose, hello, first } = newcomer.admitted;
+        let Admitted { credentials, framing, purpose, hello, apart, first } = newcomer.admitted;
         let mut connection = Connection::new(newcomer.transport, framing);
         if let Purpose::Watch(_) = purpose {
             connection.refuse_pictures();
@@ -172,7 +172,7 @@ impl Peer {
         let machine_id = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
-        let mut pacer = Pacer::new(pacer_config(request));
+        let mut pacer = Pacer::new(PacerConfig { apart, ..pacer_config(request) });
         if acknowledges {
             pacer.expect_acknowledgements();
         }

@@ -15,6 +15,7 @@ mod reply;
 pub(super) mod session;
 pub(super) mod snapshot;
 pub(super) mod stream;
+mod wanted;
 pub(super) mod websocket;
 
 pub(super) use self::exchange::Exchange;

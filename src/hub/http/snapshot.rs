@@ -1,4 +1,4 @@
-//! `/snapshot`: a picture of the full size, captured after it was asked for where the source gives one in time. Who asks
+//! `/snapshot`: a picture of the full size, or of what the query asks for, captured after it was asked for where the source gives one in time. Who asks
 //! watches for a while, so that a publisher that sleeps wakes up, and one that polls finds it awake.
 //!
 //! Of a slow stream it is the last picture, with its age; of a lost one there is none but the reason, unless the hub allows old
@@ -7,8 +7,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::wanted::Wanted;
 use super::{Answer, Body, Exchange, Outcome, Reply};
 use crate::access::{Credentials, Grant, Right, Watch};
+use crate::adapt::Target;
 use crate::frame::{Codec, Picture};
 use crate::hub::Shared;
 use crate::hub::stream::Stream;
@@ -22,6 +24,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
     let shared = exchange.shared;
     let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
     let key = key.map_err(|why| Answer::text(404, &why))?.unwrap_or_else(|| StreamKey::new("main", ""));
+    let target = Wanted::of(exchange)?.target();
     let who = exchange.credentials();
     let mut grant = shared.access.watch(&who, key)?;
     // Only whoever may watch the room is told what is in it.
@@ -30,7 +33,7 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
         let first = first.ok_or_else(|| Answer::unavailable("nobody publishes in room main"))?;
         grant = shared.access.watch(&who, first)?;
     }
-    Snapshot::begin(shared, grant, who, now())
+    Snapshot::begin(shared, grant, who, target, now())
 }
 
 /// The picture that there was of a lost stream, if the hub allows one so old; otherwise why there is none.
@@ -45,13 +48,14 @@ pub(in crate::hub) struct Snapshot {
     grant: Grant<Watch>,
     who: Credentials,
     stream: Arc<Stream>,
+    target: Target,
     asked: Micros,
     until: Micros,
 }
 
 impl Snapshot {
     /// Asks for a picture of this stream, or says why there is none.
-    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, who: Credentials, asked: Micros) -> Outcome {
+    fn begin(shared: &Arc<Shared>, grant: Grant<Watch>, who: Credentials, target: Target, asked: Micros) -> Outcome {
         let key = &grant.0;
         if let Err(why) = is_live(shared, key, asked) {
             // One that was silent when it was asked last is asked again, as by any viewer, unless somebody is just asking.
@@ -59,14 +63,14 @@ impl Snapshot {
                 return Err(lost(shared, key, &why, asked));
             }
             if let Some(last) = shared.last_pictures.get(key, asked) {
-                shared.poll(&grant)?;
+                shared.poll(&grant, target)?;
                 return Ok(open(last, asked).into());
             }
         }
         let stream = shared.stream(key);
-        let until = asked + stream.pictures().still(asked).1;
+        let until = asked + stream.pictures().still(target, asked).1;
         stream.add_viewer(shared.admission_index());
-        Ok(Reply::Snapshot(Self { shared: shared.clone(), grant, who, stream, asked, until }))
+        Ok(Reply::Snapshot(Self { shared: shared.clone(), grant, who, stream, target, asked, until }))
     }
 
     /// The number of the stream that it is of.
@@ -82,11 +86,11 @@ impl Snapshot {
         }
         if now < self.until {
             // Whoever waits still wants it: a camera that takes seconds to open must not be sent to sleep meanwhile.
-            if let Err(refusal) = self.shared.poll(&self.grant) {
+            if let Err(refusal) = self.shared.poll(&self.grant, self.target) {
                 return Some(Answer::unavailable(&refusal.to_string()));
             }
             self.stream.has_looked(self.shared.admission_index());
-            let found = self.stream.pictures().snapshot(self.asked);
+            let found = self.stream.pictures().snapshot(self.target, self.asked);
             if let Some(picture) = found {
                 return answer(&self.shared, picture, now);
             }
@@ -97,7 +101,7 @@ impl Snapshot {
             return (!may_come).then(|| lost(&self.shared, &self.grant.0, &why, now));
         }
         // None came; there may be one from before, which says how old it is.
-        let (picture, _) = self.stream.pictures().still(self.asked);
+        let (picture, _) = self.stream.pictures().still(self.target, self.asked);
         let none = || format!("no picture came within {} s", self.until.since(self.asked).as_secs());
         match is_live(&self.shared, &self.grant.0, now).and_then(|()| picture.ok_or_else(none)) {
             Ok(picture) => answer(&self.shared, picture, now),

@@ -1,19 +1,19 @@
 //! `/stream`: an endless `multipart/x-mixed-replace` answer, for browsers, players and panels.
 
+use super::wanted::Wanted;
 use super::{Answer, Body, Exchange, Outcome, Reply};
-use crate::adapt::Resolution;
 use crate::hub::deliver::Purpose;
 use crate::names::StreamKey;
 use crate::net::connection::Framing;
 use crate::transport::message::BOUNDARY;
-use crate::wire::control::{Hello, ViewRequest};
+use crate::wire::control::Hello;
 
 /// Hands the viewer of a stream on, or of the first there is in room `main`.
 pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>) -> Outcome {
     exchange.takes("GET, HEAD")?;
     let key = which.map(|(room, name)| StreamKey::parse(room, name)).transpose();
     let key = key.map_err(|why| Answer::text(404, &why))?.unwrap_or_else(|| StreamKey::new("main", ""));
-    let request = request(exchange).map_err(|why| Answer::text(400, &why))?;
+    let wanted = Wanted::of(exchange)?;
     let grant = exchange.shared.access.watch(&exchange.credentials(), key)?;
     let kind = format!("multipart/x-mixed-replace; boundary={BOUNDARY}");
     // Proxies such as nginx hold an answer back until they are told not to.
@@ -25,29 +25,9 @@ pub(in crate::hub) fn serve(exchange: &Exchange<'_>, which: Option<(&str, &str)>
         "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{}{fields}Connection: close\r\n\r\n--{BOUNDARY}\r\n",
         exchange.common_fields()
     );
-    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", request);
+    let hello = Hello::to_view(&grant.0.room, &grant.0.name, "multipart", wanted.request());
     let framing = Framing::Multipart(opening.into_bytes());
-    Ok(Reply::Admit(exchange.admit(framing, Purpose::Watch(grant), Some(hello))))
-}
-
-/// What the query asks for. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.
-fn request(exchange: &Exchange<'_>) -> Result<ViewRequest, String> {
-    let quality = match exchange.parameter("quality").as_deref() {
-        None | Some("auto") => None,
-        Some(text) => match text.parse() {
-            Ok(quality @ 1..=100) => Some(quality),
-            _ => return Err(format!("quality={text}: 1 to 100, or auto")),
-        },
-    };
-    let adapts = match exchange.parameter("adapt").as_deref() {
-        None | Some("off") => false,
-        Some("on") => true,
-        Some(text) => return Err(format!("adapt={text}: on or off")),
-    };
-    let size = match exchange.parameter("size") {
-        Some(text) => text.parse().map_err(|why| format!("size: {why}"))?,
-        None if adapts => Resolution::Any,
-        None => Resolution::Full,
-    };
-    Ok(ViewRequest { quality, size, max_rate: None })
+    let mut admitted = exchange.admit(framing, Purpose::Watch(grant), Some(hello));
+    admitted.apart = wanted.apart();
+    Ok(Reply::Admit(admitted))
 }

@@ -52,6 +52,7 @@ pub fn ask(hub: &HubAddress, trust: HubTrust, path: &str, room: &str) -> Result<
         rights: Rights::default(),
         stop: Arc::default(),
         scratch: Vec::new(),
+        said: Vec::new(),
     };
     let addresses = runner.resolve(hub).map_err(error)?;
     let mut answer = None;

@@ -10,6 +10,7 @@ use mio::{Events, Poll};
 
 use super::in_turn::Tried;
 use super::rights::Way;
+use super::sender::overhear;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::{HubAddress, Tls};
 use crate::net::tls::known_hubs::KnownHub;
@@ -32,6 +33,7 @@ enum Encrypted {
 impl<U: LinkUser> Runner<U> {
     /// Connects to this address of the hub, and encrypts where it is not this machine, or where the hub is known to encrypt.
     pub(super) fn open(&mut self, address: SocketAddr, hub: &HubAddress) -> Result<Way, Tried> {
+        self.said.clear();
         let place = hub.place();
         let known = self.config.trust.known(&place).map_err(|why| Tried::Over(Outcome::Refused(why)))?;
         let is_loopback = address.ip().to_canonical().is_loopback();
@@ -89,7 +91,17 @@ impl<U: LinkUser> Runner<U> {
         let socket = self.reach(address, hub)?;
         let mut transport = Transport::from(socket).encrypted(session.into(), Vec::new());
         let until = now() + CONNECT;
-        let done = self.during(&mut transport, until, |transport| transport.handshake());
+        let mut said = Vec::new();
+        let done = self.during(&mut transport, until, |transport| {
+            if said.is_empty() {
+                said = overhear(transport);
+            }
+            transport.handshake()
+        });
+        self.said = said;
+        if let Some(why) = self.sends_pictures(hub).filter(|_| done.is_err()) {
+            return Err(Tried::NoHub(why));
+        }
         let refused = |why: String| Err(Tried::Over(Outcome::Refused(why)));
         match (done, client.verdict()) {
             (Ok(()), Some(Verdict::Taken(key))) => {

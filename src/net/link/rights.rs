@@ -139,7 +139,9 @@ impl<U: LinkUser> Runner<U> {
             };
             let key = way.key;
             match self.serve(way, hub, welcomed) {
-                Outcome::Again(why) if welcomed.is_none() => return Tried::NoHub(why),
+                Outcome::Again(why) if welcomed.is_none() => {
+                    return Tried::NoHub(self.sends_pictures(hub).unwrap_or(why));
+                }
                 Outcome::Unauthorized(reason) => {
                     let words = self.rights.in_words(&reason);
                     if welcomed.is_some() || !self.rights.has_more(&self.config.trust, hub, key) {

@@ -9,9 +9,10 @@ use mio::Events;
 use super::dial::{in_words_of, no_hub, not_let_in};
 use super::open::Open;
 use super::rights::Way;
+use super::sender::overhear;
 use super::{LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::HubAddress;
-use crate::net::connection::{Connection, ConnectionError, Drained};
+use crate::net::connection::{Connection, ConnectionError, Drained, Framing};
 use crate::time::{Micros, now};
 use crate::wire::control::{Cause, Control};
 
@@ -180,9 +181,15 @@ impl<U: LinkUser> Runner<U> {
     }
 
     fn read(&mut self, connection: &mut Connection, open: &mut Open) -> Result<Drained, ConnectionError> {
-        let user = &mut self.user;
         let mut answers = Vec::new();
         let before = connection.bytes_in;
+        if !open.welcomed && self.said.is_empty() && matches!(connection.framing(), Framing::Native(_)) {
+            self.said = overhear(&mut connection.transport);
+            if self.pictures_said().is_some() {
+                return Err(ConnectionError::Closed);
+            }
+        }
+        let user = &mut self.user;
         connection.cork();
         let done = connection.read(&mut self.scratch, &mut |packet, _| {
             let at = now();

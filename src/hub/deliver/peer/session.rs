@@ -304,5 +304,6 @@ pub(super) fn transmit(
 /// What a viewer wants, as adaptation takes it.
 pub(super) fn pacer_config(request: ViewRequest) -> PacerConfig {
     let quality = request.quality.filter(|q| *q > 0).map(|q| q.min(100));
-    PacerConfig { quality, size: request.size, max_rate: request.max_rate.map(|bits| bits.max(8_000)), adapt: true }
+    let max_rate = request.max_rate.map(|bits| bits.max(8_000));
+    PacerConfig { quality, size: request.size, max_rate, ..PacerConfig::default() }
 }

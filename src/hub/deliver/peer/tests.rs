@@ -24,6 +24,7 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
             framing: Framing::Multipart(Vec::new()),
             purpose: Purpose::Watch(grant),
             hello: None,
+            apart: 0,
             first: None,
         },
         early: Vec::new(),
