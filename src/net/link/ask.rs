@@ -120,7 +120,7 @@ impl Runner<Nobody> {
                 }
             })
         });
-        let no_hub = |why: &str| Tried::NoHub(super::dial::no_hub(hub, why));
+        let no_hub = |why: &str| Tried::NoHub(super::sender::no_hub(hub, why));
         match read {
             Err(error) if answer.is_empty() => return Err(no_hub(&in_words(&error))),
             _ => {}

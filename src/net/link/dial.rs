@@ -8,6 +8,7 @@ use mio::net::TcpStream;
 use mio::{Events, Interest};
 
 use super::encrypt::write_all;
+use super::sender::no_hub;
 use super::{CONNECT, LinkUser, Outcome, Runner, SOCKET};
 use crate::error::in_words as in_words_of_system;
 use crate::net::address::{HubAddress, PORT, lacks_zone};
@@ -164,11 +165,6 @@ fn read_head(transport: &mut Transport, head: &mut Vec<u8>, is_enough: impl Fn(&
             return Ok(true);
         }
     }
-}
-
-/// Somebody listens there, and does not speak as a hub does.
-pub(super) fn no_hub(hub: &HubAddress, why: &str) -> String {
-    format!("what answers at {hub} is no StreamFlow hub ({why}): --host and --port name another")
 }
 
 /// Why a connection ended that was not let in.

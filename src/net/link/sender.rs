@@ -1,12 +1,16 @@
 //! What is taken for a hub and sends pictures without being asked, as programs do with a socket and `struct.pack`: known by the first
 //! that it says. It is not asked a second time: many such programs end when their client goes.
 
-use super::dial::no_hub;
 use super::{LinkUser, Runner};
 use crate::net::address::{HubAddress, PORT};
 use crate::transport::Transport;
 use crate::wire::host::authority;
 use crate::wire::senders::{Before, ENOUGH, Sends, judge};
+
+/// Somebody listens there, and does not speak as a hub does.
+pub(super) fn no_hub(hub: &HubAddress, why: &str) -> String {
+    format!("what answers at {hub} is no StreamFlow hub ({why}): --host and --port name another")
+}
 
 /// The first that was said on a connection and not read yet.
 pub(super) fn overhear(transport: &mut Transport) -> Vec<u8> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use mio::Events;
 
-use super::dial::{in_words_of, no_hub, not_let_in};
+use super::dial::{in_words_of, not_let_in};
 use super::open::Open;
 use super::rights::Way;
-use super::sender::overhear;
+use super::sender::{no_hub, overhear};
 use super::{LinkUser, Outcome, Runner, SOCKET};
 use crate::net::address::HubAddress;
 use crate::net::connection::{Connection, ConnectionError, Drained, Framing};
