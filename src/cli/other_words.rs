@@ -50,7 +50,7 @@ pub(super) fn tip(program: &str, typed: &str) -> Option<String> {
         "streamflow-view" => Some("--host for the hub, --name for the stream, --join for a link"),
         _ => None,
     });
-    here.map(|here| format!("tip: here it is {here}"))
+    here.map(|here| format!("here it is {here}"))
 }
 
 #[cfg(test)]

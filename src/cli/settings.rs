@@ -175,7 +175,7 @@ fn without_secrets(mut error: clap::Error) -> clap::Error {
         && let Some((place, _)) = shown.split_once('#').filter(|_| shown.contains("://"))
     {
         let place = ContextValue::String(format!("{place}#…"));
-        let hint = "tip: a link stands behind '--join'".into();
+        let hint = "a link stands behind '--join'".into();
         error.insert(ContextKind::InvalidArg, place);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint]));
     }
