@@ -1,4 +1,4 @@
-# An image with the hub and the sender, the libraries that they need, and nothing else: no shell, no root, some 20 MB.
+# An image with the hub and the sender, the libraries that they need, and nothing else: no shell, no root, some 30 MB.
 # docs/install.md says how to run it, compose.yaml runs both.
 ARG RUST=docker.io/library/rust:1-bookworm
 FROM ${RUST} AS build

@@ -209,7 +209,12 @@ impl HubLocationOptions {
             return Err(Error::Usage("--token-file needs --host, which says where the token lets in".into()));
         }
         let config = self.limits.config(self.listen.address()?)?;
-        Ok(if self.listen.listen.is_some() { HubLocation::Host(config) } else { HubLocation::Auto(config) })
+        Ok(match () {
+            () if self.listen.listen.is_some() => HubLocation::Host(config),
+            // Who hosts a hub wherever there is none would take the port while the unit of the hub begins anew.
+            () if service_manager::is_there() => HubLocation::Join(HubAddress::of_listener(config.listen)),
+            () => HubLocation::Auto(config),
+        })
     }
 }
 

@@ -6,6 +6,8 @@
 pub(crate) mod access_files;
 mod address_limits;
 mod admission;
+#[cfg_attr(not(feature = "hub"), allow(dead_code, reason = "streamflow-hub alone needs it"))]
+mod answers;
 mod authenticator;
 mod bridges;
 mod config;

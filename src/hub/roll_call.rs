@@ -3,21 +3,8 @@
 //! A thread of its own that says "alive" would go on while a loop hangs. A question in the inbox of a loop is answered by nothing but
 //! that loop, between two rounds of its work, and costs nothing while nobody asks.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
+use super::answers::Answers;
 use super::{Hub, admission, deliver};
-
-/// Who has answered.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Answers(Arc<AtomicUsize>);
-
-impl Answers {
-    /// One more has answered.
-    pub(super) fn here(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
 
 /// A question to all threads of a hub that serve somebody.
 #[derive(Debug)]
@@ -29,7 +16,7 @@ pub(crate) struct RollCall {
 impl RollCall {
     /// Whether all have answered.
     pub(crate) fn is_complete(&self) -> bool {
-        self.answers.0.load(Ordering::Relaxed) >= self.asked
+        self.answers.count() >= self.asked
     }
 }
 
@@ -78,7 +65,7 @@ mod tests {
         hub.shared.loops[0].command(deliver::Command::Answer(others.clone()));
         hub.shared.admission.command(admission::Command::Answer(others.clone()));
         assert!(completes(&RollCall { answers: others, asked: 2 }));
-        assert_eq!(call.answers.0.load(Ordering::Relaxed), 2, "one of three is missing");
+        assert_eq!(call.answers.count(), 2, "one of three is missing");
         assert!(!call.is_complete());
         drop(go_on);
         assert!(completes(&call), "it goes on");

@@ -31,6 +31,12 @@ pub(crate) fn watchdog() -> Option<Duration> {
     None
 }
 
+/// Whether this program is a service, and told to say how it is.
+#[cfg(any(feature = "send", feature = "view"))]
+pub(crate) fn is_there() -> bool {
+    std::env::var_os("NOTIFY_SOCKET").is_some_and(|path| !path.is_empty())
+}
+
 /// What is said.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Word<'a> {

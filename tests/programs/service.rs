@@ -160,7 +160,11 @@ fn every_option_is_in_the_completions_of_every_shell_and_in_the_manual_page() {
     fs::create_dir_all(&folder).unwrap();
     for (program, name) in [(HUB, "streamflow-hub"), (SEND, "streamflow-send"), (VIEW, "streamflow-view")] {
         let help = run(program, &["--help"]).out;
-        let of_help = |line: &str| line.split_whitespace().find(|word| word.starts_with("--")).map(str::to_owned);
+        let of_help = |line: &str| {
+            line.split_whitespace()
+                .find(|word| word.starts_with("--"))
+                .map(|word| word.trim_end_matches('.').to_owned())
+        };
         let lines = help.lines().filter(|line| line.starts_with("  ") && line.trim_start().starts_with('-'));
         let options: Vec<_> = lines.filter_map(of_help).collect();
         assert!(options.len() > 20 && options.contains(&"--completions".into()), "{options:?}");

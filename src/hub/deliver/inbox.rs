@@ -8,7 +8,7 @@ use mio::{Poll, Token, Waker};
 
 use super::claim::Asker;
 use super::newcomer::Newcomer;
-use crate::hub::roll_call::Answers;
+use crate::hub::answers::Answers;
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
