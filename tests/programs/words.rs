@@ -204,10 +204,10 @@ fn the_short_help_is_a_page_of_lines() {
             assert!(lines.iter().all(|line| line.chars().count() <= 80), "{}", ended.out);
             assert!(ended.out.contains("Usage:") && ended.out.contains("--help"), "{}", ended.out);
             assert!(!ended.out.contains("STREAMFLOW_"), "{}", ended.out);
-            // One option, one line: what is wrapped has no dash.
+            // One option or command, one line: what is wrapped has no dash.
             let options = lines.iter().filter(|line| line.starts_with("  "));
             assert!(
-                options.clone().all(|line| line.trim_start().starts_with(['-', 'l', 'k', 's', 'h'])),
+                options.clone().all(|line| line.trim_start().starts_with(['-', 'c', 'l', 'k', 's', 'h'])),
                 "{}",
                 ended.out
             );
