@@ -22,7 +22,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 const REACH: Duration = Duration::from_secs(5);
 /// How often the measured rate is compared with the asked one; the first time, this long after the first picture.
 const JUDGE_RATE: Duration = Duration::from_secs(5);
-/// A source answers within [`PATIENCE`](crate::source::PATIENCE): when that took so long, somebody was stopped.
+/// A source answers within [`PATIENCE`]: when that took so long, somebody was stopped.
 const STOOD_STILL: Duration = Duration::from_secs(1);
 
 pub(super) struct Capture {
