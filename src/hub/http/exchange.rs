@@ -134,16 +134,12 @@ impl Exchange<'_> {
             let to: String = to.chars().filter(|c| c.is_ascii_graphic()).collect();
             return Err(Answer::text(308, &format!("this hub is encrypted: {to}")).with(format!("Location: {to}\r\n")));
         }
-        let what = match reason {
-            Reason::InTheClear => {
-                "this hub takes nothing in the clear from other machines: use https:// or wss://; for devices that cannot, the \
-                 access file lets a network in (plain = …)"
-            }
-            // Only behind a proxy: others do not reach a hub that listens on its own machine.
-            Reason::ThisMachine => {
-                "this hub lets in nobody but its own machine, behind a proxy as well: --access FILE says who else may do what"
-            }
-            _ => &reason.to_string(),
+        // The other reason: others reach a hub that listens on its own machine by a proxy alone.
+        let what = if reason == Reason::InTheClear {
+            "this hub takes nothing in the clear from other machines: use https:// or wss://; for devices that cannot, the access \
+             file lets a network in (plain = …)"
+        } else {
+            "this hub lets in nobody but its own machine, behind a proxy as well: --access FILE says who else may do what"
         };
         Err(Answer::text(403, what))
     }
