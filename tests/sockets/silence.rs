@@ -118,8 +118,7 @@ fn a_stream_that_was_silent_is_asked_again_by_a_snapshot() {
         let address = hub.address();
         let snapshot = std::thread::spawn(move || get(address, "/snapshot/main/door").status);
         until("it is asked for", || hub.counts().1 == 1);
-        publisher.picture(6, &jpeg);
-        assert_eq!(snapshot.join().unwrap(), 200);
+        assert_eq!(publisher.publish_until(6, &jpeg, snapshot), 200);
         assert_eq!(listed(&hub, "door"), (true, true));
     });
 }

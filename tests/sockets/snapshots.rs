@@ -49,8 +49,7 @@ fn the_snapshot_that_wakes_a_camera_is_none_of_its_dark_first_pictures() {
         demanded(&mut publisher);
         (1..4).for_each(|n| publish(&mut publisher, n, Duration::ZERO, &jpeg(1)));
         publisher.say(&state(false, ""));
-        publish(&mut publisher, 4, Duration::ZERO, &jpeg(200));
-        assert!(snapshot.join().unwrap().body == jpeg(200), "a picture from before the light was measured");
+        assert!(publisher.publish_until(4, &jpeg(200), snapshot).body == jpeg(200), "a picture from before the light was measured");
         // A viewer is told as well: it may be one that wants a single picture.
         let mut viewer = Peer::join(hub.address(), views("door"));
         publisher.say(&state(true, ""));
@@ -99,8 +98,8 @@ fn a_snapshot_of_a_lost_stream_is_the_reason_or_an_old_picture_where_the_hub_all
             let mut publisher = Peer::join(hub.address(), on_demand());
             let snapshot = asks(hub.address());
             demanded(&mut publisher);
-            publish(&mut publisher, 1, Duration::ZERO, &jpeg(90));
-            assert_eq!(snapshot.join().unwrap().status, 200);
+            let answer = publisher.publish_until(1, &jpeg(90), snapshot);
+            assert!(answer.status == 200, "{} {}", answer.status, answer.text());
             let lost = |why: &str| {
                 let answer = get(hub.address(), "/snapshot/main/door");
                 if std::ptr::eq(hub, &raw const lenient) {
