@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crate::access::file::PlainRule;
 use crate::access::permissions::Scope;
 use crate::error::{Error, Result};
+use crate::hub::access_files::reached;
 use crate::hub::inherited::Inherited;
 use crate::hub::links::{Reached, qr_text};
 use crate::hub::{Hub, HubConfig};
 use crate::names::StreamKey;
-use crate::net::address::HubAddress;
+use crate::net::address::{HubAddress, PORT, Tls};
 use crate::net::join_link::JoinLink;
 use crate::net::open_files;
 use crate::net::state_dir;
@@ -35,6 +36,18 @@ pub enum HubLocation {
 impl Default for HubLocation {
     fn default() -> Self {
         Self::Auto(HubConfig::default())
+    }
+}
+
+impl HubLocation {
+    /// Where the hub is that is asked something: none is hosted for that.
+    pub(crate) fn to_ask(&self) -> HubAddress {
+        match self {
+            Self::Join(address) => address.clone(),
+            Self::Host(config) | Self::Auto(config) => {
+                on_this_machine(config).unwrap_or_else(|| HubAddress::of_listener(config.listen))
+            }
+        }
     }
 }
 
@@ -100,8 +113,7 @@ impl HubLocator {
         if let Some(hub) = &self.hub {
             return Ok(address_of(hub, config));
         }
-        let there = HubAddress::of_listener(config.listen);
-        if config.listen.port() != 0 && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
+        if let Some(there) = on_this_machine(config) {
             if self.others.is_none() {
                 log::info!("joins the hub on this machine at {there}");
                 if config.plain.is_some() {
@@ -112,6 +124,7 @@ impl HubLocator {
             return Ok(there);
         }
         if self.others.is_some_and(|seen| seen.elapsed() < COMES_BACK) {
+            let there = HubAddress::of_listener(config.listen);
             return Err(Error::Unreachable(format!("the hub on this machine at {there} is gone")));
         }
         match host(config) {
@@ -125,7 +138,7 @@ impl HubLocator {
                 if cause.kind() == ErrorKind::AddrInUse
                     && TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() =>
             {
-                Ok(there)
+                Ok(HubAddress::of_listener(config.listen))
             }
             Err(error) => Err(error),
         }
@@ -138,13 +151,36 @@ impl HubLocator {
     }
 }
 
+/// The hub that runs on this machine: at the port of `config`, or, where no other port is asked for, at an address of its own, as
+/// one that does not listen on loopback. That one is this user's, which keeps in its folder where it is.
+fn on_this_machine(config: &HubConfig) -> Option<HubAddress> {
+    let port = config.listen.port();
+    if port == 0 {
+        return None;
+    }
+    if TcpStream::connect_timeout(&config.listen, LOCAL).is_ok() {
+        return Some(HubAddress::of_listener(config.listen));
+    }
+    let folder = config.state.clone().or_else(state_dir::default_dir)?;
+    let (host, pin) = reached(&folder)?;
+    let at: SocketAddr = host.parse().ok()?;
+    let is_asked_for = port == PORT || port == at.port();
+    // The note is from its last start: its address may be another machine's by now, and its port another program's.
+    let is_here = || if_addrs::get_if_addrs().is_ok_and(|all| all.iter().any(|own| own.ip() == at.ip()));
+    if !is_asked_for || pin.is_none() || !is_here() || who_listens(at) != Listener::Hub {
+        return None;
+    }
+    let token = state_dir::local_secret(&folder);
+    Some(HubAddress { pin, token, tls: Tls::Always, of_this_user: true, ..HubAddress::of_listener(at) })
+}
+
 /// Where a hub of this process is reached, by which key it is known, and what lets this process in.
 fn address_of(hub: &Hub, config: &HubConfig) -> HubAddress {
     let folder = config.state.clone().or_else(state_dir::default_dir);
     HubAddress {
         pin: hub.identity().map(|identity| identity.fingerprint()),
         token: folder.and_then(|folder| state_dir::local_secret(&folder)),
-        in_process: true,
+        of_this_user: true,
         ..HubAddress::of_listener(hub.address())
     }
 }

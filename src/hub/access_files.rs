@@ -115,10 +115,18 @@ fn own_file() -> Result<String> {
     ))
 }
 
-/// Where a hub with this state was reached last, for the links to it: `HOST:PORT`, and its key if that is its own.
+/// Where a hub with this state was reached last: `HOST:PORT`, and its key if that is its own.
 const REACHED: &str = "reached-at";
 
-/// Keeps where a hub is reached, for `streamflow-hub link`.
+/// Where a hub with this state was reached last.
+pub(crate) fn reached(folder: &Path) -> Option<(String, Option<KeyFingerprint>)> {
+    let text = read_text(&folder.join(REACHED)).ok()?;
+    let mut lines = text.lines();
+    let host = lines.next().filter(|host| !host.is_empty())?.to_owned();
+    Some((host, lines.next().and_then(|pin| pin.parse().ok())))
+}
+
+/// Keeps where a hub is reached, for `streamflow-hub link`, and for this user's programs on this machine.
 pub(crate) fn keep_reached(folder: &Path, host: &str, pin: Option<KeyFingerprint>) {
     let pin = pin.map(|pin| pin.for_url().to_string()).unwrap_or_default();
     let (path, text) = (folder.join(REACHED), format!("{host}\n{pin}\n"));

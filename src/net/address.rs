@@ -28,8 +28,8 @@ pub struct HubAddress {
     /// What lets somebody in there: a secret, or a signed token. It is not shown to a key that is not trusted, and not in the clear
     /// beyond this machine.
     pub token: Option<Secret>,
-    /// Whether this process hosts it: the token is the hub's own, and is not remembered.
-    pub in_process: bool,
+    /// Whether the token is the one that this user's hub keeps for the programs of this user: it is not remembered.
+    pub of_this_user: bool,
 }
 
 /// Whether a connection is encrypted.
@@ -100,7 +100,7 @@ impl FromStr for HubAddress {
         };
         // A WebSocket's default port is HTTP's (RFC 6455, section 3).
         let port = port.or_else(|| websocket.is_some().then_some(if tls == Tls::Always { 443 } else { 80 }));
-        Ok(Self { host, port, websocket, tls, pin: None, token: None, in_process: false })
+        Ok(Self { host, port, websocket, tls, pin: None, token: None, of_this_user: false })
     }
 }
 
@@ -124,7 +124,7 @@ impl HubAddress {
 
     fn native(host: String, port: u16) -> Self {
         let tls = Tls::default();
-        Self { host, port: Some(port), websocket: None, tls, pin: None, token: None, in_process: false }
+        Self { host, port: Some(port), websocket: None, tls, pin: None, token: None, of_this_user: false }
     }
 
     /// Whether the name says that it is this machine.

@@ -7,7 +7,7 @@ use super::ViewerConfig;
 use crate::error::{Error, Result};
 use crate::frame::Picture;
 use crate::hub::PROGRAM;
-use crate::locate::HubLocator;
+use crate::locate::{HubLocation, HubLocator};
 use crate::names::check_name;
 use crate::net::address::HubAddress;
 use crate::net::link::{Link, LinkConfig, LinkState, LinkUser};
@@ -38,7 +38,7 @@ pub fn set_controls(
     let shared = Arc::new(Shared::default());
     let user = Asker {
         shared: shared.clone(),
-        locator: HubLocator::new(config.location.clone())?,
+        locator: HubLocator::new(HubLocation::Join(config.location.to_ask()))?,
         room: config.room.clone(),
         name: config.name.clone().unwrap_or_default(),
         set: SetControls { number: NUMBER, ..set },

@@ -66,3 +66,13 @@ fn a_control_is_listed_and_set_from_afar() {
         assert_eq!(both.code, Some(2), "{both:?}");
     });
 }
+
+#[test]
+fn who_sets_a_control_where_there_is_no_hub_is_told_so_and_hosts_none() {
+    limited(|| {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+        let ended = run(VIEW, &["--port", &port, "--control", "brightness=1"]);
+        assert_eq!(ended.code, Some(5), "{ended:?}");
+        assert!(ended.err.contains("unreachable") && !ended.err.contains("hosts"), "{ended:?}");
+    });
+}

@@ -95,6 +95,25 @@ fn a_link_that_is_not_typed_comes_on_standard_input_or_in_a_file() {
 }
 
 #[test]
+fn a_link_that_is_made_before_any_hub_has_run_says_what_it_lacks() {
+    limited(|| {
+        let folder = folder("no-hub-yet");
+        let state = folder.to_str().unwrap();
+        let made = run(HUB, &["link", "--view", "main/door", "--state", state]);
+        assert_eq!(made.code, Some(0), "{made:?}");
+        assert!(made.out.contains("sf://") && !made.out.contains("pin="), "{made:?}");
+        assert!(made.err.contains("no hub has run") && made.err.contains(state), "{made:?}");
+        // What was there once is known.
+        let mut hub = Running::start(command(HUB, &["--listen", "0.0.0.0:0", "--state", state]));
+        hub.says("for a link:");
+        let made = run(HUB, &["link", "--view", "main/door", "--state", state]);
+        assert!(made.out.contains("pin=") && made.err.is_empty(), "{made:?}");
+        drop(hub);
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
 fn a_clock_that_is_not_set_is_told_of_when_a_hub_starts_and_takes_no_link_that_ends() {
     limited(|| {
         let folder = folder("clock");

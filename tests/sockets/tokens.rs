@@ -10,7 +10,7 @@ use std::thread;
 
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
-use streamflow::internal::hub::HubConfig;
+use streamflow::internal::hub::{Hub, HubConfig};
 use streamflow::internal::locate::{HubLocation, HubLocator};
 use streamflow::internal::net::address::{HubAddress, Tls};
 use streamflow::internal::net::tls::trust::HubTrust;
@@ -342,6 +342,43 @@ fn a_hub_in_this_process_is_shown_the_secret_of_its_folder() {
         let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         let config = HubConfig { listen, threads: 1, state: Some(folder.0.clone()), ..HubConfig::default() };
         let address = HubLocator::new(HubLocation::Host(config)).unwrap().find().unwrap();
-        assert!(address.in_process && address.token == Some("of-this-user".into()), "{address:?}");
+        assert!(address.of_this_user && address.token == Some("of-this-user".into()), "{address:?}");
+    });
+}
+
+#[test]
+fn a_hub_of_this_user_that_does_not_listen_on_loopback_is_found_on_this_machine_where_it_was_started() {
+    limited(|| {
+        let folder = Folder::new("own-address");
+        fs::create_dir_all(&folder.0).unwrap();
+        fs::write(folder.0.join("local-secret"), "of-this-user\n").unwrap();
+        let config = |listen: SocketAddr| HubConfig {
+            listen,
+            threads: 1,
+            state: Some(folder.0.clone()),
+            ..HubConfig::default()
+        };
+        let hub = Hub::start(config(([127, 0, 0, 1], 0).into())).unwrap();
+        let (at, pin) = (hub.address(), KeyFingerprint([7; 32]));
+        let note = |at: &str| fs::write(folder.0.join("reached-at"), format!("{at}\n{}\n", pin.for_url())).unwrap();
+        // Where this program would host one: nobody is there.
+        let free = |port: u16| HubLocator::new(HubLocation::Auto(config(([127, 0, 0, 2], port).into()))).unwrap();
+        note(&at.to_string());
+        let mut locator = free(at.port());
+        let found = locator.find().unwrap();
+        assert_eq!((found.port, found.pin, found.tls), (Some(at.port()), Some(pin), Tls::Always));
+        assert!(locator.hub().is_none() && found.of_this_user && found.token == Some("of-this-user".into()));
+        // An address that is another machine's by now, and no note.
+        note(&format!("192.0.2.1:{}", at.port()));
+        assert!(free(at.port()).hub().is_some());
+        note("");
+        assert!(free(at.port()).hub().is_some());
+        // Another port was asked for.
+        note(&at.to_string());
+        let other = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port();
+        assert!(free(other).hub().is_some());
+        // It is gone.
+        drop(hub);
+        assert!(free(at.port()).hub().is_some());
     });
 }

@@ -11,8 +11,7 @@ use crate::access::link::seconds_of;
 use crate::access::permissions::{AccessRole, Scope};
 use crate::cli::key_file;
 use crate::error::Error;
-use crate::hub::access_files::commands::{self, reached};
-use crate::hub::access_files::{random, signing_keys, state_folder};
+use crate::hub::access_files::{commands, random, reached, signing_keys, state_folder};
 use crate::hub::links::{LinkRequest, Reached, qr_text};
 use crate::locate::others_reach;
 use crate::net::address::{HubAddress, PORT};
@@ -85,9 +84,6 @@ enum LinkCommand {
 pub(super) struct KeyOptions {
     #[command(subcommand)]
     command: KeyCommand,
-    /// The folder of the hub's keys [default: ~/.local/state/streamflow]
-    #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE", global = true)]
-    state: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -98,7 +94,11 @@ enum KeyCommand {
         file: Option<PathBuf>,
     },
     /// A new key signs from now on. Links of the last one hold until they end; links of the one before do not
-    Rotate,
+    Rotate {
+        /// The folder of the hub's keys [default: ~/.local/state/streamflow]
+        #[arg(long, value_name = "DIR", env = "STREAMFLOW_STATE")]
+        state: Option<PathBuf>,
+    },
 }
 
 fn scope(text: &str) -> Result<Scope, String> {
@@ -106,10 +106,11 @@ fn scope(text: &str) -> Result<Scope, String> {
 }
 
 pub(super) fn key(options: &KeyOptions) -> anyhow::Result<()> {
-    if let KeyCommand::New { file } = &options.command {
-        return new_key(file.as_deref());
-    }
-    let folder = state_folder(options.state.as_deref())?;
+    let state = match &options.command {
+        KeyCommand::New { file } => return new_key(file.as_deref()),
+        KeyCommand::Rotate { state } => state.as_deref(),
+    };
+    let folder = state_folder(state)?;
     commands::rotate_signing_key(&folder)?;
     writeln!(
         std::io::stdout(),
@@ -157,7 +158,9 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
     }
     let key = options.key_file.as_deref().map(key_file::of_file).transpose()?;
     let keys = signing_keys(&folder)?;
-    let (host, pin) = match (&options.host, reached(&folder)) {
+    let known = reached(&folder);
+    let never_ran = known.is_none();
+    let (host, pin) = match (&options.host, known) {
         (Some(host), known) => {
             let address: HubAddress = host.parse()?;
             (HubAddress { port: address.port.or(Some(PORT)), ..address }.to_string(), known.and_then(|(_, pin)| pin))
@@ -165,6 +168,13 @@ pub(super) fn link(options: &LinkOptions) -> anyhow::Result<()> {
         (None, Some(known)) => known,
         (None, None) => (HubAddress::of_listener((others_reach(), PORT).into()).to_string(), None),
     };
+    if never_ran {
+        log::warn!(
+            "no hub has run with the keys in {} yet, so the link leads to {host} and does not say which key the hub there has: \
+             whoever opens it must compare that. A link that is made after `streamflow-hub --listen …` was started once says it",
+            folder.display()
+        );
+    }
     let at = Reached { host: &host, pin, encrypted: true, by_proxy: false };
     let made = request.make(&keys, now()?, &at)?;
     let (url, join) = (with_key(&made.url, key.as_ref()), with_key(&made.join, key.as_ref()));

@@ -8,7 +8,6 @@ use super::Options;
 use crate::cli::hub_location::Target;
 use crate::cli::logging::ForTerminals;
 use crate::error::{Error, Result};
-use crate::locate::HubLocation;
 use crate::net::address::HubAddress;
 use crate::net::link::ask::{HubAnswer, ask};
 use crate::text::Untrusted;
@@ -45,10 +44,7 @@ struct Answer {
 /// Prints them.
 pub(super) fn list(options: &Options) -> anyhow::Result<()> {
     let Target { location, room, name, .. } = options.hub.target(&options.stream)?;
-    let hub = match location {
-        HubLocation::Join(address) => address,
-        HubLocation::Host(config) | HubLocation::Auto(config) => HubAddress::of_listener(config.listen),
-    };
+    let hub = location.to_ask();
     // Whoever named a room, by itself or in a link, means that one; and the right to all may be missing.
     let named = name.is_some() || room != "main" || options.stream.room.is_some();
     let of_room = format!("/api/streams?room={room}");

@@ -8,14 +8,13 @@ use std::time::Duration;
 use data_encoding::BASE64URL_NOPAD;
 use jiff::Timestamp;
 
-use super::{REACHED, REVOKED, SIGNING_KEYS, clock_check, random, read_text, unwritable};
+use super::{REVOKED, SIGNING_KEYS, clock_check, random, read_text, unwritable};
 use crate::access::clock::{ClockNews, ClockWatch};
 use crate::access::file::LONGEST_FILE;
 use crate::access::link::KEY_LENGTH;
 use crate::error::{Error, Result};
 use crate::net::layout::unix_time;
 use crate::net::state_dir::write_private;
-use crate::wire::fingerprint::KeyFingerprint;
 
 /// That the clock of this machine is not set, if so, as the hub with these files would say it.
 pub(crate) fn clock_news(folder: &Path) -> Option<ClockNews> {
@@ -63,12 +62,4 @@ pub(crate) fn revoke(folder: &Path, id: Option<&str>) -> Result<()> {
         std::thread::sleep(Duration::from_millis(20));
     }
     Ok(())
-}
-
-/// Where a hub with this state was reached last.
-pub(crate) fn reached(folder: &Path) -> Option<(String, Option<KeyFingerprint>)> {
-    let text = read_text(&folder.join(REACHED)).ok()?;
-    let mut lines = text.lines();
-    let host = lines.next().filter(|host| !host.is_empty())?.to_owned();
-    Some((host, lines.next().and_then(|pin| pin.parse().ok())))
 }

@@ -57,7 +57,7 @@ impl Rights {
         let (place, used) = (hub.place(), Use::of(hello));
         self.keep = None;
         let found = if let Some(token) = &hub.token {
-            self.keep = key.filter(|_| !hub.in_process).map(|_| (place, token.clone()));
+            self.keep = key.filter(|_| !hub.of_this_user).map(|_| (place, token.clone()));
             Some((token.clone(), Origin::Given))
         } else if let Some(key) = key {
             let remembered = if self.outdated { None } else { trust.token(&place, &used) };
