@@ -224,9 +224,14 @@ impl Capture {
         if opened.size.area() > 0
             && let Ok(plan) =
                 self.shared.config.shape.plan(opened.size, Orientation::UPRIGHT, capture.size, opened.scale)
-            && plan.scales()
         {
-            log::info!("the source has no {}: its pictures are scaled to {}", capture.size, plan.shaping.size);
+            let (asked, own) = (capture.size, opened.size);
+            let is_smaller = own != asked && own.width <= asked.width && own.height <= asked.height;
+            match plan.shaping.size {
+                scaled if plan.scales() => log::info!("the source has no {asked}: its pictures are scaled to {scaled}"),
+                _ if opened.scale && is_smaller => log::info!("the source has no {asked}: it gives {own}"),
+                _ => {}
+            }
         }
         if let Some(fps) = opened.fps.filter(|fps| *fps < 0.99 * capture.fps) {
             log::info!("the source has no {} fps: it gives {} at most", capture.fps, (fps * 100.0).round() / 100.0);

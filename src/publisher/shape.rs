@@ -23,8 +23,8 @@ pub struct Shape {
     /// It is stood upside down, after it was turned.
     pub flip: bool,
     /// The size of what is sent, in which the picture keeps its aspect. `None`: that of the
-    /// [`CaptureRequest`](crate::source::CaptureRequest) for cameras, and their own for pictures that pass as they are. A part that was
-    /// cut out and pictures that pass as they are are not made larger.
+    /// [`CaptureRequest`](crate::source::CaptureRequest) for cameras, and their own for pictures that pass as they are. Pictures are
+    /// not made larger, for that only costs: whoever watches has them as large as wanted.
     pub size: Option<Size>,
     /// The picture covers `size`, and what is over at two sides is cut off, instead of fitting into it. Needs `size`.
     pub fill: bool,
@@ -100,7 +100,7 @@ impl Shape {
         let (cut, size) = match self.size.or(own) {
             None => (Part::whole(turned), turned),
             Some(size) if self.fill => (covers(turned, size), size),
-            Some(size) => (Part::whole(turned), turned.fitted_into(size, scale)),
+            Some(size) => (Part::whole(turned), turned.fitted_into(size, false)),
         };
         let part = cut.stored(turn, crop.size);
         let part = Part { x: crop.x + part.x, y: crop.y + part.y, ..part }.stored(tag, stored);
@@ -222,7 +222,7 @@ mod tests {
         let plan = Shape { size: Some(Size::new(100, 100)), ..shape.clone() }.plan(VGA, UPRIGHT, VGA, true).unwrap();
         assert_eq!((plan.shaping.part, plan.shaping.size), (crop, Size::new(62, 100)));
         assert!(plan.scales());
-        // A part is not made larger, unless it is to fill.
+        // It is not made larger, unless it is to fill.
         let plan = Shape { size: Some(HD), ..shape.clone() }.plan(VGA, UPRIGHT, VGA, true).unwrap();
         assert_eq!(plan.shaping.size, Size::new(200, 320));
         let plan = Shape { size: Some(HD), fill: true, ..shape }.plan(VGA, UPRIGHT, VGA, true).unwrap();
@@ -237,8 +237,12 @@ mod tests {
         assert_eq!(on_side.plan(HD, UPRIGHT, VGA, false).unwrap().shaping.size, Size::new(720, 1280));
         let sized = Shape { size: Some(VGA), ..Shape::default() };
         assert_eq!(sized.plan(HD, UPRIGHT, HD, false).unwrap().shaping.size, Size::new(640, 360));
-        let plan = sized.plan(Size::new(320, 200), UPRIGHT, HD, false).unwrap();
-        assert!(!plan.scales() && !plan.reshapes, "it is not made larger");
+        for camera in [false, true] {
+            let plan = sized.plan(Size::new(320, 200), UPRIGHT, HD, camera).unwrap();
+            assert!(!plan.scales() && !plan.reshapes, "it is not made larger");
+        }
+        let plan = Shape::default().plan(VGA, UPRIGHT, HD, true).unwrap();
+        assert_eq!(plan.shaping.size, VGA, "a camera that has no larger size");
         let plan = Shape::default().plan(HD, Orientation::new(6), HD, true).unwrap();
         assert!(!plan.scales() && !plan.reshapes, "what lies on a side says so itself");
     }

@@ -93,6 +93,6 @@ mod tests {
         let data = vec![90; size.area()].into();
         let frame = Frame { data, size, format: PixelFormat::Gray, ..Frame::default() };
         next.frame(&frame, &Demand::default(), now());
-        assert_eq!((state().fault.as_str(), state().size.as_str()), ("", "640x480"));
+        assert_eq!((state().fault.as_str(), state().size.as_str()), ("", "64x48"));
     }
 }
