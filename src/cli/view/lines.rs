@@ -128,13 +128,15 @@ fn in_words(report: &ViewReport) -> String {
     let ms = |ms: Option<f64>| ms.map_or_else(|| "-".into(), |ms| format!("{ms:.1} ms"));
     let about = if report.age_estimated { "about " } else { "" };
     let quality = if report.quality == 0 { String::new() } else { format!(" quality {}", report.quality) };
+    let (age, p50, p99) = (report.age(), ms(report.age_ms.p50), ms(report.age_ms.p99));
+    // Pictures that come seldom get older on the screen than they were when they were shown, of which the 99th percentile is.
+    let age = match age == report.age_ms.p50 {
+        true => format!("{p50}, p99 {p99}"),
+        false => format!("{} on the screen ({p50}, p99 {p99} when shown)", ms(age)),
+    };
     let mut line = format!(
-        "{stream}: {:.1} fps, age {about}{}, p99 {}, {}{quality}, {:.0} kB/s",
-        report.fps,
-        ms(report.age()),
-        ms(report.age_ms.p99),
-        report.size,
-        report.kbytes_per_second,
+        "{stream}: {:.1} fps, age {about}{age}, {}{quality}, {:.0} kB/s",
+        report.fps, report.size, report.kbytes_per_second,
     );
     let left_out = [(report.skipped, "skipped"), (report.lost, "lost"), (report.broken, "broken")];
     for (count, what) in left_out.into_iter().filter(|(count, _)| *count > 0) {
@@ -187,6 +189,11 @@ mod tests {
         assert_eq!(
             in_words(&report),
             "main/door: 30.0 fps, age 1.2 ms, p99 2.0 ms, 640x480 quality 80, 1234 kB/s, 3 skipped"
+        );
+        (report.fps, report.reached_ms, report.skipped) = (2.0, Some(502.0), 0);
+        assert_eq!(
+            in_words(&report),
+            "main/door: 2.0 fps, age 502.0 ms on the screen (1.2 ms, p99 2.0 ms when shown), 640x480 quality 80, 1234 kB/s"
         );
     }
 
