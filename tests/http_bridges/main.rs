@@ -62,10 +62,12 @@ fn say(socket: &mut Socket, value: &Value) {
 
 /// A real picture.
 fn jpeg(hub: &Hub) -> Vec<u8> {
-    let _publisher = publisher(at(hub), "template", fine_source());
+    let publisher = publisher(at(hub), "template", fine_source());
     until("published", || hub.counts().0 == 1);
     let body = get(hub.address(), "/snapshot/main/template").body;
     assert!(body.starts_with(&[0xff, 0xd8]));
+    drop(publisher);
+    until("nobody publishes", || hub.counts().0 == 0);
     body
 }
 
