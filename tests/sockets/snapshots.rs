@@ -49,7 +49,10 @@ fn the_snapshot_that_wakes_a_camera_is_none_of_its_dark_first_pictures() {
         demanded(&mut publisher);
         (1..4).for_each(|n| publish(&mut publisher, n, Duration::ZERO, &jpeg(1)));
         publisher.say(&state(false, ""));
-        assert!(publisher.publish_until(4, &jpeg(200), snapshot).body == jpeg(200), "a picture from before the light was measured");
+        assert!(
+            publisher.publish_until(4, &jpeg(200), snapshot).body == jpeg(200),
+            "a picture from before the light was measured"
+        );
         // A viewer is told as well: it may be one that wants a single picture.
         let mut viewer = Peer::join(hub.address(), views("door"));
         publisher.say(&state(true, ""));
