@@ -23,15 +23,15 @@ const HOST_TOKEN: &str = "x-host-token";
 /// `/rooms`: all rooms that somebody may know of, or a new one; for a browser that opens it, the page.
 pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
     exchange.takes("GET, HEAD, POST")?;
-    if exchange.posts() {
-        return Ok(with_body(open));
-    }
-    if is_for_people(exchange) {
+    if !exchange.posts() && is_for_people(exchange) {
         return page::rooms(exchange, "./");
     }
     let (shared, who) = (exchange.shared, exchange.credentials());
     if shared.access.policy().asks() {
         shared.access.holds(&who)?;
+    }
+    if exchange.posts() {
+        return Ok(with_body(open));
     }
     let rooms: Vec<_> = shared.open_rooms().all().into_iter().cloned().collect();
     let may = |room: &&OpenRoom| shared.access.ask(&who, Right::List(Some(&room.id))).is_ok();
@@ -53,11 +53,11 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str) -> Outcome {
 pub(in crate::hub) fn messages(exchange: &Exchange<'_>, room: &str) -> Outcome {
     exchange.takes("GET, HEAD, POST")?;
     let room = room.to_owned();
+    let (shared, who) = (exchange.shared, exchange.credentials());
+    shared.access.list(&who, Some(room.clone()))?;
     if exchange.posts() {
         return Ok(with_body(move |exchange, body| say(exchange, &room, body)));
     }
-    let (shared, who) = (exchange.shared, exchange.credentials());
-    shared.access.list(&who, Some(room.clone()))?;
     let open = shared.open_rooms();
     let all = open.get(&room).ok_or_else(not_found)?.messages.iter();
     let all = all.map(|said| message(&said.user, said.id, &said.text, &said.color, said.at)).collect();
@@ -76,8 +76,10 @@ pub(in crate::hub) fn close(exchange: &Exchange<'_>, room: &str) -> Outcome {
 /// `POST /rooms/{room_id}/people`: the host mutes or removes somebody.
 pub(in crate::hub) fn people(exchange: &Exchange<'_>, room: &str) -> Outcome {
     exchange.takes("POST")?;
+    as_host(exchange, room)?;
     let room = room.to_owned();
     Ok(with_body(move |exchange, body| {
+        // A link may have ended while the body came.
         as_host(exchange, &room)?;
         let [name, what] = read_texts(body, ["name", "do"]).map_err(|why| refuse(400, &why))?;
         let what = match what.as_str() {
