@@ -177,7 +177,7 @@ fn a_native_stream_is_somebody_in_the_room_and_its_picture_is_the_thumbnail() {
         let config = PublisherConfig { stream, ..publisher_config(at(&hub), "robot") };
         let robot = Publisher::start(config, Box::new(fine_source())).unwrap();
         let list = people(&mut ann, 2);
-        assert_eq!((&list[1]["name"], &list[1]["stream"]), (&"robot".into(), &"robot".into()));
+        assert_eq!((&list[1]["name"], &list[1]["stream_name"]), (&"robot".into(), &"robot".into()));
         assert_eq!(thumbnail().field("content-type"), Some("image/svg+xml"), "no camera is woken for it");
         // Somebody watches.
         let mut feed = Http::connect(hub.address());

@@ -57,7 +57,7 @@ impl Shared {
             let role = if host.as_deref() == Some(name) { "host" } else { "guest" };
             let Presence { muted, video_off, speaking } = presence;
             json!({
-                "id": id, "name": name, "role": role, "avatar": avatar::url(name), "stream": stream, "is_muted": muted,
+                "id": id, "name": name, "role": role, "avatar": avatar::url(name), "stream_name": stream, "is_muted": muted,
                 "is_video_off": video_off, "is_speaking": speaking,
             })
         };
