@@ -21,7 +21,7 @@ export class Jpegs {
     const { canvas, context } = (this.#canvases[place] ??= made());
     if (canvas.width !== width) canvas.width = width;
     if (canvas.height !== height) canvas.height = height;
-    // Kept by the context only as long as the canvas keeps its size.
+    // Forgotten by the context when the canvas gets another size.
     context.imageSmoothingQuality = "medium";
     context.drawImage(image, 0, 0, width, height);
     return encoded(canvas, quality);
@@ -31,7 +31,7 @@ export class Jpegs {
 function made() {
   const canvas = new OffscreenCanvas(1, 1);
   // Its pixels are read each time: in the graphics card they would have to be fetched from there.
-  const context = canvas.getContext("2d", { alpha: false, desynchronized: true, willReadFrequently: true });
+  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
   if (!context) throw new Error("this browser has no canvas for pictures");
   return { canvas, context };
 }

@@ -13,6 +13,8 @@ const LEAST_QUALITY = 25;
 const USUAL = 33;
 /** How often what a still screen shows is said again. */
 const AGAIN = 1000;
+/** What a screen showed so long ago is said again. */
+const OLD = 200;
 /** How often viewers are told what the pictures are, and the page what is done. */
 const TELL_EVERY = 1000;
 const REPORT_EVERY = 500;
@@ -148,11 +150,10 @@ export class CameraSender {
     this.turn();
   }
 
-  /** What a still screen shows is what it shows now: the browser would have told otherwise. */
+  /** What a still screen shows is to be said again. */
   #again() {
     if (this.#newest || !this.#kept) return;
-    this.#newest = { ...this.#kept, captured: now(), estimated: true, arrival: true };
-    this.#kept = null;
+    [this.#newest, this.#kept] = [this.#kept, null];
   }
 
   /** Does what can be done now. */
@@ -164,8 +165,10 @@ export class CameraSender {
       this.#later = setTimeout(() => this.turn(), wait);
       return;
     }
-    const frame = this.#newest;
+    let frame = this.#newest;
     this.#newest = null;
+    // What a still screen showed it shows now: the browser would have told otherwise.
+    if (this.#still && now() - frame.captured > OLD) frame = { ...frame, captured: now(), estimated: true, arrival: true };
     void this.#send(frame);
   }
 
