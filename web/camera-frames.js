@@ -1,6 +1,7 @@
 // @ts-check
 // Frames of the page's camera, and when they were taken. Times are milliseconds of the page's clock.
-import { now } from "./now.js";
+import { Pairing } from "./camera-pairing.js";
+import { GRAIN, now } from "./now.js";
 
 /** A frame whose time of capture lies longer back, or ahead, has a clock of its own. */
 const OLDEST = 10_000;
@@ -15,6 +16,8 @@ const REMEMBER = 10_000;
 
 /** When frames were taken: as the browser says, else by the quickest of the last, for a frame that was held up was not taken later. */
 export class Dating {
+  /** What makes a time of a timestamp, where that is known. @type {{offset: number, sure: boolean} | null} */
+  known = null;
   /** The least of arrival less timestamp, in this span and the one before. */
   #least = [Infinity, Infinity];
   #turned = -Infinity;
@@ -34,6 +37,11 @@ export class Dating {
     // Nobody knows how long the camera and the browser took before the quickest came.
     const guess = { estimated: true, arrival: true };
     if (timestamp === null) return { captured: at, ...guess };
+    if (this.known) {
+      const taken = timestamp + this.known.offset;
+      if (at - taken >= -AHEAD && at - taken <= OLDEST) return { captured: Math.min(at, taken), estimated: !this.known.sure, arrival: false };
+      this.known = null;
+    }
     const took = at - timestamp;
     if (at - this.#turned > REMEMBER) {
       this.#least = [Infinity, at - this.#turned > 2 * REMEMBER ? Infinity : this.#least[0]];
@@ -61,6 +69,10 @@ function onOurClock(time, origin, at) {
 /** The first frame after a pause may have waited. One that is known to be younger is as good as the next. */
 const YOUNG = 200;
 
+/** How often the page is asked when frames were taken, and how many times: one that is hidden does not know. */
+const LOOK_EVERY = 10_000;
+const LOOKS = 6;
+
 /** Frames of a track, from the browser's own processor of them. It keeps the newest while nobody reads. */
 export class TrackFrames {
   #reader;
@@ -69,6 +81,11 @@ export class TrackFrames {
   #came;
   #over;
   #stop;
+  #look;
+  /** What comes of frames that are looked at in two ways. */
+  #pairing = new Pairing(GRAIN);
+  #looked = -Infinity;
+  #looks = 0;
   #dating = new Dating();
   #watched = false;
   #reading = false;
@@ -82,14 +99,16 @@ export class TrackFrames {
    * @param {(frame: Frame) => void} options.came
    * @param {() => void} options.over  there will be no more
    * @param {() => void} options.closed  nobody wants any more
+   * @param {() => void} options.look  the page is to say of some frames when they were taken
    */
-  constructor({ readable, origin, still, came, over, closed }) {
+  constructor({ readable, origin, still, came, over, closed, look }) {
     this.#reader = readable.getReader();
     this.#origin = origin;
     this.#still = still;
     this.#came = came;
     this.#over = over;
     this.#stop = closed;
+    this.#look = look;
   }
 
   /** @param {boolean} watched  nothing is read while nobody watches */
@@ -125,8 +144,25 @@ export class TrackFrames {
   #frame(image, at) {
     const { captureTime } = /** @type {{metadata?(): {captureTime?: number}}} */ (/** @type {unknown} */ (image)).metadata?.() ?? {};
     const captured = onOurClock(captureTime, this.#origin, at);
-    const dated = this.#dating.date({ timestamp: image.timestamp / 1000, captured }, at);
-    return { image, width: image.displayWidth, height: image.displayHeight, ...dated };
+    const timestamp = image.timestamp / 1000;
+    if (captured === null && !this.#still && !this.#dating.known) {
+      this.#pairing.came(timestamp, at);
+      if (at - this.#looked > LOOK_EVERY && this.#looks < LOOKS) {
+        this.#looked = at;
+        this.#looks++;
+        this.#look();
+      }
+    }
+    return { image, width: image.displayWidth, height: image.displayHeight, ...this.#dating.date({ timestamp, captured }, at) };
+  }
+
+  /** The page showed a frame. @param {{captured: number, shownAt: number, origin: number}} seen  its times from `origin` on */
+  seen({ captured, shownAt, origin }) {
+    const at = now();
+    const [taken, shown] = [captured, shownAt].map((time) => onOurClock(time, origin, at));
+    if (taken === null || shown === null || this.#dating.known) return;
+    this.#pairing.showed(taken, shown);
+    this.#dating.known = this.#pairing.find();
   }
 
   close() {

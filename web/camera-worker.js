@@ -14,9 +14,10 @@ import { GRAIN } from "./now.js";
  *   | {do: "track", track: MediaStreamTrack, camera: Camera}
  *   | {do: "pulled", camera: Camera}
  *   | {do: "none", reason: string} | {do: "stands", reason: string}
+ *   | {do: "seen", captured: number, shownAt: number, origin: number}
  *   | ({do: "shown"} & import("./camera-frames.js").Shown) | {do: "close"}} Order
  * @typedef {{begun: true, processes: boolean} | {pull: true} | {stats: import("./camera-sender.js").Stats}
- *   | {state: import("./camera-link.js").LinkState & {asked: string}} | {over: true}} Said
+ *   | {look: true} | {state: import("./camera-link.js").LinkState & {asked: string}} | {over: true}} Said
  */
 
 /** Between two frames of a camera that does not say its rate. */
@@ -86,6 +87,7 @@ function processed(readable, origin, camera, closed = () => {}) {
       if (frames === made) page.postMessage({ over: true });
     },
     closed,
+    look: () => page.postMessage({ look: true }),
   });
   take(made, "", camera);
 }
@@ -115,6 +117,9 @@ addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
       break;
     case "stands":
       sender?.stands(data.reason);
+      break;
+    case "seen":
+      if (frames instanceof TrackFrames) frames.seen(data);
       break;
     case "shown":
       if (frames instanceof PulledFrames) frames.answered(data);

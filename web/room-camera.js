@@ -4,6 +4,9 @@
 
 /** A worker that has not begun after so long never will. */
 const BEGINS_WITHIN = 10_000;
+/** How many frames are shown to know when they were taken, and for how long at most. */
+const LOOKS_AT = 20;
+const LOOKS_FOR = 3000;
 const VIDEO_OFF = "video off";
 const GONE = "camera gone";
 const PAUSED = "video paused by the browser";
@@ -20,6 +23,21 @@ const processor = () =>
   /** @type {{MediaStreamTrackProcessor?: new (init: {track: MediaStreamTrack}) => Processor}} */ (/** @type {unknown} */ (globalThis))
     .MediaStreamTrackProcessor;
 
+/** A `<video>` of a track, in no document. @param {MediaStreamTrack} track */
+function playing(track) {
+  const video = document.createElement("video");
+  video.muted = video.playsInline = true;
+  video.srcObject = new MediaStream([track]);
+  void video.play().catch(() => {});
+  return video;
+}
+
+/** @param {HTMLVideoElement} video */
+function stopped(video) {
+  video.pause();
+  video.srcObject = null;
+}
+
 export class CameraPublisher {
   #onState;
   /** @type {Worker | null} */
@@ -33,6 +51,8 @@ export class CameraPublisher {
   #track = null;
   /** What ends what was begun for the track. */
   #release = () => {};
+  /** Ends a look at the track. */
+  #looked = () => {};
   /** Gives the worker what a `<video>` shows, where there is no processor. */
   #pull = () => {};
   /** @type {CameraStats} */
@@ -111,6 +131,8 @@ export class CameraPublisher {
       if (this.#track?.readyState === "ended") this.#gone();
     } else if ("pull" in said) {
       this.#pull();
+    } else if ("look" in said) {
+      this.#look();
     } else if ("over" in said) {
       this.#gone();
     }
@@ -141,7 +163,8 @@ export class CameraPublisher {
     this.#release = () => {
       listening.abort();
       begun();
-      this.#release = this.#pull = () => {};
+      this.#looked();
+      this.#release = this.#pull = this.#looked = () => {};
     };
   }
 
@@ -179,16 +202,34 @@ export class CameraPublisher {
     }
   }
 
+  /** Shows some frames to nobody: of what a `<video>` shows browsers say when it was taken, and of other frames not. */
+  #look() {
+    this.#looked();
+    if (!this.#track || !("requestVideoFrameCallback" in HTMLVideoElement.prototype)) return;
+    const video = playing(this.#track);
+    const timer = setTimeout(() => this.#looked(), LOOKS_FOR);
+    this.#looked = () => {
+      clearTimeout(timer);
+      stopped(video);
+      this.#looked = () => {};
+    };
+    let left = LOOKS_AT;
+    const next = () => video.requestVideoFrameCallback((_, { captureTime: captured }) => {
+      if (video.srcObject === null) return;
+      if (captured === undefined || left-- === 0) return this.#looked();
+      this.#order({ do: "seen", captured, shownAt: performance.now(), origin: performance.timeOrigin });
+      next();
+    });
+    next();
+  }
+
   /**
    * By a `<video>`, whose newest frame is given to the worker whenever it asks.
    * @param {MediaStreamTrack} track
    * @param {import("./camera-worker.js").Camera} camera
    */
   #shown(track, camera) {
-    const video = document.createElement("video");
-    video.muted = video.playsInline = true;
-    video.srcObject = new MediaStream([track]);
-    void video.play().catch(() => {});
+    const video = playing(track);
     const hears = "requestVideoFrameCallback" in video;
     /** Of the newest frame that was not given yet. @type {VideoFrameCallbackMetadata | null} */
     let fresh = null;
@@ -223,8 +264,7 @@ export class CameraPublisher {
     return () => {
       over = true;
       document.removeEventListener("visibilitychange", hidden);
-      video.pause();
-      video.srcObject = null;
+      stopped(video);
     };
   }
 }

@@ -6,6 +6,7 @@ import { Fit } from "../camera-fit.js";
 import { Dating } from "../camera-frames.js";
 import { encodedSize, FULL, Ladder, readRungs, share, writeSupply } from "../camera-ladder.js";
 import { Pacer } from "../camera-pace.js";
+import { Pairing } from "../camera-pairing.js";
 import { read, writePicture } from "../packet.js";
 
 const OWN = { bytes: Infinity, quality: 0, size: "any" };
@@ -142,9 +143,44 @@ test("a frame is dated as the browser says, else by the quickest of the last, an
   // Taken every 33 ms; the second was held up for 20.
   assert.deepEqual([[0, 1000], [33, 1053], [66, 1068], [99, 1098]].map(([timestamp, at]) =>
     dating.date({ timestamp, captured: null }, at).captured), [1000, 1033, 1066, 1098]);
+  const known = new Dating();
+  known.known = { offset: 990, sure: true };
+  assert.deepEqual(known.date({ timestamp: 0, captured: null }, 1000), { captured: 990, estimated: false, arrival: false });
+  assert.deepEqual(known.date({ timestamp: 99_000, captured: null }, 1000), { captured: 1000, ...guess }, "a clock that was set");
   // Another source, and a browser whose times cannot be.
   assert.equal(dating.date({ timestamp: -9_000_000, captured: null }, 2000).captured, 2000);
   assert.deepEqual(dating.date({ timestamp: null, captured: 5000 }, 2100), { captured: 2100, ...guess });
+});
+
+/**
+ * What is made of frames that were taken at these times and came so long after, while some were shown as well, 5 ms after they came: how
+ * far off the time of a frame is then.
+ */
+function paired(times, { takes = 12, shown = (at) => at >= 3 && at % 7 !== 0, clock = 5_000_000 } = {}) {
+  const pairing = new Pairing(0.1);
+  for (const [at, time] of times.entries()) {
+    pairing.came(time + clock, time + takes);
+    if (shown(at)) pairing.showed(Math.round(time * 10) / 10, time + takes + 5);
+  }
+  const known = pairing.find();
+  return known && { off: Math.abs(known.offset + clock), sure: known.sure };
+}
+
+test("frames whose times the browser says only of what it shows are known by what is between them", () => {
+  const jitter = (n) => 2 * Math.sin(n * n);
+  const camera = Array.from({ length: 30 }, (_, n) => 1000 + n * 33.3 + jitter(n));
+  const known = paired(camera);
+  assert.ok(known.off < 0.2 && known.sure, JSON.stringify(known));
+  // One that is as regular as a clock fits in many ways.
+  const regular = paired(Array.from({ length: 30 }, (_, n) => 1000 + n * 33.3));
+  assert.ok(regular.off < 0.2 && !regular.sure, JSON.stringify(regular));
+  assert.equal(paired(camera.slice(0, 6)), null, "too few");
+  const other = new Pairing(0.1);
+  for (const [n, time] of camera.entries()) {
+    other.came(time, time);
+    other.showed(time + 2 * jitter(n + 5), time);
+  }
+  assert.equal(other.find(), null, "of another camera");
 });
 
 /** A way to a hub that takes so many bytes a millisecond, and acknowledges after so long. */

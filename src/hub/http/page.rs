@@ -53,6 +53,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("camera-jpeg.js", SCRIPT, include_str!("../../../web/camera-jpeg.js")),
     ("camera-ladder.js", SCRIPT, include_str!("../../../web/camera-ladder.js")),
     ("camera-fit.js", SCRIPT, include_str!("../../../web/camera-fit.js")),
+    ("camera-pairing.js", SCRIPT, include_str!("../../../web/camera-pairing.js")),
     ("camera-pace.js", SCRIPT, include_str!("../../../web/camera-pace.js")),
 ];
 
