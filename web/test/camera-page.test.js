@@ -208,13 +208,11 @@ test("a tab that nobody sees goes on", async () => {
     await until("the tab is hidden", () => tab.run("document.visibilityState === 'hidden'"));
     // Longer than until a browser slows such a tab down.
     await sleep(12_000);
-    const before = await tab.run("globalThis.camera.stats().sent");
     const { received } = viewer.latest;
-    await sleep(4000);
+    // Of a tab that is slowed down comes one a second.
+    await until("more pictures", () => viewer.latest.received >= received + 60);
+    console.log(`# hidden: ${viewer.latest.fps} fps at the viewer, ${viewer.latest.age_ms.p50} ms old`);
     assert.equal(await tab.run("document.visibilityState"), "hidden");
-    const sent = (await tab.run("globalThis.camera.stats().sent")) - before;
-    console.log(`# hidden: ${sent} pictures in 4 s, ${viewer.latest.fps} fps at the viewer, ${viewer.latest.age_ms.p50} ms old`);
-    assert.ok(sent > 20 && viewer.latest.received - received > 15, `${sent}, ${viewer.latest.received - received}`);
     assert.equal(viewer.latest.state, "live");
     await viewer.stop();
   } finally {
