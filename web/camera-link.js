@@ -18,6 +18,9 @@ const PING_EVERY = 5000;
 const HELD = 1000;
 /** A hub that said no is asked again after this; the first time sooner, for it may be a page of before that is about to go. */
 const REFUSED_WAITS = [1000, 2000, 5000];
+/** How often this thread looks whether it has time to hear, and what is a pause of it. */
+const BEAT = 4;
+const PAUSE = 9;
 /** How often everything is looked at. */
 const LOOK = 250;
 
@@ -57,6 +60,10 @@ export class CameraLink {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #pinging;
   #looking;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #beating;
+  #beat = 0;
+  #turned = 0;
   #pacer = new Pacer();
   #maxPicture = Infinity;
   /** What the hub was told last on this connection, and what it is to be told. */
@@ -142,8 +149,13 @@ export class CameraLink {
       this.#say({ type: "supply", rungs: supply });
     }
     const packet = writePicture(picture);
-    this.#pacer.given(picture.sequence, packet.length, now());
+    const at = this.#sayPing();
+    this.#pacer.given(picture.sequence, packet.length, at);
     this.#socket.send(packet);
+    if (!this.#beating) {
+      this.#turned = this.#beat = at;
+      this.#beating = setTimeout(() => this.#beats(), BEAT);
+    }
   }
 
   close() {
@@ -206,6 +218,8 @@ export class CameraLink {
   #disconnect() {
     clearTimeout(this.#retry);
     clearTimeout(this.#pinging);
+    clearTimeout(this.#beating);
+    this.#beating = undefined;
     this.#open = false;
     const socket = this.#socket;
     this.#socket = null;
@@ -236,11 +250,25 @@ export class CameraLink {
     this.#retry = setTimeout(() => this.#connect(), Math.max(wait, refused));
   }
 
-  #ping() {
+  /** While something is under way: when this thread last had time to hear. */
+  #beats() {
     const at = now();
-    const sent = Math.round(at * 1000);
+    // What comes right behind a pause may have come in it.
+    this.#turned = at - this.#beat > PAUSE ? this.#beat : at;
+    this.#beat = at;
+    this.#beating = this.#pacer.underWay ? setTimeout(() => this.#beats(), BEAT) : undefined;
+  }
+
+  /** Gives when it left. */
+  #sayPing() {
+    const sent = Math.round(now() * 1000);
     this.#pacer.pinged(sent / 1000);
     this.#say({ type: "ping", time: sent });
+    return sent / 1000;
+  }
+
+  #ping() {
+    this.#sayPing();
     this.#pinging = setTimeout(() => this.#ping(), ++this.#pings < EARLY_PINGS ? EARLY : PING_EVERY);
   }
 
@@ -271,7 +299,7 @@ export class CameraLink {
         this.#pacer.answered(Number(control.time) / 1000, at);
         break;
       case "ack":
-        this.#pacer.acknowledged(Number(control.sequence), (Number(control.waited) || 0) / 1000, at);
+        this.#pacer.acknowledged(Number(control.sequence), (Number(control.waited) || 0) / 1000 + at - this.#turned, at);
         this.#free();
         break;
       case "welcome":

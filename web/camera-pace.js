@@ -19,6 +19,11 @@ const ROUND_TRIP = 150_000;
 const MEMORY = 300;
 /** How long the best rate of a picture is remembered: once to twice this. */
 const BEST = 700;
+/** How much faster a link is taken to be for each picture that was there before anyone looked; and none is taken to be faster. */
+const PROBE_GAIN = 1.02;
+const FASTEST = 1e7;
+/** What was heard so much later than it came is as good as heard at once. */
+const AT_ONCE = 6;
 /** No picture takes less. */
 const QUICKEST = 0.05;
 
@@ -75,11 +80,19 @@ class DeliveryRate {
     // Heard later than it came, a rate is a lower bound: it says nothing against a higher one.
     const says = late || (exact ? news * 2 > length : this.#mean.time > 0 && news / time > this.#mean.bytes / this.#mean.time);
     if (says) this.#mean = added(this.#mean, news, time, exact ? 0.9 : 1);
+    // But all that was due is there, so there may be room beyond it, and only trying shows how much.
+    else if (!late && this.#mean.time > 0) this.#mean.time = Math.max(this.#mean.time / PROBE_GAIN, this.#mean.bytes / FASTEST);
     this.#run = late ? added(this.#run, news, time, 1) : { bytes: 0, time: 0 };
     if (news > 0 || late) {
       this.delivered = Math.max(this.delivered, upto);
       this.#progress = now;
     }
+  }
+
+  /** The same, and nobody knows how long it took. @param {number} upto @param {number} now */
+  passed(upto, now) {
+    this.delivered = Math.max(this.delivered, upto);
+    this.#progress = now;
   }
 
   /** The rate of the last pictures, or what is certain of it while `overdue` bytes are; null before the first. @param {number} now @param {number} due @param {number} overdue */
@@ -169,11 +182,20 @@ class RateController {
   }
 }
 
-/** The pacing of the way to the hub: at most one picture is held, by whoever asks, and the newest goes. */
+/**
+ * The pacing of the way to the hub: at most one picture is held, by whoever asks, and the newest goes.
+ *
+ * Whoever encodes in the same thread hears acknowledgements late, and so does every program of a machine that is busy; that is not the
+ * link's doing. So a ping goes before each picture, and what the picture took is counted from its answer on: what holds up the one,
+ * here or in the hub, holds up the other. And what may have lain unread counts from when that began.
+ */
 export class Pacer {
   #delivery = new DeliveryRate();
   #rate = new RateController();
-  /** Pictures under way. @type {{sequence: number, start: number, before: number, end: number}[]} */
+  /**
+   * Pictures under way; `due`: when the ping before it was answered, and its first byte was about there.
+   * @type {{sequence: number, start: number, before: number, end: number, due: number | null}[]}
+   */
   #given = [];
   #written = 0;
   #lastGiven = -Infinity;
@@ -197,7 +219,7 @@ export class Pacer {
    */
   ask(now, interval, buffered = 0) {
     const wait = this.#ask(now, interval);
-    const sure = this.#delivery.rate(now, this.#firstByteDue, this.#overdue(now));
+    const sure = this.#delivery.rate(now, this.#firstByteDue, this.#overdue);
     if (sure !== null) {
       this.#rate.update(now, { sure, best: Math.max(sure, this.#delivery.best) }, interval, this.#last.bytes);
     }
@@ -209,7 +231,7 @@ export class Pacer {
   #ask(now, interval) {
     if (!this.#given.length) return 0;
     const silence = now - Math.max(this.#lastGiven, this.#heard);
-    const rate = this.#delivery.cautious(now, this.#firstByteDue, this.#overdue(now));
+    const rate = this.#delivery.cautious(now, this.#firstByteDue, this.#overdue);
     if (rate !== null) {
       const queue = this.#written - this.#delivery.delivered - rate * this.#roundTrip - GRACE - rate * EARLY_SEND;
       const lostTrack = silence > 4 * PROBE_AFTER * (1 + this.#given.length);
@@ -223,12 +245,12 @@ export class Pacer {
     return 0;
   }
 
-  /** A picture is given: its number, which those of one frame share, and its bytes on the wire. @param {number} sequence @param {number} bytes @param {number} now */
+  /** A picture is given, behind a ping: its number, which those of one frame share, and its bytes on the wire. @param {number} sequence @param {number} bytes @param {number} now */
   given(sequence, bytes, now) {
     const before = this.#written;
     this.#written += bytes;
     this.#lastGiven = now;
-    this.#given.push({ sequence, start: now, before, end: this.#written });
+    this.#given.push({ sequence, start: now, before, end: this.#written, due: null });
     if (this.#given.length > MOST) this.#given.shift();
     this.#last = { sequence, bytes: bytes + (this.#last.sequence === sequence ? this.#last.bytes : 0) };
   }
@@ -236,25 +258,27 @@ export class Pacer {
   /**
    * The hub has the picture of this number, and so all before it.
    * @param {number} sequence
-   * @param {number} waited  for how long it may have lain there unread
+   * @param {number} waited  for how long it may have lain unread, there or here
    * @param {number} now
    */
   acknowledged(sequence, waited, now) {
     const at = this.#given.findIndex((given) => given.sequence === sequence);
     if (at < 0) return;
     this.#heard = now;
-    const due = this.#firstByteDue;
     const picture = this.#given[at];
+    const due = this.#firstByteDue;
     const since = Math.max(picture.start, now - Math.max(0, waited));
-    const exact = now - since <= (now - picture.start) / 8;
+    const exact = now - since <= Math.max(AT_ONCE, (now - picture.start) / 8);
     if (exact) {
       const delay = now - picture.start;
       this.roundTrip(delay, now);
       this.#jitter += (Math.abs(delay - this.#delay) - this.#jitter) / 8;
       this.#delay += (delay - this.#delay) / 8;
     }
-    const late = this.#late(Math.max(this.#delivery.delivered, picture.end), since) > GRACE;
-    this.#delivery.arrived(picture.end, picture.end - picture.before, due, exact || !late ? now : since, late, exact);
+    const late = this.#late(Math.max(this.#delivery.delivered, picture.end)) > GRACE;
+    // Where a later ping was answered and its own not, they came together: nobody knows what the picture took.
+    if (due === Infinity) this.#delivery.passed(picture.end, now);
+    else this.#delivery.arrived(picture.end, picture.end - picture.before, due, exact || !late ? now : since, late, exact);
     this.#given.splice(0, at + 1);
   }
 
@@ -263,8 +287,10 @@ export class Pacer {
     if (!this.#given.length) this.#pinged ??= now;
   }
 
-  /** The ping that left at `sent` was answered: it counts if it met no picture. @param {number} sent @param {number} now */
+  /** The ping that left at `sent` was answered. @param {number} sent @param {number} now */
   answered(sent, now) {
+    for (const given of this.#given) if (given.start <= sent + 0.01) given.due ??= now;
+    // The round trip counts if it met no picture.
     if (this.#pinged === null || Math.abs(sent - this.#pinged) > 0.01) return;
     this.#pinged = null;
     this.roundTrip(now - sent, now);
@@ -298,22 +324,22 @@ export class Pacer {
     return this.#given.filter((given, at) => at === 0 || given.sequence !== this.#given[at - 1].sequence).length;
   }
 
-  /** Bytes given more than one round trip of an empty path ago that are not there. @param {number} arrived @param {number} now */
-  #late(arrived, now) {
-    const due = this.#given.reduce((end, given) => (given.start <= now - this.#roundTrip ? given.end : end), 0);
+  /** Bytes behind an answered ping that are not there. @param {number} arrived */
+  #late(arrived) {
+    const due = this.#given.reduce((end, given) => (given.due === null ? end : given.end), 0);
     return Math.max(0, due - arrived);
   }
 
-  /** When the first byte that is not there would be known to be there on an empty path. */
+  /** Since when the first byte that is not there could be; `Infinity`: it is not due yet. */
   get #firstByteDue() {
     const first = this.#given.find((given) => given.end > this.#delivery.delivered);
-    return (first?.start ?? this.#lastGiven) + this.#roundTrip;
+    return first ? (first.due ?? Infinity) : this.#lastGiven + this.#roundTrip;
   }
 
-  /** Bytes still missing of the first picture that is not there, if they are overdue; else 0. @param {number} now */
-  #overdue(now) {
+  /** Bytes still missing of the first picture that is not there, if they are overdue; else 0. */
+  get #overdue() {
     const arrived = this.#delivery.delivered;
-    if (this.#late(arrived, now) <= GRACE) return 0;
+    if (this.#late(arrived) <= GRACE) return 0;
     const first = this.#given.find((given) => given.end > arrived);
     return first ? first.end - arrived : 0;
   }

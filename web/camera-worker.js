@@ -4,7 +4,7 @@ import { PulledFrames, TrackFrames } from "./camera-frames.js";
 import { Jpegs } from "./camera-jpeg.js";
 import { CameraLink } from "./camera-link.js";
 import { askedInWords, CameraSender } from "./camera-sender.js";
-import { GRAIN } from "./now.js";
+import { GRAIN, now } from "./now.js";
 
 /**
  * What is known of a track: `still`, its frames come when something changes, as those of a screen; `fps`, how many there may be, 0 unknown.
@@ -20,6 +20,8 @@ import { GRAIN } from "./now.js";
  *   | {look: true} | {state: import("./camera-link.js").LinkState & {asked: string}} | {over: true}} Said
  */
 
+/** How often the page is told that viewers ask for something else. */
+const ASKED_EVERY = 1000;
 /** Between two frames of a camera that does not say its rate. */
 const USUAL_FPS = 30;
 
@@ -36,14 +38,25 @@ let sender = null;
 /** @type {TrackFrames | PulledFrames | null} */
 let frames = null;
 
-let told = "";
+/** What the page knows, and when it was told. */
+let told = { words: "", link: "", at: -Infinity };
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let telling;
 
+/** Tells the page how it is: at once, but what is asked for in other words once a second, for it changes with every viewer's link. */
 function tell() {
   if (!link) return;
-  const state = { ...link.state, asked: askedInWords(link.rungs, link.viewers) };
-  const words = JSON.stringify(state);
-  if (words !== told) page.postMessage({ state });
-  told = words;
+  clearTimeout(telling);
+  const words = JSON.stringify(link.state);
+  const asked = askedInWords(link.rungs, link.viewers);
+  const wait = words === told.link ? told.at + ASKED_EVERY - now() : 0;
+  if (words + asked === told.words) return;
+  if (wait > 0) {
+    telling = setTimeout(tell, wait);
+    return;
+  }
+  told = { words: words + asked, link: words, at: now() };
+  page.postMessage({ state: { ...link.state, asked } });
 }
 
 /** @param {{url: string, room: string, name: string}} to */

@@ -183,22 +183,34 @@ test("frames whose times the browser says only of what it shows are known by wha
   assert.equal(other.find(), null, "of another camera");
 });
 
-/** A way to a hub that takes so many bytes a millisecond, and acknowledges after so long. */
+/**
+ * A way to a hub that takes so many bytes a millisecond, with so many on each way. What comes back is heard when nobody is busy: `hears`
+ * says whether that is now.
+ */
 class Way {
   #free = 0;
-  #acks = [];
-  constructor(rate, takes, pacer) {
-    Object.assign(this, { rate, takes, pacer });
+  #turned = 0;
+  #answers = [];
+  constructor(rate, takes, pacer, hears = () => true) {
+    Object.assign(this, { rate, takes, pacer, hears });
   }
 
   give(sequence, bytes, now) {
-    this.#free = Math.max(this.#free, now) + bytes / this.rate;
-    this.#acks.push({ sequence, arrived: this.#free + this.takes, at: this.#free + 2 * this.takes });
+    const begins = Math.max(this.#free, now);
+    this.#free = begins + bytes / this.rate;
+    this.#answers.push({ sent: now, at: begins + 2 * this.takes }, { sequence, at: this.#free + 2 * this.takes });
     return this.#free + this.takes;
   }
 
   pass(now) {
-    while (this.#acks.length && this.#acks[0].at <= now) this.pacer.acknowledged(this.#acks.shift().sequence, 0, now);
+    if (!this.hears(now)) return;
+    const waited = now - this.#turned;
+    this.#turned = now;
+    while (this.#answers.length && this.#answers[0].at <= now) {
+      const { sent, sequence } = this.#answers.shift();
+      if (sent === undefined) this.pacer.acknowledged(sequence, waited, now);
+      else this.pacer.answered(sent, now);
+    }
   }
 }
 
@@ -212,6 +224,7 @@ function paced({ pacer, way, full, seconds, from = 0 }) {
     if (ms % INTERVAL === 0) newest = now;
     if (newest === null || pacer.ask(now, INTERVAL) > 0) continue;
     bytes = Math.min(full, pacer.carries);
+    pacer.pinged(now);
     pacer.given(++sequence, bytes, now);
     ages.push(way.give(sequence, bytes, now) - newest);
     newest = null;
@@ -227,6 +240,16 @@ test("a link that carries everything is given every picture as it is", () => {
     pacer.answered(-500, 2 * takes - 500);
     const { given, bytes } = paced({ pacer, way: new Way(2500, takes, pacer), full: 20_000, seconds: 10 });
     assert.ok(given >= 295 && bytes === 20_000, `${takes} ms: ${given} of ${bytes}`);
+  }
+});
+
+test("who is busy and hears late does not take a quick link for a slow one", () => {
+  for (const busy of [20, 45, 90]) {
+    // Nothing is heard for so long out of a tenth more, and it is never the same.
+    const pacer = new Pacer();
+    const way = new Way(2500, 1, pacer, (now) => (now + 7 * Math.sin(now / 1000)) % (busy * 1.1) > busy);
+    const { given, bytes } = paced({ pacer, way, full: 20_000, seconds: 20 });
+    assert.ok(bytes === 20_000 && given > 150, `${busy} ms: ${given} of ${bytes}`);
   }
 });
 
