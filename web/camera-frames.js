@@ -146,12 +146,13 @@ export class TrackFrames {
     const captured = onOurClock(captureTime, this.#origin, at);
     const timestamp = image.timestamp / 1000;
     if (captured === null && !this.#still && !this.#dating.known) {
-      this.#pairing.came(timestamp, at);
       if (at - this.#looked > LOOK_EVERY && this.#looks < LOOKS) {
         this.#looked = at;
         this.#looks++;
+        this.#pairing = new Pairing(GRAIN);
         this.#look();
       }
+      this.#pairing.came(timestamp, at);
     }
     return { image, width: image.displayWidth, height: image.displayHeight, ...this.#dating.date({ timestamp, captured }, at) };
   }

@@ -4,10 +4,10 @@
 // which is which. Times are milliseconds of the page's clock.
 
 /** Frames of each kind that are kept. */
-const KEPT = 32;
+const KEPT = 64;
 /** So many must fit, and this share of those that were shown. */
 const ENOUGH = 6;
-const SHARE = 0.75;
+const SHARE = 0.5;
 /** What rounding makes of a time. */
 const NEAR = 0.3;
 /** Two fits that are further apart are two. */

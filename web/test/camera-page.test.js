@@ -87,6 +87,7 @@ test("a native viewer sees the page's camera at its own rate, and nothing is enc
   assert.deepEqual([size, quality, broken], ["640x480", 80, 0]);
   assert.ok(age.p50 > 0 && age.p50 < 1000, JSON.stringify(age));
   assert.deepEqual([asked.size, asked.fps], ["640x480", 30]);
+  await until("pictures say when they were taken", () => viewer.latest.age_estimated === false, 60_000);
   assert.deepEqual(await state(), { link: "connected", why: "", viewers: 1, asked: "as it is" });
   const { fps, width, height, kbytesPerSecond, encodeMs, viewers } = await stats();
   assert.ok(fps > 5 && kbytesPerSecond > 10 && encodeMs > 0, JSON.stringify(await stats()));
