@@ -21,6 +21,7 @@ const REFUSED_WAITS = [1000, 2000, 5000];
 /** How often this thread looks whether it has time to hear, and what is a pause of it. */
 const BEAT = 4;
 const PAUSE = 9;
+const UNREACHABLE = "hub unreachable, trying again";
 /** How often everything is looked at. */
 const LOOK = 250;
 
@@ -52,6 +53,8 @@ export class CameraLink {
   #turnedAway = false;
   /** Why the hub said no, and whether it is asked again. @type {{why: string, again: boolean} | null} */
   #no = null;
+  /** Why the hub does not let this page connect, as far as it said. */
+  #declined = "";
   #heard = 0;
   #pings = 0;
   #standstill = new Standstill();
@@ -188,6 +191,7 @@ export class CameraLink {
     let opened = false;
     socket.onopen = () => {
       opened = true;
+      this.#declined = "";
       this.#heard = now();
       const hello = { role: "publish", room: this.#room, name: this.#name, program: "web page", can: ["rungs"] };
       this.#say({ type: "hello", instance: this.#instance, ...hello });
@@ -199,7 +203,7 @@ export class CameraLink {
       if (this.#socket !== socket) return;
       if (code === 1008) this.#no ??= { why: plain(reason) || "the hub does not let this page in", again: true };
       if (!opened) void this.#askWhy();
-      this.#lost(opened ? "the connection to the hub broke" : "hub unreachable, trying again");
+      this.#lost(opened ? "the connection to the hub broke" : UNREACHABLE);
     };
   }
 
@@ -207,12 +211,12 @@ export class CameraLink {
   async #askWhy() {
     try {
       const answer = await fetch(this.#url.replace(/^ws/, "http"), { method: "POST" });
-      if (![403, 421, 503].includes(answer.status)) return;
-      const why = await refusal(answer);
-      if (!this.#open && !this.#closed) this.#becomes({ link: "refused", why: `the hub refuses this page: ${why}` });
+      this.#declined = [403, 421, 503].includes(answer.status) ? `the hub refuses this page: ${await refusal(answer)}` : "";
     } catch {
-      // It is not there.
+      this.#declined = "";
     }
+    if (this.#open || this.#closed) return;
+    this.#becomes(this.#declined ? { link: "refused", why: this.#declined } : { link: "connecting", why: UNREACHABLE });
   }
 
   #disconnect() {
@@ -239,15 +243,16 @@ export class CameraLink {
     this.#welcomed = 0;
     this.rungs = [];
     // Nobody can watch over a broken link; the hub says anew who does when it is back.
-    this.#becomes({ viewers: 0, ...(no ? { link: "refused", why: no.why } : { link: "connecting", why }) });
+    const refused = no?.why ?? this.#declined;
+    this.#becomes({ viewers: 0, ...(refused ? { link: "refused", why: refused } : { link: "connecting", why }) });
     this.#demanded();
     if (this.#closed || (no && !no.again)) return;
     const { hostname } = new URL(this.#url);
     const local = hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.");
     const chance = Math.random();
     const wait = this.#backoff.next(chance, local);
-    const refused = no ? REFUSED_WAITS[Math.min(this.#refusals++, REFUSED_WAITS.length - 1)] * (1 - chance / 4) : 0;
-    this.#retry = setTimeout(() => this.#connect(), Math.max(wait, refused));
+    const longer = no ? REFUSED_WAITS[Math.min(this.#refusals++, REFUSED_WAITS.length - 1)] * (1 - chance / 4) : 0;
+    this.#retry = setTimeout(() => this.#connect(), Math.max(wait, longer));
   }
 
   /** While something is under way: when this thread last had time to hear. */
