@@ -133,3 +133,33 @@ export function write(control) {
   packet.set(text, HEADER);
   return packet;
 }
+
+/**
+ * A picture that leaves this page: what of {@link Picture} its publisher knows. Times are milliseconds of the page's clock.
+ * @typedef {Pick<Picture, "sequence" | "captured" | "estimated" | "arrival" | "quality" | "rung" | "data">
+ *   & {spans: {capture: number, encode: number}}} Sent
+ */
+
+/**
+ * A picture packet.
+ * @param {Sent} picture
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function writePicture({ sequence, captured, estimated, arrival, quality, rung, spans, data }) {
+  const packet = new Uint8Array(HEADER + data.length);
+  const view = new DataView(packet.buffer);
+  const units = (/** @type {number} */ ms) => Math.min(0xffff, Math.max(0, Math.floor(ms / SPAN_UNIT)));
+  view.setUint16(0, MAGIC, true);
+  view.setUint8(2, VERSION);
+  view.setUint8(3, PICTURE);
+  view.setUint8(4, JPEG);
+  view.setUint8(5, (estimated || arrival ? 1 : 0) | (arrival ? 2 : 0));
+  view.setUint8(6, quality);
+  view.setUint8(7, rung);
+  view.setBigUint64(8, BigInt(Math.max(0, Math.round(captured * 1000))), true);
+  view.setUint32(16, sequence, true);
+  view.setUint16(20, units(spans.capture), true);
+  view.setUint16(22, units(spans.encode), true);
+  packet.set(data, HEADER);
+  return packet;
+}

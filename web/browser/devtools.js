@@ -17,8 +17,8 @@ export class Browser {
   /** Sessions of workers, by the session of their page. */
   workers = new Map();
 
-  constructor(executable) {
-    const args = [...ARGS, `--user-data-dir=${this.#directory}`, "about:blank"];
+  constructor(executable, more = []) {
+    const args = [...ARGS, ...more, `--user-data-dir=${this.#directory}`, "about:blank"];
     this.#process = spawn(executable, args, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     let text = "";
     this.#process.stdio[4].setEncoding("utf8").on("data", (piece) => {

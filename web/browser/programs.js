@@ -9,7 +9,7 @@ import { chromium } from "playwright-core";
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const built = ["release", "debug"].map((p) => `${root}target/${p}/`).filter((p) => existsSync(`${p}streamflow-hub`));
 export const bin = process.env.STREAMFLOW_BIN ?? built[0];
-const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+export const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync"];
 
 /** @type {import("node:child_process").ChildProcess[]} */

@@ -45,6 +45,16 @@ const FILES: &[(&str, &str, &str)] = &[
     ("view.js", SCRIPT, include_str!("../../../web/view.js")),
     ("wall.js", SCRIPT, include_str!("../../../web/wall.js")),
     ("wall-picture.js", SCRIPT, include_str!("../../../web/wall-picture.js")),
+    ("room-camera.js", SCRIPT, include_str!("../../../web/room-camera.js")),
+    ("camera-worker.js", SCRIPT, include_str!("../../../web/camera-worker.js")),
+    ("camera-sender.js", SCRIPT, include_str!("../../../web/camera-sender.js")),
+    ("camera-link.js", SCRIPT, include_str!("../../../web/camera-link.js")),
+    ("camera-frames.js", SCRIPT, include_str!("../../../web/camera-frames.js")),
+    ("camera-jpeg.js", SCRIPT, include_str!("../../../web/camera-jpeg.js")),
+    ("camera-ladder.js", SCRIPT, include_str!("../../../web/camera-ladder.js")),
+    ("camera-fit.js", SCRIPT, include_str!("../../../web/camera-fit.js")),
+    ("camera-pairing.js", SCRIPT, include_str!("../../../web/camera-pairing.js")),
+    ("camera-pace.js", SCRIPT, include_str!("../../../web/camera-pace.js")),
 ];
 
 const INDEX: &str = include_str!("../../../web/index.html");
