@@ -90,8 +90,11 @@ function placed(rows, tall, room, middle) {
   return { places, height: y - room.gap };
 }
 
-/** Where all can be seen at once, as large as can be; null where they would be too small. @param {number[]} shapes @param {Room} room */
-function fitted(shapes, room) {
+/**
+ * Where all can be seen at once, as large as can be; null where they would be too small.
+ * @param {number[]} shapes @param {Room} room @param {number} least
+ */
+function fitted(shapes, room, least) {
   let best = { worth: 0, rows: /** @type {number[][]} */ ([]), tall: /** @type {number[]} */ ([]) };
   for (let count = 1; count <= shapes.length; count++) {
     const rows = cut(shapes, count);
@@ -102,7 +105,7 @@ function fitted(shapes, room) {
     const worth = sizes.reduce((sum, size) => sum + size, 0);
     if (worth > best.worth) best = { worth, rows, tall };
   }
-  return best.worth < LEAST * shapes.length ? null : placed(best.rows, best.tall, room, true);
+  return best.worth < least * shapes.length ? null : placed(best.rows, best.tall, room, true);
 }
 
 /** Rows under each other, as many as there are. @param {number[]} shapes @param {Room} room */
@@ -128,9 +131,10 @@ function scrolled(shapes, room) {
  * give the largest pictures; more, or such as would be too small, are scrolled.
  * @param {number[]} shapes  width by height of each picture; 0 where nobody knows
  * @param {Room} room
+ * @param {{most?: number, least?: number}} [limits]  how many are made to fit, and how small they may be for it
  */
-export function wall(shapes, room) {
+export function wall(shapes, room, { most = MOST_FITTED, least = LEAST } = {}) {
   const given = shapes.map(shown);
   if (!given.length) return { places: /** @type {Place[]} */ ([]), height: 0 };
-  return (given.length <= MOST_FITTED && fitted(given, room)) || scrolled(given, room);
+  return (given.length <= most && fitted(given, room, least)) || scrolled(given, room);
 }

@@ -1,0 +1,111 @@
+// @ts-check
+// Where the people of a room are on the page: a grid that fits, or one large and the others beside it.
+import { wall } from "./wall.js";
+
+/** @typedef {import("./room-tile.js").PersonTile} PersonTile @typedef {import("./wall.js").Place} Place */
+
+const [SMALL, SMALL_GAP, GAP] = [560, 6, 10];
+/** All of so many are seen at once where they are not too small for it. */
+const MOST = 32;
+/** Beside somebody who is large there is as much as this for the others. */
+const BESIDE = 0.22;
+const [LEAST_BESIDE, MOST_BESIDE] = [110, 300];
+
+/**
+ * The places of all, in their order, and how high that is; with somebody large the others are beside, or below where the
+ * window stands upright. Pure.
+ * @param {number[]} shapes @param {{width: number, height: number, gap: number}} room @param {number} pinned  -1: nobody
+ */
+export function seats(shapes, { width, height, gap }, pinned) {
+  if (pinned < 0 || shapes.length < 2) {
+    return wall(shapes, { width, height, gap, caption: 0 }, { most: MOST });
+  }
+  const others = shapes.filter((_, at) => at !== pinned);
+  const isUpright = height > width;
+  const size = Math.min(MOST_BESIDE, Math.max(LEAST_BESIDE, BESIDE * (isUpright ? height : width)));
+  const large = isUpright ? { width, height: height - size - gap } : { width: width - size - gap, height };
+  const small = isUpright ? { width, height: size } : { width: size, height };
+  // However small they get: one is large, and that is the one that is looked at.
+  const beside = wall(others, { ...small, gap, caption: 0 }, { most: shapes.length, least: 0 }).places
+    .map((place) => ({ ...place, x: place.x + (isUpright ? 0 : width - size), y: place.y + (isUpright ? height - size : 0) }));
+  const [main] = wall([shapes[pinned]], { ...large, gap, caption: 0 }, { most: 1, least: 0 }).places;
+  return { places: [...beside.slice(0, pinned), main, ...beside.slice(pinned)], height };
+}
+
+export class Seats {
+  #element;
+  /** @type {PersonTile[]} */
+  #tiles = [];
+  #pinned = "";
+  #placing = 0;
+  #observer = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const tile = this.#tiles.find(({ element }) => element === target);
+      if (!tile) continue;
+      tile.near = isIntersecting;
+      tile.learn(tile.person);
+    }
+  }, { rootMargin: "100px" });
+
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.#element = element;
+    new ResizeObserver(() => this.place()).observe(element);
+  }
+
+  get tiles() {
+    return this.#tiles;
+  }
+
+  /** Who is large; null: nobody. */
+  get pinned() {
+    return this.#tiles.find(({ person }) => person.key === this.#pinned) ?? null;
+  }
+
+  /** @param {PersonTile | null} tile  who is large from now on */
+  pin(tile) {
+    this.#pinned = tile?.person.key ?? "";
+    for (const one of this.#tiles) one.pinned(one === tile);
+    this.place();
+  }
+
+  /** @param {PersonTile[]} tiles */
+  show(tiles) {
+    const before = this.#tiles;
+    this.#tiles = tiles;
+    for (const one of before) if (!tiles.includes(one)) this.#observer.unobserve(one.element);
+    for (const one of tiles) if (!before.includes(one)) this.#observer.observe(one.element);
+    if (before.length !== tiles.length || before.some((one, at) => one !== tiles[at])) {
+      const focused = document.activeElement;
+      for (const { element } of tiles) this.#element.append(element);
+      if (focused instanceof HTMLElement && this.#element.contains(focused)) focused.focus();
+    }
+    this.pin(this.pinned);
+  }
+
+  /** Puts all where they belong, before the next frame is drawn. */
+  place() {
+    if (this.#placing) return;
+    this.#placing = requestAnimationFrame(() => {
+      this.#placing = 0;
+      this.#placeNow();
+    });
+  }
+
+  #placeNow() {
+    const { clientWidth: width, clientHeight: height } = this.#element;
+    if (!width || !height) return;
+    const gap = innerWidth <= SMALL ? SMALL_GAP : GAP;
+    const pinned = this.#tiles.findIndex((tile) => tile === this.pinned);
+    const { places } = seats(this.#tiles.map(({ shape }) => shape), { width, height, gap }, pinned);
+    this.#tiles.forEach(({ element }, at) => {
+      const place = places[at];
+      for (const side of /** @type {const} */ (["width", "height"])) element.style[side] = `${place[side]}px`;
+      element.style.left = `${place.x}px`;
+      element.style.top = `${place.y}px`;
+      element.style.setProperty("--side", `${Math.min(place.width, place.height)}px`);
+      element.classList.toggle("small", place.width < 200);
+      element.classList.toggle("tiny", place.width < 110);
+    });
+  }
+}
