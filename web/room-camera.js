@@ -1,12 +1,12 @@
 // @ts-check
 // A stand-in: the camera is not published yet.
 
-/** @typedef {{link: "connecting" | "connected" | "refused" | "off", why: string, viewers: number, asked: unknown}} CameraState */
+/** @typedef {{link: "connecting" | "connected" | "refused" | "off", why: string, viewers: number, asked: string}} CameraState */
 
 export class CameraPublisher {
   /** @param {{url: string, room: string, name: string, onState: (state: CameraState) => void}} options */
   constructor({ onState }) {
-    setTimeout(() => onState({ link: "off", why: "", viewers: 0, asked: null }));
+    setTimeout(() => onState({ link: "off", why: "", viewers: 0, asked: "" }));
   }
 
   /** @param {MediaStreamTrack | null} track */

@@ -23,6 +23,7 @@ const MOST_UNREAD = 99;
  * @property {string} text
  * @property {string} colour
  * @property {number} at  milliseconds since 1970
+ * @typedef {{at: number, line: Line | null, words: string}} Entry
  */
 
 /** Words of more than one line, each part of which is shown as it is. @param {string} text */
@@ -57,8 +58,8 @@ export class Chat {
   #heard;
   #unread = 0;
   #ids = new Set();
-  /** Who spoke last, and when. */
-  #last = { name: "", at: 0 };
+  /** What is on the page, in its order: an event has no line. @type {Entry[]} */
+  #entries = [];
 
   /**
    * @param {object} options
@@ -103,6 +104,8 @@ export class Chat {
     this.#button.setAttribute("aria-pressed", "true");
     this.#log.scrollTop = this.#log.scrollHeight;
     this.turned();
+    // What was said is read here now.
+    by("toast").classList.remove("shown");
     this.#text.focus({ preventScroll: true });
   }
 
@@ -133,11 +136,7 @@ export class Chat {
 
   /** Something happened. @param {string} words */
   note(words) {
-    this.#last = { name: "", at: 0 };
-    this.#grow(() => {
-      const line = add(this.#log, "p", "event", words);
-      add(line, "time", "", clock(Date.now()));
-    });
+    this.#enter({ at: Date.now(), line: null, words });
   }
 
   /** Gives whether it is new. @param {Line} line */
@@ -146,29 +145,46 @@ export class Chat {
       if (this.#ids.has(line.id)) return false;
       this.#ids.add(line.id);
     }
-    const goesOn = line.name === this.#last.name && line.at - this.#last.at < TOGETHER;
-    this.#last = { name: line.name, at: line.at };
-    this.#grow(() => {
-      const said = add(this.#log, "div", goesOn ? "said more" : "said");
-      if (line.name === this.#own) said.classList.add("own");
-      const head = add(said, "p", "who");
-      const name = add(head, "strong", "", line.name === this.#own ? "You" : plain(line.name, 80));
-      name.style.color = line.colour;
-      const time = add(head, "time", "", clock(line.at));
-      time.dateTime = new Date(line.at).toISOString();
-      add(said, "p", "text", line.text).title = time.textContent ?? "";
-    });
+    this.#enter({ at: line.at, line, words: "" });
     return true;
   }
 
-  /** Adds to the end, and goes there if somebody reads there. @param {() => void} put */
-  #grow(put) {
+  /** What was said before comes later, after a reload or a break. @param {Entry} entry */
+  #enter(entry) {
     const { scrollHeight, scrollTop, clientHeight } = this.#log;
     const follows = scrollHeight - scrollTop - clientHeight < NEAR;
     by("chat-empty").hidden = true;
-    put();
-    while (this.#log.childElementCount > MOST) this.#log.firstElementChild?.remove();
+    const before = this.#entries.at(-1);
+    const isNewest = !before || entry.at >= before.at;
+    this.#entries.push(entry);
+    if (isNewest) this.#draw(entry, before);
+    else {
+      this.#entries.sort((a, b) => a.at - b.at);
+      this.#log.replaceChildren();
+      this.#entries.forEach((one, at) => this.#draw(one, this.#entries[at - 1]));
+    }
+    while (this.#entries.length > MOST) {
+      this.#entries.shift();
+      this.#log.firstElementChild?.remove();
+    }
     if (follows) this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** @param {Entry} entry @param {Entry | undefined} before */
+  #draw({ at, line, words }, before) {
+    if (!line) {
+      const event = add(this.#log, "p", "event", words);
+      add(event, "time", "", clock(at));
+      return;
+    }
+    const goesOn = before?.line?.name === line.name && at - before.at < TOGETHER;
+    const said = add(this.#log, "div", goesOn ? "said more" : "said");
+    const head = add(said, "p", "who");
+    const name = add(head, "strong", "", line.name === this.#own ? "You" : plain(line.name, 80));
+    name.style.color = line.colour;
+    const time = add(head, "time", "", clock(at));
+    time.dateTime = new Date(at).toISOString();
+    add(said, "p", "text", line.text).title = time.textContent ?? "";
   }
 
   #send() {

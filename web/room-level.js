@@ -6,8 +6,9 @@ const LEAST = -50;
 /** Speech is so much louder than what is heard without it; a little less keeps it going. */
 const ABOVE = 12;
 const STAYS = 8;
-/** It is loud for so long before it counts, in milliseconds: a click does not. */
-const STARTS = 60;
+/** It is loud for so long before it counts, in milliseconds: a click does not. Gaps count against it by a part. */
+const STARTS = 50;
+const GAP = 0.25;
 /** Pauses between words are shorter. */
 const ENDS = 500;
 /** What is heard without speech is not louder than this: a voice that never pauses is not taken for it. */
@@ -30,8 +31,8 @@ export class Speaking {
   #noise = NOISIEST;
   /** @type {number | null} */
   #before = null;
-  /** Since when it is loud. @type {number | null} */
-  #loudSince = null;
+  /** For how long it was loud of late. */
+  #loud = 0;
   #loudAt = -Infinity;
   #speaks = false;
 
@@ -41,11 +42,9 @@ export class Speaking {
     this.#before = now;
     const asLoud = this.#noise + (this.#speaks ? STAYS : ABOVE);
     const isLoud = level > Math.max(LEAST, asLoud);
-    if (isLoud) {
-      this.#loudSince ??= now;
-      this.#loudAt = now;
-    } else this.#loudSince = null;
-    if (isLoud && this.#loudSince !== null && now - this.#loudSince >= STARTS) this.#speaks = true;
+    this.#loud = Math.min(STARTS, Math.max(0, this.#loud + passed * (isLoud ? 1 : -GAP)));
+    if (isLoud) this.#loudAt = now;
+    if (isLoud && this.#loud >= STARTS) this.#speaks = true;
     if (now - this.#loudAt >= ENDS) this.#speaks = false;
     const louder = this.#noise + ((this.#speaks ? CREEPS : RISES) * passed) / 1000;
     this.#noise = Math.min(NOISIEST, Math.max(QUIETEST, Math.min(level, louder)));
@@ -55,7 +54,8 @@ export class Speaking {
   /** Nothing is heard any more. */
   silence() {
     this.#speaks = false;
-    this.#loudSince = null;
+    this.#loud = 0;
+    this.#before = null;
     this.#loudAt = -Infinity;
   }
 }

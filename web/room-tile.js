@@ -55,7 +55,7 @@ export class PersonTile {
     this.isOwn = isOwn;
     this.#acts = acts;
     this.element = document.createElement("article");
-    this.element.className = isOwn ? "person own" : "person";
+    this.element.className = isOwn ? "person mine" : "person";
     this.#look = add(this.element, "div", "look view");
     const letters = add(this.element, "div", "letters", initials(person.shown));
     letters.setAttribute("aria-hidden", "true");
@@ -80,7 +80,7 @@ export class PersonTile {
       button.title = words;
       button.setAttribute("aria-label", words);
     }
-    for (const name of /** @type {const} */ (["--colour"])) this.element.style.setProperty(name, colourOf(person.name));
+    this.element.style.setProperty("--colour", colourOf(person.name));
     if (isOwn) this.#ownVideo();
     this.learn(person);
   }
