@@ -195,7 +195,7 @@ export class RoomPage {
     if (!tile) return;
     tile.show(this.media.seen, this.#mirrored && !this.media.screen);
     const { link = "off", why = "" } = this.camera ?? {};
-    tile.tell(link === "refused" && this.media.seen ? `Others do not see you: ${plain(why, 160)}` : "");
+    tile.tell(why && link !== "connected" && this.media.seen ? `Others do not see you: ${plain(why, 160)}` : "");
   }
 
   /** The own camera goes out under the name that the hub gave it. */

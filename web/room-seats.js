@@ -10,13 +10,38 @@ const MOST = 32;
 /** Beside somebody who is large there is as much as this for the others. */
 const BESIDE = 0.22;
 const [LEAST_BESIDE, MOST_BESIDE] = [110, 300];
+/** Of two people the other one is large, and oneself in a corner. */
+const CORNER = { upright: 0.34, wide: 0.21, least: 110, most: 300, tallest: 0.34 };
+
+/**
+ * Beside the large one where there is room, and else inside of it.
+ * @param {number} shape @param {Place} main @param {{width: number, height: number, gap: number}} room @returns {Place}
+ */
+function corner(shape, main, { width, height, gap }) {
+  const wanted = Math.min(CORNER.most, Math.max(CORNER.least, (height > width ? CORNER.upright : CORNER.wide) * width));
+  const tall = Math.min(wanted / shape, CORNER.tallest * height);
+  const wide = tall * shape;
+  const [right, bottom] = [main.x + main.width, main.y + main.height];
+  return {
+    x: (width - right >= wide + gap ? width : right - gap) - wide,
+    y: (height - bottom >= tall + gap ? height : bottom - gap) - tall,
+    width: wide,
+    height: tall,
+  };
+}
 
 /**
  * The places of all, in their order, and how high that is; with somebody large the others are beside, or below where the
- * window stands upright. Pure.
+ * window stands upright. Of two people the other one is large. Pure.
  * @param {number[]} shapes @param {{width: number, height: number, gap: number}} room @param {number} pinned  -1: nobody
+ * @param {number} [own]  -1: is not there
  */
-export function seats(shapes, { width, height, gap }, pinned) {
+export function seats(shapes, { width, height, gap }, pinned, own = -1) {
+  if (pinned < 0 && shapes.length === 2 && own >= 0) {
+    const [main] = wall([shapes[1 - own]], { width, height, gap, caption: 0 }, { most: 1, least: 0 }).places;
+    const small = corner(shapes[own], main, { width, height, gap });
+    return { places: own === 0 ? [small, main] : [main, small], height };
+  }
   if (pinned < 0 || shapes.length < 2) {
     return wall(shapes, { width, height, gap, caption: 0 }, { most: MOST });
   }
@@ -97,7 +122,9 @@ export class Seats {
     if (!width || !height) return;
     const gap = innerWidth <= SMALL ? SMALL_GAP : GAP;
     const pinned = this.#tiles.findIndex((tile) => tile === this.pinned);
-    const { places } = seats(this.#tiles.map(({ shape }) => shape), { width, height, gap }, pinned);
+    const own = this.#tiles.findIndex(({ isOwn }) => isOwn);
+    const { places } = seats(this.#tiles.map(({ shape }) => shape), { width, height, gap }, pinned, own);
+    this.#element.classList.toggle("floats", pinned < 0 && this.#tiles.length === 2 && own >= 0);
     this.#tiles.forEach(({ element }, at) => {
       const place = places[at];
       for (const side of /** @type {const} */ (["width", "height"])) element.style[side] = `${place[side]}px`;

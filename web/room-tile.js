@@ -217,6 +217,7 @@ export class PersonTile {
     if (was !== this.hasPicture) this.#acts.changed();
     if (this.person.videoOff && !this.isOwn) {
       this.tell("");
+      this.count("");
       this.element.classList.remove("old");
     }
   }

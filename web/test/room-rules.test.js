@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { qr } from "../qr.js";
 import { decibels, Seldom, share, Speaking } from "../room-level.js";
 import { colourOf, initials, People, readPerson, whoInWords } from "../room-people.js";
+import { seats } from "../room-seats.js";
 import { actionOf, SHORTCUTS } from "../shortcuts.js";
 import { wall } from "../wall.js";
 
@@ -126,6 +127,23 @@ test("up to 32 people are all seen at once on a screen, and nobody stands on som
           assert.ok(apart, `${count} in ${width}x${height}`);
         }
       });
+    }
+  }
+});
+
+test("of two people the other one is large and oneself in a corner; whoever is pinned is larger than all others together", () => {
+  for (const [width, height] of [[1256, 670], [378, 640]]) {
+    const room = { width, height, gap: 8 };
+    const area = ({ width, height }) => width * height;
+    const inside = ({ x, y, width: w, height: h }) => x >= -0.5 && y >= -0.5 && x + w <= width + 0.5 && y + h <= height + 0.5;
+    const two = seats([4 / 3, 16 / 9], room, -1, 1).places;
+    assert.ok(two.every(inside) && area(two[0]) > 4 * area(two[1]));
+    assert.ok(two[1].x > width / 2 && two[1].y > height / 2);
+    for (const count of [2, 5, 12, 32]) {
+      const { places } = seats(Array(count).fill(16 / 9), room, 1, 0);
+      const others = places.filter((_, at) => at !== 1);
+      assert.ok(places.every(inside), `${count} in ${width}x${height}`);
+      assert.ok(area(places[1]) > Math.max(...others.map(area)));
     }
   }
 });
