@@ -232,12 +232,6 @@ impl Grant<Join> {
     pub(crate) fn watch(&self, name: &str) -> Grant<Watch> {
         Grant(Watch(StreamKey::new(&self.0.0.room, name)))
     }
-
-    /// Whoever is in a room knows what there is in it.
-    #[must_use]
-    pub(crate) fn list(&self) -> Grant<List> {
-        Grant(List::all_of(Some(self.0.0.room.clone())))
-    }
 }
 
 impl Grant<Metrics> {

@@ -39,6 +39,7 @@ impl Default for HubLocation {
     }
 }
 
+#[cfg(feature = "view")]
 impl HubLocation {
     /// Where the hub is that is asked something: none is hosted for that.
     pub(crate) fn to_ask(&self) -> HubAddress {

@@ -5,6 +5,7 @@
 //! [pictures](pictures::PictureTrack).
 
 pub(crate) mod numbering;
+pub(crate) mod open_rooms;
 pub(crate) mod pictures;
 pub mod policy;
 pub mod renditions;

@@ -13,8 +13,8 @@ use super::options::{EXIT_CODES, HELP, HubOptions, ListenOptions, LogOptions, pa
 use super::short_help::Line;
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
-use crate::hub::Hub;
 use crate::hub::inherited::Inherited;
+use crate::hub::{Hub, HubConfig, KeepRooms};
 use crate::locate;
 use crate::net::service_manager::{self, Word};
 
@@ -90,7 +90,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         }
         Some(inherited) => inherited.address(),
     };
-    let hub = locate::host_at(&options.limits.config(listen)?, inherited)?;
+    let config = HubConfig { keep_rooms: KeepRooms::IN_SQLITE, ..options.limits.config(listen)? };
+    let hub = locate::host_at(&config, inherited)?;
     serve(&hub, &interrupt);
     log::info!("stops");
     service_manager::say(&[Word::Stopping]);

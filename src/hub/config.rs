@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{AccessControl, BridgeTimes, Encryption};
+use super::{AccessControl, BridgeTimes, Encryption, KeepRooms};
 use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
 use crate::wire::packet;
@@ -69,6 +69,9 @@ pub struct HubConfig {
     /// URLs under which the hub is reached by names of the DNS, as `https://cams.example.org`: it answers HTTP requests
     /// for these hosts beside those that no stranger can register. Default: none.
     pub public_url: Vec<String>,
+    /// Where rooms are kept that people opened. Default: in memory.
+    #[doc(hidden)]
+    pub keep_rooms: KeepRooms,
     /// How long it waits for clients of other protocols than its own.
     #[doc(hidden)]
     pub bridge_times: BridgeTimes,
@@ -101,6 +104,7 @@ impl Default for HubConfig {
             answers_within: Duration::from_secs(2),
             allow_origin: Vec::new(),
             public_url: Vec::new(),
+            keep_rooms: KeepRooms::default(),
             bridge_times: BridgeTimes::default(),
             threads: 0,
         }

@@ -224,6 +224,7 @@ impl Loop {
                 Command::Challenge(owner, asker) => self.challenge(owner, asker),
                 Command::Verdict(id, free) => self.verdict(id, free),
                 Command::Text(id, text) => self.with(id, |peer| peer.text(&text)),
+                Command::Dismiss(id, code, why) => self.with(id, |peer| peer.dismiss(code, why)),
                 Command::See(member, stream, opening) => self.see(member, &stream, opening),
                 Command::SeeNoMore(member, key) => self.see_no_more(member, &key),
                 Command::Answer(answers) => answers.here(),

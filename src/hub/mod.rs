@@ -20,6 +20,7 @@ pub(crate) mod inherited;
 mod last_pictures;
 pub(crate) mod links;
 mod memory;
+mod open_rooms;
 mod placeholder;
 mod pollers;
 mod posted;
@@ -53,6 +54,7 @@ use crate::names::StreamKey;
 use crate::net::layout::unix_time;
 use crate::net::mdns::Announcement;
 use crate::net::tls::identity::Identity;
+use crate::relay::open_rooms::OpenRooms;
 use crate::relay::{ConnectionId, Effect, Rooms};
 use crate::time::{Micros, now};
 use crate::wire::control::{MAX_CONTROL, StreamInfo};
@@ -65,6 +67,7 @@ pub use bridges::BridgeTimes;
 pub use config::HubConfig;
 use deliver::{Command, Handle};
 pub use encryption::Encryption;
+pub use open_rooms::KeepRooms;
 use stream::Stream;
 
 /// The program and version that a hub says in its welcome.
@@ -212,6 +215,9 @@ struct Shared {
     placeholders: Arc<placeholder::Placeholders>,
     addresses: Arc<address_limits::Addresses>,
     memory: Arc<memory::Memory>,
+    /// The rooms that people opened, and what keeps them.
+    open_rooms: Mutex<OpenRooms>,
+    room_keeper: Option<open_rooms::RoomKeeper>,
     /// Who is in a room, and sees all others in it.
     memberships: Mutex<bridges::rooms::Memberships>,
     /// Who publishes without a connection, picture by picture.
@@ -289,7 +295,10 @@ impl Shared {
         let checked = admission.clone();
         let folder = files.as_ref().map(|files| files.folder().to_owned());
         let authenticator = Authenticator::start(&access, folder.as_deref(), move || checked.checked())?;
+        let (open_rooms, room_keeper) = open_rooms::RoomKeeper::start(config.keep_rooms, config.state.clone())?;
         let shared = Arc::new(Shared {
+            open_rooms: Mutex::new(open_rooms),
+            room_keeper,
             admission,
             access,
             authenticator,

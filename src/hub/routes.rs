@@ -1,11 +1,10 @@
 //! Which path of the hub's HTTP is what: its own, and those of the systems that exist already.
 
-use super::bridges::{detection, quality, rooms};
+use super::bridges::{self, detection, quality};
 use super::http::{
-    Answer, Exchange, Outcome, Reply, api, controls, links, metrics, mjpg_streamer, page, publish, session, snapshot,
-    stream, websocket,
+    Answer, Exchange, Outcome, Reply, api, controls, links, metrics, mjpg_streamer, page, publish, rooms, session,
+    snapshot, stream, websocket,
 };
-use crate::names;
 use crate::wire::encoding;
 
 /// What a request leads to.
@@ -40,11 +39,14 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         ([] | ["index.html"], _) => page::index(exchange),
         (["stream" | "stream.mjpg"], _) => stream::serve(exchange, None),
         (["stream", room, name], _) => stream::serve(exchange, Some((room, name))),
-        (["rooms", room, "video_feed", name], _) => {
-            // Rooms and people may be called anything.
-            let (room, name) = (names::fitting(room), names::fitting(name));
-            stream::serve(exchange, Some((&room, &name)))
-        }
+        (["rooms"], _) => rooms::all(exchange),
+        (["rooms", room], _) => rooms::one(exchange, room),
+        (["rooms", room, "messages"], _) => rooms::messages(exchange, room),
+        (["rooms", room, "close"], _) => rooms::close(exchange, room),
+        (["rooms", room, "people"], _) => rooms::people(exchange, room),
+        (["rooms", room, "thumbnail"], _) => rooms::thumbnail(exchange, room),
+        (["rooms", room, "video_feed"], _) => rooms::video_feed(exchange, room, None),
+        (["rooms", room, "video_feed", name], _) => rooms::video_feed(exchange, room, Some(name)),
         (["snapshot" | "snapshot.jpg"], _) => snapshot::serve(exchange, None),
         (["snapshot", room, name], _) => snapshot::serve(exchange, Some((room, name))),
         (["input.json" | "input_0.json"], _) => mjpg_streamer::input(exchange),
@@ -61,7 +63,7 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         (["metrics"], _) => metrics::serve(exchange),
         (["ws"], _) => websocket::native(exchange),
         (["ws", "viewer", "detection"], _) => detection::viewer(exchange),
-        (["ws", room, user], _) => rooms::member(exchange, room, user),
+        (["ws", room, user], _) => bridges::rooms::member(exchange, room, user),
         (["websocket", quality], _) => quality::viewer(exchange, quality),
         #[cfg(test)]
         (["panics"], _) => panic!("a test wants it"),

@@ -348,7 +348,9 @@ impl Connection {
                 http::short_answer(503, reason)
             }
             (Framing::Body(_), Control::Bye { reason, .. }) => http::short_answer(409, reason),
-            (Framing::Bridge(..), Control::Bye { reason, .. }) => return self.close_frame(End::Server, 1013, reason),
+            (Framing::Bridge(..), Control::Bye { cause, reason }) => {
+                return self.close_frame(End::Server, close::close_code_of_bye(*cause), reason);
+            }
             _ => return Ok(()),
         };
         self.enqueue(&message)

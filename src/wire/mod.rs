@@ -1,6 +1,7 @@
 //! What travels between the programs, byte by byte; `docs/protocol.md` is the norm. Pure: bytes in, packets out.
 
 pub mod answer;
+pub mod avatar;
 pub mod body;
 pub mod camera_controls;
 pub mod chunked;

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use super::json::{MAX_DEPTH, nests_within, without_nan};
 use crate::time::calendar;
 
+/// The longest name of a person, in characters.
+const MAX_NAME: usize = 200;
 /// The longest chat text, in characters; the rest is cut off.
 const MAX_CHAT: usize = 2000;
 /// The longest message that is passed on as it is, in bytes.
@@ -30,10 +32,12 @@ pub enum RoomMessage<'a> {
     },
     /// Something to be passed on under this type, with who said it.
     Relay(&'static str, Map<String, Value>),
-    /// Pictures are to come as binary packets from now on, or as base64 again.
+    /// How pictures are to come from now on.
     Hello {
-        /// Which of the two.
+        /// As binary packets, or as base64.
         binary: bool,
+        /// Or not at all: whoever watches over connections of the native protocol needs none here.
+        pictures: bool,
     },
     /// To be answered with `pong`.
     Ping,
@@ -94,14 +98,6 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
         .or_else(|error| without_nan(text.as_bytes()).map_or(Err(error), |text| serde_json::from_slice(&text)))
         .map_err(|e| format!("a message is one JSON object: {e}"))?;
     let kind = object.remove("type");
-    let word = |object: &Map<String, Value>, name: &str, most: usize| -> String {
-        let text = match object.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => String::new(),
-        };
-        text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
-    };
     Ok(match kind.as_ref().and_then(Value::as_str) {
         None => return Err("a message has a type".into()),
         Some("video_frame") => match object.remove("data") {
@@ -111,7 +107,10 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
         Some("chat") => RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) },
         Some("media_toggle") if text.len() <= MAX_RELAY => RoomMessage::Relay("media_state", object),
         Some("audio_activity") if text.len() <= MAX_RELAY => RoomMessage::Relay("audio_activity", object),
-        Some("hello") => RoomMessage::Hello { binary: object.get("binary") == Some(&Value::Bool(true)) },
+        Some("hello") => {
+            let is = |name: &str, value: bool| object.get(name) == Some(&Value::Bool(value));
+            RoomMessage::Hello { binary: is("binary", true), pictures: !is("pictures", false) }
+        }
         Some("ping") => RoomMessage::Ping,
         Some(_) => RoomMessage::Other,
     })
@@ -120,9 +119,56 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
 /// Something said, for everybody in the room.
 #[must_use]
 pub fn chat(user: &str, id: u64, text: &str, color: &str, since_1970: Duration) -> String {
-    let (id, created_at) = (id.to_string(), iso_time(since_1970));
-    json!({ "type": "chat", "user_name": user, "id": id, "text": text, "color": color, "created_at": created_at })
-        .to_string()
+    let mut said = message(user, id, text, color, since_1970);
+    said["type"] = "chat".into();
+    said.to_string()
+}
+
+/// Something that was said, as `GET /rooms/{room_id}/messages` lists it.
+#[must_use]
+pub fn message(user: &str, id: u64, text: &str, color: &str, since_1970: Duration) -> Value {
+    json!({ "user_name": user, "id": id, "text": text, "color": color, "created_at": iso_time(since_1970) })
+}
+
+/// Something said over HTTP.
+///
+/// # Errors
+/// It is no such message; in words.
+pub fn read_message(body: &[u8]) -> Result<(String, String, String), String> {
+    let object = read_object(body)?;
+    let [user, text, color] =
+        [("user_name", MAX_NAME), ("text", MAX_CHAT), ("color", 32)].map(|(n, most)| word(&object, n, most));
+    if user.trim().is_empty() || text.trim().is_empty() {
+        return Err("a message has user_name and text".into());
+    }
+    Ok((user, text, color))
+}
+
+/// Texts of a JSON object that came over HTTP: the values of these names, empty where they are missing.
+///
+/// # Errors
+/// It is no JSON object; in words.
+pub fn read_texts<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N], String> {
+    let object = read_object(body)?;
+    Ok(names.map(|name| word(&object, name, MAX_NAME)))
+}
+
+fn read_object(body: &[u8]) -> Result<Map<String, Value>, String> {
+    let text = std::str::from_utf8(body).map_err(|_| "the body is not UTF-8")?;
+    if !nests_within(text, MAX_DEPTH) {
+        return Err(format!("the body nests {MAX_DEPTH} deep at most"));
+    }
+    serde_json::from_str(text).map_err(|e| format!("the body is one JSON object: {e}"))
+}
+
+/// A text of an object, of so many characters at most, without control characters.
+fn word(object: &Map<String, Value>, name: &str, most: usize) -> String {
+    let text = match object.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Number(number)) => number.to_string(),
+        _ => String::new(),
+    };
+    text.chars().filter(|c| !c.is_control() || *c == '\n').take(most).collect()
 }
 
 /// What is passed on, with who said it.
@@ -138,6 +184,18 @@ pub fn relay(kind: &str, user: &str, mut object: Map<String, Value>) -> String {
 pub fn user_list(users: &[(u64, &str)]) -> String {
     let users: Vec<_> = users.iter().map(|(id, name)| json!({ "id": id.to_string(), "name": name })).collect();
     json!({ "type": "user_list", "users": users }).to_string()
+}
+
+/// Who is there and how: somebody came, went, or switched something.
+#[must_use]
+pub fn participant_list(participants: &Value) -> String {
+    json!({ "type": "participant_list", "participants": participants }).to_string()
+}
+
+/// The room is closed: its host, or who runs the hub, wants so.
+#[must_use]
+pub fn room_closed(room: &str) -> String {
+    json!({ "type": "room_closed", "room_id": room }).to_string()
 }
 
 /// `user_joined` or `user_left`, for the others.
@@ -200,7 +258,11 @@ mod tests {
         assert_eq!(relay("media_state", "ann", object), {
             r#"{"audio":false,"data":1,"type":"media_state","user_name":"ann"}"#
         });
-        assert_eq!(read(r#"{"type":"hello","binary":true}"#), Ok(RoomMessage::Hello { binary: true }));
+        assert_eq!(read(r#"{"type":"hello","binary":true}"#), Ok(RoomMessage::Hello { binary: true, pictures: true }));
+        assert_eq!(
+            read(r#"{"type":"hello","pictures":false}"#),
+            Ok(RoomMessage::Hello { binary: false, pictures: false })
+        );
         assert_eq!(read(r#"{"type":"pong"}"#), Ok(RoomMessage::Other));
         let nan = r#"{"type":"audio_activity","level":NaN}"#;
         assert!(matches!(read(nan), Ok(RoomMessage::Relay("audio_activity", object)) if object["level"].is_null()));

@@ -6,6 +6,7 @@
 mod support;
 
 mod detection;
+mod open_rooms;
 mod quality;
 mod rooms;
 mod sealed;

@@ -31,6 +31,7 @@ fn people_in_a_room_see_and_hear_each_other_and_nobody_else() {
         assert_eq!(wait(&mut ann, "user_list")["users"][0]["name"], "Ann Lee");
         let mut eve = open(hub.address(), "/ws/cellar/eve");
         wait(&mut eve, "user_list");
+        wait(&mut eve, "participant_list");
         let mut bob = open(hub.address(), "/ws/lab/bob");
         assert_eq!(wait(&mut bob, "user_list")["users"].as_array().unwrap().len(), 2);
         assert_eq!(wait(&mut ann, "user_joined")["name"], "bob");
@@ -44,7 +45,7 @@ fn people_in_a_room_see_and_hear_each_other_and_nobody_else() {
                 (&chat["text"], &chat["user_name"], &chat["color"]),
                 (&"hello".into(), &"bob".into(), &"#123456".into())
             );
-            assert!(chat["id"].is_string() && chat["created_at"].as_str().unwrap().ends_with('Z'));
+            assert!(chat["id"].is_u64() && chat["created_at"].as_str().unwrap().ends_with('Z'));
         }
         say(&mut bob, &json!({ "type": "media_toggle", "video": false }));
         assert_eq!(wait(&mut ann, "media_state"), json!({ "type": "media_state", "video": false, "user_name": "bob" }));

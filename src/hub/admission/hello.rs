@@ -48,7 +48,7 @@ pub(super) fn admitted(
         _ => return Err(refused("the first packet must be a hello or a bare JPEG".into())),
     };
     let purpose = purpose.map_err(|denied| (denied.cause(), denied.to_string()))?;
-    Ok(Admitted { credentials: who, framing, purpose, hello, apart: 0, first })
+    Ok(Admitted { credentials: who, framing, purpose, hello, apart: 0, feed: None, first })
 }
 
 /// The name of a stream whose publisher told none: its address, and a number from the second on.

@@ -338,7 +338,8 @@ impl Reactor {
         let key = self.shared.config.plain_stream.clone().unwrap_or_else(|| StreamKey::new("main", ""));
         let credentials = Credentials::of_nobody(address.ip(), false);
         let purpose = Purpose::Watch(self.shared.access.watch(&credentials, key).map_err(io::Error::other)?);
-        let admitted = Admitted { credentials, framing: Framing::Plain, purpose, hello: None, apart: 0, first: None };
+        let framing = Framing::Plain;
+        let admitted = Admitted { credentials, framing, purpose, hello: None, apart: 0, feed: None, first: None };
         hand_over(&self.shared, transport, address, place, admitted, Vec::new());
         Ok(())
     }

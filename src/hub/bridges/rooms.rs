@@ -1,6 +1,9 @@
 //! Rooms: WebSocket `/ws/{room_id}/{user_name}`. Who is in a room hears and sees all others in it, over one connection:
 //! each sees the streams of the room, beside the one that it publishes itself.
 
+mod feeds;
+mod people;
+
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -8,6 +11,9 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 
 use serde_json::json;
 
+pub(in crate::hub) use self::feeds::Feed;
+pub(in crate::hub) use self::people::HostDoes;
+use self::people::Presence;
 use crate::access::{Grant, Join};
 use crate::hub::Shared;
 use crate::hub::address_limits::Place;
@@ -28,9 +34,14 @@ const MAX_MEMBERS: usize = 32;
 /// Why whoever has the name of somebody who comes in leaves.
 const CAME_BACK: &str = "somebody of the same name came in";
 
-/// Who is in which room.
+/// Who is in which room, and what is watched beside.
 #[derive(Default)]
-pub(in crate::hub) struct Memberships(HashMap<String, Vec<Member>>);
+pub(in crate::hub) struct Memberships {
+    rooms: HashMap<String, Vec<Member>>,
+    feeds: feeds::Feeds,
+    /// Rooms whose people are to be told anew, when the clock comes round.
+    changed: BTreeSet<String>,
+}
 
 struct Member {
     id: ConnectionId,
@@ -43,6 +54,9 @@ struct Member {
     sees: HashMap<String, Place>,
     /// Names of the streams that are published and that it does not see for want of a place.
     unseen: BTreeSet<String>,
+    presence: Presence,
+    /// Whether its client wants pictures; `None`: it has not said, as clients of before.
+    takes: Option<bool>,
 }
 
 /// WebSocket `/ws/{room_id}/{user_name}`.
@@ -69,7 +83,7 @@ impl Shared {
     pub(in crate::hub) fn called(&self, key: &StreamKey) -> Option<String> {
         self.called_by_poster(key).or_else(|| {
             let memberships = self.memberships();
-            let member = memberships.0.get(&key.room)?.iter().find(|m| m.name == key.name)?;
+            let member = memberships.rooms.get(&key.room)?.iter().find(|m| m.name == key.name)?;
             (member.called != key.name).then(|| member.called.clone())
         })
     }
@@ -84,7 +98,8 @@ impl Shared {
     ) -> Result<(), String> {
         let key = &grant.0;
         let mut memberships = self.memberships();
-        let members = memberships.0.entry(key.room.clone()).or_default();
+        let Memberships { rooms, feeds, changed } = &mut *memberships;
+        let members = rooms.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
             // Loops come to it in any order; whoever was admitted later is the one who has come back.
             if members[old].id > id {
@@ -103,7 +118,7 @@ impl Shared {
         // Only now: in a hub that is full its own place has just become free.
         if let Err(refusal) = self.registry().rooms.join(id, grant) {
             if members.is_empty() {
-                memberships.0.remove(&key.room);
+                rooms.remove(&key.room);
             }
             return Err(refusal.to_string());
         }
@@ -118,44 +133,49 @@ impl Shared {
             ip,
             sees: HashMap::new(),
             unseen: BTreeSet::new(),
+            presence: Presence::default(),
+            takes: None,
         };
         members.push(member);
         let users: Vec<_> = members.iter().map(|m| (m.id, m.called.as_str())).collect();
         self.loop_of(id).command(Command::Text(id, user_list(&users).into()));
         tell(self, members, Some(id), &user("user_joined", id, called));
-        let listed = self.registry().rooms.list(&grant.list());
-        for stream in listed.into_iter().map(|s| StreamKey::new(s.room, s.name)) {
-            if !self.is_free(&stream) {
-                self.show(members, &stream);
-            }
-        }
+        self.change_rooms(|open, now| open.enters(&key.room, called, now));
+        self.tell_people(&key.room, members);
+        changed.remove(&key.room);
+        self.show_all(&key.room, members, feeds);
         Ok(())
     }
 
     /// Somebody left, or was thrown out.
     pub(in crate::hub) fn leave_room(&self, id: ConnectionId, room: &str) {
         let mut memberships = self.memberships();
-        let Some(members) = memberships.0.get_mut(room) else { return };
+        let Some(members) = memberships.rooms.get_mut(room) else { return };
         if let Some(at) = members.iter().position(|m| m.id == id) {
             let member = members.remove(at);
             tell(self, members, None, &user("user_left", id, &member.called));
+            self.tell_people(room, members);
+            self.change_rooms(|open, now| open.uses(room, now));
         }
         if members.is_empty() {
-            memberships.0.remove(room);
+            memberships.rooms.remove(room);
         }
     }
 
-    /// Passes a message on to everybody in the room, or to all but one.
-    pub(in crate::hub) fn say_in_room(&self, room: &str, but: Option<ConnectionId>, text: &str) {
-        if let Some(members) = self.memberships().0.get(room) {
-            tell(self, members, but, text);
+    /// Passes a message on to everybody in the room.
+    fn say_in_room(&self, room: &str, text: &str) {
+        if let Some(members) = self.memberships().rooms.get(room) {
+            tell(self, members, None, text);
         }
     }
 
     /// A stream is published: whoever is in its room sees it.
     pub(in crate::hub) fn show_in_room(&self, key: &StreamKey) {
-        if let Some(members) = self.memberships().0.get_mut(&key.room) {
-            self.show(members, key);
+        let mut memberships = self.memberships();
+        let Memberships { rooms, feeds, changed } = &mut *memberships;
+        if let Some(members) = rooms.get_mut(&key.room) {
+            changed.insert(key.room.clone());
+            self.show(members, feeds, key);
         }
     }
 
@@ -165,7 +185,11 @@ impl Shared {
         if !self.is_free(key) {
             return;
         }
-        for member in memberships.0.get_mut(&key.room).into_iter().flatten() {
+        let Memberships { rooms, changed, .. } = &mut *memberships;
+        if rooms.contains_key(&key.room) {
+            changed.insert(key.room.clone());
+        }
+        for member in rooms.get_mut(&key.room).into_iter().flatten() {
             member.unseen.remove(&key.name);
             if member.sees.remove(&key.name).is_some() {
                 self.hide_from(member.id, key);
@@ -176,7 +200,7 @@ impl Shared {
     /// Tries again to show what was not shown for want of a place, to the members of one loop. A place may become free anywhere,
     /// so it is looked for by the clock; a member that gets none is asked for once.
     pub(in crate::hub) fn show_what_was_left_out(&self, index: usize) {
-        for (room, members) in &mut self.memberships().0 {
+        for (room, members) in &mut self.memberships().rooms {
             for at in 0..members.len() {
                 if self.index_of(members[at].id) != index {
                     continue;
@@ -193,10 +217,38 @@ impl Shared {
     }
 
     /// Shows every member a stream that is not its own and that it does not see yet.
-    fn show(&self, members: &mut [Member], key: &StreamKey) {
+    fn show(&self, members: &mut [Member], feeds: &feeds::Feeds, key: &StreamKey) {
         let opening = opening(members, key);
-        for member in members.iter_mut().filter(|m| m.name != key.name && !m.sees.contains_key(&key.name)) {
+        let wants = |m: &Member| m.takes.unwrap_or_else(|| !feeds.has(key, m.ip));
+        for member in members.iter_mut().filter(|m| m.name != key.name && !m.sees.contains_key(&key.name) && wants(m)) {
             self.show_to(member, key, &opening);
+        }
+    }
+
+    /// Shows every member all streams of the room that it is to see and does not yet.
+    fn show_all(&self, room: &str, members: &mut [Member], feeds: &feeds::Feeds) {
+        let listed = self.registry().rooms.list(&Grant::of_host(Some(room)));
+        for stream in listed.into_iter().map(|s| StreamKey::new(s.room, s.name)) {
+            if !self.is_free(&stream) {
+                self.show(members, feeds, &stream);
+            }
+        }
+    }
+
+    /// The client of a member wants pictures, or none.
+    pub(in crate::hub) fn member_takes(&self, id: ConnectionId, room: &str, pictures: bool) {
+        let mut memberships = self.memberships();
+        let Memberships { rooms, feeds, .. } = &mut *memberships;
+        let Some(members) = rooms.get_mut(room) else { return };
+        let Some(member) = members.iter_mut().find(|m| m.id == id) else { return };
+        member.takes = Some(pictures);
+        if pictures {
+            self.show_all(room, members, feeds);
+            return;
+        }
+        member.unseen.clear();
+        for name in std::mem::take(&mut member.sees).into_keys() {
+            self.hide_from(id, &StreamKey::new(room, name));
         }
     }
 

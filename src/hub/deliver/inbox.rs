@@ -32,6 +32,8 @@ pub(in crate::hub) enum Command {
     Verdict(ConnectionId, bool),
     /// A text for somebody in a room.
     Text(ConnectionId, Arc<str>),
+    /// Somebody is to leave a room, with this code of the WebSocket and these words.
+    Dismiss(ConnectionId, u16, &'static str),
     /// Somebody in a room is to see one more stream, and whose it is, as JSON.
     See(ConnectionId, Arc<Stream>, Arc<str>),
     /// And not any more.

@@ -10,7 +10,6 @@ use crate::hub::counters::{Metrics, ViewerNumbers};
 use crate::hub::stream::Stream;
 use crate::names::StreamKey;
 use crate::pacing::together;
-use crate::relay::ConnectionId;
 use crate::relay::policy::{Every, Newest};
 use crate::time::Micros;
 
@@ -35,7 +34,6 @@ pub(super) struct RoomMember {
     given: u32,
     sequence: u32,
     said: (Micros, u32),
-    messages: u64,
     /// What others say to it.
     texts: Every,
     /// How often the client is asked in its own words whether it is there.
@@ -76,7 +74,6 @@ impl RoomMember {
             given: 0,
             sequence: 0,
             said: (now, 0),
-            messages: 0,
             texts: Every::new(MOST_SAID_BY_OTHERS),
             ping_every,
             next_ping: now + ping_every,
@@ -91,12 +88,6 @@ impl RoomMember {
     /// Its client takes pictures as they are from now on, or as base64.
     pub(super) fn takes_binary(&mut self, binary: bool) {
         self.binary = binary;
-    }
-
-    /// A number for what it says to the others, which nothing else has that is said in this hub.
-    pub(super) fn next_message(&mut self, id: ConnectionId) -> u64 {
-        self.messages += 1;
-        id << 16 | self.messages & 0xffff
     }
 
     /// It publishes this stream from now on.

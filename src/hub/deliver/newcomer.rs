@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use crate::access::{Credentials, Grant, Join, Publish, Watch};
 use crate::hub::address_limits::Place;
+use crate::hub::bridges::rooms::Feed;
 use crate::hub::memory::Account;
 use crate::hub::placeholder::Placeholder;
 use crate::net::connection::Framing;
@@ -38,6 +39,8 @@ pub(in crate::hub) struct Admitted {
     pub(in crate::hub) hello: Option<Hello>,
     /// Microseconds between two pictures that it is given, at least; 0: as they come.
     pub(in crate::hub) apart: u32,
+    /// It watches somebody in a room, beside being in it perhaps, until this is dropped.
+    pub(in crate::hub) feed: Option<Feed>,
     /// A bare picture that came in the place of a hello, and when it began.
     pub(in crate::hub) first: Option<(Packet, Micros)>,
 }

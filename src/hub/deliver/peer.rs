@@ -27,6 +27,7 @@ use crate::adapt::Target;
 use crate::hub::BridgeTimes;
 use crate::hub::address_limits::Place;
 use crate::hub::bridges::keepalive::Keepalive;
+use crate::hub::bridges::rooms::Feed;
 use crate::hub::counters::{Metrics, ViewerNumbers};
 use crate::hub::memory::{Account, Held};
 use crate::hub::placeholder::Placeholder;
@@ -149,13 +150,14 @@ pub(super) struct Peer {
     /// What a viewer who sees nothing but pictures is shown while there is none.
     placeholder: Option<Placeholder>,
     _place: Place,
+    _feed: Option<Feed>,
     account: Account,
 }
 
 impl Peer {
     /// The peer, what it wants, and what was read of it already.
     pub(super) fn new(newcomer: Newcomer, times: BridgeTimes, now: Micros) -> (Self, Purpose, Vec<u8>) {
-        let Admitted { credentials, framing, purpose, hello, apart, first } = newcomer.admitted;
+        let Admitted { credentials, framing, purpose, hello, apart, feed, first } = newcomer.admitted;
         let mut connection = Connection::new(newcomer.transport, framing);
         if let Purpose::Watch(_) = purpose {
             connection.refuse_pictures();
@@ -217,6 +219,7 @@ impl Peer {
             numbers,
             keepalive,
             placeholder: newcomer.placeholder,
+            _feed: feed,
             _place: newcomer.place,
             account: newcomer.account,
         };

@@ -86,12 +86,14 @@ impl Loop {
             self.shared.show_what_was_left_out(self.index);
             if self.index == 0 {
                 self.shared.forget_pictures(at);
+                self.shared.change_rooms(|open, now| open.sweep(now));
             }
         }
         if self.index == 0 {
             self.shared.sweep_posted(at);
             self.shared.judge_posted(at);
             self.shared.sweep_pollers(at);
+            self.shared.tell_changed_people();
         }
         if self.index == 0 && at >= self.next_summary {
             self.next_summary = at + SUMMARY;

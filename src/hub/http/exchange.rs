@@ -45,7 +45,15 @@ impl Exchange<'_> {
 
     /// Who asks is no matter of HTTP any more, but of a delivery loop. The hello stands for what a native client would have said.
     pub(in crate::hub) fn admit(&self, framing: Framing, purpose: Purpose, hello: Option<Hello>) -> Box<Admitted> {
-        Box::new(Admitted { credentials: self.credentials(), framing, purpose, hello, apart: 0, first: None })
+        Box::new(Admitted {
+            credentials: self.credentials(),
+            framing,
+            purpose,
+            hello,
+            apart: 0,
+            feed: None,
+            first: None,
+        })
     }
 
     /// What is wrong with any request, whatever its path.

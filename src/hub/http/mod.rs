@@ -12,6 +12,7 @@ pub(super) mod mjpg_streamer;
 pub(super) mod page;
 pub(super) mod publish;
 mod reply;
+pub(super) mod rooms;
 pub(super) mod session;
 pub(super) mod snapshot;
 pub(super) mod stream;

@@ -67,6 +67,11 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 const INDEX: &str = include_str!("../../../web/index.html");
+const ROOMS: &str = include_str!("../../../web/rooms.html");
+/// The same, and it shows the camera of whoever is in a room.
+const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
+     img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'self'; form-action 'none'; \
+     frame-ancestors 'self'\r\n";
 /// The page may talk to its own hub and load its own files, and nothing else.
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
@@ -74,6 +79,13 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
 
 pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
     serve(exchange, "text/html; charset=utf-8", INDEX)
+}
+
+/// The page of rooms. `base`: where its files are, seen from its own address, which may lie behind a proxy's path.
+pub(in crate::hub) fn rooms(exchange: &Exchange<'_>, base: &str) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let text = ROOMS.replace("{BASE}", base);
+    Ok(Answer::new(200, "text/html; charset=utf-8", Body::from(text)).with(ROOMS_POLICY).into())
 }
 
 /// Whether there is such a file.

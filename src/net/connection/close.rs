@@ -2,6 +2,7 @@
 
 use super::{Connection, ConnectionError, Framing, http, websocket};
 use crate::wire::WireError;
+use crate::wire::control::Cause;
 use crate::wire::websocket::End;
 
 impl Connection {
@@ -12,6 +13,17 @@ impl Connection {
     pub fn send_close(&mut self) -> Result<(), ConnectionError> {
         match &self.framing {
             Framing::WebSocket(_, end) => self.close_frame(*end, 1000, ""),
+            _ => Ok(()),
+        }
+    }
+
+    /// Ends a WebSocket that does not speak the native protocol, with a code of its own.
+    ///
+    /// # Errors
+    /// Why the connection is over already.
+    pub fn dismiss(&mut self, code: u16, reason: &str) -> Result<(), ConnectionError> {
+        match &self.framing {
+            Framing::Bridge(..) => self.close_frame(End::Server, code, reason),
             _ => Ok(()),
         }
     }
@@ -66,6 +78,18 @@ impl Connection {
 fn close_code_of(error: &WireError) -> u16 {
     if let WireError::TooLong { .. } = error { 1009 } else { 1002 }
 }
+
+/// With which code a WebSocket ends that does not speak the native protocol.
+pub(super) fn close_code_of_bye(cause: Cause) -> u16 {
+    match cause {
+        // Of our own (RFC 6455, section 7.4.2), so that the older of two tabs of one person does not come back at once.
+        Cause::Replaced => REPLACED,
+        _ => 1013,
+    }
+}
+
+/// The same name came in elsewhere.
+const REPLACED: u16 = 4001;
 
 fn status_of(error: &WireError) -> u16 {
     match error {

@@ -11,6 +11,8 @@ use crate::support::{Peer, jpeg, limited, publishes, until};
 enum Needs {
     /// Nothing: everybody gets it.
     Nothing,
+    /// Any right: whoever has one is told what it may know.
+    Something,
     View,
     Publish,
     /// To view the room and to publish in it.
@@ -30,6 +32,13 @@ const PATHS: &[(&str, &str, &str, Needs)] = &[
     (r#"([] | ["index.html"], _)"#, "GET", "/", Needs::Nothing),
     (r#"(["stream" | "stream.mjpg"], _)"#, "HEAD", "/stream", Needs::View),
     (r#"(["stream", room, name], _)"#, "HEAD", "/stream/main/door", Needs::View),
+    (r#"(["rooms"], _)"#, "GET", "/rooms", Needs::Something),
+    (r#"(["rooms", room], _)"#, "GET", "/rooms/main", Needs::List),
+    (r#"(["rooms", room, "messages"], _)"#, "GET", "/rooms/main/messages", Needs::List),
+    (r#"(["rooms", room, "close"], _)"#, "POST", "/rooms/main/close", Needs::Operate),
+    (r#"(["rooms", room, "people"], _)"#, "POST", "/rooms/main/people", Needs::Operate),
+    (r#"(["rooms", room, "thumbnail"], _)"#, "GET", "/rooms/main/thumbnail", Needs::View),
+    (r#"(["rooms", room, "video_feed"], _)"#, "HEAD", "/rooms/main/video_feed", Needs::View),
     (r#"(["rooms", room, "video_feed", name], _)"#, "HEAD", "/rooms/main/video_feed/door", Needs::View),
     (r#"(["snapshot" | "snapshot.jpg"], _)"#, "GET", "/snapshot", Needs::View),
     (r#"(["snapshot", room, name], _)"#, "GET", "/snapshot/main/door", Needs::View),
@@ -93,6 +102,7 @@ fn every_path_has_a_rule_and_is_served_to_those_who_have_its_right_and_to_nobody
             for (name, token) in tokens {
                 let may = match needs {
                     Needs::Nothing => true,
+                    Needs::Something => token.is_some() && !matches!(name, "ended" | "touched"),
                     Needs::View => matches!(name, "view" | "operate" | "both"),
                     Needs::Publish => matches!(name, "publish" | "both"),
                     Needs::Both => name == "both",

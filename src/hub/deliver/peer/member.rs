@@ -4,7 +4,6 @@ use super::{Peer, PeerRole};
 use crate::frame::{Codec, Picture};
 use crate::hub::deliver::read_turn::ReadTurn;
 use crate::net::connection::ConnectionError;
-use crate::net::layout::unix_time;
 use crate::relay::silence::Gives;
 use crate::time::{Micros, now};
 use crate::wire::encoding::decode_base64;
@@ -40,18 +39,16 @@ impl Peer {
                     None => return self.complain("data is not base64"),
                 },
                 Ok(RoomMessage::Chat { text, color }) if member.may_speak(at) => {
-                    let message = member.next_message(id);
-                    let said = rooms::chat(member.called(), message, &text, &color, unix_time());
-                    shared.say_in_room(&member.grant.0.room, None, &said);
+                    let _ = shared.chat(&member.grant.0.room, member.called(), text, color);
                     return Ok(());
                 }
                 Ok(RoomMessage::Relay(kind, object)) if member.may_speak(at) => {
-                    let said = rooms::relay(kind, member.called(), object);
-                    shared.say_in_room(&member.grant.0.room, Some(id), &said);
+                    shared.tell_of_member(id, &member.grant.0.room, kind, object);
                     return Ok(());
                 }
-                Ok(RoomMessage::Hello { binary }) => {
+                Ok(RoomMessage::Hello { binary, pictures }) => {
                     member.takes_binary(binary);
+                    shared.member_takes(id, &member.grant.0.room, pictures);
                     let answer = format!(r#"{{"type":"hello","binary":{binary}}}"#);
                     return self.connection.send_text(&answer);
                 }

@@ -236,6 +236,15 @@ impl Peer {
         self.connection.send_close()
     }
 
+    /// Somebody leaves a room because others want so: a code of the WebSocket, and words.
+    pub(in crate::hub::deliver) fn dismiss(&mut self, code: u16, reason: &str) -> Result<(), ConnectionError> {
+        if self.closing.is_some() {
+            return Ok(());
+        }
+        self.linger();
+        self.connection.dismiss(code, reason)
+    }
+
     /// Says why nothing more is heard of this peer, if that is for it to know. True: it has been told, and the connection
     /// closes when it is read, or a second later.
     pub(super) fn say_why(&mut self, why: &ConnectionError) -> bool {

@@ -25,6 +25,7 @@ fn peer(at: Micros) -> (Peer, std::net::TcpStream) {
             purpose: Purpose::Watch(grant),
             hello: None,
             apart: 0,
+            feed: None,
             first: None,
         },
         early: Vec::new(),
