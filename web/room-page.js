@@ -5,6 +5,7 @@ import { may } from "./rights.js";
 import { ask, askAsHost, addressOf } from "./room-api.js";
 import { CameraPublisher } from "./room-camera.js";
 import { Chat } from "./room-chat.js";
+import { DeviceLists } from "./room-devices.js";
 import { Seldom } from "./room-level.js";
 import { CLOSED, ELSEWHERE, REFUSED, REMOVED, RoomLink, socketAddress } from "./room-link.js";
 import { tokenOf } from "./room-memory.js";
@@ -49,6 +50,7 @@ export class RoomPage {
   #outside = new Outside();
   #seldom = new Seldom();
   #mirrored = true;
+  #lists;
   #isOver = false;
   #wasConnected = false;
   #told = "";
@@ -81,6 +83,7 @@ export class RoomPage {
       heard: (line) => say(`${plain(line.name, 40)}: ${plain(line.text, 80)}`),
       turned: () => by("room").classList.toggle("chatting", this.chat.isOpen),
     });
+    this.#lists = new DeviceLists("room", media);
     media.onLevel = () => this.#speak();
     media.resume();
     this.#link = this.#connect(refused);
@@ -229,6 +232,7 @@ export class RoomPage {
     by("room-why").textContent = [why.camera, why.microphone].filter(Boolean).join("\n");
     by("room-why").hidden = !(why.camera || why.microphone);
     this.#publisher?.setTrack(this.media.seen);
+    if (/** @type {HTMLDialogElement} */ (by("choosing")).open) void this.#lists.fill();
     this.#tellMedia();
     this.#showOwn();
     this.#speak();
@@ -247,6 +251,11 @@ export class RoomPage {
     if (!this.#link?.isOpen) return;
     const told = this.#seldom.next(speaks && !isMuted, now());
     if (told !== null) this.#link.say({ type: "audio_activity", is_speaking: told });
+  }
+
+  chooseDevices() {
+    void this.#lists.fill();
+    /** @type {HTMLDialogElement} */ (by("choosing")).showModal();
   }
 
   toggleSound() {
@@ -382,5 +391,6 @@ export function drawButtons() {
   icon(by("leave"), "M3 14.5c5-5 13-5 18 0l-2 3-4-2v-2.6c-2-.6-4-.6-6 0v2.6l-4 2z");
   icon(by("statistics"), "M4 20V10M10 20V4M16 20v-7M22 20H2");
   icon(by("fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
+  icon(by("devices"), "M4 7h8M18 7h2M15 4.5v5M4 17h2M12 17h8M9 14.5v5");
   icon(by("save"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
 }

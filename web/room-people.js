@@ -26,7 +26,8 @@ const text = (value) => (typeof value === "string" ? value.slice(0, LONGEST) : "
 export function readPerson(value) {
   const told = Object(value);
   const name = text(told.name);
-  if (!name) return null;
+  // Whoever opened a room counts as in it for other clients, before they are there.
+  if (!name || told.id === "host") return null;
   const isCamera = text(String(told.id ?? "")).startsWith("stream:");
   const stream = text(told.stream);
   return {

@@ -3,7 +3,7 @@
 import { by, icon } from "./elements.js";
 import { rememberedName, rememberName, fitted } from "./room-memory.js";
 import { initials, colourOf } from "./room-people.js";
-import { SIZES } from "./room-media.js";
+import { DeviceLists } from "./room-devices.js";
 
 export const DRAWINGS = {
   sound: "M12 4a3 3 0 00-3 3v4a3 3 0 006 0V7a3 3 0 00-3-3zM6 11a6 6 0 0012 0M12 17v4",
@@ -27,21 +27,15 @@ export class Ready {
   #element = by("ready");
   #video = /** @type {HTMLVideoElement} */ (by("ready-video"));
   #name = /** @type {HTMLInputElement} */ (by("ready-name"));
-  #camera = /** @type {HTMLSelectElement} */ (by("ready-camera"));
-  #microphone = /** @type {HTMLSelectElement} */ (by("ready-microphone"));
-  #size = /** @type {HTMLSelectElement} */ (by("ready-size"));
   #media;
+  #lists;
 
   /** @param {import("./room-media.js").Media} media @param {(name: string) => void} enter @param {() => void} invite */
   constructor(media, enter, invite) {
     this.#media = media;
+    this.#lists = new DeviceLists("ready", media);
     this.#name.value = rememberedName();
     this.#name.oninput = () => this.update();
-    this.#size.replaceChildren(...Object.entries(SIZES).map(([size, [, , name]]) => new Option(name, size)));
-    this.#size.value = media.choice.size;
-    this.#size.onchange = () => void media.resize(this.#size.value);
-    this.#camera.onchange = () => void media.choose("camera", this.#camera.value);
-    this.#microphone.onchange = () => void media.choose("microphone", this.#microphone.value);
     by("ready-video-button").onclick = () => void media.turn("camera", !media.camera);
     by("ready-sound-button").onclick = () => void media.turn("microphone", !media.microphone);
     by("ready-invite").onclick = invite;
@@ -99,14 +93,8 @@ export class Ready {
     if (!isSecureContext) secure.href = location.href.replace(/^http:/, "https:");
     turnable(by("ready-video-button"), camera !== null, [DRAWINGS.video, DRAWINGS.noVideo], ["Turn the camera off", "Turn the camera on"]);
     turnable(by("ready-sound-button"), microphone !== null, [DRAWINGS.sound, DRAWINGS.muted], ["Mute", "Turn the microphone on"]);
-    void this.#list();
+    void this.#lists.fill();
     this.#level();
-  }
-
-  async #list() {
-    const { cameras, microphones } = await this.#media.devices();
-    offer(this.#camera, cameras, "camera", this.#media.camera, this.#media.choice.camera);
-    offer(this.#microphone, microphones, "microphone", this.#media.microphone, this.#media.choice.microphone);
   }
 
   #level() {
@@ -117,19 +105,4 @@ export class Ready {
     meter.setAttribute("aria-valuenow", String(Math.round(100 * level)));
     by("ready-hears").textContent = microphone ? "Say something: this moves." : "Your microphone is off.";
   }
-}
-
-/**
- * Fills a list of devices.
- * @param {HTMLSelectElement} select @param {MediaDeviceInfo[]} devices @param {string} what
- * @param {MediaStreamTrack | null} track  in use @param {string} chosen
- */
-function offer(select, devices, what, track, chosen) {
-  const options = devices.map(({ deviceId, label }, at) => new Option(label || `${what} ${at + 1}`, deviceId));
-  select.disabled = options.length === 0;
-  if (!options.length) options.push(new Option(`No ${what}`, ""));
-  const before = [...select.options].map(({ value, text }) => `${value} ${text}`).join("\n");
-  if (before !== options.map(({ value, text }) => `${value} ${text}`).join("\n")) select.replaceChildren(...options);
-  const used = track?.getSettings().deviceId || chosen;
-  if (used && options.some(({ value }) => value === used)) select.value = used;
 }

@@ -7,7 +7,7 @@ import { Gate } from "./gate.js";
 import { Help } from "./help.js";
 import { keep } from "./keys.js";
 import { Lobby } from "./lobby.js";
-import { may, mayWatch } from "./rights.js";
+import { may, mayJoin, mayWatch } from "./rights.js";
 import { Invite } from "./room-invite.js";
 import { Media } from "./room-media.js";
 import { drawButtons, lookAt, RoomPage } from "./room-page.js";
@@ -17,6 +17,7 @@ import { actionOf } from "./shortcuts.js";
 
 /** Who is in a room is asked for so often before one enters, in milliseconds. */
 const LOOK_EVERY = 3000;
+const NOT_IN = "What you have shown does not let you into this room.";
 const LOBBY = () => new URL("rooms", document.baseURI.split("#")[0]).href;
 
 /** The room that the address names; empty in the lobby. */
@@ -76,7 +77,7 @@ async function askFor(why, next) {
   if (!rights?.asks) return false;
   then = next;
   const isFirst = !rights.why && !rights.permissions.length && !access.why;
-  gate.ask(isFirst ? "" : access.why || why, mayWatch(rights));
+  gate.ask(isFirst ? "" : access.why || why, !id && mayWatch(rights));
   return true;
 }
 
@@ -111,6 +112,8 @@ async function show() {
 
 /** A look at oneself, before one goes in. */
 async function prepare() {
+  const { rights } = access;
+  if (rights && !mayJoin(rights, id) && !(await access.recover()) && (await askFor(NOT_IN, () => void prepare()))) return;
   const told = await lookAt(id);
   if (!told.answer.ok && [401, 403].includes(told.answer.status) && (await askFor(told.answer.why, () => void prepare()))) return;
   title = told.title;
@@ -148,8 +151,8 @@ async function refused() {
   if (gate.isOpen) return;
   await access.look();
   const { rights } = access;
-  if (!rights?.asks || may(rights, "view", `${id}/*`) || mayWatch(rights)) return;
-  if (!(await access.recover())) await askFor("", () => {});
+  // Else it is not there, and comes back.
+  if (rights && !mayJoin(rights, id) && !(await access.recover())) await askFor(NOT_IN, () => {});
 }
 
 function leave() {
@@ -216,6 +219,7 @@ for (const [button, action] of /** @type {const} */ ([["sound", "sound"], ["vide
   ["fullscreen", "fullscreen"], ["save", "save"]])) {
   by(button).onclick = () => acts[action]?.("");
 }
+by("devices").onclick = () => room?.chooseDevices();
 by("present").hidden = !Media.canShare;
 by("leave").onclick = asksToLeave;
 by("leave-only").onclick = leave;

@@ -150,6 +150,11 @@ test("what is turned on and off is seen by others: the microphone, the camera, a
   await ann.page.keyboard.press("m");
   assert.equal(await mirrored(), false);
   await ann.page.keyboard.press("m");
+  await ann.page.click("#devices");
+  await ann.page.selectOption("#room-size", "small");
+  await until("the size is another", () => person(ann.page, "Ann").locator("video").evaluate((video) => video.videoHeight === 180));
+  await ann.page.selectOption("#room-size", "medium");
+  await ann.page.click("#choosing .close");
   // There is no screen here: what the browser would give is a picture of our own.
   await ann.page.evaluate(() => {
     const canvas = document.createElement("canvas");

@@ -52,6 +52,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("room-api.js", SCRIPT, include_str!("../../../web/room-api.js")),
     ("room-camera.js", SCRIPT, include_str!("../../../web/room-camera.js")),
     ("room-chat.js", SCRIPT, include_str!("../../../web/room-chat.js")),
+    ("room-devices.js", SCRIPT, include_str!("../../../web/room-devices.js")),
     ("room-invite.js", SCRIPT, include_str!("../../../web/room-invite.js")),
     ("room-level.js", SCRIPT, include_str!("../../../web/room-level.js")),
     ("room-link.js", SCRIPT, include_str!("../../../web/room-link.js")),
