@@ -37,14 +37,14 @@ function kept() {
 
 /**
  * Why there is no camera or microphone, and what to do.
- * @param {unknown} error @param {"camera" | "microphone"} what
+ * @param {unknown} error @param {string} what
  */
 export function whyInWords(error, what) {
   const name = error instanceof Error || error instanceof DOMException ? error.name : "";
   switch (name) {
     case "NotAllowedError":
     case "SecurityError":
-      return `This page may not use the ${what}. Allow it with the sign beside the page's address, and turn it on again.`;
+      return `This page may not use the ${what}. Allow that with the sign beside the page's address, and turn it on again.`;
     case "NotFoundError":
       return `There is no ${what} here. You can come in without one.`;
     case "NotReadableError":
@@ -114,7 +114,7 @@ export class Media {
       } catch (error) {
         // Whoever said no once is not asked twice more.
         if (error instanceof DOMException && error.name === "NotAllowedError") {
-          this.why = { camera: whyInWords(error, "camera"), microphone: whyInWords(error, "microphone") };
+          this.why = { camera: whyInWords(error, "camera and the microphone"), microphone: "" };
           return this.#changed();
         }
       }

@@ -43,7 +43,7 @@ export function seats(shapes, { width, height, gap }, pinned, own = -1) {
     return { places: own === 0 ? [small, main] : [main, small], height };
   }
   if (pinned < 0 || shapes.length < 2) {
-    return wall(shapes, { width, height, gap, caption: 0 }, { most: MOST });
+    return wall(shapes, { width, height, gap, caption: 0 }, { most: MOST, even: true });
   }
   const others = shapes.filter((_, at) => at !== pinned);
   const isUpright = height > width;
@@ -51,7 +51,7 @@ export function seats(shapes, { width, height, gap }, pinned, own = -1) {
   const large = isUpright ? { width, height: height - size - gap } : { width: width - size - gap, height };
   const small = isUpright ? { width, height: size } : { width: size, height };
   // However small they get: one is large, and that is the one that is looked at.
-  const beside = wall(others, { ...small, gap, caption: 0 }, { most: shapes.length, least: 0 }).places
+  const beside = wall(others, { ...small, gap, caption: 0 }, { most: shapes.length, least: 0, even: true }).places
     .map((place) => ({ ...place, x: place.x + (isUpright ? 0 : width - size), y: place.y + (isUpright ? height - size : 0) }));
   const [main] = wall([shapes[pinned]], { ...large, gap, caption: 0 }, { most: 1, least: 0 }).places;
   return { places: [...beside.slice(0, pinned), main, ...beside.slice(pinned)], height };

@@ -246,6 +246,8 @@ for (const sheet of /** @type {NodeListOf<HTMLDialogElement>} */ (document.query
     if (target === sheet || (target instanceof Element && target.closest(".close"))) sheet.close();
   };
 }
+// Some browsers let a page hear only after a touch.
+addEventListener("pointerdown", () => media.resume(), { passive: true });
 // A page that goes away leaves the room at once, and lets go of the camera.
 addEventListener("pagehide", () => room?.leave());
 addEventListener("pageshow", ({ persisted }) => {

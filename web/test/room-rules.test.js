@@ -117,8 +117,9 @@ test("up to 32 people are all seen at once on a screen, and nobody stands on som
   for (const count of [1, 2, 5, 12, 32]) {
     for (const [width, height] of [[1256, 670], [1896, 950], [378, 640]]) {
       const shapes = Array.from({ length: count }, (_, n) => (n % 3 ? 16 / 9 : 4 / 3));
-      const { places, height: all } = wall(shapes, { width, height, gap: 8, caption: 0 }, { most: 32 });
+      const { places, height: all } = wall(shapes, { width, height, gap: 8, caption: 0 }, { most: 32, even: true });
       assert.equal(places.length, count);
+      if (width > 1000) assert.equal(new Set(places.map((place) => place.height)).size, 1, "nobody is larger than somebody else");
       if (width > 1000) assert.ok(all <= height + 0.5, `${count} in ${width}x${height}`);
       places.forEach((one, n) => {
         assert.ok(one.x >= -0.5 && one.x + one.width <= width + 0.5);

@@ -212,6 +212,38 @@ test("streams of programs are people, too: large by a click, with numbers, saved
   await Promise.all([close(), stop(senders[1])]);
 });
 
+test("while nobody sees the page no pictures are sent to it, in the room and in the lobby", async () => {
+  const room = await make("Hidden", "Ann");
+  const sender = send(room.room_id, "arm");
+  const { page, close } = await enter(room.room_id, "Ann");
+  await is(page, "arm", "has-picture").waitFor();
+  const viewers = async () => {
+    const { streams } = await (await fetch(`${address}api/streams?room=${room.room_id}`)).json();
+    return streams.find(({ name }) => name === "arm")?.viewers;
+  };
+  await until("it is watched", async () => (await viewers()) === 1);
+  const see = (is) => page.evaluate((is) => {
+    Object.defineProperty(document, "visibilityState", { value: is ? "visible" : "hidden", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, is);
+  await see(false);
+  await until("it is not watched", async () => (await viewers()) === 0);
+  assert.equal(await person(page, "Ann").count(), 1, "one is still there");
+  await see(true);
+  await until("it is watched again", async () => (await viewers()) === 1);
+  await page.click("#leave");
+  await page.click("#leave-only");
+  const card = page.locator(`.card[data-room="${room.room_id}"]`);
+  await card.and(page.locator(".has-picture")).waitFor();
+  await see(false);
+  await page.waitForTimeout(300);
+  let asked = 0;
+  page.on("request", () => asked++);
+  await page.waitForTimeout(2500);
+  assert.equal(asked, 0);
+  await Promise.all([close(), stop(sender)]);
+});
+
 test("a picture goes out of the page, where the browser can", async () => {
   const room = await make("Outside", "Ann");
   const sender = send(room.room_id, "arm");
@@ -342,7 +374,7 @@ test("without camera and microphone, or without leave to use them, one comes in 
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", name));
     navigator.mediaDevices.enumerateDevices = () => Promise.resolve([]);
   };
-  for (const [name, words] of [["NotAllowedError", /Allow it with the sign beside the page's address/], ["NotFoundError", /There is no camera here/], ["NotReadableError", /another program/]]) {
+  for (const [name, words] of [["NotAllowedError", /Allow that with the sign beside the page's address/], ["NotFoundError", /There is no camera here/], ["NotReadableError", /another program/]]) {
     const { page, errors, close } = await enter(room.room_id, "Zoe", DESK, without, name);
     assert.match(await page.locator("#ready-why").textContent(), words);
     assert.equal(await is(page, "Zoe", "is-muted").count(), 1);
