@@ -110,10 +110,15 @@ async function show() {
   await prepare();
 }
 
+/** Whether one may be in the room, as far as is known; what was shown once is shown again where the hub has forgotten it. */
+async function maybeIn() {
+  const is = () => !access.rights || mayJoin(access.rights, id);
+  return is() || ((await access.recover()) && is());
+}
+
 /** A look at oneself, before one goes in. */
 async function prepare() {
-  const { rights } = access;
-  if (rights && !mayJoin(rights, id) && !(await access.recover()) && (await askFor(NOT_IN, () => void prepare()))) return;
+  if (!(await maybeIn()) && (await askFor(NOT_IN, () => void prepare()))) return;
   const told = await lookAt(id);
   if (!told.answer.ok && [401, 403].includes(told.answer.status) && (await askFor(told.answer.why, () => void prepare()))) return;
   title = told.title;
@@ -150,9 +155,8 @@ function go(as) {
 async function refused() {
   if (gate.isOpen) return;
   await access.look();
-  const { rights } = access;
   // Else it is not there, and comes back.
-  if (rights && !mayJoin(rights, id) && !(await access.recover())) await askFor(NOT_IN, () => {});
+  if (!(await maybeIn())) await askFor(NOT_IN, () => {});
 }
 
 function leave() {
