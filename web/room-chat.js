@@ -75,8 +75,11 @@ export class Chat {
     this.#say = say;
     this.#heard = heard;
     this.turned = turned;
+    // Somebody who comes back has a chat of before.
+    this.#button.querySelector(".badge")?.remove();
+    this.#log.replaceChildren();
     this.#badge = add(this.#button, "span", "badge");
-    this.#badge.hidden = true;
+    this.#count(0);
     this.#text.maxLength = LONGEST;
     const form = /** @type {HTMLFormElement} */ (by("chat-form"));
     form.onsubmit = (event) => {
@@ -141,10 +144,10 @@ export class Chat {
 
   /** Gives whether it is new. @param {Line} line */
   #put(line) {
-    if (line.id !== null) {
-      if (this.#ids.has(line.id)) return false;
-      this.#ids.add(line.id);
-    }
+    // A hub that keeps nothing numbers anew when it is started again.
+    const id = `${line.id} ${line.at}`;
+    if (line.id !== null && this.#ids.has(id)) return false;
+    this.#ids.add(id);
     this.#enter({ at: line.at, line, words: "" });
     return true;
   }

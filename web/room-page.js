@@ -371,6 +371,7 @@ export class RoomPage {
     this.media.close();
     for (const tile of this.#tiles.values()) tile.close();
     this.#tiles.clear();
+    this.seats.close();
     void this.#awake?.release().catch(() => {});
     if (document.pictureInPictureElement) void document.exitPictureInPicture().catch(() => {});
   }

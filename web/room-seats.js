@@ -72,10 +72,20 @@ export class Seats {
     }
   }, { rootMargin: "100px" });
 
+  #resized = new ResizeObserver(() => this.place());
+
   /** @param {HTMLElement} element */
   constructor(element) {
     this.#element = element;
-    new ResizeObserver(() => this.place()).observe(element);
+    this.#resized.observe(element);
+  }
+
+  /** Places nobody any more. */
+  close() {
+    this.#resized.disconnect();
+    this.#observer.disconnect();
+    cancelAnimationFrame(this.#placing);
+    this.#tiles = [];
   }
 
   get tiles() {

@@ -293,13 +293,19 @@ test("chat is text alone, is counted while it is closed, and is there after a re
 
 test("the same name elsewhere takes the place, the older is told and comes back by a button, and neither fights", async () => {
   const room = await make("Twice", "Host");
-  const [first, second] = [await enter(room.room_id, "Ann"), await enter(room.room_id, "Ann")];
+  const first = await enter(room.room_id, "Ann");
+  await first.page.keyboard.press("c");
+  await first.page.fill("#chat-text", "once");
+  await first.page.keyboard.press("Enter");
+  const second = await enter(room.room_id, "Ann");
   await first.page.locator("#over-title", { hasText: "You are in this room elsewhere" }).waitFor();
   await first.page.waitForTimeout(2500);
   assert.equal(await second.page.locator("#room").isVisible(), true, "the older does not come back by itself");
   await first.page.click("#over-again");
   await is(first.page, "Ann", "has-picture").waitFor();
   await second.page.locator("#over-again").waitFor();
+  await until("what was said is there once", async () => (await said(first.page)).join() === "once");
+  assert.equal(await first.page.locator("#chat-button .badge").count(), 1);
   assert.deepEqual([first.errors, second.errors], [[], []]);
   await Promise.all([first.close(), second.close()]);
 });
