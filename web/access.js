@@ -4,7 +4,7 @@ import { refusal } from "./words.js";
 
 const UNREACHABLE = "The hub does not answer. Try again.";
 /** Where the token is kept for as long as the tab is open; hubs under other paths of the same server have their own. */
-const KEPT = `streamflow-token ${new URL(".", location.href).pathname}`;
+const KEPT = `streamflow-token ${new URL(".", document.baseURI).pathname}`;
 /** The tabs of this browser, which have the same cookie. @type {BroadcastChannel | null} */
 const tabs = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEPT) : null;
 

@@ -5,8 +5,12 @@ import { SHORTCUTS } from "./shortcuts.js";
 
 export class Help {
   #dialog = /** @type {HTMLDialogElement} */ (by("keys"));
+  /** The lists of keys that the page has, and where these keys are. @type {[id: string, where: import("./shortcuts.js").Where][]} */
+  #lists;
 
-  constructor() {
+  /** @param {[id: string, where: import("./shortcuts.js").Where][]} [lists] */
+  constructor(lists = [["wall-keys", "wall"], ["stage-keys", "stage"]]) {
+    this.#lists = lists;
     for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("button.help"))) {
       button.onclick = () => this.toggle();
     }
@@ -18,8 +22,7 @@ export class Help {
 
   toggle() {
     if (this.isOpen) return this.#dialog.close();
-    this.#fill("wall-keys", "wall");
-    this.#fill("stage-keys", "stage");
+    for (const [id, where] of this.#lists) this.#fill(id, where);
     this.#dialog.showModal();
     this.#dialog.scrollTop = 0;
   }

@@ -319,6 +319,7 @@ addEventListener("keydown", (event) => {
   acts[action](event.key);
 });
 
+icon(by("rooms-link"), "M9 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7zM2.5 20a6.5 6.5 0 0113 0M15.5 4.3a3.5 3.5 0 010 6.4M18 14.2a6.5 6.5 0 013.5 5.8");
 icon(by("wall-picture"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
 icon(by("wall-fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
 icon(by("previous"), "M15 5l-7 7 7 7");

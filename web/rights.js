@@ -45,6 +45,13 @@ export function may(rights, role, scope) {
     roles.includes(role) && scopes.some((one) => includes(one, scope)));
 }
 
+/** Whether somebody may be in a room: see all of it, and be seen by some name. @param {Rights} rights @param {string} room */
+export function mayJoin(rights, room) {
+  const isIn = (/** @type {string} */ scope) => scope === "*" || scope.startsWith(`${room}/`);
+  const publishes = rights.permissions.some(({ roles, streams: scopes }) => roles.includes("publish") && scopes.some(isIn));
+  return !rights.asks || (publishes && may(rights, "view", `${room}/*`));
+}
+
 /** Whether a link for a scope can be made, or needs none. @param {Rights} rights @param {string} scope */
 export function mayShare(rights, scope) {
   return !rights.asks || (may(rights, "operate", scope) && may(rights, "view", scope));

@@ -103,7 +103,7 @@ export class Screen {
       this.#denials = told.denials;
       denied(told.denied, ++this.#inARow, this);
     };
-    const url = new URL("ws", location.href.split("#")[0]);
+    const url = new URL("ws", document.baseURI.split("#")[0]);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.#options = { url: url.href, room, name, quality, key };
     screens.set(this.#id, this);

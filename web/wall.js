@@ -90,19 +90,23 @@ function placed(rows, tall, room, middle) {
   return { places, height: y - room.gap };
 }
 
-/** Where all can be seen at once, as large as can be; null where they would be too small. @param {number[]} shapes @param {Room} room */
-function fitted(shapes, room) {
+/**
+ * Where all can be seen at once, as large as can be; null where they would be too small.
+ * @param {number[]} shapes @param {Room} room @param {number} least @param {boolean} even
+ */
+function fitted(shapes, room, least, even) {
   let best = { worth: 0, rows: /** @type {number[][]} */ ([]), tall: /** @type {number[]} */ ([]) };
   for (let count = 1; count <= shapes.length; count++) {
     const rows = cut(shapes, count);
     const height = room.height - room.gap * (rows.length - 1) - room.caption * rows.length;
     if (height <= 0) continue;
-    const tall = heights(rows.map((row) => widest(row, room)), height);
+    const limits = rows.map((row) => widest(row, room));
+    const tall = even ? limits.map(() => Math.floor(100 * Math.min(...limits, height / rows.length)) / 100) : heights(limits, height);
     const sizes = rows.flatMap((row, at) => row.map((shape) => tall[at] * Math.sqrt(shape)));
     const worth = sizes.reduce((sum, size) => sum + size, 0);
     if (worth > best.worth) best = { worth, rows, tall };
   }
-  return best.worth < LEAST * shapes.length ? null : placed(best.rows, best.tall, room, true);
+  return best.worth < least * shapes.length ? null : placed(best.rows, best.tall, room, true);
 }
 
 /** Rows under each other, as many as there are. @param {number[]} shapes @param {Room} room */
@@ -128,9 +132,11 @@ function scrolled(shapes, room) {
  * give the largest pictures; more, or such as would be too small, are scrolled.
  * @param {number[]} shapes  width by height of each picture; 0 where nobody knows
  * @param {Room} room
+ * @param {{most?: number, least?: number, even?: boolean}} [limits]  how many are made to fit, how small they may be for it, and
+ *   whether all rows are as high as each other, where they fit
  */
-export function wall(shapes, room) {
+export function wall(shapes, room, { most = MOST_FITTED, least = LEAST, even = false } = {}) {
   const given = shapes.map(shown);
   if (!given.length) return { places: /** @type {Place[]} */ ([]), height: 0 };
-  return (given.length <= MOST_FITTED && fitted(given, room)) || scrolled(given, room);
+  return (given.length <= most && fitted(given, room, least, even)) || scrolled(given, room);
 }

@@ -31,7 +31,7 @@ beforeEach((t) => {
   t.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   t.mock.method(console, "warn", () => {});
   const canvas = () => ({ getContext: () => ({}), remove() {} });
-  Object.assign(globalThis, { Worker: Silent, WebSocket: Socket, document: { createElement: canvas } });
+  Object.assign(globalThis, { Worker: Silent, WebSocket: Socket, document: { createElement: canvas, baseURI: "http://desk:8002/#/main/door" } });
   globalThis.location = new URL("http://desk:8002/#/main/door");
 });
 

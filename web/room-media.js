@@ -1,0 +1,304 @@
+// @ts-check
+// The camera, the microphone and the screen of whoever is here.
+import { decibels, share, Speaking } from "./room-level.js";
+import { now } from "./now.js";
+
+/** Sizes to choose from. @type {Record<string, [width: number, height: number, name: string]>} */
+export const SIZES = {
+  small: [320, 180, "Small, 320 × 180"],
+  medium: [640, 360, "Medium, 640 × 360"],
+  large: [1280, 720, "Large, 1280 × 720"],
+};
+const USUAL = "medium";
+const KEPT = "streamflow-room-devices";
+
+/**
+ * What somebody chose. Devices by their id; empty: the browser's own choice.
+ * @typedef {{camera: string, microphone: string, size: string, video: boolean, sound: boolean}} Choice
+ */
+
+/** @returns {Choice} */
+function kept() {
+  const usual = { camera: "", microphone: "", size: USUAL, video: true, sound: true };
+  try {
+    const told = Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
+    const text = (/** @type {unknown} */ value) => (typeof value === "string" ? value : "");
+    return {
+      camera: text(told.camera),
+      microphone: text(told.microphone),
+      size: Object.hasOwn(SIZES, text(told.size)) ? told.size : USUAL,
+      video: told.video !== false,
+      sound: told.sound !== false,
+    };
+  } catch {
+    return usual;
+  }
+}
+
+/**
+ * Why there is no camera or microphone, and what to do.
+ * @param {unknown} error @param {string} what
+ */
+export function whyInWords(error, what) {
+  const name = error instanceof Error || error instanceof DOMException ? error.name : "";
+  switch (name) {
+    case "NotAllowedError":
+    case "SecurityError":
+      return `This page may not use the ${what}. Allow that with the sign beside the page's address, and turn it on again.`;
+    case "NotFoundError":
+      return `There is no ${what} here. You can come in without one.`;
+    case "NotReadableError":
+    case "AbortError":
+      return `The ${what} does not start: another program may be using it. Close that, and turn it on again.`;
+    case "InsecureContext":
+      return `Browsers give the ${what} only to a page that came by https, or from this machine.`;
+    default:
+      return `The ${what} does not start. You can come in without it.`;
+  }
+}
+
+/** @param {"camera" | "microphone"} what @returns {Error} */
+const insecure = (what) => Object.assign(new Error(what), { name: "InsecureContext" });
+
+export class Media {
+  choice = kept();
+  /** Why there is none of what is wanted; empty where there is, or none is wanted. */
+  why = { camera: "", microphone: "" };
+  /** @type {MediaStreamTrack | null} */
+  camera = null;
+  /** @type {MediaStreamTrack | null} */
+  microphone = null;
+  /** @type {MediaStreamTrack | null} */
+  screen = null;
+  /** How loud it is, 0 to 1, and whether somebody speaks. */
+  level = 0;
+  speaks = false;
+  /** @type {() => void} */
+  onLevel = () => {};
+  #changed;
+  #speaking = new Speaking();
+  /** @type {AudioContext | null} */
+  #context = null;
+  /** @type {AudioNode[]} */
+  #nodes = [];
+  #isClosed = false;
+  /** Of what is asked for only the last counts. */
+  #asked = { camera: 0, microphone: 0 };
+
+  /** @param {() => void} changed  is called when there is another camera, microphone or screen, or a reason why not */
+  constructor(changed) {
+    this.#changed = changed;
+    navigator.mediaDevices?.addEventListener?.("devicechange", () => this.#changed());
+  }
+
+  /** What others see: the screen, the camera, or nothing. */
+  get seen() {
+    return this.screen ?? this.camera;
+  }
+
+  get isMuted() {
+    return !this.microphone;
+  }
+
+  /** What is wanted from the beginning, so that the browser asks once. */
+  async start() {
+    const { video, sound } = this.choice;
+    if (video && sound && navigator.mediaDevices) {
+      const asked = [++this.#asked.camera, ++this.#asked.microphone];
+      try {
+        const stream = await navigator.mediaDevices.getUserMedia({ video: this.#wanted("camera"), audio: this.#wanted("microphone") });
+        if (asked[0] !== this.#asked.camera || asked[1] !== this.#asked.microphone || this.#isClosed) return stopAll(stream);
+        this.#have("camera", stream.getVideoTracks()[0] ?? null);
+        this.#have("microphone", stream.getAudioTracks()[0] ?? null);
+        return this.#changed();
+      } catch (error) {
+        // Whoever said no once is not asked twice more.
+        if (error instanceof DOMException && error.name === "NotAllowedError") {
+          this.why = { camera: whyInWords(error, "camera and the microphone"), microphone: "" };
+          return this.#changed();
+        }
+      }
+    }
+    if (video) await this.turn("camera", true);
+    if (sound) await this.turn("microphone", true);
+  }
+
+  /** Turns the camera or the microphone on or off. @param {"camera" | "microphone"} what @param {boolean} on */
+  async turn(what, on) {
+    this.#keep(what === "camera" ? { video: on } : { sound: on });
+    this.why[what] = "";
+    const asked = ++this.#asked[what];
+    if (!on) {
+      this.#have(what, null);
+      return this.#changed();
+    }
+    try {
+      if (!navigator.mediaDevices) throw insecure(what);
+      const kind = what === "camera" ? "video" : "audio";
+      const stream = await this.#get(what, kind);
+      if (asked !== this.#asked[what] || this.#isClosed) return stopAll(stream);
+      this.#have(what, stream.getTracks()[0] ?? null);
+    } catch (error) {
+      if (asked !== this.#asked[what] || this.#isClosed) return;
+      this.#have(what, null);
+      this.why[what] = whyInWords(error, what);
+    }
+    this.#changed();
+  }
+
+  /** @param {"camera" | "microphone"} what @param {"video" | "audio"} kind */
+  async #get(what, kind) {
+    try {
+      return await navigator.mediaDevices.getUserMedia({ [kind]: this.#wanted(what) });
+    } catch (error) {
+      // The one that was chosen is not there any more.
+      if (!this.choice[what] || !(error instanceof DOMException) || !["OverconstrainedError", "NotFoundError"].includes(error.name)) throw error;
+      this.#keep({ [what]: "" });
+      return navigator.mediaDevices.getUserMedia({ [kind]: this.#wanted(what) });
+    }
+  }
+
+  /** @param {"camera" | "microphone"} what @returns {MediaTrackConstraints} */
+  #wanted(what) {
+    const id = this.choice[what];
+    const device = id ? { deviceId: { exact: id } } : {};
+    if (what === "microphone") return { ...device, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+    const [width, height] = SIZES[this.choice.size];
+    return { ...device, width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 30 } };
+  }
+
+  /** @param {"camera" | "microphone"} what @param {string} id */
+  async choose(what, id) {
+    this.#keep({ [what]: id });
+    await this.turn(what, true);
+  }
+
+  /** @param {string} size  of `SIZES` */
+  async resize(size) {
+    if (!Object.hasOwn(SIZES, size)) return;
+    this.#keep({ size });
+    if (this.camera) await this.turn("camera", true);
+  }
+
+  /** What there is to choose from. Browsers name them only to who may use them. */
+  async devices() {
+    const all = await navigator.mediaDevices?.enumerateDevices?.().catch(() => []) ?? [];
+    const of = (/** @type {string} */ kind) => all.filter((one) => one.kind === kind && one.deviceId);
+    return { cameras: of("videoinput"), microphones: of("audioinput") };
+  }
+
+  /** Shows the screen, or a window, instead of the camera. Gives why not; empty where it is seen, or nobody wanted to. */
+  async shareScreen() {
+    if (!Media.canShare) return "This browser cannot show its screen.";
+    try {
+      const stream = await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: { ideal: 15 } }, audio: false });
+      const [track] = stream.getVideoTracks();
+      if (this.#isClosed || !track) return stopAll(stream) ?? "";
+      // Text is to be read.
+      track.contentHint = "detail";
+      track.onended = () => this.hideScreen();
+      this.screen?.stop();
+      this.screen = track;
+      this.#changed();
+      return "";
+    } catch (error) {
+      const isNo = error instanceof DOMException && ["NotAllowedError", "AbortError"].includes(error.name);
+      return isNo ? "" : "The screen cannot be shown.";
+    }
+  }
+
+  hideScreen() {
+    if (!this.screen) return;
+    this.screen.onended = null;
+    this.screen.stop();
+    this.screen = null;
+    this.#changed();
+  }
+
+  static get canShare() {
+    return typeof navigator.mediaDevices?.getDisplayMedia === "function";
+  }
+
+  /** Lets go of all of it. */
+  close() {
+    this.#isClosed = true;
+    this.hideScreen();
+    this.#have("camera", null);
+    this.#have("microphone", null);
+    void this.#context?.close().catch(() => {});
+  }
+
+  /** @param {"camera" | "microphone"} what @param {MediaStreamTrack | null} track */
+  #have(what, track) {
+    const before = this[what];
+    if (before) {
+      before.onended = null;
+      before.stop();
+    }
+    this[what] = track;
+    if (track) {
+      track.onended = () => {
+        // It was unplugged, or the browser took it back.
+        if (this[what] !== track) return;
+        this.#have(what, null);
+        this.why[what] = `The ${what} has ended. Turn it on again when it is back.`;
+        this.#changed();
+      };
+    }
+    if (what === "microphone") void this.#listen(track);
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  async #listen(track) {
+    for (const node of this.#nodes.splice(0)) node.disconnect();
+    this.level = 0;
+    this.speaks = false;
+    this.#speaking.silence();
+    this.onLevel();
+    if (!track) return;
+    try {
+      if (!this.#context) {
+        this.#context = new AudioContext();
+        await this.#context.audioWorklet.addModule(new URL("room-worklet.js", import.meta.url));
+      }
+      if (this.#context.state === "suspended") void this.#context.resume();
+      if (this.microphone !== track) return;
+      const source = this.#context.createMediaStreamSource(new MediaStream([track]));
+      const meter = new AudioWorkletNode(this.#context, "level", { numberOfOutputs: 0 });
+      meter.port.onmessage = ({ data }) => this.#hear(data);
+      source.connect(meter);
+      this.#nodes = [source, meter];
+    } catch (error) {
+      console.warn("the microphone's level cannot be told", error);
+    }
+  }
+
+  /** @param {number} rms */
+  #hear(rms) {
+    if (!this.microphone) return;
+    const level = decibels(rms);
+    this.level = share(level);
+    this.speaks = this.#speaking.hear(level, now());
+    this.onLevel();
+  }
+
+  /** Whoever began by a click may let sound be heard by the page. */
+  resume() {
+    if (this.#context?.state === "suspended") void this.#context.resume();
+  }
+
+  /** @param {Partial<Choice>} changes */
+  #keep(changes) {
+    this.choice = { ...this.choice, ...changes };
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(this.choice));
+    } catch {
+      // A browser may be told to keep nothing.
+    }
+  }
+}
+
+/** @param {MediaStream} stream */
+function stopAll(stream) {
+  for (const track of stream.getTracks()) track.stop();
+}
