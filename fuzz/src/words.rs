@@ -73,7 +73,18 @@ pub fn tokens(data: &[u8]) {
 /// on.
 pub fn rooms(data: &[u8]) {
     use streamflow::internal::wire::json::without_nan;
-    use streamflow::internal::wire::rooms::{RoomMessage, chat, read, relay};
+    use streamflow::internal::wire::rooms::{RoomMessage, chat, message, read, read_message, read_texts, relay};
+    let is_clean = |text: &str, most: usize| {
+        text.chars().count() <= most && !text.chars().any(|c| c.is_control() && c != '\n')
+    };
+    // What comes over HTTP.
+    if let Ok((user, said, color)) = read_message(data) {
+        assert!(is_clean(&user, 200) && is_clean(&said, 2000) && is_clean(&color, 32) && !said.trim().is_empty());
+        assert_eq!(message(&user, 7, &said, &color, std::time::Duration::ZERO)["text"], said);
+    }
+    if let Ok(texts) = read_texts(data, ["title", "host_name"]) {
+        assert!(texts.iter().all(|text| is_clean(text, 200)));
+    }
     let Ok(text) = std::str::from_utf8(data) else { return };
     // The same with 20 kB in its first empty string: that can be nothing but a picture, and is read another way.
     if let Some(at) = text.find("\"\"") {
