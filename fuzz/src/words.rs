@@ -74,9 +74,8 @@ pub fn tokens(data: &[u8]) {
 pub fn rooms(data: &[u8]) {
     use streamflow::internal::wire::json::without_nan;
     use streamflow::internal::wire::rooms::{RoomMessage, chat, message, read, read_message, read_texts, relay};
-    let is_clean = |text: &str, most: usize| {
-        text.chars().count() <= most && !text.chars().any(|c| c.is_control() && c != '\n')
-    };
+    let is_clean =
+        |text: &str, most: usize| text.chars().count() <= most && !text.chars().any(|c| c.is_control() && c != '\n');
     // What comes over HTTP.
     if let Ok((user, said, color)) = read_message(data) {
         assert!(is_clean(&user, 200) && is_clean(&said, 2000) && is_clean(&color, 32) && !said.trim().is_empty());
