@@ -235,6 +235,8 @@ export class RoomPage {
     if (/** @type {HTMLDialogElement} */ (by("choosing")).open) void this.#lists.fill();
     this.#tellMedia();
     this.#showOwn();
+    // Whoever is muted does not speak: all know that by it.
+    if (this.media.isMuted) this.#seldom.anew();
     this.#speak();
   }
 
