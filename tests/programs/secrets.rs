@@ -104,7 +104,7 @@ fn a_link_that_is_made_before_any_hub_has_run_says_what_it_lacks() {
         assert!(made.out.contains("sf://") && !made.out.contains("pin="), "{made:?}");
         assert!(made.err.contains("no hub has run") && made.err.contains(state), "{made:?}");
         // What was there once is known.
-        let mut hub = Running::start(command(HUB, &["--listen", "0.0.0.0:0", "--state", state]));
+        let mut hub = Running::start(command(HUB, ["--listen", "0.0.0.0:0", "--state", state]));
         hub.says("for a link:");
         let made = run(HUB, &["link", "--view", "main/door", "--state", state]);
         assert!(made.out.contains("pin=") && made.err.is_empty(), "{made:?}");
