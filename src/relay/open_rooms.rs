@@ -41,6 +41,15 @@ pub(crate) struct OpenRoom {
     pub(crate) awaits_host: bool,
 }
 
+impl OpenRoom {
+    /// The room without what was said, which may be long.
+    pub(crate) fn head(&self) -> Self {
+        let Self { number, token, used, awaits_host, .. } = *self;
+        let (id, title, host) = (self.id.clone(), self.title.clone(), self.host.clone());
+        Self { number, id, title, host, token, used, messages: VecDeque::new(), awaits_host }
+    }
+}
+
 /// Something said in a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {

@@ -33,7 +33,7 @@ pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
     if exchange.posts() {
         return Ok(with_body(open));
     }
-    let rooms: Vec<_> = shared.open_rooms().all().into_iter().cloned().collect();
+    let rooms: Vec<_> = shared.open_rooms().all().into_iter().map(OpenRoom::head).collect();
     let may = |room: &&OpenRoom| shared.access.ask(&who, Right::List(Some(&room.id))).is_ok();
     let list: Vec<_> = rooms.iter().filter(may).map(|room| as_json(exchange, room)).collect();
     Ok(Answer::json(200, &Value::Array(list)).into())
@@ -147,7 +147,7 @@ fn not_found() -> Answer {
 }
 
 fn find(shared: &Shared, room: &str) -> Result<OpenRoom, Answer> {
-    shared.open_rooms().get(room).cloned().ok_or_else(not_found)
+    shared.open_rooms().get(room).map(OpenRoom::head).ok_or_else(not_found)
 }
 
 /// A new room. Whoever opens it must be allowed to be in it.
@@ -165,7 +165,7 @@ fn open(exchange: &Exchange<'_>, body: &[u8]) -> Result<Answer, Answer> {
     let opened = shared.change_rooms(|rooms, now| match rooms.get(&id) {
         // One in four thousand million; the next attempt has another one.
         Some(_) => Err(NotOpened::Full),
-        None => rooms.open(id.clone(), &title, host, sha256(token.expose()), now).cloned(),
+        None => rooms.open(id.clone(), &title, host, sha256(token.expose()), now).map(OpenRoom::head),
     });
     let room = opened.map_err(|why| match why {
         NotOpened::NoTitle => refuse(400, &why.to_string()),
