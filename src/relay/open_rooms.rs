@@ -16,6 +16,8 @@ const COMES: Duration = Duration::from_secs(60);
 const MOST_MESSAGES: usize = 500;
 /// Bytes of the messages of all rooms, at most; beyond that the oldest one of the room with most goes.
 const MOST_BYTES: usize = 16 << 20;
+/// Messages of a room in a second that come without a connection, at most; those of a connection have a limit of their own.
+const MOST_A_SECOND: usize = 30;
 /// How long a message is kept.
 const KEPT: Duration = Duration::from_secs(30 * DAY);
 const DAY: u64 = 24 * 3600;
@@ -207,6 +209,12 @@ impl OpenRooms {
         message
     }
 
+    /// Whether so much was said in a room within the last second that nobody can read it.
+    pub(crate) fn is_flooded(&self, id: &str, now: Duration) -> bool {
+        let lately = |message: &&Message| now.saturating_sub(message.at) < Duration::from_secs(1);
+        self.rooms.get(id).is_some_and(|room| room.messages.iter().rev().take_while(lately).count() >= MOST_A_SECOND)
+    }
+
     fn drop_oldest(&mut self, id: &str) {
         let Some(message) = self.rooms.get_mut(id).and_then(|room| room.messages.pop_front()) else { return };
         self.bytes -= message.bytes();
@@ -282,6 +290,7 @@ mod tests {
             assert_eq!(rooms.say("a", "ann", "x".into(), String::new(), at(n)).id, n + 1);
         }
         assert_eq!((said(&rooms, "a").len(), said(&rooms, "a")[0]), (MOST_MESSAGES, 4));
+        assert!(!rooms.is_flooded("a", at(600)) && !rooms.is_flooded("x", at(0)));
         // What is said in a room that nobody opened has a number as well.
         assert_eq!(rooms.say("x", "ann", "x".into(), String::new(), at(0)).id, MOST_MESSAGES as u64 + 4);
         rooms.sweep(at(0) + KEPT + Duration::from_secs(100));
@@ -293,6 +302,17 @@ mod tests {
             rooms.say(if n % 3 == 0 { "b" } else { "a" }, "ann", "y".repeat(100_000), String::new(), at(n));
         }
         assert!(rooms.bytes <= MOST_BYTES && said(&rooms, "a").len().abs_diff(said(&rooms, "b").len()) <= 1);
+    }
+
+    #[test]
+    fn a_room_in_which_thirty_messages_were_said_within_a_second_is_flooded_for_that_second() {
+        let mut rooms = OpenRooms::default();
+        rooms.open("a".into(), "one", "ann", [0; 32], at(0)).unwrap();
+        for n in 0..MOST_A_SECOND {
+            assert!(!rooms.is_flooded("a", at(10)), "{n}");
+            rooms.say("a", "ann", "x".into(), String::new(), at(10));
+        }
+        assert!(rooms.is_flooded("a", at(10)) && !rooms.is_flooded("a", at(11)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::hub::Shared;
 use crate::hub::access_files::random;
 use crate::hub::bridges::rooms::{Feed, HostDoes};
 use crate::names::{MAX_NAME, StreamKey, fitting};
+use crate::net::layout::unix_time;
 use crate::relay::open_rooms::{NotOpened, OpenRoom};
 use crate::wire::avatar;
 use crate::wire::rooms::{message, read_message, read_texts};
@@ -181,6 +182,9 @@ fn say(exchange: &Exchange<'_>, room: &str, body: &[u8]) -> Result<Answer, Answe
     let (user, text, color) = read_message(body).map_err(|why| refuse(400, &why))?;
     may_join(exchange, &exchange.credentials(), room, &user)?;
     find(exchange.shared, room)?;
+    if exchange.shared.open_rooms().is_flooded(room, unix_time()) {
+        return Err(refuse(429, "too much is said in this room at once: try again in a second"));
+    }
     Ok(Answer::json(200, &exchange.shared.chat(room, &user, text, color)))
 }
 
