@@ -11,6 +11,7 @@ mod finding;
 mod hang_up;
 mod piping;
 mod played_once;
+mod rooms;
 mod running;
 mod sealed;
 mod secrets;

@@ -1,7 +1,9 @@
 // Real programs and a real Chromium, for tests.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -15,13 +17,17 @@ export const ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-fi
 /** @type {import("node:child_process").ChildProcess[]} */
 const running = [];
 
+/** What programs keep, as rooms and keys, is not this user's. */
+const state = mkdtempSync(join(tmpdir(), "streamflow-page-"));
+process.on("exit", () => rmSync(state, { recursive: true, force: true }));
+
 export function start(program, ...args) {
   return startWith({}, program, ...args);
 }
 
 /** With these variables in its environment as well. */
 export function startWith(variables, program, ...args) {
-  const child = spawn(`${bin}${program}`, args, { stdio: "ignore", env: { ...process.env, ...variables } });
+  const child = spawn(`${bin}${program}`, args, { stdio: "ignore", env: { ...process.env, STREAMFLOW_STATE: state, ...variables } });
   running.push(child);
   return child;
 }
