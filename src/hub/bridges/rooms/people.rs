@@ -36,7 +36,7 @@ impl Presence {
     }
 }
 
-/// Whom a host does something to.
+/// What a host does to somebody in a room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::hub) enum HostDoes {
     /// Asks for silence.
@@ -133,7 +133,7 @@ impl Shared {
         was_open
     }
 
-    /// The host does something to everybody of this name in a room; whether there was one. A stream that is no member's ends.
+    /// The host does something to everybody of this name in a room; whether there was one. A stream that no member publishes is none.
     pub(in crate::hub) fn host_does(&self, room: &str, name: &str, what: HostDoes) -> bool {
         let memberships = self.memberships();
         let members = memberships.rooms.get(room).map_or(&[][..], Vec::as_slice);
