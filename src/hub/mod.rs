@@ -451,8 +451,8 @@ impl Shared {
         let mut left = MAX_CONTROL - 256;
         let mut streams = self.registry().rooms.list(grant);
         let fits = streams.iter().position(|s| {
-            // Two names and at most 64 bytes of JSON around them.
-            let length = s.room.len() + s.name.len() + 64;
+            // Two names and at most 128 bytes of JSON around them.
+            let length = s.room.len() + s.name.len() + 128;
             left = left.saturating_sub(length);
             left == 0
         });

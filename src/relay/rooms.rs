@@ -271,6 +271,7 @@ impl Rooms {
                 live: stream.live(),
                 viewers: stream.viewers(),
                 sealed: stream.sealed,
+                audio: stream.audio,
             })
             .collect()
     }

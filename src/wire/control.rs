@@ -144,6 +144,9 @@ pub struct StreamInfo {
     /// Its pictures are sealed end to end: who watches needs their key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
+    /// How its sound is doing; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioState>,
 }
 
 /// How a stream is doing, told by a publisher to the hub and by the hub to viewers.

@@ -41,7 +41,7 @@ use crate::relay::silence::Gives;
 use crate::session::in_words;
 use crate::session::server::Server;
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, Control, Role};
+use crate::wire::control::{Ability, AudioState, Control, Role};
 use crate::wire::packet::Packet;
 
 /// How long a connection that has been told goodbye may take to read it.
@@ -85,6 +85,8 @@ pub(super) struct Publishing {
     rungs: bool,
     /// Its source has controls.
     controls: bool,
+    /// How its sound was when it said so last.
+    audio: Option<AudioState>,
     /// Its pictures are those that it gave.
     gives: bool,
     /// The number that its machine keeps; 0: none.

@@ -30,7 +30,7 @@ pub(super) struct Stream {
     load: Load,
     settling: bool,
     pub(super) sealed: bool,
-    audio: Option<AudioState>,
+    pub(super) audio: Option<AudioState>,
     since: Micros,
     pub(super) rungs: Vec<Rung>,
     /// Somebody listens.

@@ -161,8 +161,12 @@ impl Peer {
             Event::State(state) => {
                 if let PeerRole::Publisher(stream) = &self.role {
                     stream.pictures().told(&state, at);
+                    let sounds = std::mem::replace(&mut self.publishing.audio, state.audio) != state.audio;
                     let report = |rooms: &mut Rooms| Ok::<_, Infallible>(rooms.report(self.id, state, at));
                     let Ok(()) = shared.decide(report);
+                    if sounds {
+                        shared.sound_changed(&stream.key);
+                    }
                 }
             }
             Event::Supply(rungs) => {
