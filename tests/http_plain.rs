@@ -3,10 +3,11 @@
 
 mod support;
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use flate2::read::GzDecoder;
 use streamflow::internal::wire::control::Hello;
 use support::http::{Http, get, post};
 use support::{LONG, Mood, Peer, at, fine_source, hub, hub_with, limited, publisher, publishes, test_source, until};
@@ -444,5 +445,27 @@ fn a_picture_that_a_form_uploads_is_posted_as_one_in_a_plain_body_is() {
         assert_eq!(get(hub.address(), "/snapshot/main/yard").body, picture);
         let cut = posting.ask("POST", "/api/publish/main/yard", "", &short[..short.len() - 3]);
         assert_eq!((cut.status, cut.text().contains("cut off")), (400, true), "{}", cut.text());
+    });
+}
+
+#[test]
+fn the_page_comes_packed_to_who_says_that_it_unpacks_and_unpacked_to_others() {
+    limited(|| {
+        let hub = hub();
+        for (path, kind) in [("/", "text/html"), ("/main.js", "text/javascript"), ("/style.css", "text/css")] {
+            let mut http = Http::connect(hub.address());
+            let plain = http.ask("GET", path, "", b"");
+            let packed = http.ask("GET", path, "Accept-Encoding: deflate, gzip, br\r\n", b"");
+            assert_eq!((plain.status, packed.status), (200, 200), "{path}");
+            assert!(plain.field("content-encoding").is_none() && packed.field("content-encoding") == Some("gzip"));
+            for answer in [&plain, &packed] {
+                assert!(answer.field("content-type").unwrap().starts_with(kind), "{path}");
+                assert!(answer.field("content-security-policy").is_some() && answer.field("vary").is_some());
+            }
+            let mut unpacked = Vec::new();
+            GzDecoder::new(&packed.body[..]).read_to_end(&mut unpacked).unwrap();
+            assert_eq!(unpacked, plain.body, "{path}");
+            assert!(packed.body.len() < plain.body.len() / 2, "{path}");
+        }
     });
 }
