@@ -75,12 +75,16 @@ export class Media {
   speaks = false;
   /** @type {() => void} */
   onLevel = () => {};
+  /** There is another microphone that can be heard, or none. @type {() => void} */
+  onSound = () => {};
   #changed;
   #speaking = new Speaking();
   /** @type {AudioContext | null} */
   #context = null;
   /** @type {AudioNode[]} */
   #nodes = [];
+  /** @type {AudioWorkletNode | null} */
+  #meter = null;
   #isClosed = false;
   /** Of what is asked for only the last counts. */
   #asked = { camera: 0, microphone: 0 };
@@ -98,6 +102,20 @@ export class Media {
 
   get isMuted() {
     return !this.microphone;
+  }
+
+  /** What the microphone hears from now on, for one who takes it; null: it is muted, or does not hear yet. */
+  sound() {
+    if (!this.#meter) return null;
+    const { port1: to, port2 } = new MessageChannel();
+    this.#meter.port.postMessage({ to }, [to]);
+    return port2;
+  }
+
+  /** From the air to the page, as far as the browser says, in milliseconds. */
+  get latency() {
+    const { latency } = /** @type {{latency?: number}} */ (this.microphone?.getSettings() ?? {});
+    return 1000 * Math.min(0.5, Math.max(0, latency ?? 0));
   }
 
   /** What is wanted from the beginning, so that the browser asks once. */
@@ -251,6 +269,8 @@ export class Media {
   /** @param {MediaStreamTrack | null} track */
   async #listen(track) {
     for (const node of this.#nodes.splice(0)) node.disconnect();
+    this.#meter = null;
+    this.onSound();
     this.level = 0;
     this.speaks = false;
     this.#speaking.silence();
@@ -268,8 +288,10 @@ export class Media {
       meter.port.onmessage = ({ data }) => this.#hear(data);
       source.connect(meter);
       this.#nodes = [source, meter];
+      this.#meter = meter;
+      this.onSound();
     } catch (error) {
-      console.warn("the microphone's level cannot be told", error);
+      console.warn("the microphone cannot be heard", error);
     }
   }
 

@@ -74,6 +74,14 @@ const FILES: &[(&str, &str, &str)] = &[
     ("room-seats.js", SCRIPT, include_str!("../../../web/room-seats.js")),
     ("room-tile.js", SCRIPT, include_str!("../../../web/room-tile.js")),
     ("room-worklet.js", SCRIPT, include_str!("../../../web/room-worklet.js")),
+    ("sound-buffer.js", SCRIPT, include_str!("../../../web/sound-buffer.js")),
+    ("sound-ear.js", SCRIPT, include_str!("../../../web/sound-ear.js")),
+    ("sound-encoder.js", SCRIPT, include_str!("../../../web/sound-encoder.js")),
+    ("sound-player.js", SCRIPT, include_str!("../../../web/sound-player.js")),
+    ("sound-queue.js", SCRIPT, include_str!("../../../web/sound-queue.js")),
+    ("sound-sender.js", SCRIPT, include_str!("../../../web/sound-sender.js")),
+    ("sound-worklet.js", SCRIPT, include_str!("../../../web/sound-worklet.js")),
+    ("stream-state.js", SCRIPT, include_str!("../../../web/stream-state.js")),
 ];
 
 const INDEX: &str = include_str!("../../../web/index.html");
