@@ -5,13 +5,16 @@ import { RATE } from "./sound-buffer.js";
 const FRAME_US = 20_000;
 /** What waits for the encoder for longer is left out. */
 const MOST_WAITING = 10;
-/** Opus says by so few bytes that there is nothing to say. */
-const SILENCE = 2;
+/** By so few bytes Opus says that there is nothing to say. */
+const NOTHING = 2;
 
-/** Speech at 32 kbit/s that stands some loss, and nothing while nobody says anything. */
+/**
+ * Speech at 32 kbit/s that stands some loss. That nothing is said is told by whoever gives it: of an encoder that leaves packets out by
+ * itself Chromium tells wrong times from then on.
+ */
 const OPUS = /** @type {AudioEncoderConfig} */ (/** @type {unknown} */ ({
   codec: "opus", sampleRate: RATE, numberOfChannels: 1, bitrate: 32_000, bitrateMode: "variable",
-  opus: { format: "opus", frameDuration: FRAME_US, application: "voip", packetlossperc: 5, useinbandfec: true, usedtx: true },
+  opus: { format: "opus", frameDuration: FRAME_US, application: "voip", packetlossperc: 5, useinbandfec: true, usedtx: false },
 }));
 
 /**
@@ -63,10 +66,12 @@ class Opus {
 
   /** @param {EncodedAudioChunk} chunk */
   #hear(chunk) {
-    const of = this.#of.get(chunk.timestamp);
+    // Encoders round.
+    const at = Math.round(chunk.timestamp / FRAME_US) * FRAME_US;
+    const of = this.#of.get(at);
     // Whatever gave nothing gives nothing any more.
-    for (const [timestamp] of this.#of) if (timestamp <= chunk.timestamp) this.#of.delete(timestamp);
-    if (of === undefined || chunk.byteLength <= SILENCE) return;
+    for (const [timestamp] of this.#of) if (timestamp <= at) this.#of.delete(timestamp);
+    if (of === undefined || chunk.byteLength <= NOTHING) return;
     const data = new Uint8Array(chunk.byteLength);
     chunk.copyTo(data);
     this.#made(data, of);
@@ -93,8 +98,7 @@ class Pcm {
 
   /** @param {Float32Array} samples @param {T} of */
   encode(samples, of) {
-    // Where nothing at all is heard there is nothing to say.
-    if (samples.some((value) => value !== 0)) this.#made(pcm(samples), of);
+    this.#made(pcm(samples), of);
     return true;
   }
 

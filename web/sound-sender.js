@@ -11,6 +11,9 @@ import { encoderFor } from "./sound-encoder.js";
 const PACKET = 20;
 const SAMPLES = (RATE * PACKET) / 1000;
 const QUIETEST = 127;
+/** What is quieter for so long is a pause, in which nothing is sent (DTX). Decibels below the loudest there is; the voice is made louder. */
+const QUIET = 55;
+const PAUSE = 400;
 
 /**
  * Samples that came from the microphone: how many there were before them, and of how many a second.
@@ -48,6 +51,8 @@ export class SoundSender {
   #block = new Float32Array(SAMPLES);
   #filled = 0;
   #speaking = new Speaking();
+  /** When it was last loud enough to be heard. */
+  #loudAt = -Infinity;
   #sequence = 0;
   #left = 0;
   #bytes = new Recent();
@@ -112,6 +117,7 @@ export class SoundSender {
     this.#resampler = null;
     this.#filled = 0;
     this.#speaking.silence();
+    this.#loudAt = -Infinity;
   }
 
   #tell() {
@@ -146,6 +152,8 @@ export class SoundSender {
   #encode(samples, dated, at) {
     const level = levelOf(samples);
     const voice = this.#speaking.hear(level === QUIETEST ? decibels(0) : -level, at);
+    if (level < QUIET) this.#loudAt = at;
+    if (at - this.#loudAt > PAUSE) return;
     try {
       if (!this.#encoder?.encode(samples, { ...dated, voice, level, begun: at })) this.#left++;
     } catch {
