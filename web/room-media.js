@@ -10,16 +10,22 @@ export const SIZES = {
   large: [1280, 720, "Large, 1280 × 720"],
 };
 const USUAL = "medium";
+/** What is done about noise. @type {Record<string, string>} */
+export const NOISES = {
+  browser: "Suppressed by the browser",
+  off: "Left as it is, for music",
+};
+const USUAL_NOISE = "browser";
 const KEPT = "streamflow-room-devices";
 
 /**
  * What somebody chose. Devices by their id; empty: the browser's own choice.
- * @typedef {{camera: string, microphone: string, size: string, video: boolean, sound: boolean}} Choice
+ * @typedef {{camera: string, microphone: string, size: string, noise: string, video: boolean, sound: boolean}} Choice
  */
 
 /** @returns {Choice} */
 function kept() {
-  const usual = { camera: "", microphone: "", size: USUAL, video: true, sound: true };
+  const usual = { camera: "", microphone: "", size: USUAL, noise: USUAL_NOISE, video: true, sound: true };
   try {
     const told = Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
     const text = (/** @type {unknown} */ value) => (typeof value === "string" ? value : "");
@@ -27,6 +33,7 @@ function kept() {
       camera: text(told.camera),
       microphone: text(told.microphone),
       size: Object.hasOwn(SIZES, text(told.size)) ? told.size : USUAL,
+      noise: Object.hasOwn(NOISES, text(told.noise)) ? told.noise : USUAL_NOISE,
       video: told.video !== false,
       sound: told.sound !== false,
     };
@@ -180,7 +187,9 @@ export class Media {
   #wanted(what) {
     const id = this.choice[what];
     const device = id ? { deviceId: { exact: id } } : {};
-    if (what === "microphone") return { ...device, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+    const { noise } = this.choice;
+    // Music is made quieter by what makes voices louder.
+    if (what === "microphone") return { ...device, echoCancellation: true, noiseSuppression: noise === "browser", autoGainControl: noise !== "off" };
     const [width, height] = SIZES[this.choice.size];
     return { ...device, width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 30 } };
   }
@@ -196,6 +205,13 @@ export class Media {
     if (!Object.hasOwn(SIZES, size)) return;
     this.#keep({ size });
     if (this.camera) await this.turn("camera", true);
+  }
+
+  /** @param {string} noise  of `NOISES` */
+  async suppress(noise) {
+    if (!Object.hasOwn(NOISES, noise)) return;
+    this.#keep({ noise });
+    if (this.microphone) await this.turn("microphone", true);
   }
 
   /** What there is to choose from. Browsers name them only to who may use them. */
