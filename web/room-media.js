@@ -2,6 +2,7 @@
 // The camera, the microphone and the screen of whoever is here.
 import { decibels, share, Speaking } from "./room-level.js";
 import { now } from "./now.js";
+import { suppressor } from "./room-noise.js";
 
 /** Sizes to choose from. @type {Record<string, [width: number, height: number, name: string]>} */
 export const SIZES = {
@@ -13,6 +14,7 @@ const USUAL = "medium";
 /** What is done about noise. @type {Record<string, string>} */
 export const NOISES = {
   browser: "Suppressed by the browser",
+  rnnoise: "Suppressed more strongly, by RNNoise",
   off: "Left as it is, for music",
 };
 const USUAL_NOISE = "browser";
@@ -284,7 +286,10 @@ export class Media {
 
   /** @param {MediaStreamTrack | null} track */
   async #listen(track) {
-    for (const node of this.#nodes.splice(0)) node.disconnect();
+    for (const node of this.#nodes.splice(0)) {
+      node.disconnect();
+      if (node instanceof AudioWorkletNode) node.port.postMessage("destroy");
+    }
     this.#meter = null;
     this.onSound();
     this.level = 0;
@@ -293,22 +298,37 @@ export class Media {
     this.onLevel();
     if (!track) return;
     try {
-      if (!this.#context) {
-        this.#context = new AudioContext();
-        await this.#context.audioWorklet.addModule(new URL("room-worklet.js", import.meta.url));
-      }
-      if (this.#context.state === "suspended") void this.#context.resume();
+      this.#context ??= await this.#begun();
+      const context = this.#context;
+      if (context.state === "suspended") void context.resume();
+      const filter = this.choice.noise === "rnnoise" ? await suppressor(context).catch((error) => this.#unsuppressed(error)) : null;
       if (this.microphone !== track) return;
-      const source = this.#context.createMediaStreamSource(new MediaStream([track]));
-      const meter = new AudioWorkletNode(this.#context, "level", { numberOfOutputs: 0 });
+      const source = context.createMediaStreamSource(new MediaStream([track]));
+      const meter = new AudioWorkletNode(context, "level", { numberOfOutputs: 0 });
       meter.port.onmessage = ({ data }) => this.#hear(data);
-      source.connect(meter);
-      this.#nodes = [source, meter];
+      (filter ? source.connect(filter) : source).connect(meter);
+      this.#nodes = [source, ...(filter ? [filter] : []), meter];
       this.#meter = meter;
       this.onSound();
     } catch (error) {
       console.warn("the microphone cannot be heard", error);
     }
+  }
+
+  async #begun() {
+    // Firefox knows a microphone by the rate of its device alone.
+    const context = navigator.userAgent.includes("Firefox/") ? new AudioContext() : new AudioContext({ sampleRate: 48_000 });
+    await context.audioWorklet.addModule(new URL("room-worklet.js", import.meta.url));
+    return context;
+  }
+
+  /** @param {unknown} error */
+  async #unsuppressed(error) {
+    console.warn("RNNoise does not start", error);
+    await this.suppress("browser");
+    this.why.microphone = "RNNoise does not start here: the browser suppresses the noise.";
+    this.#changed();
+    return null;
   }
 
   /** @param {number} rms */

@@ -19,8 +19,9 @@ class Level extends AudioWorkletProcessor {
 
   constructor() {
     super();
-    this.port.onmessage = (/** @type {MessageEvent<{to: MessagePort}>} */ { data }) => {
+    this.port.onmessage = (/** @type {MessageEvent<{to?: MessagePort}>} */ { data }) => {
       const { to } = data;
+      if (!to) return;
       this.to?.close();
       this.to = to;
       this.wanted = false;

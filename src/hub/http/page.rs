@@ -67,6 +67,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("room-link.js", SCRIPT, include_str!("../../../web/room-link.js")),
     ("room-media.js", SCRIPT, include_str!("../../../web/room-media.js")),
     ("room-memory.js", SCRIPT, include_str!("../../../web/room-memory.js")),
+    ("room-noise.js", SCRIPT, include_str!("../../../web/room-noise.js")),
     ("room-outside.js", SCRIPT, include_str!("../../../web/room-outside.js")),
     ("room-page.js", SCRIPT, include_str!("../../../web/room-page.js")),
     ("room-people.js", SCRIPT, include_str!("../../../web/room-people.js")),
@@ -84,10 +85,20 @@ const FILES: &[(&str, &str, &str)] = &[
     ("stream-state.js", SCRIPT, include_str!("../../../web/stream-state.js")),
 ];
 
+/// What is not ours, and large: RNNoise, for whoever chooses it. The small programs do without.
+#[cfg(feature = "hub")]
+const VENDORED: &[(&str, &str, &[u8])] = &[
+    ("rnnoise-worklet.js", SCRIPT, include_bytes!("../../../web/vendor/rnnoise-worklet.js")),
+    ("rnnoise.wasm", "application/wasm", include_bytes!("../../../web/vendor/rnnoise.wasm")),
+    ("rnnoise.txt", "text/plain; charset=utf-8", include_bytes!("../../../web/vendor/LICENSES")),
+];
+#[cfg(not(feature = "hub"))]
+const VENDORED: &[(&str, &str, &[u8])] = &[];
+
 const INDEX: &str = include_str!("../../../web/index.html");
 const ROOMS: &str = include_str!("../../../web/rooms.html");
-/// The same, and it shows the camera of whoever is in a room.
-const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
+/// The same, and it shows the camera of whoever is in a room, and compiles RNNoise.
+const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'self'; form-action 'none'; \
      frame-ancestors 'self'\r\n";
 /// The page may talk to its own hub and load its own files, and nothing else.
@@ -96,7 +107,7 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
      frame-ancestors *\r\n";
 
 pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
-    serve(exchange, "text/html; charset=utf-8", INDEX)
+    serve(exchange, "text/html; charset=utf-8", INDEX.as_bytes())
 }
 
 /// The page of rooms. `base`: where its files are, seen from its own address, which may lie behind a proxy's path.
@@ -108,17 +119,20 @@ pub(in crate::hub) fn rooms(exchange: &Exchange<'_>, base: &str) -> Outcome {
 
 /// Whether there is such a file.
 pub(in crate::hub) fn has(name: &str) -> bool {
-    FILES.iter().any(|(n, ..)| *n == name)
+    FILES.iter().any(|(n, ..)| *n == name) || VENDORED.iter().any(|(n, ..)| *n == name)
 }
 
 pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Outcome {
-    match FILES.iter().find(|(n, ..)| *n == name) {
-        Some((_, kind, text)) => serve(exchange, kind, text),
+    if let Some((_, kind, text)) = FILES.iter().find(|(n, ..)| *n == name) {
+        return serve(exchange, kind, text.as_bytes());
+    }
+    match VENDORED.iter().find(|(n, ..)| *n == name) {
+        Some((_, kind, bytes)) => serve(exchange, kind, bytes),
         None => Err(Answer::text(404, "no such file")),
     }
 }
 
-fn serve(exchange: &Exchange<'_>, kind: &'static str, text: &'static str) -> Outcome {
+fn serve(exchange: &Exchange<'_>, kind: &'static str, bytes: &'static [u8]) -> Outcome {
     exchange.takes("GET, HEAD")?;
-    Ok(Answer::new(200, kind, Body::Bytes(text.as_bytes().into())).with(POLICY).into())
+    Ok(Answer::new(200, kind, Body::Bytes(bytes.into())).with(POLICY).into())
 }
