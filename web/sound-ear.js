@@ -24,7 +24,6 @@ export class Ear {
   /** @type {Map<number, {sequence: number, time: number}>} */
   #coming = new Map();
   #count = 0;
-  #broken = 0;
   /** @type {import("./sound-worklet.js").Told | null} */
   #told = null;
   #bytes = new Recent();
@@ -51,10 +50,8 @@ export class Ear {
     if (voice) this.#spoke = at;
     if (codec === "pcm") return this.#pass({ sequence, time }, samplesOf(data));
     const decoder = (this.#decoder ??= this.#begun());
-    if (!decoder || decoder.decodeQueueSize > MOST_WAITING) {
-      this.#broken++;
-      return;
-    }
+    // What is left out here the mixer counts, by its number.
+    if (!decoder || decoder.decodeQueueSize > MOST_WAITING) return;
     const timestamp = this.#count++ * FRAME_US;
     this.#coming.set(timestamp, { sequence, time });
     try {
@@ -81,7 +78,6 @@ export class Ear {
 
   /** What came could not be decoded: begins anew with the next. */
   #again() {
-    this.#broken++;
     const decoder = this.#decoder;
     this.#decoder = null;
     this.#coming.clear();
@@ -112,7 +108,7 @@ export class Ear {
     const least = this.#ages.quantile(now, 0);
     return {
       kbits: (8 * this.#bytes.sumRate(now)) / 1000,
-      lost: lost + late + skipped + this.#broken,
+      lost: lost + late + skipped,
       hidden,
       delay: least === null || !this.#told ? null : least + delay + output,
       estimated: this.#estimated,
