@@ -304,6 +304,8 @@ struct Full {
 struct Demand {
     viewers: u32,
     rungs: Vec<Rung>,
+    /// Somebody listens.
+    audio: bool,
     /// When the last viewer left; `None` while somebody watches.
     unwatched_since: Option<Micros>,
 }

@@ -136,6 +136,7 @@ impl LinkUser for Uplink {
         if !state.connected && state.demand.viewers > 0 {
             // Nobody can watch over a broken link; the hub says anew who does when it is back.
             state.demand.viewers = 0;
+            state.demand.audio = false;
             state.demand.unwatched_since = Some(now());
         }
         state.fresh = true;
@@ -173,7 +174,7 @@ impl LinkUser for Uplink {
             log::warn!("the hub leaves pictures of this stream out: {}", Untrusted(reason));
         } else if let Control::Set(set) = control {
             self.shared.order(Order::Set(set));
-        } else if let Control::Demand { viewers, rungs } = control {
+        } else if let Control::Demand { viewers, rungs, audio } = control {
             let mut state = self.shared.lock();
             state.heard = true;
             state.demand.unwatched_since = match viewers {
@@ -183,6 +184,7 @@ impl LinkUser for Uplink {
             state.demand.viewers = viewers;
             state.demand.rungs = rungs;
             state.demand.rungs.truncate(4);
+            state.demand.audio = audio && viewers > 0;
             drop(state);
             self.shared.changed.notify_all();
         }

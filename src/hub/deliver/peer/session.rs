@@ -110,7 +110,7 @@ impl Peer {
                 self.metrics.errors += 1;
                 Ok(())
             }
-            Packet::Picture(..) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
+            Packet::Picture(..) | Packet::Audio(..) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
                 Err(WireError::Malformed("pictures with a header come after a hello, and bare ones from the first")
                     .into())
             }
@@ -128,6 +128,7 @@ impl Peer {
         let (shared, at) = (reading.shared, reading.at);
         match event {
             Event::Picture(picture) => self.picture(picture, reading)?,
+            Event::Audio(packet) => self.audio(packet, reading),
             Event::UnknownCodec { codec } => {
                 self.leave_out(format!("codec {codec} is unknown to this hub"), at, shared)?;
             }
@@ -150,6 +151,7 @@ impl Peer {
                         self.room.clone_from(&grant.0.room);
                         self.held = HeldRight::Watch(grant.0.clone());
                         self.pacer.configure(pacer_config(request));
+                        self.listen(request.audio, at);
                     }
                     Err(refusal) => {
                         self.say_bye(&Control::Bye { cause: cause_of(&refusal), reason: refusal.to_string() })?;
