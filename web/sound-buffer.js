@@ -154,6 +154,8 @@ export class SoundBuffer {
   #at = 0;
   /** It is heard; else there is a pause. */
   #plays = false;
+  /** It was heard: what came before anybody could hear is not missing. */
+  #began = false;
   #spread = new Spread();
   #hiding = new Hiding();
   /** What was lost is being made up. */
@@ -254,7 +256,7 @@ export class SoundBuffer {
   /** Plays of a packet. Gives where that ends. @param {Float32Array} out @param {number} at @param {Waiting} first @param {number} when */
   #play(out, at, first, when) {
     if (!this.#plays) {
-      this.#plays = true;
+      this.#plays = this.#began = true;
       this.#blend = BLENDS;
       if (!first.begins) this.#numbers.hidden += this.#made / PER_MS;
       this.#made = 0;
@@ -312,7 +314,7 @@ export class SoundBuffer {
   #leaveOut() {
     this.#waiting.shift();
     this.#at = 0;
-    this.#numbers.skipped++;
+    if (this.#began) this.#numbers.skipped++;
   }
 
   /** @returns {Numbers} */

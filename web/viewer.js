@@ -221,7 +221,7 @@ export class Viewer {
       ...(this.#quality ? { quality: this.#quality } : {}),
       // Whoever has a key takes nothing in the clear.
       ...(this.#ear && !this.#key ? { audio: true } : {}),
-      ...(this.#watches ? {} : { pictures: false }),
+      ...(this.#watches ? {} : { audio_only: true }),
     };
   }
 

@@ -62,16 +62,16 @@ const sound = (sequence, more = {}) => writeSound({ codec: "pcm", sequence, capt
 test("sound is asked for where somebody listens, with the pictures, alone, or not any more", async () => {
   viewer.watch(true);
   const socket = letIn();
-  assert.deepEqual([socket.sent[0].audio, socket.sent[0].pictures], [undefined, undefined]);
+  assert.deepEqual([socket.sent[0].audio, socket.sent[0].audio_only], [undefined, undefined]);
   const to = mixer();
   viewer.listen(to.port);
-  assert.deepEqual([socket.sent.at(-1).type, socket.sent.at(-1).audio, socket.sent.at(-1).pictures], ["subscribe", true, undefined]);
+  assert.deepEqual([socket.sent.at(-1).type, socket.sent.at(-1).audio, socket.sent.at(-1).audio_only], ["subscribe", true, undefined]);
   socket.says({ type: "state", live: true, audio: { muted: false } });
   viewer.watch(false);
-  assert.deepEqual([socket.sent.at(-1).audio, socket.sent.at(-1).pictures, socket.open], [true, false, true], "who is not seen is heard");
+  assert.deepEqual([socket.sent.at(-1).audio, socket.sent.at(-1).audio_only, socket.open], [true, true, true], "who is not seen is heard");
   viewer.watch(true);
   viewer.listen(null);
-  assert.deepEqual([socket.sent.at(-1).audio, socket.sent.at(-1).pictures], [undefined, undefined]);
+  assert.deepEqual([socket.sent.at(-1).audio, socket.sent.at(-1).audio_only], [undefined, undefined]);
   viewer.watch(false);
   assert.equal(socket.open, false);
   await settle();
@@ -84,7 +84,7 @@ test("packets go to the mixer with the times of their publisher, and what is hea
   const to = mixer();
   viewer.listen(to.port);
   const socket = letIn();
-  assert.deepEqual([socket.sent[0].audio, socket.sent[0].pictures], [true, false]);
+  assert.deepEqual([socket.sent[0].audio, socket.sent[0].audio_only], [true, true]);
   socket.says({ type: "state", live: false, reason: "video off", audio: { muted: false, speaking: true } });
   for (const n of [3, 4, 6]) socket.hears(sound(n));
   socket.hears(sound(7, { codec: "opus" }));

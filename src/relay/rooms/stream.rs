@@ -125,8 +125,10 @@ impl Stream {
     }
 
     pub(super) fn demand(&self) -> Control {
-        let viewers = self.viewers();
+        let audio = self.listened && self.viewers() > 0;
+        // Who only listens needs no rung.
+        let viewers = if audio && self.rungs.is_empty() { 0 } else { self.viewers() };
         let rungs = if viewers == 0 { Vec::new() } else { self.rungs.clone() };
-        Control::Demand { viewers, rungs, audio: self.listened && viewers > 0 }
+        Control::Demand { viewers, rungs, audio }
     }
 }

@@ -181,3 +181,16 @@ fn all_who_ask_for_single_pictures_of_a_stream_are_one_viewer_that_is_told_nothi
     assert!(rooms.poll_no_more(&door()).contains(&Effect::Watched(door(), false)));
     assert_eq!(rooms.counts(), (1, 0));
 }
+
+#[test]
+fn who_listens_and_does_not_look_makes_no_picture() {
+    let mut rooms = rooms();
+    rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
+    rooms.watch(1, &watches(&door()), NOW).unwrap();
+    let heard = rooms.demand(&door(), Vec::new(), true);
+    assert!(matches!(&heard[..], [Effect::Tell(2, Control::Demand { viewers: 0, audio: true, .. })]), "{heard:?}");
+    let seen = rooms.demand(&door(), vec![Rung::FULL], true);
+    assert!(matches!(&seen[..], [Effect::Tell(2, Control::Demand { viewers: 1, audio: true, .. })]), "{seen:?}");
+    let left = rooms.leave(1, "gone", NOW);
+    assert!(matches!(&left[..], [.., Effect::Tell(2, Control::Demand { viewers: 0, audio: false, .. })]), "{left:?}");
+}
