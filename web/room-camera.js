@@ -46,6 +46,7 @@ export class CameraPublisher {
   #processes = false;
   #begun = false;
   #closed = false;
+  #speaks = false;
   #waiting;
   /** @type {MediaStreamTrack | null} */
   #track = null;
@@ -95,7 +96,9 @@ export class CameraPublisher {
 
   /** @param {boolean} speaks  whoever is at the microphone */
   tellSpeaks(speaks) {
-    if (!this.#closed) this.#order({ do: "speaks", speaks });
+    if (this.#closed || speaks === this.#speaks) return;
+    this.#speaks = speaks;
+    this.#order({ do: "speaks", speaks });
   }
 
   /** What was done in the last seconds, and since the beginning (`sent`, `skipped`, in frames). @returns {CameraStats} */

@@ -113,6 +113,11 @@ export class Media {
     return !this.microphone;
   }
 
+  /** Whether the page has what the microphone hears. */
+  get hears() {
+    return this.#meter !== null;
+  }
+
   /** What the microphone hears from now on, for one who takes it; null: it is muted, or does not hear yet. */
   sound() {
     if (!this.#meter) return null;

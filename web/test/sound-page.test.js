@@ -179,3 +179,30 @@ test("a stream on its own page is silent until it is asked for, by a key or a bu
   assert.deepEqual([errors, ann.errors], [[], []]);
   await Promise.all([close(), ann.close()]);
 });
+
+test("RNNoise is loaded from the hub when it is chosen, and where it does not start the browser suppresses noise, and the page says so", async () => {
+  const ann = await enter("noise", "Ann");
+  const loaded = [];
+  ann.page.on("response", (answer) => {
+    if (answer.url().includes("rnnoise")) loaded.push([answer.url().split("/").pop(), answer.status()]);
+  });
+  const warnings = [];
+  ann.page.on("console", (message) => {
+    if (message.type() === "warning") warnings.push(message.text());
+  });
+  await ann.page.click("#devices");
+  await ann.page.selectOption("#room-noise", "rnnoise");
+  await until("it is loaded", async () => loaded.length === 2);
+  assert.deepEqual(loaded.sort(), [["rnnoise-worklet.js", 200], ["rnnoise.wasm", 200]]);
+  await until("the microphone is heard", () => ann.page.evaluate(() => globalThis.streamflowRoom.media.hears));
+  assert.equal(await ann.page.inputValue("#room-noise"), "rnnoise");
+  assert.deepEqual([warnings, ann.errors], [[], []]);
+  await ann.close();
+
+  const bo = await open("rooms/noise");
+  await bo.page.route("**/rnnoise.wasm", (route) => route.fulfill({ status: 404, body: "" }));
+  await bo.page.selectOption("#ready-noise", "rnnoise");
+  await bo.page.locator("#ready-why", { hasText: "RNNoise does not start here" }).waitFor();
+  await until("the browser does it", async () => (await bo.page.inputValue("#ready-noise")) === "browser");
+  await bo.close();
+});
