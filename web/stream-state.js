@@ -4,7 +4,7 @@ import { readAsked, readLoad } from "./limit.js";
 import { plain } from "./packet.js";
 
 /**
- * @typedef {{live: boolean, reason: string, since: number, room: string, name: string, asked: import("./limit.js").Asked | null,
+ * @typedef {{live: boolean, published: boolean, reason: string, since: number, room: string, name: string, asked: import("./limit.js").Asked | null,
  *   load: import("./limit.js").Load, sealed: boolean, audio: {muted: boolean, speaking: boolean} | null}} StreamState
  */
 
@@ -17,6 +17,7 @@ import { plain } from "./packet.js";
 export function readState(control, room, name, at) {
   return {
     live: control.live === true,
+    published: control.published === true,
     reason: String(control.reason ?? ""),
     since: at - (Number.isFinite(control.since_ms) ? Number(control.since_ms) : 0),
     room: String(control.room ?? room),

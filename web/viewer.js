@@ -25,6 +25,8 @@ const REPORT_EVERY = 60;
 const HUB_BUSY = 85;
 /** A connection that held for so long begins the waits between tries anew. */
 const HELD = 1000;
+/** Who only listens keeps no connection to a stream that had no sound for so long. */
+const SOUNDLESS = 5000;
 /** A hub that said no is asked again after this. */
 const REFUSED_WAIT = 5000;
 
@@ -397,10 +399,12 @@ export class Viewer {
         break;
       case "state":
         this.#state = readState(control, this.#room, this.#name, at);
-        this.#silent = !this.#hears || this.#state.audio === null;
+        // Of a stream that nobody publishes yet nobody knows.
+        this.#silent = !this.#hears || (this.#state.published && this.#state.audio === null);
         this.#meter.screen.announced(this.#state.asked?.interval ?? 0);
         // Told with the next numbers: however many states come, the page is drawn as often as ever.
-        if (this.#silent && !this.#watches) this.#turn();
+        // A publisher that begins says so a moment later.
+        if (this.#silent && !this.#watches) this.#after(SOUNDLESS, () => this.#silent && !this.#watches && this.#turn());
         break;
       case "link":
         this.#link = { bytes: Number(control.bytes) || 0, busy: Number.isFinite(control.busy) ? Number(control.busy) : 0 };

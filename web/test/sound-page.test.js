@@ -63,9 +63,15 @@ const loudest = (page, ms = 1500) => page.evaluate(async (ms) => {
 const hears = (page, what) => until(what, async () => (await loudest(page)) > LOUD, 40_000);
 const hearsNothing = (page, what) => until(what, async () => (await loudest(page, 2500)) < SILENT, 40_000);
 
+async function cameraWorker(page) {
+  const find = () => page.workers().find((one) => one.url().endsWith("camera-worker.js"));
+  await until("the worker begins", async () => find() !== undefined);
+  return find();
+}
+
 /** How many packets the worker of a page encodes from now on. */
 async function encodes(page) {
-  const worker = page.workers().find((one) => one.url().endsWith("camera-worker.js"));
+  const worker = await cameraWorker(page);
   await worker.evaluate(() => {
     const { encode } = AudioEncoder.prototype;
     globalThis.packets = 0;
@@ -131,7 +137,7 @@ test("nothing is encoded while nobody listens", async () => {
 
 test("a browser that has no encoder of sound is heard all the same", async () => {
   const ann = await enter("plain", "Ann");
-  const worker = ann.page.workers().find((one) => one.url().endsWith("camera-worker.js"));
+  const worker = await cameraWorker(ann.page);
   await worker.evaluate(() => delete globalThis.AudioEncoder);
   const bo = await enter("plain", "Bo");
   await hears(bo.page, "Bo hears Ann");
@@ -161,14 +167,19 @@ test("a stream on its own page is silent until it is asked for, by a key or a bu
   await page.keyboard.press("a");
   await hears(page, "it is heard");
   await page.locator("#overlay").getByText(/\d+ ms, \d+ kbit\/s/).waitFor();
-  await button.click();
+  const click = async () => {
+    // What was not touched for a while has the picture alone.
+    await page.mouse.move(Math.random() * 90, 300);
+    await button.click();
+  };
+  await click();
   await hearsNothing(page, "it is silent");
   await until("and nothing is encoded", async () => {
     const before = await count();
     await sleep(1000);
     return (await count()) === before;
   });
-  await button.click();
+  await click();
   await hears(page, "it is heard again");
   await ann.page.keyboard.press("a");
   await page.locator("#overlay").getByText("muted by its sender").waitFor();
@@ -184,7 +195,7 @@ test("RNNoise is loaded from the hub when it is chosen, and where it does not st
   const ann = await enter("noise", "Ann");
   const loaded = [];
   ann.page.on("response", (answer) => {
-    if (answer.url().includes("rnnoise")) loaded.push([answer.url().split("/").pop(), answer.status()]);
+    if (answer.url().endsWith("rnnoise.wasm")) loaded.push(answer.status());
   });
   const warnings = [];
   ann.page.on("console", (message) => {
@@ -192,8 +203,8 @@ test("RNNoise is loaded from the hub when it is chosen, and where it does not st
   });
   await ann.page.click("#devices");
   await ann.page.selectOption("#room-noise", "rnnoise");
-  await until("it is loaded", async () => loaded.length === 2);
-  assert.deepEqual(loaded.sort(), [["rnnoise-worklet.js", 200], ["rnnoise.wasm", 200]]);
+  await until("it is loaded", async () => loaded.length > 0);
+  assert.deepEqual(loaded, [200]);
   await until("the microphone is heard", () => ann.page.evaluate(() => globalThis.streamflowRoom.media.hears));
   assert.equal(await ann.page.inputValue("#room-noise"), "rnnoise");
   assert.deepEqual([warnings, ann.errors], [[], []]);

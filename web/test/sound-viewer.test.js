@@ -102,7 +102,8 @@ test("packets go to the mixer with the times of their publisher, and what is hea
   to.close();
 });
 
-test("while only the sound is wanted no connection is kept to who has none, and pictures that come all the same are acknowledged", async () => {
+test("while only the sound is wanted no connection is kept to who has none, and pictures that come all the same are acknowledged", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
   const to = mixer();
   viewer.listen(to.port);
   const socket = letIn();
@@ -110,12 +111,20 @@ test("while only the sound is wanted no connection is kept to who has none, and 
   socket.hears(writePicture({ sequence: 7, captured: 1, estimated: false, arrival: false, quality: 1, rung: 0, spans: { capture: 0, encode: 0 }, data: new Uint8Array(9) }));
   assert.deepEqual(socket.sent.at(-1), { type: "ack", sequence: 7 });
   assert.equal(socket.open, true);
-  socket.says({ type: "state", live: true });
+  socket.says({ type: "state", live: false, published: false });
+  t.mock.timers.tick(9000);
+  socket.says({ type: "state", live: true, published: true });
+  t.mock.timers.tick(1000);
+  socket.says({ type: "state", live: true, published: true, audio: { muted: true } });
+  t.mock.timers.tick(8000);
+  assert.equal(socket.open, true, "who begins says a moment later that there is sound");
+  socket.says({ type: "state", live: true, published: true });
+  t.mock.timers.tick(6000);
   assert.equal(socket.open, false);
   viewer.watch(true);
   assert.equal(sockets.length, 2);
   const again = letIn(["seal"]);
-  again.says({ type: "state", live: true, audio: { muted: false } });
+  again.says({ type: "state", live: true, published: true, audio: { muted: false } });
   assert.equal(again.open, true);
   viewer.watch(false);
   assert.equal(again.open, false, "a hub that passes no sound on has none");
