@@ -424,17 +424,12 @@ impl Shared {
         let all: Vec<Target> = loops.iter().flat_map(|wanted| &wanted.targets).copied().collect();
         let audio = loops.iter().any(|wanted| wanted.audio);
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
-        let mut pictures = stream.pictures();
-        pictures.demanded(&rungs, now());
-        // Of one that is heard and not seen no picture is due.
-        let seen = !rungs.is_empty();
-        if (audio || seen) && pictures.silence.is_watched() != seen {
-            pictures.watched(seen, now());
-        }
-        drop(pictures);
+        stream.pictures().demanded(&rungs, now());
         for effect in registry.rooms.demand(&stream.key, rungs, audio) {
-            if let Effect::Tell(id, control) = effect {
-                self.loop_of(id).command(Command::Tell(id, control));
+            match effect {
+                Effect::Tell(id, control) => self.loop_of(id).command(Command::Tell(id, control)),
+                Effect::Watched(_, watched) => stream.pictures().watched(watched, now()),
+                Effect::Close(..) | Effect::Watch(..) | Effect::Forget(_) => {}
             }
         }
     }
