@@ -11,8 +11,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no folder")?);
     let web = Path::new(&env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo names no project")?).join("web");
-    let mut files: Vec<_> =
-        fs::read_dir(&web)?.map(|entry| Ok(entry?.path())).collect::<Result<_, std::io::Error>>()?;
+    let mut files = files_of(&web)?;
+    // What is not ours, and large: for whoever chooses it. The small programs do without.
+    if env::var_os("CARGO_FEATURE_HUB").is_some() {
+        files.extend(files_of(&web.join("vendor"))?);
+    }
     files.sort();
     let mut table = String::from("&[\n");
     for file in files {
@@ -25,9 +28,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some("svg") => "image/svg+xml",
             Some("html") if name == "index.html" => "text/html; charset=utf-8",
             Some("wasm") => "application/wasm",
+            Some("txt") => "text/plain; charset=utf-8",
             _ => continue,
         };
-        println!("cargo::rerun-if-changed=web/{name}");
+        println!("cargo::rerun-if-changed={}", file.display());
         let packed = out.join(format!("{name}.gz"));
         // Without a name and a time, so that the same files make the same program.
         let mut writer = GzBuilder::new().write(Vec::new(), Compression::best());
@@ -38,4 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     table += "]";
     fs::write(out.join("page.rs"), table)?;
     Ok(())
+}
+
+fn files_of(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }

@@ -5,7 +5,8 @@ import { Backoff } from "./backoff.js";
 import { readRungs } from "./camera-ladder.js";
 import { Pacer } from "./camera-pace.js";
 import { now, Standstill } from "./now.js";
-import { plain, read, write, writePicture } from "./packet.js";
+import { plain, read, write, writePicture, writeSound } from "./packet.js";
+import { SoundQueue } from "./sound-queue.js";
 import { refusal } from "./words.js";
 
 /** Silence for so long means that the connection is dead. */
@@ -22,6 +23,8 @@ const REFUSED_WAITS = [1000, 2000, 5000];
 const BEAT = 4;
 const PAUSE = 9;
 const UNREACHABLE = "hub unreachable, trying again";
+/** How often it is looked whether sound that waits has room. */
+const SOUND_ASKS = 5;
 /** How often everything is looked at. */
 const LOOK = 250;
 
@@ -37,6 +40,7 @@ export class CameraLink {
   #changed;
   #demanded;
   #free;
+  #hasSound;
   /** By it a publisher has its name back from its own connection that broke. */
   #instance;
   /** @type {WebSocket | null} */
@@ -74,6 +78,14 @@ export class CameraLink {
   #supply = "";
   /** @type {import("./packet.js").Control | null} */
   #state = null;
+  #sound = new SoundQueue();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #soundWaits;
+  /** @type {{muted: boolean, speaking: boolean} | null} */
+  #audio = null;
+  /** Whether the hub passes sound on, and whether anybody listens. */
+  passesSound = false;
+  listens = false;
   /** @type {LinkState} */
   #is = { link: "connecting", why: "", viewers: 0 };
   /** What is demanded. @type {import("./camera-ladder.js").Rung[]} */
@@ -87,8 +99,10 @@ export class CameraLink {
    * @param {(state: LinkState) => void} options.changed  it is otherwise now
    * @param {() => void} options.demanded  others watch, or want something else
    * @param {() => void} options.free  a picture has arrived: there may be room for the next
+   * @param {boolean} [options.sound]  there is sound that may be asked for
    */
-  constructor({ url, room, name, changed, demanded, free }) {
+  constructor({ url, room, name, changed, demanded, free, sound = false }) {
+    this.#hasSound = sound;
     this.#url = url;
     this.#room = room;
     this.#name = name;
@@ -123,6 +137,8 @@ export class CameraLink {
   /** May a picture be given now? 0: yes. Else how long to wait before the next question. @param {number} interval */
   ask(interval) {
     if (!this.#open || !this.#socket) return interval;
+    // Sound goes before.
+    if (this.#sound.waits) return SOUND_ASKS;
     return this.#pacer.ask(now(), interval, this.#socket.bufferedAmount);
   }
 
@@ -132,11 +148,44 @@ export class CameraLink {
     this.#sayState();
   }
 
+  /** What viewers are told of its sound. @param {{muted: boolean, speaking: boolean}} audio */
+  tellSound(audio) {
+    this.#audio = this.#hasSound ? audio : null;
+    this.#sayState();
+  }
+
   #sayState() {
-    const told = JSON.stringify(this.#state);
-    if (!this.#open || !this.#state || told === this.#told) return;
+    if (!this.#open || !this.#state) return;
+    const state = this.#audio ? { ...this.#state, audio: this.#audio } : this.#state;
+    const told = JSON.stringify(state);
+    if (told === this.#told) return;
     this.#told = told;
-    this.#say(this.#state);
+    this.#say(state);
+  }
+
+  /** Gives sound. @param {import("./packet.js").SentSound} sound */
+  giveSound(sound) {
+    if (!this.#open || !this.listens) return;
+    this.#sound.add(writeSound(sound), now());
+    this.#passSound();
+  }
+
+  /** What waits is not to be heard any more. */
+  forgetSound() {
+    this.#sound.clear();
+  }
+
+  /** Packets of sound that became too old here. */
+  get dropped() {
+    return this.#sound.dropped;
+  }
+
+  #passSound() {
+    clearTimeout(this.#soundWaits);
+    const socket = this.#socket;
+    if (!socket) return;
+    for (let packet; (packet = this.#sound.next(now(), socket.bufferedAmount)); ) socket.send(packet);
+    if (this.#sound.waits) this.#soundWaits = setTimeout(() => this.#passSound(), SOUND_ASKS);
   }
 
   /**
@@ -193,7 +242,7 @@ export class CameraLink {
       opened = true;
       this.#declined = "";
       this.#heard = now();
-      const hello = { role: "publish", room: this.#room, name: this.#name, program: "web page", can: ["rungs"] };
+      const hello = { role: "publish", room: this.#room, name: this.#name, program: "web page", can: ["rungs", ...(this.#hasSound ? ["audio"] : [])] };
       this.#say({ type: "hello", instance: this.#instance, ...hello });
     };
     socket.onmessage = ({ data }) => {
@@ -223,8 +272,10 @@ export class CameraLink {
     clearTimeout(this.#retry);
     clearTimeout(this.#pinging);
     clearTimeout(this.#beating);
+    clearTimeout(this.#soundWaits);
     this.#beating = undefined;
-    this.#open = false;
+    this.#open = this.listens = this.passesSound = false;
+    this.#sound.clear();
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
@@ -312,6 +363,8 @@ export class CameraLink {
         break;
       case "demand":
         this.rungs = readRungs(control.rungs);
+        this.listens = this.passesSound && control.audio === true;
+        if (!this.listens) this.#sound.clear();
         this.#becomes({ viewers: Math.max(0, Math.floor(Number(control.viewers)) || 0) });
         this.#demanded();
         break;
@@ -332,6 +385,7 @@ export class CameraLink {
     this.#pacer = new Pacer();
     this.#told = this.#supply = "";
     this.#pings = 0;
+    this.passesSound = this.#hasSound && Array.isArray(welcome.can) && welcome.can.includes("audio");
     this.#maxPicture = Number(welcome.max_picture) || Infinity;
     this.#becomes({ link: "connected", why: "" });
     this.#ping();

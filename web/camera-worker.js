@@ -5,18 +5,20 @@ import { Jpegs } from "./camera-jpeg.js";
 import { CameraLink } from "./camera-link.js";
 import { askedInWords, CameraSender } from "./camera-sender.js";
 import { GRAIN, now } from "./now.js";
+import { SoundSender } from "./sound-sender.js";
 
 /**
  * What is known of a track: `still`, its frames come when something changes, as those of a screen; `fps`, how many there may be, 0 unknown.
  * @typedef {{still: boolean, fps: number}} Camera
- * @typedef {{do: "open", url: string, room: string, name: string}
+ * @typedef {{do: "open", url: string, room: string, name: string, sound: boolean}
  *   | {do: "frames", readable: ReadableStream<VideoFrame>, origin: number, camera: Camera}
  *   | {do: "track", track: MediaStreamTrack, camera: Camera}
  *   | {do: "pulled", camera: Camera}
  *   | {do: "none", reason: string} | {do: "stands", reason: string}
  *   | {do: "seen", captured: number, shownAt: number, origin: number}
+ *   | {do: "sound", microphone: MessagePort | null, latency: number} | {do: "speaks", speaks: boolean}
  *   | ({do: "shown"} & import("./camera-frames.js").Shown) | {do: "close"}} Order
- * @typedef {{begun: true, processes: boolean} | {pull: true} | {stats: import("./camera-sender.js").Stats}
+ * @typedef {{begun: true, processes: boolean} | {pull: true} | {stats: import("./camera-sender.js").Stats & {sound: import("./sound-sender.js").SoundStats | null}}
  *   | {look: true} | {state: import("./camera-link.js").LinkState & {asked: string}} | {over: true}} Said
  */
 
@@ -35,6 +37,8 @@ const { MediaStreamTrackProcessor: Processor } =
 let link = null;
 /** @type {CameraSender | null} */
 let sender = null;
+/** @type {SoundSender | null} */
+let sound = null;
 /** @type {TrackFrames | PulledFrames | null} */
 let frames = null;
 
@@ -59,7 +63,7 @@ function tell() {
   page.postMessage({ state: { ...link.state, asked } });
 }
 
-/** @param {{url: string, room: string, name: string}} to */
+/** @param {{url: string, room: string, name: string, sound: boolean}} to */
 function open(to) {
   link = new CameraLink({
     ...to,
@@ -67,12 +71,14 @@ function open(to) {
     demanded: () => {
       frames?.watch((link?.viewers ?? 0) > 0);
       sender?.demanded();
+      sound?.demanded();
       tell();
     },
     free: () => sender?.turn(),
   });
-  const report = (/** @type {import("./camera-sender.js").Stats} */ stats) => page.postMessage({ stats });
+  const report = (/** @type {import("./camera-sender.js").Stats} */ stats) => page.postMessage({ stats: { ...stats, sound: sound?.stats() ?? null } });
   sender = new CameraSender({ link, jpegs: new Jpegs(), grain: GRAIN, report });
+  if (to.sound) sound = new SoundSender({ link });
 }
 
 /**
@@ -138,9 +144,16 @@ addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
       if (frames instanceof PulledFrames) frames.answered(data);
       else data.image?.close();
       break;
+    case "sound":
+      sound?.take(data.microphone, data.latency);
+      break;
+    case "speaks":
+      sound?.speaks(data.speaks);
+      break;
     case "close":
       take(null, "video off");
       sender?.close();
+      sound?.close();
       link?.close();
       page.close();
       break;

@@ -2,6 +2,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
+  { ignores: ["vendor/"] },
   js.configs.recommended,
   { languageOptions: { globals: { ...globals.browser, ...globals.worker } } },
   { files: ["test/**", "browser/**"], languageOptions: { globals: globals.node } },

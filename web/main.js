@@ -154,7 +154,7 @@ async function enter({ stream, token, key }) {
 
 async function forget() {
   // What is open was opened with it; the hub ends it as well, in other tabs too.
-  stage.turn(false);
+  stage.turn(false, false);
   grid.turn(false);
   await access.forget();
   grid.clear();
@@ -200,10 +200,10 @@ function shareable() {
   return [...(rooms.size ? rooms : ["main"])].map((room) => `${room}/*`);
 }
 
-/** What nobody sees is not watched. */
+/** What nobody sees is not watched; whoever listens goes on to. */
 function turn() {
   const seen = document.visibilityState === "visible" && !gate.isOpen;
-  stage.turn(seen);
+  stage.turn(seen, !gate.isOpen);
   grid.turn(seen && !stage.isOpen);
 }
 
@@ -293,6 +293,7 @@ const acts = {
   rotate: () => stage.rotate(),
   mirror: () => stage.mirror(),
   statistics: () => stage.toggleOverlay(),
+  sound: () => stage.toggleSound(),
   controls: () => controls.toggle(stage.stream),
   details: () => details.open(stage.address, stage.title, stage.report?.sealed || stage.report?.locked || false),
   share: () => share.open(),

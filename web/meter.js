@@ -29,6 +29,12 @@ import { Recent } from "./recent.js";
  * @property {number | null} apart  by how many milliseconds they are older than the hub says; null: its times are right
  * @property {string} denied  why the hub gives this page no right, or not any more; empty where it does
  * @property {number} denials  how often it said so
+ * @property {Audible | null} audio  its sound; null: it has none
+ */
+
+/**
+ * The sound of a stream: what its publisher says, and what is heard of it here; null: nobody listens.
+ * @typedef {{muted: boolean, speaking: boolean, heard: import("./sound-ear.js").Heard | null}} Audible
  */
 
 /** Counts pictures as they are shown. */

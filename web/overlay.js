@@ -21,6 +21,7 @@ const LINES = [
   ["Picture", shown],
   ["In full", (report) => (report.asked === shown(report) ? "" : report.asked)],
   ["Left out", ({ skipped, reconnects }) => `${skipped}${reconnects ? `, ${reconnects} reconnects` : ""}`],
+  ["Sound", soundInWords],
   ["Limited by", ({ limit }) => limit],
   ["Sealed", (report) => (report.sealed ? sealInWords(report) : "")],
 ];
@@ -28,6 +29,16 @@ const LINES = [
 /** @param {Report} report */
 function shown({ size, quality }) {
   return `${size || "none"}${quality ? ` · quality ${quality}` : ""}`;
+}
+
+/** @param {Report} report */
+function soundInWords({ audio }) {
+  if (!audio) return "";
+  if (audio.muted) return "muted by its sender";
+  if (!audio.heard) return "not heard";
+  const { delay, estimated, kbits, lost } = audio.heard;
+  const age = delay === null ? "" : `${estimated ? "≈ " : ""}${inWords(delay)}, `;
+  return `${age}${kbits.toFixed(0)} kbit/s${lost ? `, ${lost} lost` : ""}`;
 }
 
 /** A line of the last minute of a number. */

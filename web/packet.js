@@ -7,9 +7,15 @@ const MAGIC = 0x4653;
 const VERSION = 1;
 const PICTURE = 1;
 const CONTROL = 2;
+const AUDIO = 3;
 const JPEG = 1;
 /** A JPEG that is sealed end to end. */
 const SEALED = 2;
+/** Codecs of sound. */
+const OPUS = 1;
+const PCM = 3;
+/** The most bytes of a packet of sound. */
+const MAX_AUDIO = 4096;
 /** What one unit of a span is, in milliseconds. */
 const SPAN_UNIT = 0.016;
 
@@ -29,6 +35,21 @@ const SPAN_UNIT = 0.016;
  */
 
 /**
+ * 20 ms of sound.
+ * @typedef {object} Sound
+ * @property {"audio"} kind
+ * @property {"opus" | "pcm"} codec
+ * @property {number} sequence  of those that were sent: a gap is a loss, and a pause alone is silence
+ * @property {number} captured  its first sample, in the hub's clock, milliseconds
+ * @property {boolean} estimated
+ * @property {boolean} arrival  as of a picture
+ * @property {boolean} voice  the publisher takes it for speech
+ * @property {number} level  decibels below the loudest there is, 0 to 127
+ * @property {Picture["spans"]} spans
+ * @property {Uint8Array<ArrayBuffer>} data
+ */
+
+/**
  * A control message: an object with a `type`, and more that depends on it.
  * @typedef {{type: string} & Record<string, unknown>} Control
  */
@@ -36,7 +57,7 @@ const SPAN_UNIT = 0.016;
 /**
  * Reads a packet; null if it is none that this page knows.
  * @param {ArrayBuffer} buffer
- * @returns {Picture | {kind: "control", control: Control} | {kind: "skipped", sequence: number} | null}
+ * @returns {Picture | Sound | {kind: "control", control: Control} | {kind: "skipped", sequence: number} | null}
  */
 export function read(buffer) {
   if (buffer.byteLength < HEADER) return null;
@@ -45,6 +66,16 @@ export function read(buffer) {
   const metadataLength = view.getUint32(28, true);
   const start = HEADER + metadataLength;
   if (start > buffer.byteLength) return null;
+  /** @param {number} at */
+  const span = (at) => view.getUint16(at, true) * SPAN_UNIT;
+  const shared = () => ({
+    sequence: view.getUint32(16, true),
+    captured: Number(view.getBigUint64(8, true)) / 1000,
+    estimated: (view.getUint8(5) & 3) !== 0,
+    arrival: (view.getUint8(5) & 2) !== 0,
+    spans: { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
+    data: new Uint8Array(buffer, start),
+  });
   switch (view.getUint8(3)) {
     case CONTROL: {
       const control = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, HEADER)), (key, value) =>
@@ -57,20 +88,24 @@ export function read(buffer) {
       const codec = view.getUint8(4);
       if (codec !== JPEG && codec !== SEALED) return { kind: "skipped", sequence: view.getUint32(16, true) };
       if (start === buffer.byteLength) return null;
-      /** @param {number} at */
-      const span = (at) => view.getUint16(at, true) * SPAN_UNIT;
       return {
         kind: "picture",
-        sequence: view.getUint32(16, true),
-        captured: Number(view.getBigUint64(8, true)) / 1000,
-        estimated: (view.getUint8(5) & 3) !== 0,
-        arrival: (view.getUint8(5) & 2) !== 0,
+        ...shared(),
         quality: view.getUint8(6),
         rung: view.getUint8(7),
-        spans: { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
         metadata: metadataLength ? new TextDecoder().decode(new Uint8Array(buffer, HEADER, metadataLength)) : "",
         sealed: codec === SEALED,
-        data: new Uint8Array(buffer, start),
+      };
+    }
+    case AUDIO: {
+      const codec = view.getUint8(4);
+      if ((codec !== OPUS && codec !== PCM) || start === buffer.byteLength || buffer.byteLength - start > MAX_AUDIO) return null;
+      return {
+        kind: "audio",
+        codec: codec === OPUS ? "opus" : "pcm",
+        ...shared(),
+        voice: (view.getUint8(5) & 4) !== 0,
+        level: Math.min(127, view.getUint8(6)),
       };
     }
     default:
@@ -141,25 +176,54 @@ export function write(control) {
  */
 
 /**
- * A picture packet.
- * @param {Sent} picture
- * @returns {Uint8Array<ArrayBuffer>}
+ * A packet that leaves, with what pictures and sound have in common in its header.
+ * @param {number} kind
+ * @param {{captured: number, estimated: boolean, arrival: boolean, sequence: number, spans: {capture: number, encode: number}, data: Uint8Array}} what
  */
-export function writePicture({ sequence, captured, estimated, arrival, quality, rung, spans, data }) {
+function media(kind, { captured, estimated, arrival, sequence, spans, data }) {
   const packet = new Uint8Array(HEADER + data.length);
   const view = new DataView(packet.buffer);
   const units = (/** @type {number} */ ms) => Math.min(0xffff, Math.max(0, Math.floor(ms / SPAN_UNIT)));
   view.setUint16(0, MAGIC, true);
   view.setUint8(2, VERSION);
-  view.setUint8(3, PICTURE);
-  view.setUint8(4, JPEG);
+  view.setUint8(3, kind);
   view.setUint8(5, (estimated || arrival ? 1 : 0) | (arrival ? 2 : 0));
-  view.setUint8(6, quality);
-  view.setUint8(7, rung);
   view.setBigUint64(8, BigInt(Math.max(0, Math.round(captured * 1000))), true);
   view.setUint32(16, sequence, true);
   view.setUint16(20, units(spans.capture), true);
   view.setUint16(22, units(spans.encode), true);
   packet.set(data, HEADER);
+  return { packet, view };
+}
+
+/**
+ * A picture packet.
+ * @param {Sent} picture
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function writePicture(picture) {
+  const { packet, view } = media(PICTURE, picture);
+  view.setUint8(4, JPEG);
+  view.setUint8(6, picture.quality);
+  view.setUint8(7, picture.rung);
+  return packet;
+}
+
+/**
+ * Sound that leaves this page.
+ * @typedef {Pick<Sound, "codec" | "sequence" | "captured" | "estimated" | "arrival" | "voice" | "level" | "data">
+ *   & {spans: {capture: number, encode: number}}} SentSound
+ */
+
+/**
+ * A packet of sound.
+ * @param {SentSound} sound
+ * @returns {Uint8Array<ArrayBuffer>}
+ */
+export function writeSound(sound) {
+  const { packet, view } = media(AUDIO, sound);
+  view.setUint8(4, sound.codec === "opus" ? OPUS : PCM);
+  view.setUint8(5, view.getUint8(5) | (sound.voice ? 4 : 0));
+  view.setUint8(6, sound.level);
   return packet;
 }

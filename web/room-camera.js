@@ -14,7 +14,7 @@ const PAUSED = "video paused by the browser";
 /**
  * `asked` is what viewers ask for, in words; empty while nobody watches.
  * @typedef {{link: "connecting" | "connected" | "refused" | "off", why: string, viewers: number, asked: string}} CameraState
- * @typedef {import("./camera-sender.js").Stats} CameraStats
+ * @typedef {import("./camera-sender.js").Stats & {sound: import("./sound-sender.js").SoundStats | null}} CameraStats
  * @typedef {{readable: ReadableStream<VideoFrame>}} Processor
  */
 
@@ -46,6 +46,7 @@ export class CameraPublisher {
   #processes = false;
   #begun = false;
   #closed = false;
+  #speaks = false;
   #waiting;
   /** @type {MediaStreamTrack | null} */
   #track = null;
@@ -56,7 +57,7 @@ export class CameraPublisher {
   /** Gives the worker what a `<video>` shows, where there is no processor. */
   #pull = () => {};
   /** @type {CameraStats} */
-  #stats = { fps: 0, width: 0, height: 0, kbytesPerSecond: 0, quality: 0, encodeMs: 0, sent: 0, skipped: 0, viewers: 0 };
+  #stats = { fps: 0, width: 0, height: 0, kbytesPerSecond: 0, quality: 0, encodeMs: 0, sent: 0, skipped: 0, viewers: 0, sound: null };
 
   /**
    * @param {object} options
@@ -64,8 +65,9 @@ export class CameraPublisher {
    * @param {string} options.room
    * @param {string} options.name  of the stream in the room
    * @param {(state: CameraState) => void} options.onState  whenever it changes
+   * @param {boolean} [options.sound]  there is a microphone, or may be
    */
-  constructor({ url, room, name, onState }) {
+  constructor({ url, room, name, onState, sound = false }) {
     this.#onState = onState;
     this.#waiting = setTimeout(() => this.#begun || this.#fails(), BEGINS_WITHIN);
     try {
@@ -73,7 +75,7 @@ export class CameraPublisher {
       this.#worker = worker;
       worker.onmessage = ({ data }) => this.#hear(data);
       worker.onerror = () => this.#begun || this.#fails();
-      this.#order({ do: "open", url, room, name });
+      this.#order({ do: "open", url, room, name, sound });
     } catch {
       this.#fails();
     }
@@ -85,6 +87,18 @@ export class CameraPublisher {
     this.#track = track;
     // What the worker can do is known when it has begun.
     if (this.#begun) this.#begin();
+  }
+
+  /** What is heard from now on. @param {MessagePort | null} microphone  null: nothing @param {number} [latency]  of the microphone, milliseconds */
+  setSound(microphone, latency = 0) {
+    if (!this.#closed) this.#order({ do: "sound", microphone, latency }, microphone ? [microphone] : []);
+  }
+
+  /** @param {boolean} speaks  whoever is at the microphone */
+  tellSpeaks(speaks) {
+    if (this.#closed || speaks === this.#speaks) return;
+    this.#speaks = speaks;
+    this.#order({ do: "speaks", speaks });
   }
 
   /** What was done in the last seconds, and since the beginning (`sent`, `skipped`, in frames). @returns {CameraStats} */

@@ -1,22 +1,26 @@
 // @ts-check
 // The lists of cameras, sizes and microphones to choose from: before one enters, and in a room.
 import { by } from "./elements.js";
-import { SIZES } from "./room-media.js";
+import { NOISES, SIZES } from "./room-media.js";
 
 export class DeviceLists {
   #media;
   #camera;
   #microphone;
   #size;
+  #noise;
 
   /** @param {string} where  what the ids of the lists begin with @param {import("./room-media.js").Media} media */
   constructor(where, media) {
     this.#media = media;
     const list = (/** @type {string} */ what) => /** @type {HTMLSelectElement} */ (by(`${where}-${what}`));
-    const [camera, microphone, size] = [list("camera"), list("microphone"), list("size")];
+    const [camera, microphone, size, noise] = [list("camera"), list("microphone"), list("size"), list("noise")];
     this.#camera = camera;
     this.#microphone = microphone;
     this.#size = size;
+    this.#noise = noise;
+    noise.replaceChildren(...Object.entries(NOISES).map(([key, name]) => new Option(name, key)));
+    noise.onchange = () => void media.suppress(noise.value);
     size.replaceChildren(...Object.entries(SIZES).map(([key, [, , name]]) => new Option(name, key)));
     size.onchange = () => void media.resize(size.value);
     camera.onchange = () => void media.choose("camera", camera.value);
@@ -26,6 +30,7 @@ export class DeviceLists {
   async fill() {
     const media = this.#media;
     this.#size.value = media.choice.size;
+    this.#noise.value = media.choice.noise;
     const { cameras, microphones } = await media.devices();
     offer(this.#camera, cameras, "camera", media.camera, media.choice.camera);
     offer(this.#microphone, microphones, "microphone", media.microphone, media.choice.microphone);

@@ -2,6 +2,7 @@
 // The camera, the microphone and the screen of whoever is here.
 import { decibels, share, Speaking } from "./room-level.js";
 import { now } from "./now.js";
+import { suppressor } from "./room-noise.js";
 
 /** Sizes to choose from. @type {Record<string, [width: number, height: number, name: string]>} */
 export const SIZES = {
@@ -10,16 +11,23 @@ export const SIZES = {
   large: [1280, 720, "Large, 1280 × 720"],
 };
 const USUAL = "medium";
+/** What is done about noise. @type {Record<string, string>} */
+export const NOISES = {
+  browser: "Suppressed by the browser",
+  rnnoise: "Suppressed more strongly, by RNNoise",
+  off: "Left as it is, for music",
+};
+const USUAL_NOISE = "browser";
 const KEPT = "streamflow-room-devices";
 
 /**
  * What somebody chose. Devices by their id; empty: the browser's own choice.
- * @typedef {{camera: string, microphone: string, size: string, video: boolean, sound: boolean}} Choice
+ * @typedef {{camera: string, microphone: string, size: string, noise: string, video: boolean, sound: boolean}} Choice
  */
 
 /** @returns {Choice} */
 function kept() {
-  const usual = { camera: "", microphone: "", size: USUAL, video: true, sound: true };
+  const usual = { camera: "", microphone: "", size: USUAL, noise: USUAL_NOISE, video: true, sound: true };
   try {
     const told = Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
     const text = (/** @type {unknown} */ value) => (typeof value === "string" ? value : "");
@@ -27,6 +35,7 @@ function kept() {
       camera: text(told.camera),
       microphone: text(told.microphone),
       size: Object.hasOwn(SIZES, text(told.size)) ? told.size : USUAL,
+      noise: Object.hasOwn(NOISES, text(told.noise)) ? told.noise : USUAL_NOISE,
       video: told.video !== false,
       sound: told.sound !== false,
     };
@@ -75,12 +84,16 @@ export class Media {
   speaks = false;
   /** @type {() => void} */
   onLevel = () => {};
+  /** There is another microphone that can be heard, or none. @type {() => void} */
+  onSound = () => {};
   #changed;
   #speaking = new Speaking();
   /** @type {AudioContext | null} */
   #context = null;
   /** @type {AudioNode[]} */
   #nodes = [];
+  /** @type {AudioWorkletNode | null} */
+  #meter = null;
   #isClosed = false;
   /** Of what is asked for only the last counts. */
   #asked = { camera: 0, microphone: 0 };
@@ -98,6 +111,25 @@ export class Media {
 
   get isMuted() {
     return !this.microphone;
+  }
+
+  /** Whether the page has what the microphone hears. */
+  get hears() {
+    return this.#meter !== null;
+  }
+
+  /** What the microphone hears from now on, for one who takes it; null: it is muted, or does not hear yet. */
+  sound() {
+    if (!this.#meter) return null;
+    const { port1: to, port2 } = new MessageChannel();
+    this.#meter.port.postMessage({ to }, [to]);
+    return port2;
+  }
+
+  /** From the air to the page, as far as the browser says, in milliseconds. */
+  get latency() {
+    const { latency } = /** @type {{latency?: number}} */ (this.microphone?.getSettings() ?? {});
+    return 1000 * Math.min(0.5, Math.max(0, latency ?? 0));
   }
 
   /** What is wanted from the beginning, so that the browser asks once. */
@@ -162,7 +194,9 @@ export class Media {
   #wanted(what) {
     const id = this.choice[what];
     const device = id ? { deviceId: { exact: id } } : {};
-    if (what === "microphone") return { ...device, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+    const { noise } = this.choice;
+    // Music is made quieter by what makes voices louder.
+    if (what === "microphone") return { ...device, echoCancellation: true, noiseSuppression: noise === "browser", autoGainControl: noise !== "off" };
     const [width, height] = SIZES[this.choice.size];
     return { ...device, width: { ideal: width }, height: { ideal: height }, frameRate: { ideal: 30 } };
   }
@@ -178,6 +212,13 @@ export class Media {
     if (!Object.hasOwn(SIZES, size)) return;
     this.#keep({ size });
     if (this.camera) await this.turn("camera", true);
+  }
+
+  /** @param {string} noise  of `NOISES` */
+  async suppress(noise) {
+    if (!Object.hasOwn(NOISES, noise)) return;
+    this.#keep({ noise });
+    if (this.microphone) await this.turn("microphone", true);
   }
 
   /** What there is to choose from. Browsers name them only to who may use them. */
@@ -250,27 +291,49 @@ export class Media {
 
   /** @param {MediaStreamTrack | null} track */
   async #listen(track) {
-    for (const node of this.#nodes.splice(0)) node.disconnect();
+    for (const node of this.#nodes.splice(0)) {
+      node.disconnect();
+      if (node instanceof AudioWorkletNode) node.port.postMessage("destroy");
+    }
+    this.#meter = null;
+    this.onSound();
     this.level = 0;
     this.speaks = false;
     this.#speaking.silence();
     this.onLevel();
     if (!track) return;
     try {
-      if (!this.#context) {
-        this.#context = new AudioContext();
-        await this.#context.audioWorklet.addModule(new URL("room-worklet.js", import.meta.url));
-      }
-      if (this.#context.state === "suspended") void this.#context.resume();
+      this.#context ??= await this.#begun();
+      const context = this.#context;
+      if (context.state === "suspended") void context.resume();
+      const filter = this.choice.noise === "rnnoise" ? await suppressor(context).catch((error) => this.#unsuppressed(error)) : null;
       if (this.microphone !== track) return;
-      const source = this.#context.createMediaStreamSource(new MediaStream([track]));
-      const meter = new AudioWorkletNode(this.#context, "level", { numberOfOutputs: 0 });
+      const source = context.createMediaStreamSource(new MediaStream([track]));
+      const meter = new AudioWorkletNode(context, "level", { numberOfOutputs: 0 });
       meter.port.onmessage = ({ data }) => this.#hear(data);
-      source.connect(meter);
-      this.#nodes = [source, meter];
+      (filter ? source.connect(filter) : source).connect(meter);
+      this.#nodes = [source, ...(filter ? [filter] : []), meter];
+      this.#meter = meter;
+      this.onSound();
     } catch (error) {
-      console.warn("the microphone's level cannot be told", error);
+      console.warn("the microphone cannot be heard", error);
     }
+  }
+
+  async #begun() {
+    // Firefox knows a microphone by the rate of its device alone.
+    const context = navigator.userAgent.includes("Firefox/") ? new AudioContext() : new AudioContext({ sampleRate: 48_000 });
+    await context.audioWorklet.addModule(new URL("room-worklet.js", import.meta.url));
+    return context;
+  }
+
+  /** @param {unknown} error */
+  async #unsuppressed(error) {
+    console.warn("RNNoise does not start", error);
+    await this.suppress("browser");
+    this.why.microphone = "RNNoise does not start here: the browser suppresses the noise.";
+    this.#changed();
+    return null;
   }
 
   /** @param {number} rms */

@@ -14,6 +14,7 @@ import { Outside, roomPicture } from "./room-outside.js";
 import { colourOf, People } from "./room-people.js";
 import { DRAWINGS, turnable } from "./room-ready.js";
 import { Seats } from "./room-seats.js";
+import { SoundPlayer, whySilent } from "./sound-player.js";
 import { PersonTile } from "./room-tile.js";
 import { plain } from "./packet.js";
 
@@ -48,6 +49,8 @@ export class RoomPage {
   #publisher = null;
   #published = "";
   #outside = new Outside();
+  /** All that is heard. */
+  sound = new SoundPlayer(() => this.#hold());
   #seldom = new Seldom();
   #mirrored = true;
   #lists;
@@ -85,6 +88,7 @@ export class RoomPage {
     });
     this.#lists = new DeviceLists("room", media);
     media.onLevel = () => this.#speak();
+    media.onSound = () => this.#giveSound();
     media.resume();
     this.#link = this.#connect(refused);
     document.addEventListener("visibilitychange", this.#seen);
@@ -187,6 +191,7 @@ export class RoomPage {
       pip: (one) => void this.pip(one),
       told: (one, what) => void this.#govern(one, what),
       denied: this.#denied,
+      heard: () => this.sound.connect(),
     });
     this.#tiles.set(person.key, tile);
     return tile;
@@ -210,20 +215,37 @@ export class RoomPage {
       this.#published = stream;
       this.camera = null;
       if (stream) {
-        this.#publisher = new CameraPublisher({ url: socketAddress("ws"), room: this.#id, name: stream, onState: (state) => {
+        this.#publisher = new CameraPublisher({ url: socketAddress("ws"), room: this.#id, name: stream, sound: true, onState: (state) => {
           this.camera = state;
           this.#showOwn();
         } });
+        this.#giveSound();
       }
     }
     this.#publisher?.setTrack(this.media.seen);
+  }
+
+  /** What the microphone hears goes out with the camera; muted, nothing does from now on. */
+  #giveSound() {
+    this.#publisher?.setSound(this.media.sound(), this.media.latency);
+  }
+
+  /** Browsers let a page be heard only after a click, which is asked for where there was none. */
+  #hold() {
+    by("hear").hidden = !this.sound.isHeld || this.#isOver;
+  }
+
+  /** Somebody touched the page. */
+  touched() {
+    this.media.resume();
+    this.sound.resume();
   }
 
   /** There is another camera, microphone or screen, or a reason why not. */
   update() {
     const { camera, screen, why } = this.media;
     turnable(by("sound"), !this.media.isMuted, [DRAWINGS.sound, DRAWINGS.muted],
-      ["Mute (A). Sound is not passed on yet", "Unmute (A). Sound is not passed on yet"]);
+["Mute (A)", "Unmute (A)"]);
     turnable(by("video"), camera !== null, [DRAWINGS.video, DRAWINGS.noVideo], ["Camera off (V)", "Camera on (V)"]);
     const present = by("present");
     present.setAttribute("aria-pressed", String(screen !== null));
@@ -250,6 +272,7 @@ export class RoomPage {
   #speak() {
     const { speaks, level, isMuted } = this.media;
     by("sound").style.setProperty("--level", String(isMuted ? 0 : level));
+    this.#publisher?.tellSpeaks(speaks && !isMuted);
     if (!this.#link?.isOpen) return;
     const told = this.#seldom.next(speaks && !isMuted, now());
     if (told !== null) this.#link.say({ type: "audio_activity", is_speaking: told });
@@ -315,10 +338,13 @@ export class RoomPage {
     const own = this.#own;
     const tile = own && this.#tiles.get(own.key);
     if (!tile || !this.#publisher) return;
-    const { fps, width, height, kbytesPerSecond: kbytes, quality, encodeMs, viewers } = this.#publisher.stats();
+    const { fps, width, height, kbytesPerSecond: kbytes, quality, encodeMs, viewers, sound } = this.#publisher.stats();
     const numbers = [`${fps.toFixed(0)} fps`, `${width}×${height}`, `${kbytes.toFixed(0)} kB/s`, `quality ${quality}`, `${encodeMs.toFixed(1)} ms`];
     const seen = viewers === 1 ? "1 sees it" : `${viewers} see it`;
-    tile.count(this.media.seen && width ? [...numbers, seen].join(" · ") : "");
+    const heard = sound?.listened ? `sound ${sound.kbits} kbit/s${sound.dropped ? `, ${sound.dropped} left out` : ""}` : "";
+    tile.count([...(this.media.seen && width ? [...numbers, seen] : []), heard].filter(Boolean).join(" · "));
+    const unheard = this.camera?.link === "connected" && sound?.passed === false ? "This hub is too old to pass sound on: nobody is heard." : whySilent();
+    if (by("unheard").textContent !== unheard) by("unheard").textContent = unheard;
   }
 
   /** @param {PersonTile} tile @param {"mute" | "remove"} what */
@@ -334,10 +360,11 @@ export class RoomPage {
     return answer.ok ? "" : answer.why;
   }
 
-  /** What nobody sees is not watched. */
+  /** What nobody sees is not watched; it is heard all the same. */
   #turn() {
-    const seen = document.visibilityState === "visible" && !document.body.classList.contains("gated");
-    for (const tile of this.#tiles.values()) tile.turn(seen);
+    const may = !document.body.classList.contains("gated");
+    const seen = document.visibilityState === "visible" && may;
+    for (const tile of this.#tiles.values()) tile.turn(seen, may);
     if (seen) void this.#stayAwake();
   }
 
@@ -371,6 +398,8 @@ export class RoomPage {
     this.#link.close();
     this.#publisher?.close();
     this.media.close();
+    this.sound.close();
+    this.#hold();
     for (const tile of this.#tiles.values()) tile.close();
     this.#tiles.clear();
     this.seats.close();

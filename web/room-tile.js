@@ -25,6 +25,7 @@ const AWAY = "M6 6l12 12M18 6L6 18";
  * @property {(tile: PersonTile) => void} pip
  * @property {(tile: PersonTile, what: "mute" | "remove") => void} told
  * @property {import("./screen.js").Denied} denied
+ * @property {() => MessagePort | null} heard  where its sound goes to
  */
 
 export class PersonTile {
@@ -44,6 +45,9 @@ export class PersonTile {
   #acts;
   #shape = 0;
   #on = false;
+  #listens = false;
+  /** The screen was told so. */
+  #heard = false;
   #stream = "";
   #hasPicture = false;
   #look;
@@ -115,7 +119,7 @@ export class PersonTile {
     this.person = person;
     this.element.dataset.name = person.name;
     this.element.classList.toggle("is-muted", person.muted);
-    this.element.classList.toggle("speaks", person.speaks && !person.muted);
+    if (!person.isCamera) this.element.classList.toggle("speaks", person.speaks && !person.muted);
     this.element.classList.toggle("is-camera", person.isCamera);
     this.host.hidden = !person.isHost;
     const name = this.isOwn ? `${person.shown} (you)` : person.shown;
@@ -126,9 +130,10 @@ export class PersonTile {
     this.#see();
   }
 
-  /** @param {boolean} on  whether anybody sees the room */
-  turn(on) {
+  /** @param {boolean} on  whether anybody sees the room @param {boolean} heard  whether it may be heard */
+  turn(on, heard) {
     this.#on = on;
+    this.#listens = heard;
     this.#watch();
   }
 
@@ -193,6 +198,7 @@ export class PersonTile {
     if (stream !== this.#stream) {
       this.screen?.close();
       this.screen = null;
+      this.#heard = false;
       this.#hasPicture = false;
       this.#stream = stream;
     }
@@ -202,6 +208,17 @@ export class PersonTile {
       this.#look.replaceChildren(this.screen.canvas);
     }
     this.screen?.watch(!videoOff && ((this.#on && this.near) || this.isOut));
+    if (!this.screen || this.#heard === this.#listens) return;
+    this.#heard = this.#listens;
+    this.screen.listen(this.#listens ? this.#acts.heard : null);
+  }
+
+  /** Of people the room says who is muted and speaks; of streams of programs they do themselves. */
+  #hear() {
+    if (!this.person.isCamera) return;
+    const audio = this.report?.audio;
+    this.element.classList.toggle("is-silenced", audio?.muted === true);
+    this.element.classList.toggle("speaks", audio ? !audio.muted && (audio.speaking || audio.heard?.speaks === true) : this.person.speaks);
   }
 
   /** @param {number} shape */
@@ -217,7 +234,6 @@ export class PersonTile {
     if (was !== this.hasPicture) this.#acts.changed();
     if (this.person.videoOff && !this.isOwn) {
       this.tell("");
-      this.count("");
       this.element.classList.remove("old");
     }
   }
@@ -225,7 +241,8 @@ export class PersonTile {
   /** @param {import("./meter.js").Report} report */
   #show(report) {
     this.report = report;
-    if (this.person.videoOff) return;
+    this.#hear();
+    if (this.person.videoOff) return this.count(soundInNumbers(report));
     if (report.size) {
       const [width, height] = report.size.split("x").map(Number);
       this.#hasPicture = true;
@@ -234,9 +251,17 @@ export class PersonTile {
     this.element.classList.toggle("old", isOld(report));
     this.element.classList.toggle("live", report.state === "live");
     this.tell(report.state === "live" || report.state === "late" ? "" : report.locked ? "sealed: open it with its key on its own page" : report.detail);
-    this.count(report.size ? inNumbers(report) : "");
+    this.count([report.size ? inNumbers(report) : "", soundInNumbers(report)].filter(Boolean).join(" · "));
     this.#see();
   }
+}
+
+/** How the sound is, in a line; empty where nobody hears any. @param {import("./meter.js").Report} report */
+export function soundInNumbers({ audio }) {
+  if (!audio?.heard || audio.muted) return "";
+  const { delay, estimated, kbits, lost } = audio.heard;
+  const age = delay === null ? "" : ` ${estimated ? "≈ " : ""}${inWords(delay)}`;
+  return `sound${age} · ${kbits.toFixed(0)} kbit/s${lost ? ` · ${lost} lost` : ""}`;
 }
 
 /** The statistics of a picture, in a line. @param {import("./meter.js").Report} report */

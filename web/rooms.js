@@ -251,7 +251,10 @@ for (const sheet of /** @type {NodeListOf<HTMLDialogElement>} */ (document.query
   };
 }
 // Some browsers let a page hear only after a touch.
-addEventListener("pointerdown", () => media.resume(), { passive: true });
+const touched = () => (room ? room.touched() : media.resume());
+addEventListener("pointerdown", touched, { passive: true });
+addEventListener("pointerup", touched, { passive: true });
+addEventListener("keydown", touched, { passive: true });
 // A page that goes away leaves the room at once, and lets go of the camera.
 addEventListener("pagehide", () => room?.leave());
 addEventListener("pageshow", ({ persisted }) => {

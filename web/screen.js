@@ -70,6 +70,8 @@ export class Screen {
   /** @type {((picture: Blob | null) => void)[]} */
   #asked = [];
   #wanted = false;
+  /** Where its sound goes to, while somebody listens. @type {(() => MessagePort | null) | null} */
+  #connect = null;
   /** How often the hub gave no right, as was heard; and since it last gave one. */
   #denials = 0;
   #inARow = 0;
@@ -115,12 +117,13 @@ export class Screen {
   stay() {
     this.#viewer = new Viewer({ show: this.#draw, report: this.#report, ...this.#options });
     this.#viewer.watch(this.#wanted);
+    if (this.#connect) this.#viewer.listen(this.#connect());
     for (const answer of this.#asked.splice(0)) answer(null);
   }
 
-  /** @param {Record<string, unknown>} order  to the worker */
-  #order(order) {
-    shared()?.postMessage({ id: this.#id, ...order });
+  /** @param {Record<string, unknown>} order  to the worker @param {Transferable[]} [transfer] */
+  #order(order, transfer = []) {
+    shared()?.postMessage({ id: this.#id, ...order }, transfer);
   }
 
   /** @param {boolean} wanted */
@@ -141,6 +144,14 @@ export class Screen {
     this.#wanted = wanted;
     if (this.#viewer) this.#viewer.watch(wanted);
     else this.#order({ do: "watch", wanted });
+  }
+
+  /** Its sound is heard as well, whether or not it is watched. @param {(() => MessagePort | null) | null} connect  gives where it goes to; null: nobody listens */
+  listen(connect) {
+    this.#connect = connect;
+    const mixer = connect?.() ?? null;
+    if (this.#viewer) this.#viewer.listen(mixer);
+    else this.#order({ do: "listen", mixer }, mixer ? [mixer] : []);
   }
 
   /** @param {number | null} quality */

@@ -102,6 +102,12 @@ export class Session {
     return { ...known, ask };
   }
 
+  /** When sound was captured that came. @param {Told} sound @param {number} at  when it was received */
+  heard(sound, at) {
+    const { capture, encode, uplink, hub } = sound.spans;
+    return this.#captured(sound, capture + encode + uplink + hub, at);
+  }
+
   /**
    * What is known by now of the newest picture, where that is more than when it came: the first one comes before the first
    * answer, and may be the only one.

@@ -3,8 +3,8 @@
 
 /**
  * @typedef {"rotate" | "mirror" | "save" | "statistics" | "fullscreen" | "controls" | "details" | "share" | "help" | "previous"
- *   | "next" | "back" | "open"} Action
- * @typedef {"sound" | "video" | "present" | "chat" | "pip"} RoomAction  what is done in a room alone
+ *   | "next" | "back" | "open" | "sound"} Action
+ * @typedef {"video" | "present" | "chat" | "pip"} RoomAction  what is done in a room alone
  * @typedef {"stage" | "wall" | "room"} Where  one stream, all of them, or a room of people
  * @typedef {object} Shortcut
  * @property {string[]} keys  as events name them, letters small
@@ -13,9 +13,9 @@
  * @property {Partial<Record<Where, string>>} does  in words; what is not there is not done there
  */
 
-/** Shift with R, and A of a stream, are kept for recording and for sound. @type {Shortcut[]} */
+/** Shift with R is kept for recording. @type {Shortcut[]} */
 export const SHORTCUTS = [
-  { keys: ["a"], shown: ["A"], action: "sound", does: { room: "Mute, and not any more" } },
+  { keys: ["a"], shown: ["A"], action: "sound", does: { stage: "Sound, and silence again", room: "Mute, and not any more" } },
   { keys: ["v"], shown: ["V"], action: "video", does: { room: "Camera off, and on again" } },
   { keys: ["d"], shown: ["D"], action: "present", does: { room: "Show the screen, or end that" } },
   { keys: ["c"], shown: ["C"], action: "chat", does: { room: "Chat" } },

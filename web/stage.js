@@ -4,11 +4,15 @@ import { keep, keyOf } from "./keys.js";
 import { Overlay } from "./overlay.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
+import { SoundPlayer, whySilent } from "./sound-player.js";
 import { apply, inWords, keepView, mirrored, STRAIGHT, turned, viewOf } from "./view.js";
 import { ageInWords, isOld, momentInWords, stamp } from "./words.js";
 
 /** After so long without a touch only the picture stays, in milliseconds. */
 const QUIET_AFTER = 4000;
+
+const SOUND = "M4 9v6h4l5 4V5L8 9zM16.5 8.5a5 5 0 010 7M19 6a8.5 8.5 0 010 12";
+const SILENT = "M4 9v6h4l5 4V5L8 9zM17 9.5l5 5M22 9.5l-5 5";
 
 /** One stream, as large as the window. */
 export class Stage {
@@ -22,6 +26,16 @@ export class Stage {
   #viewers = null;
   #passphrase = /** @type {HTMLInputElement} */ (by("passphrase"));
   #on = true;
+  /**
+   * It is heard: whoever opens a page of cameras, in an office or on a wall, wants no voices out of it before a click, and browsers
+   * give none. It stays so from stream to stream, as long as the page is open.
+   */
+  #listens = false;
+  #mayHear = true;
+  /** The screen was told so. */
+  #heard = false;
+  #sound = by("sound");
+  sound = new SoundPlayer(() => this.#showSound());
   #denied;
   #told;
   #quality = /** @type {HTMLSelectElement} */ (by("quality"));
@@ -41,6 +55,7 @@ export class Stage {
     icon(by("statistics"), "M4 20V10M10 20V4M16 20v-7M22 20H2");
     icon(by("snapshot"), "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.3 3.3 0 100-6.6 3.3 3.3 0 000 6.6z");
     icon(by("fullscreen"), "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5");
+    this.#sound.onclick = () => this.toggleSound();
     by("back").onclick = () => (location.hash = "#/");
     by("statistics").onclick = () => this.toggleOverlay();
     by("snapshot").onclick = () => void this.snapshot();
@@ -100,6 +115,7 @@ export class Stage {
     this.#see(viewOf(this.stream));
     this.#element.hidden = false;
     this.#screen.watch(this.#on);
+    this.#hear();
     this.#stir();
   }
 
@@ -126,7 +142,9 @@ export class Stage {
   #end() {
     this.#screen?.close();
     this.#screen = null;
+    this.#heard = false;
     this.report = null;
+    this.#sound.hidden = true;
   }
 
   /** Opens the stream with this key. @param {string} key */
@@ -139,10 +157,47 @@ export class Stage {
     this.#screen?.unlock(key);
   }
 
-  /** @param {boolean} on  whether anybody sees it */
-  turn(on) {
+  /** @param {boolean} on  whether anybody sees it @param {boolean} mayHear  whether it may be heard */
+  turn(on, mayHear) {
     this.#on = on;
     this.#screen?.watch(on);
+    if (mayHear === this.#mayHear) return;
+    this.#mayHear = mayHear;
+    this.#hear();
+  }
+
+  /** Lets the stream be heard, or not any more. */
+  toggleSound() {
+    const why = whySilent();
+    if (!this.report?.audio) return say("This stream has no sound");
+    if (why) return say(why);
+    // Of a page that was held back until now a click is what it waited for.
+    if (!this.#listens || !this.sound.isHeld) this.#listens = !this.#listens;
+    this.#hear();
+    this.#showSound();
+  }
+
+  #hear() {
+    const hears = this.#listens && this.#mayHear;
+    if (hears !== this.#heard) {
+      this.#heard = hears;
+      this.#screen?.listen(hears ? () => this.sound.connect() : null);
+    }
+    if (hears) this.sound.resume();
+    else this.sound.suspend();
+  }
+
+  #showSound() {
+    const audio = this.report?.audio;
+    this.#sound.hidden = !audio;
+    const is = !this.#listens ? "off" : this.sound.isHeld ? "held" : audio?.muted ? "muted" : "on";
+    if (this.#sound.dataset.is === is) return;
+    this.#sound.dataset.is = is;
+    icon(this.#sound, is === "on" || is === "muted" ? SOUND : SILENT);
+    const words = { off: "Sound (A)", held: "Sound waits for a click (A)", muted: "The stream is muted. Silence (A)", on: "Silence (A)" }[is];
+    this.#sound.title = words;
+    this.#sound.setAttribute("aria-label", words);
+    this.#sound.setAttribute("aria-pressed", String(is === "on" || is === "muted"));
   }
 
   toggleOverlay() {
@@ -228,6 +283,7 @@ export class Stage {
     by("notice").textContent = report.detail && `${report.detail}${old}`;
     by("notice").hidden = !report.detail;
     by("unlock").hidden = !report.locked;
+    this.#showSound();
     this.#overlay.show(report);
   }
 }

@@ -1,12 +1,14 @@
 // @ts-check
 import { Backoff } from "./backoff.js";
-import { limit, readAsked, readLoad } from "./limit.js";
+import { limit } from "./limit.js";
 import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
 import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
+import { Ear } from "./sound-ear.js";
+import { flat, readState } from "./stream-state.js";
 import { NEEDS_KEY, refusal, span } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
@@ -23,6 +25,8 @@ const REPORT_EVERY = 60;
 const HUB_BUSY = 85;
 /** A connection that held for so long begins the waits between tries anew. */
 const HELD = 1000;
+/** Who only listens keeps no connection to a stream that had no sound for so long. */
+const SOUNDLESS = 5000;
 /** A hub that said no is asked again after this. */
 const REFUSED_WAIT = 5000;
 
@@ -50,6 +54,17 @@ export class Viewer {
   #open = false;
   /** Why the hub does not let this page in, as far as it said. */
   #declined = "";
+  /** Pictures are wanted. */
+  #watches = false;
+  /** Sound is wanted, and goes there. @type {Ear | null} */
+  #ear = null;
+  /** There is no sound, as far as is known. */
+  #silent = false;
+  /** Whether the hub passes sound on; null: it has not said welcome. @type {boolean | null} */
+  #hears = null;
+  /** What is asked for, as the hub was told last. */
+  #asks = "";
+  /** One of them is. */
   #wanted = false;
   #backoff = new Backoff();
   /** When the hub said welcome; 0: it has not. */
@@ -66,8 +81,7 @@ export class Viewer {
   /** Why this page has no right, or not any more, and how often that was said. It does not try again by itself. */
   #denied = "";
   #denials = 0;
-  /** @type {{live: boolean, reason: string, since: number, room: string, name: string,
-   * asked: import("./limit.js").Asked | null, load: import("./limit.js").Load, sealed: boolean} | null} */
+  /** @type {import("./stream-state.js").StreamState | null} */
   #state = null;
   /** What the hub says of this connection: bytes a picture it carries, and how busy it is; 0 is no limit. */
   #link = { bytes: 0, busy: 0 };
@@ -115,7 +129,29 @@ export class Viewer {
    * @param {boolean} wanted
    */
   watch(wanted) {
-    if (wanted === this.#wanted) return;
+    if (wanted === this.#watches) return;
+    this.#watches = wanted;
+    // Pictures that were not wanted are not late.
+    if (wanted) this.#meter.anew();
+    this.#turn();
+  }
+
+  /** Listens as well, or alone; or not any more. @param {MessagePort | null} mixer  where sound goes to */
+  listen(mixer) {
+    if (!mixer && !this.#ear) return;
+    this.#ear?.close();
+    this.#ear = mixer && new Ear(mixer);
+    this.#silent = false;
+    this.#turn();
+  }
+
+  /** Something else is wanted. */
+  #turn() {
+    const wanted = this.#watches || (this.#ear !== null && !this.#silent);
+    if (wanted === this.#wanted) {
+      if (wanted) this.#subscribe();
+      return;
+    }
     this.#wanted = wanted;
     this.#denied = "";
     this.#backoff.succeeded();
@@ -126,6 +162,13 @@ export class Viewer {
   /** @param {number | null} quality  null: as good as the link allows */
   choose(quality) {
     this.#quality = quality;
+    this.#subscribe();
+  }
+
+  #subscribe() {
+    const asks = JSON.stringify(this.#want);
+    if (this.#hears === null || asks === this.#asks) return;
+    this.#asks = asks;
     this.#say({ type: "subscribe", room: this.#room, name: this.#name, ...this.#want });
   }
 
@@ -140,6 +183,7 @@ export class Viewer {
     this.#opener = null;
     this.#hasOpened = this.#locked = false;
     this.#sealTimes = new Times();
+    this.#subscribe();
   }
 
   /** Opens a picture where it is sealed; with a key there is no other. @param {import("./packet.js").Picture} picture */
@@ -169,12 +213,18 @@ export class Viewer {
 
   close() {
     this.watch(false);
+    this.listen(null);
     clearInterval(this.#reporting);
     this.#painter.close();
   }
 
   get #want() {
-    return this.#quality ? { quality: this.#quality } : {};
+    return {
+      ...(this.#quality ? { quality: this.#quality } : {}),
+      // Whoever has a key takes nothing in the clear.
+      ...(this.#ear && !this.#key ? { audio: true } : {}),
+      ...(this.#watches ? {} : { audio_only: true }),
+    };
   }
 
   /** @param {import("./packet.js").Control} control */
@@ -192,6 +242,7 @@ export class Viewer {
       this.#open = true;
       this.#declined = "";
       const hello = { role: "view", room: this.#room, name: this.#name, program: "web page", can: ["ack", "seal"] };
+      this.#asks = JSON.stringify(this.#want);
       this.#say({ type: "hello", ...hello, ...this.#want });
       this.#session = new Session(GRAIN);
       this.#keepUp();
@@ -233,6 +284,7 @@ export class Viewer {
     this.#timers = [];
     clearTimeout(this.#keepingUp);
     this.#open = false;
+    this.#hears = null;
     const socket = this.#socket;
     this.#socket = null;
     socket?.close();
@@ -302,7 +354,12 @@ export class Viewer {
     const at = now();
     this.#heard = at;
     const packet = read(buffer);
-    if (packet?.kind === "picture") {
+    if (packet?.kind === "audio") {
+      if (!this.#key) this.#ear?.take(packet, this.#session.heard(packet, at), at);
+    } else if (packet?.kind === "picture" && !this.#watches) {
+      // An older hub gives them all the same.
+      this.#say({ type: "ack", sequence: packet.sequence });
+    } else if (packet?.kind === "picture") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
       this.#meter.received(packet, at);
       this.#lookAtOwnClock();
@@ -312,7 +369,7 @@ export class Viewer {
       this.#painter.offer(packet);
     } else if (packet?.kind === "skipped") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
-    } else if (packet) {
+    } else if (packet?.kind === "control") {
       this.#control(packet.control, at);
     }
   }
@@ -327,6 +384,9 @@ export class Viewer {
         this.#welcomed = at;
         if (this.#state === null && this.#onCanvas) this.#meter.reconnects++;
         this.#meter.anew();
+        this.#hears = Array.isArray(control.can) && control.can.includes("audio");
+        // It may be otherwise than when this page said hello.
+        this.#subscribe();
         break;
       case "ping":
         this.#say({ type: "pong", time: control.time, now: Math.round(at * 1000) });
@@ -338,18 +398,13 @@ export class Viewer {
         this.#publisherClock = Number.isFinite(control.error) ? Number(control.error) / 1000 : null;
         break;
       case "state":
-        this.#state = {
-          live: control.live === true,
-          reason: String(control.reason ?? ""),
-          since: at - (Number.isFinite(control.since_ms) ? Number(control.since_ms) : 0),
-          room: String(control.room ?? this.#room),
-          name: String(control.name ?? this.#name),
-          asked: readAsked(control.asked),
-          load: readLoad(control.load),
-          sealed: control.sealed === true,
-        };
+        this.#state = readState(control, this.#room, this.#name, at);
+        // Of a stream that nobody publishes yet nobody knows.
+        this.#silent = !this.#hears || (this.#state.published && this.#state.audio === null);
         this.#meter.screen.announced(this.#state.asked?.interval ?? 0);
         // Told with the next numbers: however many states come, the page is drawn as often as ever.
+        // A publisher that begins says so a moment later.
+        if (this.#silent && !this.#watches) this.#after(SOUNDLESS, () => this.#silent && !this.#watches && this.#turn());
         break;
       case "link":
         this.#link = { bytes: Number(control.bytes) || 0, busy: Number.isFinite(control.busy) ? Number(control.busy) : 0 };
@@ -403,6 +458,7 @@ export class Viewer {
       apart: this.#sealTimes.apart(at),
       denied: this.#denied,
       denials: this.#denials,
+      audio: this.#state?.audio ? { ...this.#state.audio, heard: this.#ear?.heard(at) ?? null } : null,
     });
   }
 
@@ -451,6 +507,7 @@ export class Viewer {
     if (!this.#open && this.#declined) return ["connecting", `the hub refuses this page: ${this.#declined}`];
     if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
+    if (!this.#watches) return ["waiting", ""];
     if (this.#isLocked && !this.#key) return ["lost", NEEDS_KEY];
     if (this.#state.live) return this.#coming(now, name);
     if (!this.#state.reason) return ["waiting", `waiting for ${name}`];
@@ -476,22 +533,5 @@ export class Viewer {
       case "broken": return ["lost", this.#meter.screen.why];
       case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];
     }
-  }
-}
-
-/**
- * The lines of metadata, where it is an object of plain values.
- * @param {string} text
- * @returns {[string, string][]}
- */
-function flat(text) {
-  if (!text) return [];
-  try {
-    const value = JSON.parse(text);
-    const entries = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
-    if (entries.length > 16 || entries.some(([, v]) => v !== null && typeof v === "object")) return [];
-    return entries.map(([k, v]) => [plain(k).slice(0, 24), plain(String(v)).slice(0, 40)]);
-  } catch {
-    return [];
   }
 }

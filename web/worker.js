@@ -11,7 +11,7 @@ const page = /** @type {{postMessage(message: unknown, transfer?: Transferable[]
 /**
  * @typedef {{id: number, do: "open", url: string, room: string, name: string, quality: number | null, key?: string}
  *   | {id: number, do: "watch", wanted: boolean} | {id: number, do: "choose", quality: number | null}
- *   | {id: number, do: "unlock", key: string} | {id: number, do: "drawn"} | {id: number, do: "picture"} | {id: number, do: "close"}} Order
+ *   | {id: number, do: "unlock", key: string} | {id: number, do: "listen", mixer: MessagePort | null} | {id: number, do: "drawn"} | {id: number, do: "picture"} | {id: number, do: "close"}} Order
  */
 
 // That it has begun, before the rest has come: on a slow line that takes longer than a worker that never starts is waited for.
@@ -50,6 +50,9 @@ function obey(data, Viewer) {
       break;
     case "choose":
       viewer?.choose(data.quality);
+      break;
+    case "listen":
+      viewer?.listen(data.mixer);
       break;
     case "unlock":
       viewer?.unlock(data.key);

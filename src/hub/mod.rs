@@ -426,8 +426,10 @@ impl Shared {
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
         stream.pictures().demanded(&rungs, now());
         for effect in registry.rooms.demand(&stream.key, rungs, audio) {
-            if let Effect::Tell(id, control) = effect {
-                self.loop_of(id).command(Command::Tell(id, control));
+            match effect {
+                Effect::Tell(id, control) => self.loop_of(id).command(Command::Tell(id, control)),
+                Effect::Watched(_, watched) => stream.pictures().watched(watched, now()),
+                Effect::Close(..) | Effect::Watch(..) | Effect::Forget(_) => {}
             }
         }
     }

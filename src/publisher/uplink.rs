@@ -184,7 +184,7 @@ impl LinkUser for Uplink {
             state.demand.viewers = viewers;
             state.demand.rungs = rungs;
             state.demand.rungs.truncate(4);
-            state.demand.audio = audio && viewers > 0;
+            state.demand.audio = audio;
             drop(state);
             self.shared.changed.notify_all();
         }

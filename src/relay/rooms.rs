@@ -29,7 +29,7 @@ pub(crate) enum Effect {
     Watch(ConnectionId, StreamKey),
     /// A stream is gone: nobody publishes it and nobody watches it.
     Forget(StreamKey),
-    /// A stream that nobody watched is watched now, or the other way round.
+    /// A stream that nobody watched is watched now, or the other way round; who only listens does not watch.
     Watched(StreamKey, bool),
 }
 
@@ -227,8 +227,14 @@ impl Rooms {
     pub(crate) fn demand(&mut self, key: &StreamKey, rungs: Vec<Rung>, listened: bool) -> Vec<Effect> {
         match self.streams.get_mut(key) {
             Some(stream) if (&stream.rungs, stream.listened) != (&rungs, listened) => {
+                let was_only_heard = stream.is_only_heard();
                 (stream.rungs, stream.listened) = (rungs, listened);
-                stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect()
+                let mut effects: Vec<_> =
+                    stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect();
+                if stream.is_only_heard() != was_only_heard && stream.viewers() > 0 {
+                    effects.push(Effect::Watched(key.clone(), was_only_heard));
+                }
+                effects
             }
             _ => Vec::new(),
         }

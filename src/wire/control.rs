@@ -127,6 +127,9 @@ pub struct ViewRequest {
     /// Its sound, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub audio: bool,
+    /// No pictures, as a page that nobody sees and somebody hears.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audio_only: bool,
 }
 
 /// A stream as the hub lists it.

@@ -156,7 +156,7 @@ test("in a room each key does one thing, and those that mean something elsewhere
   const room = { a: "sound", v: "video", d: "present", c: "chat", p: "pip", l: "share", m: "mirror", t: "statistics", s: "save",
     f: "fullscreen", h: "help", "?": "help", Escape: "back", 3: "open" };
   for (const [key, action] of Object.entries(room)) assert.equal(press(key, "room"), action, key);
-  assert.deepEqual([press("c", "stage"), press("a", "stage"), press("v", "wall")], ["controls", null, null]);
+  assert.deepEqual([press("c", "stage"), press("a", "stage"), press("v", "wall")], ["controls", "sound", null]);
 });
 
 /** Of a QR code: version by size, the three finders, the timing, and the format with its check. */

@@ -119,8 +119,9 @@ pub(super) struct Peer {
     pub(super) target: Target,
     /// It opens sealed pictures, or says why it cannot.
     opens: bool,
-    /// It wants sound.
+    /// It wants sound, and nothing else.
     listens: bool,
+    only_listens: bool,
     listening_changed: bool,
     told: Told,
     /// It is on the loop's list of those who wait until a point in time.
@@ -180,6 +181,7 @@ impl Peer {
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
         let listens = session == Some(Role::View) && request.audio;
+        let only_listens = session == Some(Role::View) && request.audio_only;
         let mut pacer = Pacer::new(PacerConfig { apart, ..pacer_config(request) });
         if acknowledges {
             pacer.expect_acknowledgements();
@@ -217,6 +219,7 @@ impl Peer {
             target: pacer.target(),
             opens,
             listens,
+            only_listens,
             listening_changed: false,
             pacer,
             told: Told::default(),

@@ -111,7 +111,7 @@ impl Loop {
             subscribers.targets_changed = false;
             let viewers = || subscribers.tokens.iter().filter_map(|token| Some((*token, self.peers.get(*token)?)));
             subscribers.listeners = viewers().filter(|(_, peer)| peer.listens()).map(|(token, _)| token).collect();
-            let targets = viewers().map(|(_, peer)| peer.target).collect();
+            let targets = viewers().filter(|(_, peer)| peer.sees()).map(|(_, peer)| peer.target).collect();
             subscribers.stream.set_listeners(self.index, subscribers.listeners.len());
             let wanted = Wanted { targets, audio: !subscribers.listeners.is_empty() };
             self.shared.set_targets(&subscribers.stream, self.index, wanted);

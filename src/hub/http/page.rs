@@ -10,8 +10,8 @@ use super::{Answer, Body, Exchange, Outcome};
 const FILES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
 const ROOMS: &str = include_str!("../../../web/rooms.html");
-/// The same, and it shows the camera of whoever is in a room.
-const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
+/// The same, and it shows the camera of whoever is in a room, and compiles RNNoise.
+const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'self'; form-action 'none'; \
      frame-ancestors 'self'\r\n";
 /// The page may talk to its own hub and load its own files, and nothing else.

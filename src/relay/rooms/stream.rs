@@ -124,9 +124,15 @@ impl Stream {
         self.connections().map(|viewer| Effect::Tell(viewer, state.clone())).collect()
     }
 
+    /// Somebody listens, and nobody looks: of them no rung is needed, and no picture is due.
+    pub(super) fn is_only_heard(&self) -> bool {
+        self.listened && self.rungs.is_empty() && !self.subscribers.is_empty()
+    }
+
     pub(super) fn demand(&self) -> Control {
-        let viewers = self.viewers();
+        let audio = self.listened && self.viewers() > 0;
+        let viewers = if self.is_only_heard() { 0 } else { self.viewers() };
         let rungs = if viewers == 0 { Vec::new() } else { self.rungs.clone() };
-        Control::Demand { viewers, rungs, audio: self.listened && viewers > 0 }
+        Control::Demand { viewers, rungs, audio }
     }
 }

@@ -181,3 +181,19 @@ fn all_who_ask_for_single_pictures_of_a_stream_are_one_viewer_that_is_told_nothi
     assert!(rooms.poll_no_more(&door()).contains(&Effect::Watched(door(), false)));
     assert_eq!(rooms.counts(), (1, 0));
 }
+
+#[test]
+fn who_listens_and_does_not_look_makes_no_picture() {
+    let mut rooms = rooms();
+    rooms.publish(2, &publishes(&door()), false, 0, NOW).unwrap();
+    rooms.watch(1, &watches(&door()), NOW).unwrap();
+    let heard = rooms.demand(&door(), Vec::new(), true);
+    assert_eq!(demands(&heard, 2), [0]);
+    assert!(heard.contains(&Effect::Watched(door(), false)), "no picture is due: {heard:?}");
+    let seen = rooms.demand(&door(), vec![Rung::FULL], true);
+    assert_eq!(demands(&seen, 2), [1]);
+    assert!(seen.contains(&Effect::Watched(door(), true)), "{seen:?}");
+    let both = [heard, seen].concat();
+    let listened = |e: &Effect| matches!(e, Effect::Tell(2, Control::Demand { audio: true, .. }));
+    assert_eq!(both.iter().filter(|e| listened(e)).count(), 2);
+}

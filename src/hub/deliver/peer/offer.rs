@@ -18,7 +18,7 @@ use crate::relay::policy::Choice;
 use crate::relay::renditions::Renditions;
 use crate::time::{Micros, now};
 use crate::transport::pages::SharedPages;
-use crate::wire::control::Control;
+use crate::wire::control::{Control, ViewRequest};
 
 /// What a loop makes and counts while it gives out the pictures of one stream.
 pub(in crate::hub::deliver) struct FanOut {
@@ -42,7 +42,7 @@ impl Peer {
         self.told.clock = None;
         self.pacer.begins();
         self.role = PeerRole::Viewer(Subscription::new(stream.clone(), now()));
-        self.listening_changed = self.listens;
+        self.listening_changed = self.listens || self.only_listens;
     }
 
     /// Ends watching, and says what was watched.
@@ -92,7 +92,7 @@ impl Peer {
         fan_out: &mut FanOut,
         now: Micros,
     ) -> Result<bool, ConnectionError> {
-        if self.closing.is_some() {
+        if self.closing.is_some() || self.only_listens {
             return Ok(false);
         }
         let choice = match &mut self.role {
@@ -169,16 +169,17 @@ impl Peer {
         Ok(target_changed)
     }
 
-    /// It wants sound from now on, or no more.
-    pub(super) fn listen(&mut self, listens: bool, now: Micros) {
+    /// It wants sound from now on, or no more, and pictures or none.
+    pub(super) fn listen(&mut self, request: ViewRequest, now: Micros) {
+        let listens = request.audio;
         if listens
             && !self.listens
             && let PeerRole::Viewer(viewer) = &mut self.role
         {
             viewer.listener = Listener::new(now);
         }
-        self.listening_changed |= self.listens != listens;
-        self.listens = listens;
+        self.listening_changed |= (self.listens, self.only_listens) != (listens, request.audio_only);
+        (self.listens, self.only_listens) = (listens, request.audio_only);
     }
 
     /// Whether it wants sound.
@@ -186,7 +187,12 @@ impl Peer {
         self.listens
     }
 
-    /// Whether it wants sound where it did not before, or the other way round, since this was asked last.
+    /// Whether it wants pictures.
+    pub(in crate::hub::deliver) fn sees(&self) -> bool {
+        !self.only_listens
+    }
+
+    /// Whether it wants sound or pictures where it did not before, or the other way round, since this was asked last.
     pub(in crate::hub::deliver) fn has_changed_listening(&mut self) -> bool {
         std::mem::take(&mut self.listening_changed)
     }

@@ -151,7 +151,7 @@ impl Peer {
                         self.room.clone_from(&grant.0.room);
                         self.held = HeldRight::Watch(grant.0.clone());
                         self.pacer.configure(pacer_config(request));
-                        self.listen(request.audio, at);
+                        self.listen(request, at);
                     }
                     Err(refusal) => {
                         self.say_bye(&Control::Bye { cause: cause_of(&refusal), reason: refusal.to_string() })?;
