@@ -68,7 +68,7 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Ou
 }
 
 /// All streams with a name, and what is shared about each.
-pub(super) fn known(shared: &Arc<Shared>, grant: &Grant<List>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
+pub(in crate::hub) fn known(shared: &Arc<Shared>, grant: &Grant<List>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
     let registry = shared.registry();
     let infos = registry.rooms.list(grant);
     infos
