@@ -1,6 +1,7 @@
 // @ts-check
 import { Backoff } from "./backoff.js";
 import { limit, readAsked, readLoad } from "./limit.js";
+import { metadataLines } from "./metadata.js";
 import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
@@ -397,7 +398,7 @@ export class Viewer {
       error: this.#error,
       size: this.#painter.size,
       quality: this.#onCanvas?.quality ?? 0,
-      metadata: flat(this.#onCanvas?.metadata ?? ""),
+      metadata: metadataLines(this.#onCanvas?.metadata ?? ""),
       locked: this.#isLocked,
       sealed: this.#hasOpened,
       apart: this.#sealTimes.apart(at),
@@ -476,22 +477,5 @@ export class Viewer {
       case "broken": return ["lost", this.#meter.screen.why];
       case "not": return ["lost", deaf > DEAF ? `nothing heard from the hub for ${span(deaf)}` : `no picture for ${span(silence)}`];
     }
-  }
-}
-
-/**
- * The lines of metadata, where it is an object of plain values.
- * @param {string} text
- * @returns {[string, string][]}
- */
-function flat(text) {
-  if (!text) return [];
-  try {
-    const value = JSON.parse(text);
-    const entries = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
-    if (entries.length > 16 || entries.some(([, v]) => v !== null && typeof v === "object")) return [];
-    return entries.map(([k, v]) => [plain(k).slice(0, 24), plain(String(v)).slice(0, 40)]);
-  } catch {
-    return [];
   }
 }

@@ -27,6 +27,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("now.js", SCRIPT, include_str!("../../../web/now.js")),
     ("clock.js", SCRIPT, include_str!("../../../web/clock.js")),
     ("limit.js", SCRIPT, include_str!("../../../web/limit.js")),
+    ("metadata.js", SCRIPT, include_str!("../../../web/metadata.js")),
     ("meter.js", SCRIPT, include_str!("../../../web/meter.js")),
     ("recent.js", SCRIPT, include_str!("../../../web/recent.js")),
     ("on-screen.js", SCRIPT, include_str!("../../../web/on-screen.js")),
