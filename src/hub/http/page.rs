@@ -1,6 +1,6 @@
 //! The web page, out of the program itself: nothing of it comes from anywhere else.
 
-use super::{Answer, Body, Exchange, Outcome};
+use super::{Answer, Body, Exchange, Outcome, api};
 
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const FILES: &[(&str, &str, &str)] = &[
@@ -88,7 +88,12 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
      frame-ancestors *\r\n";
 
+/// The page; for a program that asks for JSON, how the service is.
 pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
+    let accepts = |kind| exchange.request.field_has("accept", kind);
+    if accepts("application/json") && !accepts("text/html") {
+        return api::service(exchange);
+    }
     serve(exchange, "text/html; charset=utf-8", INDEX)
 }
 
