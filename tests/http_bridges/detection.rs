@@ -129,7 +129,7 @@ fn a_camera_of_ours_is_seen_on_a_detection_dashboard() {
 }
 
 /// The same picture with so many bytes more, in comments that decoders pass over.
-fn padded(picture: &[u8], bytes: usize) -> Vec<u8> {
+pub(crate) fn padded(picture: &[u8], bytes: usize) -> Vec<u8> {
     let comment = [&[0xff, 0xfe, 0xff, 0xff][..], &[7; 0xfffd]].concat();
     [&picture[..2], &comment.repeat(bytes / comment.len()), &picture[2..]].concat()
 }
