@@ -1,5 +1,6 @@
 //! Statistics: what is counted and measured on the way of a picture, and the reports that people and programs read.
 
+mod metadata;
 mod on_screen;
 mod recent;
 mod rhythm;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use self::metadata::Metadata;
 pub use self::on_screen::{Coming, OnScreen};
 pub use self::recent::Recent;
 pub use self::rhythm::Rhythm;
@@ -128,31 +130,9 @@ pub struct ViewReport {
     /// say.
     #[serde(rename = "asked")]
     pub nominal: NominalPicture,
-    /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
+    /// The picture's own metadata, where it is a JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
-}
-
-/// A picture's metadata where it is a flat JSON object of 16 values at most: what can be shown as lines.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
-pub struct Metadata(serde_json::Map<String, serde_json::Value>);
-
-impl Metadata {
-    /// Reads the JSON text of a picture; `None` where it is not flat.
-    #[must_use]
-    pub fn flat(text: &str) -> Option<Self> {
-        let entries: serde_json::Map<String, serde_json::Value> = serde_json::from_str(text).ok()?;
-        let is_flat = entries.len() <= 16 && entries.values().all(|v| !v.is_object() && !v.is_array());
-        is_flat.then_some(Self(entries))
-    }
-
-    /// Its keys and values in words, as the sender wrote them: they may hold anything.
-    pub fn lines(&self) -> impl Iterator<Item = (&str, String)> {
-        self.0
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_string)))
-    }
 }
 
 /// Pictures get older than they were when they were shown, until the next takes their place. As long as that is no more

@@ -346,6 +346,27 @@ fn pages_from_elsewhere_may_only_what_was_allowed() {
 }
 
 #[test]
+fn a_program_that_asks_for_json_is_told_how_the_service_is_and_a_browser_gets_the_page() {
+    limited(|| {
+        let hub = hub();
+        let asks = |accept: &str| {
+            let mut http = Http::connect(hub.address());
+            http.send(format!("GET / HTTP/1.1\r\nHost: hub\r\nAccept: {accept}\r\n\r\n").as_bytes());
+            http.answer()
+        };
+        for accept in ["application/json", "application/json, text/plain, */*"] {
+            let status = asks(accept).json();
+            assert_eq!((&status["status"], &status["service"]), (&"running".into(), &"StreamFlow".into()), "{status}");
+            assert_eq!((&status["publishers"], &status["viewers"]), (&0.into(), &0.into()));
+        }
+        for accept in ["*/*", "text/html,application/xhtml+xml,*/*;q=0.8", "text/html, application/json"] {
+            let page = asks(accept);
+            assert!(page.text().starts_with("<!doctype html>"), "{accept}: {}", page.head);
+        }
+    });
+}
+
+#[test]
 fn the_page_is_whole_and_names_no_outside_address() {
     limited(|| {
         let hub = hub();

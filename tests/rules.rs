@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use streamflow::internal::adapt::{Load, limit};
 use streamflow::internal::session::Backoff;
+use streamflow::report::Metadata;
 
 #[derive(Deserialize)]
 struct Vectors<T> {
@@ -47,5 +48,18 @@ fn what_limits_the_picture_is_said_as_every_program_says_it() {
     for Case { load, limit: words } in cases("limit") {
         let limit = limit(&load);
         assert_eq!(format!("{limit} {}", load.in_words(limit)).trim(), words);
+    }
+}
+
+#[test]
+fn the_metadata_of_a_picture_is_shown_in_the_same_lines_everywhere() {
+    #[derive(Deserialize)]
+    struct Case {
+        metadata: String,
+        lines: Vec<(String, String)>,
+    }
+    for Case { metadata, lines } in cases("metadata") {
+        let told = Metadata::read(&metadata).map_or_else(Vec::new, |metadata| metadata.lines(16));
+        assert_eq!(told, lines, "{metadata}");
     }
 }

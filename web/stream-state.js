@@ -1,7 +1,6 @@
 // @ts-check
 // What the hub and a publisher say of a stream, as far as it makes sense.
 import { readAsked, readLoad } from "./limit.js";
-import { plain } from "./packet.js";
 
 /**
  * @typedef {{live: boolean, published: boolean, reason: string, since: number, room: string, name: string, asked: import("./limit.js").Asked | null,
@@ -34,21 +33,4 @@ function readAudio(value) {
   if (typeof value !== "object" || value === null) return null;
   const { muted, speaking } = /** @type {Record<string, unknown>} */ (value);
   return { muted: muted === true, speaking: speaking === true && muted !== true };
-}
-
-/**
- * The lines of metadata, where it is an object of plain values.
- * @param {string} text
- * @returns {[string, string][]}
- */
-export function flat(text) {
-  if (!text) return [];
-  try {
-    const value = JSON.parse(text);
-    const entries = value && typeof value === "object" && !Array.isArray(value) ? Object.entries(value) : [];
-    if (entries.length > 16 || entries.some(([, v]) => v !== null && typeof v === "object")) return [];
-    return entries.map(([k, v]) => [plain(k).slice(0, 24), plain(String(v)).slice(0, 40)]);
-  } catch {
-    return [];
-  }
 }

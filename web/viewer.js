@@ -1,6 +1,7 @@
 // @ts-check
 import { Backoff } from "./backoff.js";
 import { limit } from "./limit.js";
+import { metadataLines } from "./metadata.js";
 import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
@@ -8,7 +9,7 @@ import { plain, read, write } from "./packet.js";
 import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
 import { Ear } from "./sound-ear.js";
-import { flat, readState } from "./stream-state.js";
+import { readState } from "./stream-state.js";
 import { NEEDS_KEY, refusal, span } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
@@ -452,7 +453,7 @@ export class Viewer {
       error: this.#error,
       size: this.#painter.size,
       quality: this.#onCanvas?.quality ?? 0,
-      metadata: flat(this.#onCanvas?.metadata ?? ""),
+      metadata: metadataLines(this.#onCanvas?.metadata ?? ""),
       locked: this.#isLocked,
       sealed: this.#hasOpened,
       apart: this.#sealTimes.apart(at),

@@ -23,23 +23,24 @@ const PATIENCE: f64 = 0.08;
 ///
 /// Every target that asks for bytes gets a rung not larger than it, and while four suffice, its own. Beyond that the
 /// cheapest neighbours are merged: two of bytes into the smaller (a viewer cannot be given more than its link carries),
-/// two fixed qualities or sizes into the one that more viewers asked for. The rungs `before` stay as long as they serve all and
-/// are nearly as good, so that one viewer's step does not move everybody's picture.
+/// two sizes into the one that more viewers asked for. Of fixed qualities the best stay, and the lowest goes: nobody is given
+/// less than it insists on because many want less. The rungs `before` stay as long as they serve all and are nearly as good,
+/// so that one viewer's step does not move everybody's picture.
 #[must_use]
 pub fn rungs_for(targets: &[Target], before: &[Rung]) -> Vec<Rung> {
     let mut classes = classes(targets);
     while classes.len() > MOST_RUNGS {
-        let Some((at, _)) =
-            (1..classes.len()).map(|i| (i, merge_cost(classes[i - 1], classes[i]))).min_by(|a, b| a.1.total_cmp(&b.1))
-        else {
-            break;
-        };
+        let last = classes.len() - 1;
+        let stay = |i: usize| i < last && are_two_qualities(classes[i - 1].rung, classes[i].rung);
+        let costs = (1..=last).filter(|i| !stay(*i)).map(|i| (i, merge_cost(classes[i - 1], classes[i])));
+        let Some((at, _)) = costs.min_by(|a, b| a.1.total_cmp(&b.1)) else { break };
         let (above, below) = (classes[at - 1], classes.remove(at));
         let rung = match (rank(above.rung), rank(below.rung)) {
             (Rank::Fitted, Rank::Fitted) => below.rung,
             // Whoever may have any size is served by the full one; and nobody who insists takes a fitted rung away.
             (Rank::Whole, Rank::Whole) => Rung::FULL,
             (Rank::Whole | Rank::Fitted, _) => above.rung,
+            _ if are_two_qualities(above.rung, below.rung) => above.rung,
             _ if above.viewers >= below.viewers => above.rung,
             _ => below.rung,
         };
@@ -48,8 +49,10 @@ pub fn rungs_for(targets: &[Target], before: &[Rung]) -> Vec<Rung> {
     let best: Vec<Rung> = classes.iter().map(|c| c.rung).collect();
     let serves = |rungs: &[Rung]| targets.iter().all(|n| rung_of(*n, rungs).is_some_and(|at| fits(*n, rungs[at])));
     let used = |rungs: &[Rung]| (0..rungs.len()).all(|at| targets.iter().any(|n| rung_of(*n, rungs) == Some(at)));
+    let qualities = |rungs: &[Rung]| rungs.iter().map(|rung| rung.quality).filter(|q| *q > 0).collect::<Vec<_>>();
     let stays = before.len() <= MOST_RUNGS
         && !before.is_empty()
+        && qualities(before) == qualities(&best)
         && serves(before)
         && used(before)
         && cost(targets, before) <= cost(targets, &best) + PATIENCE * targets.len() as f64;
@@ -99,6 +102,11 @@ enum Rank {
     Sized,
     /// Somebody insists on a quality.
     Fixed,
+}
+
+/// Whether somebody insists on each of two, and not on the same.
+fn are_two_qualities(a: Rung, b: Rung) -> bool {
+    a.quality > 0 && b.quality > 0 && a.quality != b.quality
 }
 
 fn rank(rung: Rung) -> Rank {
@@ -237,21 +245,21 @@ mod tests {
     }
 
     #[test]
-    fn fixed_qualities_are_met_exactly_up_to_four_and_nearly_beyond() {
+    fn of_qualities_the_four_best_are_met_exactly_and_the_others_by_the_nearest_of_these() {
         let four = [quality(90), quality(70), quality(50), Target::default()];
         let rungs = rungs_for(&four, &[]);
         for target in four {
             assert_eq!(rungs[rung_of(target, &rungs).unwrap()].quality, target.quality);
         }
-        let many: Vec<_> = (30..=95).step_by(5).map(quality).collect();
+        // However many want a lower one.
+        let many: Vec<_> = [30, 45, 60, 75, 90, 95].map(quality).into_iter().chain([quality(45); 20]).collect();
         let rungs = rungs_for(&many, &[]);
-        assert_eq!(rungs.len(), MOST_RUNGS);
-        for target in many {
-            assert!(
-                rungs[rung_of(target, &rungs).unwrap()].quality.abs_diff(target.quality) <= 20,
-                "{target:?} {rungs:?}"
-            );
-        }
+        assert_eq!(rungs.iter().map(|rung| rung.quality).collect::<Vec<_>>(), [95, 90, 75, 60]);
+        assert_eq!(rung_of(quality(45), &rungs), Some(3));
+        // Also where one comes to four who have theirs already, and when it leaves.
+        let before = rungs_for(&[30, 45, 60, 75].map(quality), &[]);
+        assert_eq!(rungs_for(&[30, 45, 60, 75, 90].map(quality), &before)[0].quality, 90);
+        assert_eq!(rungs_for(&[30, 45, 60, 75].map(quality), &rungs), before);
     }
 
     #[test]

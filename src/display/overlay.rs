@@ -5,7 +5,7 @@ use super::history::{History, SAMPLES, Sample};
 use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
 use super::limit::limit_in_words;
 use crate::frame::Size;
-use crate::stats::{Metadata, State, ViewReport};
+use crate::stats::{State, ViewReport};
 
 /// Space around the box.
 pub(super) const MARGIN: u32 = 10;
@@ -305,14 +305,9 @@ fn facts(report: &ViewReport, display_ms: Option<f64>) -> [(&'static str, String
     ]
 }
 
-/// The picture's own metadata, if it is flat.
+/// The picture's own metadata, if it is an object.
 fn metadata_lines(report: &ViewReport, most: usize) -> Vec<(String, String)> {
-    let lines = report.metadata.iter().flat_map(Metadata::lines);
-    lines.map(|(key, value)| (shorten(key, 18), one_line(&value))).take(most).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    report.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.lines(most))
 }
 
 fn finite(value: f64) -> f64 {
@@ -347,6 +342,7 @@ fn count(value: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stats::Metadata;
     use crate::stats::{AgeBudget, Quantiles};
 
     fn report() -> ViewReport {
@@ -380,7 +376,7 @@ mod tests {
     fn the_stamp_at_the_top_of_a_picture_is_never_covered() {
         let mut full = report();
         let entries: Vec<String> = (0..16).map(|n| format!("\"key {n}\":{n}")).collect();
-        full.metadata = Metadata::flat(&format!("{{{}}}", entries.join(",")));
+        full.metadata = Metadata::read(&format!("{{{}}}", entries.join(",")));
         assert!(full.metadata.is_some());
         for (width, height) in [(640, 480), (640, 360), (320, 240), (1920, 1080), (3840, 2160)] {
             let window = Size::new(width, height);
@@ -400,14 +396,15 @@ mod tests {
     }
 
     #[test]
-    fn flat_metadata_is_shown_and_nested_is_not() {
-        let plain = drawn(&report(), Size::new(640, 480));
-        let with = |json| ViewReport { metadata: Metadata::flat(json), ..report() };
-        let flat = drawn(&with(r#"{"plate": "AB 123", "free": 7}"#), Size::new(640, 480));
-        assert!(flat.size.height > plain.size.height);
-        for nested in [r#"{"boxes": [1, 2], "camera": {"id": 1}}"#, "[1, 2]"] {
-            assert_eq!(drawn(&with(nested), Size::new(640, 480)), plain);
-        }
+    fn metadata_is_shown_nested_or_not_where_it_is_an_object() {
+        let height = |json| {
+            let with = ViewReport { metadata: Metadata::read(json), ..report() };
+            drawn(&with, Size::new(640, 480)).size.height
+        };
+        let (plain, two) = (height("[1, 2]"), height(r#"{"plate": "AB 123", "free": 7}"#));
+        assert_eq!(plain, drawn(&report(), Size::new(640, 480)).size.height);
+        assert!(two > plain);
+        assert_eq!(height(r#"{"track_ids": [42, 43, 44], "camera": {"id": 1}}"#), two);
     }
 
     #[test]

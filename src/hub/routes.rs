@@ -57,6 +57,7 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         (["api", "publish", room, name], _) => publish::serve(exchange, room, name),
         (["api", "broadcast-detection"], _) => detection::broadcast(exchange),
         (["api", "broadcast-status"], _) => detection::status(exchange),
+        (["api", "cameras"], _) => detection::cameras(exchange),
         (["api", "session"], _) => session::serve(exchange),
         (["api", "links"], _) => links::serve(exchange),
         (["health"], _) => api::health(exchange),

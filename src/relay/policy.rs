@@ -24,9 +24,10 @@ const FOLLOWS: Duration = Duration::from_millis(100);
 /// The longest that it waits, however slow the stream.
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 /// How long a recorder, who gets one size whatever its link carries, waits for a picture of that size: it would keep the
-/// size of its first one for ever, and another in between ends some. A busy publisher takes a while to follow, and one with a
-/// slow uplink leaves its largest pictures out at times.
-const FULL_SIZE_WAIT: Duration = Duration::from_secs(5);
+/// size of its first one for ever, and another in between ends some. So long waits whoever insists on a quality for the first
+/// one of it, once it is asked for. A busy publisher takes a while to follow, and one with a slow uplink leaves its largest
+/// pictures out at times.
+const OWN_WAIT: Duration = Duration::from_secs(5);
 
 /// What there is to give now.
 #[derive(Debug)]
@@ -44,8 +45,8 @@ pub enum Choice<'a> {
 pub struct Newest {
     /// The number of the last picture that was given.
     given: Option<u32>,
-    /// Until when it is given no picture but one of the kind that it needs.
-    wait_until: Option<Micros>,
+    /// Since when it waits for a picture of the kind that it needs.
+    waits_since: Option<Micros>,
 }
 
 impl Newest {
@@ -55,11 +56,13 @@ impl Newest {
             return Choice::Nothing;
         };
         let fixed_size = target.size == Resolution::Full;
-        if self.given.is_none() && !pictures.meets(target) || fixed_size && !pictures.has_size(target) {
+        if self.given.is_none() && !pictures.is_nearest(target) || fixed_size && !pictures.has_size(target) {
             // The next picture is the one it wants, demanded as it came: in a moment, and not a small one for a while.
-            let patience =
-                if fixed_size { FULL_SIZE_WAIT } else { (2 * pictures.interval + FOLLOWS).min(LONGEST_WAIT) };
-            let until = *self.wait_until.get_or_insert(now + patience);
+            let patience = match fixed_size || pictures.will_meet(target) {
+                true => OWN_WAIT,
+                false => (2 * pictures.interval + FOLLOWS).min(LONGEST_WAIT),
+            };
+            let until = *self.waits_since.get_or_insert(now) + patience;
             if now < until {
                 return Choice::Later(until);
             }
@@ -69,7 +72,7 @@ impl Newest {
 
     /// This picture was given. Says how many were left out between the one before and this one.
     pub fn gave(&mut self, picture: &Picture) -> u64 {
-        self.wait_until = None;
+        self.waits_since = None;
         let before = self.given.replace(picture.sequence);
         before.map_or(0, |before| u64::from(picture.sequence.wrapping_sub(before).saturating_sub(1)))
     }
@@ -166,6 +169,32 @@ mod tests {
         assert_eq!([later(&mut viewer, AUTO, 0), later(&mut viewer, AUTO, 165)], [166, 166]);
         assert_eq!(later(&mut viewer, AUTO, 166), 0, "it takes what there is");
         assert_eq!(later(&mut recorder, RECORDS, 0), 5000);
+    }
+
+    #[test]
+    fn the_first_picture_of_a_viewer_has_the_quality_that_is_encoded_for_it() {
+        let (forty, sixty) = (Target { quality: 40, ..AUTO }, Target { quality: 60, ..AUTO });
+        let mut pictures = stream(Rung::from(sixty));
+        put(&mut pictures, 1);
+        let (mut ours, mut other) = (Newest::default(), Newest::default());
+        pictures.demanded(&[Rung::from(sixty), Rung::from(forty)], at(0));
+        for (sequence, ms) in [(2, 33), (3, 200), (4, 600)] {
+            put(&mut pictures, sequence);
+            assert_eq!(given(&mut ours, &pictures, forty, at(ms)), None, "the publisher has not heard of it yet");
+        }
+        pictures.supplied(&[Some(Rung::from(sixty)), Some(Rung::from(forty))]);
+        pictures.put(Picture { sequence: 5, rung: 1, quality: 40, captured: at(0), ..Picture::default() });
+        assert_eq!(given(&mut ours, &pictures, forty, at(633)), Some((5, 0)));
+        // Of more qualities than are encoded it takes the nearest.
+        let lower = Target { quality: 42, ..AUTO };
+        assert_eq!(given(&mut other, &pictures, lower, at(700)), None);
+        assert_eq!(given(&mut other, &pictures, lower, at(866)), Some((5, 0)));
+        // Nobody waits for what a publisher cannot do.
+        let (mut single, mut pictures) = (Newest::default(), Renditions::default());
+        pictures.begin(true);
+        pictures.demanded(&[Rung::from(forty)], at(0));
+        put(&mut pictures, 1);
+        assert_eq!(given(&mut single, &pictures, forty, at(0)), Some((1, 0)));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Renditions {
     pictures: [Option<Arc<Picture>>; MOST_RUNGS],
     /// What the picture in each place is encoded for.
     rungs: [Option<Rung>; MOST_RUNGS],
+    /// What the publisher was asked for last.
+    asked: [Option<Rung>; MOST_RUNGS],
     /// The publisher itself said so, or has but one way to encode; otherwise it is what was demanded of it.
     declared: bool,
     /// It has but one way to encode.
@@ -34,6 +36,7 @@ impl Default for Renditions {
         Self {
             pictures: Default::default(),
             rungs: [None; MOST_RUNGS],
+            asked: [None; MOST_RUNGS],
             declared: false,
             single: false,
             since: Micros(0),
@@ -83,10 +86,11 @@ impl Renditions {
 
     /// Other rungs are demanded from now on. What there is goes to where it belongs.
     pub fn demanded(&mut self, rungs: &[Rung], now: Micros) {
+        self.asked = std::array::from_fn(|at| rungs.get(at).copied());
         if self.declared {
             return;
         }
-        let before = std::mem::replace(&mut self.rungs, std::array::from_fn(|at| rungs.get(at).copied()));
+        let before = std::mem::replace(&mut self.rungs, self.asked);
         if before == self.rungs {
             return;
         }
@@ -144,6 +148,11 @@ impl Renditions {
     pub fn has_size(&self, target: Target) -> bool {
         let rung = self.nearest(target).and_then(|at| self.rungs[at]);
         !self.declared || rung.is_some_and(|rung| is_of_size(target.size, rung.size))
+    }
+
+    /// Whether pictures of the quality on which this target insists are on their way.
+    pub fn will_meet(&self, target: Target) -> bool {
+        target.quality > 0 && !self.single && self.asked.contains(&Some(target.into()))
     }
 
     /// Whether this target is met by what [`choose`](Self::choose) finds, rather than by the next best.

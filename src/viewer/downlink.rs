@@ -238,7 +238,7 @@ mod tests {
         }
 
         fn shown(&self, shown: &Shown) {
-            let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::flat(text));
+            let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::read(text));
             self.shared.lock().shown(shown, shown.times, metadata);
         }
     }
@@ -255,7 +255,7 @@ mod tests {
         };
         let told = |rig: &Rig| {
             let report = rig.shared.lock().report(START);
-            (report.quality, report.size, report.metadata.and_then(|metadata| metadata.lines().next().map(|(_, n)| n)))
+            (report.quality, report.size, report.metadata.and_then(|metadata| metadata.lines(1).pop().map(|(_, n)| n)))
         };
         let first = rig.comes(picture(1), START);
         assert_eq!(told(&rig), (0, String::new(), None));

@@ -172,7 +172,7 @@ impl Viewer {
         let mut times = shown.times;
         times.shown = now();
         // What is told of a picture is that of the one on the screen, and not of one that is still on its way there.
-        let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::flat(text));
+        let metadata = shown.picture.metadata.as_ref().and_then(|text| Metadata::read(text));
         self.shared.lock().shown(shown, times, metadata);
     }
 

@@ -104,7 +104,11 @@ pub fn read(text: &str) -> Result<RoomMessage<'_>, String> {
             Some(Value::String(data)) => RoomMessage::VideoFrame(data.into()),
             _ => return Err("a video_frame has its picture in data".into()),
         },
-        Some("chat") => RoomMessage::Chat { text: word(&object, "text", MAX_CHAT), color: word(&object, "color", 32) },
+        Some("chat") => match word(&object, "text", MAX_CHAT) {
+            // Nobody sees it, and it would stay in the room's history.
+            text if text.trim().is_empty() => return Err("a chat has text".into()),
+            text => RoomMessage::Chat { text, color: word(&object, "color", 32) },
+        },
         Some("media_toggle") if text.len() <= MAX_RELAY => RoomMessage::Relay("media_state", object),
         Some("audio_activity") if text.len() <= MAX_RELAY => RoomMessage::Relay("audio_activity", object),
         Some("hello") => {
@@ -272,7 +276,8 @@ mod tests {
         }
         let number = RoomMessage::Chat { text: "5".into(), color: String::new() };
         assert_eq!(read(r#"{"type":"chat","text":5}"#), Ok(number));
-        for bad in ["", "[]", "{}", "1", r#"{"type":"video_frame"}"#, r#"{"type":7}"#] {
+        let blank = [r#"{"type":"chat"}"#, r#"{"type":"chat","text":" \n"}"#, r#"{"type":"chat","text":{"a":[1]}}"#];
+        for bad in ["", "[]", "{}", "1", r#"{"type":"video_frame"}"#, r#"{"type":7}"#].into_iter().chain(blank) {
             assert!(read(bad).is_err(), "{bad}");
         }
         let deep = format!(r#"{{"type":"media_toggle","a":{}{}}}"#, "[".repeat(32), "]".repeat(32));

@@ -1,11 +1,12 @@
 //! Detection broadcast.
 
 use data_encoding::BASE64;
-use serde_json::json;
+use serde_json::{Value, json};
+use streamflow::internal::wire::control::Hello;
 use tungstenite::Message;
 
 use crate::support::http::get;
-use crate::support::{at, fine_source, hub, limited, next_picture, publisher, until};
+use crate::support::{Peer, at, fine_source, hub, limited, next_picture, publisher, publishes, until};
 use crate::{broadcast, detection, jpeg, next, open, picture_of, viewer_of, wait};
 
 #[test]
@@ -71,6 +72,39 @@ fn a_detection_that_makes_no_sense_is_refused_and_any_name_is_fine() {
 }
 
 #[test]
+fn the_list_of_cameras_has_those_of_which_pictures_come_by_the_names_that_dashboards_ask_for() {
+    limited(|| {
+        let hub = hub();
+        let cameras = || get(hub.address(), "/api/cameras");
+        assert_eq!((cameras().status, cameras().json()), (200, json!([])));
+        let picture = jpeg(&hub);
+        let mut program = Peer::join(hub.address(), Hello { room: "detection".into(), ..publishes("yard") });
+        program.picture(1, &picture);
+        let _elsewhere = publisher(at(&hub), "door", fine_source());
+        let posts = || assert_eq!(broadcast(&hub, &detection("Lot <A>/1", &picture)).0, 200);
+        posts();
+        let mut listed = Value::Null;
+        until("both are there", || {
+            listed = cameras().json();
+            listed.as_array().unwrap().len() == 2
+        });
+        let names: Vec<_> = listed.as_array().unwrap().iter().map(|c| (c["id"].as_str(), c["name"].as_str())).collect();
+        assert_eq!(names, [(Some("Lot <A>/1"), Some("Lot <A>/1")), (Some("yard"), Some("yard"))]);
+        assert_eq!((&listed[0]["frame_count"], &listed[0]["viewers"]), (&1.into(), &0.into()));
+        assert!(listed[0]["last_update"].as_f64() > Some(1e9), "{listed}");
+        assert_eq!(listed[1]["stream"], "detection/yard");
+        // Each is what a dashboard watches.
+        for id in ["Lot+%3CA%3E%2F1", "yard"] {
+            wait(&mut open(hub.address(), &format!("/ws/viewer/detection?camera_id={id}")), "frame");
+        }
+        drop(program);
+        // One picture is a still, and of more the next is waited for.
+        (0..3).for_each(|_| posts());
+        until("a camera whose pictures stop, and one that leaves, are not there", || cameras().json() == json!([]));
+    });
+}
+
+#[test]
 fn a_worker_cannot_publish_into_other_rooms_whatever_it_calls_its_camera() {
     limited(|| {
         let hub = hub();
@@ -95,7 +129,7 @@ fn a_camera_of_ours_is_seen_on_a_detection_dashboard() {
 }
 
 /// The same picture with so many bytes more, in comments that decoders pass over.
-fn padded(picture: &[u8], bytes: usize) -> Vec<u8> {
+pub(crate) fn padded(picture: &[u8], bytes: usize) -> Vec<u8> {
     let comment = [&[0xff, 0xfe, 0xff, 0xff][..], &[7; 0xfffd]].concat();
     [&picture[..2], &comment.repeat(bytes / comment.len()), &picture[2..]].concat()
 }

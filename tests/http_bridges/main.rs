@@ -6,6 +6,7 @@
 mod support;
 
 mod detection;
+mod hostile_rooms;
 mod open_rooms;
 mod quality;
 mod rooms;

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { Backoff } from "../backoff.js";
 import { Clock } from "../clock.js";
 import { limit } from "../limit.js";
+import { metadataLines } from "../metadata.js";
 import { read } from "../packet.js";
 
 /** @param {string} name */
@@ -55,6 +56,10 @@ test("the waits between tries are those of the protocol", () => {
 
 test("what limits the picture is said as every program says it", () => {
   for (const { load, limit: words } of cases("limit")) assert.equal(limit(load), words);
+});
+
+test("the metadata of a picture are the lines that every program shows", () => {
+  for (const { metadata, lines } of cases("metadata")) assert.deepEqual(metadataLines(metadata), lines, metadata);
 });
 
 test("the hub's clock is known as every program knows it", () => {

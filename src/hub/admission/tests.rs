@@ -320,6 +320,7 @@ fn whoever_may_do_nothing_is_told_so_at_every_entrance() {
         (get("/api/streams?room=lab"), "list the streams of room lab"),
         (get("/api/streams/main/door"), "list the streams of room main"),
         (get("/api/broadcast-status"), "list the streams of room detection"),
+        (get("/api/cameras"), "list the streams of room detection"),
         (get("/metrics"), "read the numbers of this hub"),
         (post("/api/publish/main/door", "x"), "publish main/door"),
         (post("/api/broadcast-detection", &detection), "publish in room detection"),

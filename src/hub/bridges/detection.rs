@@ -2,12 +2,13 @@
 //! The streams are those of room `detection`; `docs/bridges.md` has the messages.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::json;
 
 use crate::frame::{Codec, Picture};
 use crate::hub::deliver::Purpose;
-use crate::hub::http::api::unix_seconds;
+use crate::hub::http::api::{self, unix_seconds};
 use crate::hub::http::{Answer, BodyWanted, Exchange, Outcome, Reply, WebSocket, status_of};
 use crate::hub::posted::PostedTimes;
 use crate::names::StreamKey;
@@ -84,6 +85,36 @@ pub(in crate::hub) fn status(exchange: &Exchange<'_>) -> Outcome {
         "broadcasters": broadcasters, "total_viewers": total, "active_cameras": broadcasters.len(),
     });
     Ok(Answer::json(200, &answer).into())
+}
+
+/// `GET /api/cameras`: those of which pictures come, whoever publishes them; a dashboard asks for each by its `id`.
+pub(in crate::hub) fn cameras(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let shared = exchange.shared;
+    let grant = shared.access.list(&exchange.credentials(), Some(ROOM.into()))?;
+    let mut cameras: Vec<_> = api::known(shared, &grant)
+        .into_iter()
+        .filter(|(info, _)| info.live)
+        .map(|(info, stream)| {
+            let key = StreamKey::new(info.room, info.name);
+            let at = now();
+            let newest = stream.as_ref().and_then(|stream| stream.pictures().incoming(at).0);
+            (
+                shared.called(&key).unwrap_or_else(|| key.name.clone()),
+                json!({
+                    "stream": key.to_string(), "viewers": info.viewers,
+                    "frame_count": stream.map_or(0, |stream| stream.published.load(Ordering::Relaxed)),
+                    "last_update": newest.map(|picture| unix_seconds(picture.captured)),
+                }),
+            )
+        })
+        .collect();
+    cameras.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let cameras = cameras.into_iter().map(|(called, mut camera)| {
+        (camera["id"], camera["name"]) = (called.as_str().into(), called.into());
+        camera
+    });
+    Ok(Answer::json(200, &cameras.collect()).into())
 }
 
 /// WebSocket `/ws/viewer/detection?camera_id=CAM1`.

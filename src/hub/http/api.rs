@@ -1,4 +1,4 @@
-//! `/api/streams`: what is live and how it is doing, as JSON; `/health`.
+//! `/api/streams`: what is live and how it is doing, as JSON; `/health`, and how the service is.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -29,13 +29,27 @@ pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
     let streams: Vec<Value> =
         known(shared, &grant).iter().map(|(info, stream)| summary(shared, info, stream.as_ref())).collect();
     let mut value = json!({ "program": PROGRAM, "streams": streams });
+    add_counts(&mut value, exchange);
+    Ok(Answer::json(200, &value).into())
+}
+
+/// How the service is: for everybody that it runs, and as which program; the rest for who may read its numbers.
+pub(super) fn service(exchange: &Exchange<'_>) -> Outcome {
+    exchange.takes("GET, HEAD")?;
+    let mut value = json!({ "service": "StreamFlow", "status": "running", "program": PROGRAM });
+    add_counts(&mut value, exchange);
+    Ok(Answer::json(200, &value).into())
+}
+
+/// How long the hub runs, and how many publish and watch, for who may know.
+fn add_counts(value: &mut Value, exchange: &Exchange<'_>) {
+    let shared = exchange.shared;
     if shared.access.metrics(&exchange.credentials()).is_ok() {
         let (publishers, viewers) = shared.counts();
         value["uptime_s"] = now().since(shared.started).as_secs().into();
         value["publishers"] = publishers.into();
         value["viewers"] = viewers.into();
     }
-    Ok(Answer::json(200, &value).into())
 }
 
 pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Outcome {
@@ -68,7 +82,7 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str, name: &str) -> Ou
 }
 
 /// All streams with a name, and what is shared about each.
-pub(super) fn known(shared: &Arc<Shared>, grant: &Grant<List>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
+pub(in crate::hub) fn known(shared: &Arc<Shared>, grant: &Grant<List>) -> Vec<(StreamInfo, Option<Arc<Stream>>)> {
     let registry = shared.registry();
     let infos = registry.rooms.list(grant);
     infos

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-use super::{Answer, Body, Exchange, Outcome};
+use super::{Answer, Body, Exchange, Outcome, api};
 
 /// What each is called, of which type it is, and the file itself as gzip has packed it; `build.rs` makes the list.
 const FILES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
@@ -19,7 +19,12 @@ const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 's
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
      frame-ancestors *\r\n";
 
+/// The page; for a program that asks for JSON, how the service is.
 pub(in crate::hub) fn index(exchange: &Exchange<'_>) -> Outcome {
+    let accepts = |kind| exchange.request.field_has("accept", kind);
+    if accepts("application/json") && !accepts("text/html") {
+        return api::service(exchange);
+    }
     file(exchange, "index.html")
 }
 

@@ -1,12 +1,14 @@
 //! `/rooms`: rooms that people open, who is in them and what was said there, as JSON; and the page of all that for people.
 
+use std::collections::HashMap;
+
 use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
 use super::{Answer, Body, BodyWanted, Exchange, Outcome, Reply, Waited, page, stream};
 use crate::access::secrets::of_random;
-use crate::access::{Credentials, Right};
+use crate::access::{Credentials, Grant, Right};
 use crate::hub::Shared;
 use crate::hub::access_files::random;
 use crate::hub::bridges::rooms::{Feed, HostDoes};
@@ -14,6 +16,7 @@ use crate::names::{MAX_NAME, StreamKey, fitting};
 use crate::net::layout::unix_time;
 use crate::relay::open_rooms::{NotOpened, OpenRoom};
 use crate::wire::avatar;
+use crate::wire::control::StreamInfo;
 use crate::wire::rooms::{message, read_message, read_texts};
 
 /// The longest body.
@@ -35,8 +38,17 @@ pub(in crate::hub) fn all(exchange: &Exchange<'_>) -> Outcome {
         return Ok(with_body(open));
     }
     let rooms: Vec<_> = shared.open_rooms().all().into_iter().map(OpenRoom::head).collect();
+    // Once for all rooms: there may be a thousand, and as many streams.
+    let mut streams: HashMap<String, Vec<StreamInfo>> = HashMap::new();
+    for stream in shared.registry().rooms.list(&Grant::of_host(None)) {
+        streams.entry(stream.room.clone()).or_default().push(stream);
+    }
     let may = |room: &&OpenRoom| shared.access.ask(&who, Right::List(Some(&room.id))).is_ok();
-    let list: Vec<_> = rooms.iter().filter(may).map(|room| as_json(exchange, room)).collect();
+    let list = rooms.iter().filter(may).map(|room| {
+        let streams = streams.get(&room.id).map_or(&[][..], Vec::as_slice);
+        as_json(exchange, room, streams)
+    });
+    let list: Vec<_> = list.collect();
     Ok(Answer::json(200, &Value::Array(list)).into())
 }
 
@@ -47,7 +59,7 @@ pub(in crate::hub) fn one(exchange: &Exchange<'_>, room: &str) -> Outcome {
         return page::rooms(exchange, "../");
     }
     exchange.shared.access.list(&exchange.credentials(), Some(room.into()))?;
-    Ok(Answer::json(200, &as_json(exchange, &find(exchange.shared, room)?)).into())
+    Ok(Answer::json(200, &alone(exchange, &find(exchange.shared, room)?)).into())
 }
 
 /// `/rooms/{room_id}/messages`: what was said, or something more.
@@ -173,7 +185,7 @@ fn open(exchange: &Exchange<'_>, body: &[u8]) -> Result<Answer, Answer> {
         NotOpened::Full => refuse(429, &why.to_string()),
     })?;
     log::info!("{}: opened the room {}", exchange.address, room.id);
-    let mut answer = as_json(exchange, &room);
+    let mut answer = alone(exchange, &room);
     answer["host_token"] = token.expose().into();
     Ok(Answer::json(200, &answer))
 }
@@ -185,7 +197,8 @@ fn say(exchange: &Exchange<'_>, room: &str, body: &[u8]) -> Result<Answer, Answe
     if exchange.shared.open_rooms().is_flooded(room, unix_time()) {
         return Err(refuse(429, "too much is said in this room at once: try again in a second"));
     }
-    Ok(Answer::json(200, &exchange.shared.chat(room, &user, text, color)))
+    let said = exchange.shared.chat(room, &user, text, color);
+    Ok(Answer::json(200, &message(&said.user, said.id, &said.text, &said.color, said.at)))
 }
 
 fn may_join(exchange: &Exchange<'_>, who: &Credentials, room: &str, name: &str) -> Result<(), Answer> {
@@ -211,7 +224,14 @@ fn sha256(text: &str) -> [u8; 32] {
     digest(&SHA256, text.as_bytes()).as_ref().try_into().unwrap_or_default()
 }
 
-fn as_json(exchange: &Exchange<'_>, room: &OpenRoom) -> Value {
+/// One room, without the others.
+fn alone(exchange: &Exchange<'_>, room: &OpenRoom) -> Value {
+    let streams = exchange.shared.registry().rooms.list(&Grant::of_host(Some(&room.id)));
+    as_json(exchange, room, &streams)
+}
+
+/// A room with these streams.
+fn as_json(exchange: &Exchange<'_>, room: &OpenRoom, streams: &[StreamInfo]) -> Value {
     let OpenRoom { number, id, title, host, .. } = room;
     let scheme = if exchange.encrypted { "https" } else { "http" };
     let thumbnail = match exchange.host_as_written() {
@@ -220,6 +240,7 @@ fn as_json(exchange: &Exchange<'_>, room: &OpenRoom) -> Value {
     };
     json!({
         "id": number, "room_id": id, "title": title, "host_name": host, "host_avatar": avatar::url(host), "thumbnail": thumbnail,
-        "is_active": true, "viewers": exchange.shared.viewers_in(id), "participants": exchange.shared.people(id),
+        "is_active": true, "viewers": streams.iter().map(|stream| stream.viewers).sum::<u32>(),
+        "participants": exchange.shared.people(id, streams),
     })
 }

@@ -55,6 +55,7 @@ const PATHS: &[(&str, &str, &str, Needs)] = &[
     (r#"(["api", "publish", room, name], _)"#, "POST", "/api/publish/main/posted", Needs::Publish),
     (r#"(["api", "broadcast-detection"], _)"#, "POST", "/api/broadcast-detection", Needs::Publish),
     (r#"(["api", "broadcast-status"], _)"#, "GET", "/api/broadcast-status", Needs::Admin),
+    (r#"(["api", "cameras"], _)"#, "GET", "/api/cameras", Needs::Admin),
     (r#"(["api", "session"], _)"#, "GET", "/api/session", Needs::Nothing),
     (r#"(["api", "links"], _)"#, "POST", "/api/links?view=main/door", Needs::Operate),
     (r#"(["health"], _)"#, "GET", "/health", Needs::Nothing),
@@ -109,7 +110,9 @@ fn every_path_has_a_rule_and_is_served_to_those_who_have_its_right_and_to_nobody
                     // What there is in its own room, which is nothing.
                     Needs::List if name == "another room" => *path == "/api/streams",
                     Needs::List => matches!(name, "view" | "operate" | "both" | "admin"),
-                    Needs::Admin => name == "admin" || name == "both" && path.ends_with("status"),
+                    Needs::Admin => {
+                        name == "admin" || name == "both" && (path.ends_with("status") || path.ends_with("cameras"))
+                    }
                     Needs::Operate => name == "operate",
                 };
                 let status = status_of(&asking, method, path, token);

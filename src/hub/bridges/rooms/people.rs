@@ -8,8 +8,9 @@ use crate::hub::Shared;
 use crate::hub::deliver::Command;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
+use crate::relay::open_rooms::Message;
 use crate::wire::avatar;
-use crate::wire::control::AudioState;
+use crate::wire::control::{AudioState, StreamInfo};
 use crate::wire::rooms::{chat, participant_list, relay, room_closed};
 
 /// The room is closed.
@@ -53,8 +54,8 @@ pub(in crate::hub) enum HostDoes {
 }
 
 impl Shared {
-    /// Who is in a room, as its clients are told: members, and the streams of the room that no member publishes.
-    fn people_of(&self, room: &str, members: &[Member]) -> Value {
+    /// Who is in a room, as its clients are told: members, and those of the room's streams that no member publishes.
+    fn people_of(&self, room: &str, members: &[Member], streams: &[StreamInfo]) -> Value {
         let open = self.open_rooms();
         let room_is = open.get(room);
         let host = room_is.map(|room| room.host.clone());
@@ -74,9 +75,7 @@ impl Shared {
         if let Some(host) = awaited.filter(|host| members.iter().all(|m| m.called != *host)) {
             people.insert(0, person("host".into(), &host, &crate::names::fitting(&host), Presence::default()));
         }
-        let streams = self.registry().rooms.list(&Grant::of_host(Some(room)));
-        let streams = streams.into_iter().filter(|s| s.live && members.iter().all(|m| m.name != s.name));
-        for stream in streams {
+        for stream in streams.iter().filter(|s| s.live && members.iter().all(|m| m.name != s.name)) {
             let name = &stream.name;
             let presence = Presence::of_stream(stream.audio);
             people.push(person(format!("stream:{name}"), name, name, presence));
@@ -84,16 +83,17 @@ impl Shared {
         Value::Array(people)
     }
 
-    /// Who is in a room.
-    pub(in crate::hub) fn people(&self, room: &str) -> Value {
+    /// Who is in a room with these streams.
+    pub(in crate::hub) fn people(&self, room: &str, streams: &[StreamInfo]) -> Value {
         let memberships = self.memberships();
-        self.people_of(room, memberships.rooms.get(room).map_or(&[], Vec::as_slice))
+        self.people_of(room, memberships.rooms.get(room).map_or(&[], Vec::as_slice), streams)
     }
 
     /// Tells everybody in a room who is there.
     pub(super) fn tell_people(&self, room: &str, members: &[Member]) {
         if !members.is_empty() {
-            tell(self, members, None, &participant_list(&self.people_of(room, members)));
+            let streams = self.registry().rooms.list(&Grant::of_host(Some(room)));
+            tell(self, members, None, &participant_list(&self.people_of(room, members, &streams)));
         }
     }
 
@@ -138,23 +138,22 @@ impl Shared {
         tell(self, members, None, &said);
     }
 
-    /// Somebody says something to all in a room.
-    pub(in crate::hub) fn chat(&self, room: &str, user: &str, text: String, color: String) -> Value {
+    /// Somebody says something to all in a room: its message.
+    pub(in crate::hub) fn chat(&self, room: &str, user: &str, text: String, color: String) -> Message {
         let said = self.change_rooms(|open, now| open.say(room, user, text, color, now));
         self.say_in_room(room, &chat(&said.user, said.id, &said.text, &said.color, said.at));
-        crate::wire::rooms::message(&said.user, said.id, &said.text, &said.color, said.at)
+        said
     }
 
     /// A room is closed: everybody in it is told, and leaves.
-    pub(in crate::hub) fn close_room(&self, room: &str) -> bool {
-        let was_open = self.change_rooms(|open, _| open.close(room));
+    pub(in crate::hub) fn close_room(&self, room: &str) {
+        self.change_rooms(|open, _| open.close(room));
         let memberships = self.memberships();
         let members = memberships.rooms.get(room).map_or(&[][..], Vec::as_slice);
         tell(self, members, None, &room_closed(room));
         for member in members {
             self.loop_of(member.id).command(Command::Dismiss(member.id, CLOSED.0, CLOSED.1));
         }
-        was_open
     }
 
     /// The host does something to everybody of this name in a room; whether there was one. A stream that no member publishes is none.
@@ -170,11 +169,6 @@ impl Shared {
             });
         }
         found
-    }
-
-    /// How many watch in a room.
-    pub(in crate::hub) fn viewers_in(&self, room: &str) -> u32 {
-        self.registry().rooms.list(&Grant::of_host(Some(room))).iter().map(|stream| stream.viewers).sum()
     }
 
     /// The newest picture of a room, of its host if there is one; none that is sealed, and no camera is woken for it.
