@@ -3,6 +3,7 @@
 mod on_screen;
 mod recent;
 mod rhythm;
+mod sound;
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub use self::on_screen::{Coming, OnScreen};
 pub use self::recent::Recent;
 pub use self::rhythm::Rhythm;
+pub use self::sound::SoundReport;
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
@@ -131,6 +133,9 @@ pub struct ViewReport {
     /// The picture's own metadata, where it is a flat JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// How its sound is doing; `None`: it has none, or none is wanted here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundReport>,
 }
 
 /// A picture's metadata where it is a flat JSON object of 16 values at most: what can be shown as lines.
