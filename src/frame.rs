@@ -1,4 +1,5 @@
-//! The two nouns everything is about: [`Frame`], raw pixels, and [`Picture`], compressed bytes with their header.
+//! The nouns everything is about: [`Frame`], raw pixels; [`Picture`], compressed bytes with their header; and [`AudioPacket`], the same
+//! for sound.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -289,6 +290,84 @@ impl Picture {
     #[must_use]
     pub fn base64(&self) -> &[u8] {
         self.text.0.get_or_init(|| data_encoding::BASE64.encode(&self.data).into_bytes())
+    }
+}
+
+/// How the payload of an [`AudioPacket`] is compressed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AudioCodec {
+    /// One packet of Opus (RFC 6716): 20 ms of one channel at 48 kHz.
+    #[default]
+    Opus,
+    /// 960 samples of 16 bits, signed and little-endian: 20 ms of one channel at 48 kHz.
+    Pcm,
+}
+
+impl AudioCodec {
+    /// Its number on the wire. 2 is kept for what is sealed, as of pictures.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Opus => 1,
+            Self::Pcm => 3,
+        }
+    }
+
+    /// The codec of this number; `None` where this version does not know it.
+    #[must_use]
+    pub const fn of_number(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::Opus),
+            3 => Some(Self::Pcm),
+            _ => None,
+        }
+    }
+}
+
+/// What an [`AudioPacket`] holds of time.
+pub const AUDIO_FRAME: Duration = Duration::from_millis(20);
+
+/// The level of nothing at all.
+pub const SILENCE: u8 = 127;
+
+/// 20 ms of a stream's sound with their header: what travels from publisher to viewers.
+#[derive(Clone, Debug)]
+pub struct AudioPacket {
+    /// How `data` is compressed.
+    pub codec: AudioCodec,
+    /// When its first sample was captured, in the clock of whoever holds it.
+    pub captured: Micros,
+    /// As of [`Picture`].
+    pub estimated: bool,
+    /// As of [`Picture`].
+    pub arrival: bool,
+    /// Numbers the packets that were sent: a gap is a packet that was lost. Where times have a gap and numbers have none, nothing
+    /// was sent, for there was nothing to hear.
+    pub sequence: u32,
+    /// The publisher takes it for speech.
+    pub voice: bool,
+    /// How loud it is, in decibels below the loudest, from 0 to [`SILENCE`] (−dBov, RFC 6464).
+    pub level: u8,
+    /// Where the time went so far.
+    pub spans: Spans,
+    /// The compressed bytes.
+    pub data: Arc<[u8]>,
+}
+
+impl Default for AudioPacket {
+    fn default() -> Self {
+        Self {
+            codec: AudioCodec::default(),
+            captured: Micros::default(),
+            estimated: false,
+            arrival: false,
+            sequence: 0,
+            voice: false,
+            level: SILENCE,
+            spans: Spans::default(),
+            data: Arc::default(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! A stream is a set of tracks, and each consumer of a track has a [`policy`]. Today a stream has one track, its
 //! [pictures](pictures::PictureTrack).
 
+pub(crate) mod audio;
 pub(crate) mod numbering;
 pub(crate) mod open_rooms;
 pub(crate) mod pictures;

@@ -166,12 +166,12 @@ mod vectors {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use streamflow::internal::frame::{Picture, Spans};
-    use streamflow::internal::time::Micros;
+    use streamflow::internal::frame::{AudioPacket, Picture, Spans};
+    use streamflow::internal::time::{Micros, PeerMicros};
     use streamflow::internal::wire::WireError;
     use streamflow::internal::wire::control::{Ability, Control, Role};
     use streamflow::internal::wire::framing::{Deframer, prefix};
-    use streamflow::internal::wire::packet::{Packet, control_packet, picture_header};
+    use streamflow::internal::wire::packet::{Packet, audio_packet, control_packet, picture_header};
     use streamflow::internal::wire::websocket::{self, End, Message, Reader};
 
     fn vector(name: &str) -> Vec<u8> {
@@ -213,6 +213,32 @@ mod vectors {
         assert_eq!([&head[..length], &packet].concat(), vector("websocket-picture"));
         let ping = control_packet(&Control::Ping { time: 1_000_000 });
         assert_eq!([&prefix(ping.len())[..], &ping].concat(), vector("ping"));
+        let audio = audio();
+        let packet = audio_packet(&audio, audio.spans.hub);
+        assert_eq!([&prefix(packet.len())[..], &packet].concat(), vector("audio"));
+    }
+
+    fn audio() -> AudioPacket {
+        let units = |n: u64| Duration::from_micros(n * 16);
+        AudioPacket {
+            sequence: 0x1122_3344,
+            captured: Micros(0x0102_0304_0506_0708),
+            estimated: true,
+            voice: true,
+            level: 30,
+            spans: Spans { capture: units(1), encode: units(2), uplink: units(3), hub: units(4) },
+            data: [0x78, 0x0b, 0xe4].into(),
+            ..AudioPacket::default()
+        }
+    }
+
+    #[test]
+    fn sound_is_read_as_it_was_written() {
+        let Ok(Packet::Audio(read, captured)) = read("audio") else { panic!("it is sound") };
+        let wrote = audio();
+        assert_eq!((captured, read.codec, read.sequence), (PeerMicros(wrote.captured.0), wrote.codec, wrote.sequence));
+        assert_eq!((read.estimated, read.arrival, read.voice, read.level), (true, false, true, 30));
+        assert_eq!((read.spans, read.data), (wrote.spans, wrote.data));
     }
 
     #[test]

@@ -123,8 +123,9 @@ pub fn decode_pcm(packet: &[u8], frame: &mut Samples) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::level::{SILENCE, level};
+    use super::super::level::level;
     use super::*;
+    use crate::frame::SILENCE;
 
     fn tone(frame: usize) -> Samples {
         std::array::from_fn(|n| ((frame * FRAME + n) as f32 * 440.0 / 48_000.0 * std::f32::consts::TAU).sin() * 0.3)
@@ -157,7 +158,7 @@ mod tests {
         assert!(level(&heard) < 25, "{}", level(&heard));
         decoder.decode(&packets[42], &mut heard).unwrap();
         (0..50).for_each(|_| decoder.conceal(&mut heard));
-        assert!(level(&heard) > 60, "and who says nothing more is not heard: {}", level(&heard));
+        assert!(level(&heard) > 30, "and it fades: {}", level(&heard));
     }
 
     #[test]

@@ -9,6 +9,13 @@ use super::{FRAME, Samples};
 /// How much later the sound comes out than it goes in.
 pub const DELAY: Duration = Duration::from_millis(10);
 const PART: usize = DenoiseState::FRAME_SIZE;
+/// Where it is so sure that nobody speaks, for so many parts, all is made quieter by this: what is left of the noise is heard then.
+const SPEECH: f32 = 0.3;
+const HOLD: u8 = 30;
+const PAUSE: f32 = 0.25;
+/// How fast it gets louder and quieter, as a part of the difference in each part of 10 ms.
+const OPENS: f32 = 1.0;
+const CLOSES: f32 = 0.1;
 /// It counts as 16-bit samples do.
 const SCALE: f32 = 32_768.0;
 
@@ -16,11 +23,14 @@ const SCALE: f32 = 32_768.0;
 pub struct Denoise {
     state: Box<DenoiseState<'static>>,
     part: [f32; PART],
+    /// Parts since somebody spoke, and how loud all is.
+    since: u8,
+    gain: f32,
 }
 
 impl Default for Denoise {
     fn default() -> Self {
-        Self { state: DenoiseState::new(), part: [0.0; PART] }
+        Self { state: DenoiseState::new(), part: [0.0; PART], since: 0, gain: 1.0 }
     }
 }
 
@@ -30,8 +40,15 @@ impl Denoise {
         const { assert!(FRAME % PART == 0) }
         for piece in samples.chunks_exact_mut(PART) {
             piece.iter_mut().for_each(|sample| *sample = (*sample * SCALE).clamp(-SCALE, SCALE - 1.0));
-            self.state.process_frame(&mut self.part, piece);
-            piece.iter_mut().zip(&self.part).for_each(|(sample, clean)| *sample = (clean / SCALE).clamp(-1.0, 1.0));
+            let speech = self.state.process_frame(&mut self.part, piece);
+            self.since = if speech > SPEECH { 0 } else { self.since.saturating_add(1) };
+            let (to, step) = if self.since < HOLD { (1.0, OPENS) } else { (PAUSE, CLOSES) };
+            let (before, after) = (self.gain, self.gain + (to - self.gain) * step);
+            for (n, (sample, clean)) in piece.iter_mut().zip(&self.part).enumerate() {
+                let gain = before + (after - before) * n as f32 / PART as f32;
+                *sample = (clean / SCALE * gain).clamp(-1.0, 1.0);
+            }
+            self.gain = after;
         }
     }
 }

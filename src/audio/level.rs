@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
+use crate::frame::SILENCE;
 use crate::time::Micros;
-
-/// The level of silence.
-pub const SILENCE: u8 = 127;
 
 /// The level of samples as RFC 6464 counts it: 0 is the loudest there is, 127 silence, one a decibel below that of a square wave of
 /// full scale.
@@ -22,9 +20,10 @@ const LEAST: f32 = -50.0;
 /// So much louder than the noise must it be to begin, and to go on.
 const BEGINS: f32 = 12.0;
 const GOES_ON: f32 = 6.0;
-/// No room is quieter than this, and before anything was heard it is taken to be so loud.
+/// No room is quieter than this.
 const QUIETEST: f32 = -75.0;
-const FIRST_FLOOR: f32 = -60.0;
+/// So many frames are listened to first: in that time even who speaks is silent between two syllables.
+const LEARNS: u8 = 10;
 /// How fast the noise is found to be quieter, as a part of the difference, and louder, in decibels a frame.
 const FALLS: f32 = 0.2;
 const RISES: f32 = 0.03;
@@ -38,13 +37,14 @@ const HOLD: Duration = Duration::from_millis(600);
 #[derive(Clone, Debug)]
 pub struct Speaking {
     floor: f32,
+    learned: u8,
     loud: u8,
     since: Option<Micros>,
 }
 
 impl Default for Speaking {
     fn default() -> Self {
-        Self { floor: FIRST_FLOOR, loud: 0, since: None }
+        Self { floor: 0.0, learned: 0, loud: 0, since: None }
     }
 }
 
@@ -52,6 +52,11 @@ impl Speaking {
     /// Takes the level of a frame.
     pub fn look(&mut self, level: u8, now: Micros) -> bool {
         let decibels = -f32::from(level);
+        if self.learned < LEARNS {
+            self.learned += 1;
+            self.floor = self.floor.min(decibels.max(QUIETEST));
+            return false;
+        }
         let is_on = self.is_on(now);
         let (above, least) = if is_on { (GOES_ON, LEAST - BEGINS + GOES_ON) } else { (BEGINS, LEAST) };
         let is_loud = decibels >= (self.floor + above).max(least);

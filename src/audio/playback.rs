@@ -10,6 +10,10 @@ use crate::time::Micros;
 /// Frames after the last packet for which the decoder makes up something: the noise of the room goes on between two words, and who
 /// has gone is silent.
 const MADE_UP: u32 = 25;
+/// From this frame on it gets quieter where it was no quiet one, until nothing is left after as many more. The quiet ones are the
+/// noise of a room, and go on.
+const FADES: u32 = 3;
+const QUIET: u8 = 50;
 /// Samples in which one sound goes over into another that does not fit.
 const CROSSED: usize = 240;
 
@@ -36,8 +40,9 @@ pub struct Playback {
     frame: Samples,
     /// How the last frame that was left out begins.
     left_out: Option<[f32; CROSSED]>,
-    /// Frames since the last packet.
+    /// Frames since the last packet, and whether that was a quiet one.
     since: u32,
+    quiet: bool,
     broken: u64,
     age_ms: Option<f64>,
 }
@@ -56,6 +61,7 @@ impl Playback {
             frame: [0.0; FRAME],
             left_out: None,
             since: MADE_UP,
+            quiet: true,
             broken: 0,
             age_ms: None,
         })
@@ -122,7 +128,7 @@ impl Playback {
             AudioCodec::Pcm => decode_pcm(&packet.data, &mut self.frame),
         };
         match decoded {
-            Ok(()) => self.since = 0,
+            Ok(()) => (self.since, self.quiet) = (0, packet.level >= QUIET),
             Err(_) => {
                 self.broken += 1;
                 self.make_up();
@@ -132,8 +138,11 @@ impl Playback {
 
     fn make_up(&mut self) {
         if self.since < MADE_UP {
-            self.since += 1;
             self.decoder.conceal(&mut self.frame);
+            if !self.quiet {
+                fade(&mut self.frame, self.since);
+            }
+            self.since += 1;
         } else {
             self.frame = [0.0; FRAME];
             self.age_ms = None;
@@ -145,6 +154,14 @@ impl Playback {
     pub fn heard(&self) -> Heard {
         let target_ms = self.buffer.target() as f64 / 1e3;
         Heard { counts: self.buffer.counts(), broken: self.broken, target_ms, age_ms: self.age_ms }
+    }
+}
+
+/// The frame so many after the last that came gets quieter from its beginning to its end.
+fn fade(frame: &mut Samples, since: u32) {
+    let loud = |at: f32| (1.0 - (at - FADES as f32) / FADES as f32).clamp(0.0, 1.0);
+    for (n, sample) in frame.iter_mut().enumerate() {
+        *sample *= loud(since as f32 + n as f32 / FRAME as f32);
     }
 }
 

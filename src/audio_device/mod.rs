@@ -1,8 +1,8 @@
 //! Microphones and loudspeakers, by cpal. A callback of a device takes samples out of a ring or puts them into one, and does nothing
 //! else: no lock, no memory, nobody to wait for.
 
-mod ring;
 mod microphone;
+mod ring;
 mod speaker;
 
 use cpal::traits::{DeviceTrait, HostTrait};
@@ -40,8 +40,20 @@ pub struct AudioDevice {
 
 /// Names of ALSA that are no devices of their own: ways to convert for another one, or channels that nobody has asked for.
 const NO_DEVICES: [&str; 14] = [
-    "null", "lavrate", "samplerate", "speexrate", "speex", "jack", "oss", "upmix", "vdownmix", "dmix", "dsnoop", "usbstream",
-    "surround", "iec958",
+    "null",
+    "lavrate",
+    "samplerate",
+    "speexrate",
+    "speex",
+    "jack",
+    "oss",
+    "upmix",
+    "vdownmix",
+    "dmix",
+    "dsnoop",
+    "usbstream",
+    "surround",
+    "iec958",
 ];
 
 fn is_listed(id: &str) -> bool {
@@ -102,8 +114,11 @@ fn unknown(direction: Direction, wanted: &str, there: &[(AudioDevice, Device)]) 
         Direction::Input => "to record from",
         Direction::Output => "to play to",
     };
-    let ids: Vec<String> =
-        there.iter().filter(|(device, _)| is_listed(&device.id)).map(|(device, _)| Untrusted(&device.id).to_string()).collect();
+    let ids: Vec<String> = there
+        .iter()
+        .filter(|(device, _)| is_listed(&device.id))
+        .map(|(device, _)| Untrusted(&device.id).to_string())
+        .collect();
     let known = if ids.is_empty() { "there is none".into() } else { format!("there is {}", ids.join(", ")) };
     format!("no sound device {:.100} {what}: {known}", Untrusted(wanted))
 }
@@ -158,9 +173,13 @@ mod tests {
 
     #[test]
     fn what_only_converts_for_others_is_no_device() {
-        for (id, listed) in
-            [("default", true), ("hw:CARD=PCH,DEV=0", true), ("null", false), ("surround51:CARD=PCH,DEV=0", false), ("pipewire", true)]
-        {
+        for (id, listed) in [
+            ("default", true),
+            ("hw:CARD=PCH,DEV=0", true),
+            ("null", false),
+            ("surround51:CARD=PCH,DEV=0", false),
+            ("pipewire", true),
+        ] {
             assert_eq!(is_listed(id), listed, "{id}");
         }
     }
@@ -168,7 +187,13 @@ mod tests {
     #[test]
     fn the_nearest_to_48_khz_and_to_the_channels_is_chosen() {
         let range = |channels, min, max, format| {
-            SupportedStreamConfigRange::new(channels, min, max, SupportedBufferSize::Range { min: 32, max: 4096 }, format)
+            SupportedStreamConfigRange::new(
+                channels,
+                min,
+                max,
+                SupportedBufferSize::Range { min: 32, max: 4096 },
+                format,
+            )
         };
         let all = [
             range(1, 8000, 44_100, SampleFormat::F32),

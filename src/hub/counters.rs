@@ -73,10 +73,34 @@ pub(super) struct StreamNumbers {
     pub(super) skipped: AtomicU64,
     pub(super) ages: [AtomicU64; AGE_BUCKETS.len() + 1],
     pub(super) age_sum: AtomicU64,
+    pub(super) audio: AudioNumbers,
     viewers: Mutex<Vec<Arc<ViewerNumbers>>>,
 }
 
+/// The packets of a stream's sound.
+#[derive(Debug, Default)]
+pub(super) struct AudioNumbers {
+    pub(super) received: AtomicU64,
+    pub(super) sent: AtomicU64,
+    /// That the publisher had no room for.
+    pub(super) left_out: AtomicU64,
+    /// That were too old for a listener when it could take them, of all listeners together.
+    pub(super) lost: AtomicU64,
+}
+
 impl StreamNumbers {
+    /// A packet of sound came, and its publisher left so many out before it.
+    pub(super) fn got_audio(&self, left_out: u64) {
+        self.audio.received.fetch_add(1, Ordering::Relaxed);
+        self.audio.left_out.fetch_add(left_out, Ordering::Relaxed);
+    }
+
+    /// A listener was given a packet of sound, and so many before it were too old.
+    pub(super) fn sent_audio(&self, lost: u64) {
+        self.audio.sent.fetch_add(1, Ordering::Relaxed);
+        self.audio.lost.fetch_add(lost, Ordering::Relaxed);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<ViewerNumbers>>> {
         self.viewers.lock().unwrap_or_else(PoisonError::into_inner)
     }

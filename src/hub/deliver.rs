@@ -6,6 +6,7 @@
 
 mod claim;
 mod claims;
+mod give_out;
 mod inbox;
 mod member;
 mod newcomer;
@@ -27,17 +28,16 @@ use mio::event::Event;
 use mio::{Events, Poll, Token};
 use slab::Slab;
 
-use self::inbox::WAKER;
 pub(super) use self::inbox::{Command, Handle};
+use self::inbox::{Fresh, WAKER};
 pub(super) use self::newcomer::{Admitted, Newcomer, Purpose};
-use self::peer::{FanOut, Peer, PeerRole};
+use self::peer::{Peer, PeerRole};
 use self::read_turn::ReadBuffers;
 use self::subscribers::Subscribers;
 use self::tick::Ticks;
 use self::turns::Turns;
 use super::Shared;
 use super::memory::Full;
-use super::stream::Stream;
 use crate::net::connection::{ConnectionError, Drained};
 use crate::relay::{ConnectionId, Refusal};
 use crate::time::{Micros, now};
@@ -68,8 +68,8 @@ struct Loop {
     subscribers: BTreeMap<u64, Subscribers>,
     /// What is to be done, out of the inbox.
     commands: VecDeque<Command>,
-    /// Streams with a picture that this loop has not given out yet.
-    fresh: Vec<Arc<Stream>>,
+    /// What this loop has not given out yet.
+    fresh: Fresh,
     /// Connections with more to read than one turn took.
     turns: Turns,
     /// When pictures were given out last.
@@ -102,7 +102,7 @@ pub(super) fn run(shared: Arc<Shared>, index: usize, poll: Poll) {
         tokens: HashMap::new(),
         subscribers: BTreeMap::new(),
         commands: VecDeque::new(),
-        fresh: Vec::new(),
+        fresh: Fresh::default(),
         turns: Turns::default(),
         gave: start,
         paced: Vec::new(),
@@ -319,33 +319,6 @@ impl Loop {
         Ok(())
     }
 
-    /// Gives every fresh picture to every viewer that can take one now.
-    fn give_out(&mut self) {
-        for stream in std::mem::take(&mut self.fresh) {
-            let newest = stream.newest(self.index);
-            let Some(subscribers) = self.subscribers.get_mut(&stream.id) else { continue };
-            let count = subscribers.tokens.len();
-            subscribers.first = (subscribers.first + 1) % count.max(1);
-            let (before, from) = subscribers.tokens.split_at(subscribers.first);
-            let (mut failed, mut changed, mut fan_out) =
-                (Vec::new(), Vec::new(), FanOut::new(&self.shared.placeholders));
-            for &token in from.iter().chain(before) {
-                let Some(peer) = self.peers.get_mut(token) else { continue };
-                match peer.offer(stream.id, &newest, &mut fan_out, now()) {
-                    Ok(false) => {}
-                    Ok(true) => changed.push(token),
-                    Err(why) => failed.push((token, why)),
-                }
-                list_paced(&mut self.paced, peer, token);
-            }
-            stream.numbers.add(&fan_out.deliveries);
-            changed.into_iter().for_each(|token| self.target_changed(token));
-            for (token, why) in failed {
-                self.remove(token, &why);
-            }
-        }
-    }
-
     /// Serves a connection of which the poll tells. Where it is not read at once, its turn comes later.
     fn ready(&mut self, event: &Event, at: Micros, at_once: bool) {
         let token = event.token().0;
@@ -370,25 +343,6 @@ impl Loop {
         }
     }
 
-    /// A viewer that could not take a picture before may be able to now.
-    fn offer_newest(&mut self, token: usize, at: Micros) {
-        let Some(peer) = self.peers.get_mut(token) else { return };
-        let mut target_changed = false;
-        for stream in peer.watched() {
-            let mut fan_out = FanOut::new(&self.shared.placeholders);
-            let offered = peer.offer(stream.id, &stream.newest(self.index), &mut fan_out, at);
-            stream.numbers.add(&fan_out.deliveries);
-            match offered {
-                Ok(changed) => target_changed |= changed,
-                Err(why) => return self.remove(token, &why),
-            }
-        }
-        list_paced(&mut self.paced, peer, token);
-        if target_changed {
-            self.target_changed(token);
-        }
-    }
-
     fn read(&mut self, token: usize, at: Micros) {
         let Some(peer) = self.peers.get_mut(token) else { return };
         let mut reading = self.buffers.begin(&self.shared, at);
@@ -403,25 +357,6 @@ impl Loop {
         }
         // An acknowledgement may have opened the way for the next picture.
         self.offer_newest(token, at);
-    }
-
-    fn go_on_pacing(&mut self) {
-        if self.paced.is_empty() {
-            return;
-        }
-        let at = now();
-        for token in std::mem::take(&mut self.paced) {
-            let Some(peer) = self.peers.get_mut(token) else { continue };
-            match peer.paced_until() {
-                Some(until) if until > at => self.paced.push(token),
-                Some(_) => {
-                    // It must not be found due again if there is nothing to offer.
-                    peer.wait_no_more();
-                    self.offer_newest(token, at);
-                }
-                None => peer.listed = false,
-            }
-        }
     }
 
     /// Ends what somebody does here, and the connection: at once, or when it has read why.
@@ -485,12 +420,4 @@ impl Loop {
 
 fn full() -> ConnectionError {
     ConnectionError::Full(Full.to_string())
-}
-
-/// Notes a viewer that waits until a point in time.
-fn list_paced(paced: &mut Vec<usize>, peer: &mut Peer, token: usize) {
-    if !peer.listed && peer.paced_until().is_some() {
-        peer.listed = true;
-        paced.push(token);
-    }
 }

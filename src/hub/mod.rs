@@ -68,7 +68,7 @@ pub use config::HubConfig;
 use deliver::{Command, Handle};
 pub use encryption::Encryption;
 pub use open_rooms::KeepRooms;
-use stream::Stream;
+use stream::{News, Stream};
 
 /// The program and version that a hub says in its welcome.
 pub(crate) const PROGRAM: &str = concat!("streamflow/", env!("CARGO_PKG_VERSION"));
@@ -251,8 +251,16 @@ struct Totals {
 struct Registry {
     rooms: Rooms,
     streams: HashMap<StreamKey, Arc<Stream>>,
-    /// The targets of each stream's viewers, loop by loop, and last those of who polls.
-    targets: HashMap<u64, Vec<Vec<Target>>>,
+    /// What each stream's viewers want, loop by loop, and last who polls.
+    wanted: HashMap<u64, Vec<Wanted>>,
+}
+
+/// What the viewers of a stream want of it on one loop.
+#[derive(Clone, Default)]
+struct Wanted {
+    targets: Vec<Target>,
+    /// One of them listens.
+    audio: bool,
 }
 
 impl Shared {
@@ -308,7 +316,7 @@ impl Shared {
             registry: Mutex::new(Registry {
                 rooms: Rooms::new(config.max_publishers, config.max_viewers),
                 streams: HashMap::new(),
-                targets: HashMap::new(),
+                wanted: HashMap::new(),
             }),
             loops: handles,
             serial: AtomicU64::new(1),
@@ -370,10 +378,10 @@ impl Shared {
         self.loops.len()
     }
 
-    /// Tells a loop of a stream's new picture.
-    fn picture_came(&self, index: usize, stream: Arc<Stream>) {
+    /// Tells a loop of a stream's new picture, or of more sound.
+    fn tell_news(&self, index: usize, stream: Arc<Stream>, news: News) {
         match self.loops.get(index) {
-            Some(handle) => handle.fresh(stream),
+            Some(handle) => handle.news(stream, news),
             None => self.admission.picture_came(&stream),
         }
     }
@@ -395,7 +403,7 @@ impl Shared {
                 Effect::Watched(key, watched) => self.stream_in(&mut registry, &key).pictures().watched(watched, now()),
                 Effect::Forget(key) => {
                     if let Some(stream) = registry.streams.remove(&key) {
-                        registry.targets.remove(&stream.id);
+                        registry.wanted.remove(&stream.id);
                     }
                 }
             }
@@ -403,20 +411,21 @@ impl Shared {
         Ok(())
     }
 
-    /// The targets of a stream's viewers on one loop, or behind the last loop of those who poll; the publisher is told when
-    /// that changes what it encodes.
-    fn set_targets(&self, stream: &Stream, index: usize, targets: Vec<Target>) {
+    /// What a stream's viewers want on one loop, or behind the last loop those who poll; the publisher is told when that changes what
+    /// it encodes.
+    fn set_targets(&self, stream: &Stream, index: usize, wanted: Wanted) {
         let mut registry = self.registry();
         if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
             // Everybody has left it meanwhile; another of its name has targets of its own.
             return;
         }
-        let loops = registry.targets.entry(stream.id).or_insert_with(|| vec![Vec::new(); self.loops.len() + 1]);
-        loops[index] = targets;
-        let all: Vec<Target> = loops.iter().flatten().copied().collect();
+        let loops = registry.wanted.entry(stream.id).or_insert_with(|| vec![Wanted::default(); self.loops.len() + 1]);
+        loops[index] = wanted;
+        let all: Vec<Target> = loops.iter().flat_map(|wanted| &wanted.targets).copied().collect();
+        let audio = loops.iter().any(|wanted| wanted.audio);
         let rungs = rungs_for(&all, registry.rooms.rungs(&stream.key));
         stream.pictures().demanded(&rungs, now());
-        for effect in registry.rooms.demand(&stream.key, rungs) {
+        for effect in registry.rooms.demand(&stream.key, rungs, audio) {
             if let Effect::Tell(id, control) = effect {
                 self.loop_of(id).command(Command::Tell(id, control));
             }
@@ -442,8 +451,8 @@ impl Shared {
         let mut left = MAX_CONTROL - 256;
         let mut streams = self.registry().rooms.list(grant);
         let fits = streams.iter().position(|s| {
-            // Two names and at most 64 bytes of JSON around them.
-            let length = s.room.len() + s.name.len() + 64;
+            // Two names and at most 128 bytes of JSON around them.
+            let length = s.room.len() + s.name.len() + 128;
             left = left.saturating_sub(length);
             left == 0
         });

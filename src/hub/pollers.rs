@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::Shared;
+use super::{Shared, Wanted};
 use crate::access::{Grant, Watch};
 use crate::adapt::Target;
 use crate::names::StreamKey;
@@ -52,6 +52,11 @@ impl Polled {
     fn targets(&self) -> Vec<Target> {
         self.0.iter().map(|(target, _)| *target).collect()
     }
+
+    /// Pictures alone.
+    fn wanted(&self) -> Wanted {
+        Wanted { targets: self.targets(), audio: false }
+    }
 }
 
 impl Shared {
@@ -72,7 +77,7 @@ impl Shared {
         }
         let Some(polled) = pollers.0.get_mut(key) else { return Ok(()) };
         if polled.ask(target, at) {
-            self.set_targets(&self.stream(key), self.admission_index(), polled.targets());
+            self.set_targets(&self.stream(key), self.admission_index(), polled.wanted());
         }
         Ok(())
     }
@@ -87,7 +92,7 @@ impl Shared {
         let mut pollers = self.pollers();
         for (key, polled) in &mut pollers.0 {
             if polled.sweep(at) {
-                self.set_targets(&self.stream(key), self.admission_index(), polled.targets());
+                self.set_targets(&self.stream(key), self.admission_index(), polled.wanted());
             }
         }
         for (key, _) in pollers.0.extract_if(|_, polled| polled.0.is_empty()) {

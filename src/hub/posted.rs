@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Shared;
-use super::stream::Stream;
+use super::stream::{News, Stream};
 use crate::access::buckets::counted_as;
 use crate::access::{Credentials, Grant, Publish};
 use crate::frame::Picture;
@@ -138,7 +138,7 @@ impl Shared {
         picture.sequence = (one.count & 0xffff_ffff) as u32;
         // Under the lock, so that of two pictures at once the later one is the newer.
         let (loops, wakes) = stream.put(picture, at);
-        loops.for_each(|index| self.picture_came(index, stream.clone()));
+        loops.for_each(|index| self.tell_news(index, stream.clone(), News::Picture));
         drop(all);
         if wakes {
             self.tell_silence(id, &stream, at);

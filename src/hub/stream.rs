@@ -9,26 +9,35 @@ use std::time::Duration;
 use super::Shared;
 use super::counters::StreamNumbers;
 use super::last_pictures::LastPictures;
-use crate::frame::{Codec, Picture};
+use crate::frame::{AudioPacket, Codec, Picture};
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
+use crate::relay::audio::{AudioTrack, RecentAudio};
 use crate::relay::pictures::PictureTrack;
 use crate::relay::renditions::Renditions;
 use crate::relay::silence::Gives;
 use crate::relay::steering::Steering;
 use crate::time::{Micros, micros};
 
-/// A stream. It has one track so far, its pictures.
+/// What a stream has that is new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    Picture,
+    Audio,
+}
+
+/// A stream. It has two tracks, its pictures and its sound.
 pub(super) struct Stream {
     pub(super) key: StreamKey,
     /// Tells streams apart more cheaply than the key.
     pub(super) id: u64,
     pictures: Mutex<PictureTrack>,
+    audio: Mutex<AudioTrack>,
     steering: Mutex<Steering>,
     /// Where the newest picture is kept for when the stream is lost.
     last_pictures: Option<Arc<LastPictures>>,
-    /// For each loop, and last for admission: how many there watch, and whether it has been told of a picture it has not looked
-    /// at.
+    /// For each loop, and last for admission: how many there watch and listen, and whether it has been told of a picture, or of sound,
+    /// that it has not looked at.
     loops: Box<[Watchers]>,
     /// PictureTrack published since the start.
     pub(super) published: AtomicU64,
@@ -46,6 +55,8 @@ const UNKNOWN: u64 = u64::MAX;
 struct Watchers {
     viewers: AtomicU32,
     told: AtomicBool,
+    listeners: AtomicU32,
+    told_audio: AtomicBool,
 }
 
 impl Stream {
@@ -54,6 +65,7 @@ impl Stream {
             key,
             id,
             pictures: Mutex::default(),
+            audio: Mutex::default(),
             steering: Mutex::default(),
             last_pictures,
             loops: (0..loops).map(|_| Watchers::default()).collect(),
@@ -77,6 +89,7 @@ impl Stream {
     /// A new publisher begins `now`.
     pub(super) fn begin(&self, gives: Gives, now: Micros) {
         self.pictures().begin(gives, now);
+        self.audio().begin();
         self.knows_clock(None);
     }
 
@@ -104,6 +117,29 @@ impl Stream {
         self.lost.fetch_add(u64::from(came.lost), Ordering::Relaxed);
         let news = |i: &Watchers| i.viewers.load(Ordering::Acquire) > 0 && !i.told.swap(true, Ordering::AcqRel);
         (self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index), came.wakes)
+    }
+
+    fn audio(&self) -> MutexGuard<'_, AudioTrack> {
+        self.audio.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a packet of sound in, and returns the loops that must be told.
+    pub(super) fn put_audio(&self, packet: AudioPacket, now: Micros) -> impl Iterator<Item = usize> {
+        let left_out = self.audio().put(packet, now);
+        self.numbers.got_audio(left_out.into());
+        let news = |i: &Watchers| i.listeners.load(Ordering::Acquire) > 0 && !i.told_audio.swap(true, Ordering::AcqRel);
+        self.loops.iter().enumerate().filter(move |(_, i)| news(i)).map(|(index, _)| index)
+    }
+
+    /// The last packets of sound; a loop that asks has looked.
+    pub(super) fn recent_audio(&self, index: usize) -> RecentAudio {
+        self.loops[index].told_audio.store(false, Ordering::Release);
+        self.audio().recent().clone()
+    }
+
+    /// So many listen on this loop.
+    pub(super) fn set_listeners(&self, index: usize, listeners: usize) {
+        self.loops[index].listeners.store(u32::try_from(listeners).unwrap_or(u32::MAX), Ordering::Release);
     }
 
     /// The newest pictures; a loop that asks has looked.

@@ -16,14 +16,14 @@ use self::budget::{ReadBudget, read_size};
 pub use self::framing::Framing;
 use super::http;
 use super::layout::{Dialect, Head};
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::time::{Micros, now};
 use crate::transport::pages::SharedPages;
 use crate::transport::{Layout, Sent, Transport};
 use crate::wire::WireError;
 use crate::wire::control::Control;
 use crate::wire::framing::{PREFIX, prefix};
-use crate::wire::packet::{HEADER, Packet, control_packet, picture_header};
+use crate::wire::packet::{HEADER, Packet, audio_packet, control_packet, picture_header};
 use crate::wire::rooms::MAX_JSON;
 use crate::wire::websocket::{self, End, Message};
 
@@ -337,12 +337,10 @@ impl Connection {
     /// # Errors
     /// Why the connection is over.
     pub fn send_control(&mut self, control: &Control) -> Result<(), ConnectionError> {
+        if self.speaks() {
+            return self.enqueue_packet(&control_packet(control));
+        }
         let message = match (&mut self.framing, control) {
-            (Framing::Native(_), _) => {
-                let packet = control_packet(control);
-                [&prefix(packet.len())[..], &packet].concat()
-            }
-            (Framing::WebSocket(_, end), _) => websocket::binary(*end, &[&control_packet(control)]),
             (Framing::Multipart(opening), Control::Bye { reason, .. }) if !opening.is_empty() => {
                 opening.clear();
                 http::short_answer(503, reason)
@@ -351,6 +349,24 @@ impl Connection {
             (Framing::Bridge(..), Control::Bye { cause, reason }) => {
                 return self.close_frame(End::Server, close::close_code_of_bye(*cause), reason);
             }
+            _ => return Ok(()),
+        };
+        self.enqueue(&message)
+    }
+
+    /// Sends a packet of sound, with the time that it spent in the hub. Only for a connection that [`is_idle`](Self::is_idle): sound
+    /// that waits is kept where old packets give way to new ones. One that does not speak the native protocol swallows it.
+    ///
+    /// # Errors
+    /// Why the connection is over.
+    pub fn send_audio(&mut self, audio: &AudioPacket, hub: Duration) -> Result<(), ConnectionError> {
+        self.enqueue_packet(&audio_packet(audio, hub))
+    }
+
+    fn enqueue_packet(&mut self, packet: &[u8]) -> Result<(), ConnectionError> {
+        let message = match &self.framing {
+            Framing::Native(_) => [&prefix(packet.len())[..], packet].concat(),
+            Framing::WebSocket(_, end) => websocket::binary(*end, &[packet]),
             _ => return Ok(()),
         };
         self.enqueue(&message)

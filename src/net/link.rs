@@ -28,7 +28,7 @@ use super::address::HubAddress;
 use super::tls::trust::HubTrust;
 use super::tls::verifier::HubClient;
 use crate::error::{Error, Result, without_numbers};
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::session::client::GREETING;
 use crate::session::{Backoff, Captured, ClockOffset, DEAD_AFTER, in_words};
 use crate::time::{Micros, now};
@@ -85,6 +85,8 @@ pub trait LinkUser: Send + 'static {
     fn control(&mut self, control: Control) -> Vec<Control>;
     /// A picture came, with its capture time in our clock, at `received`. What is returned is sent.
     fn picture(&mut self, picture: Picture, received: Micros) -> Option<Control>;
+    /// A packet of sound came, with its capture time in our clock, at `received`.
+    fn audio(&mut self, _packet: AudioPacket, _received: Micros) {}
     /// A picture came of a codec that this version does not know, with this number. What is returned is sent.
     fn unknown_codec(&mut self, _codec: u8, _sequence: u32) -> Option<Control> {
         None
@@ -94,6 +96,11 @@ pub trait LinkUser: Send + 'static {
     /// Control messages to send now; asked whenever the [`Link::waker`] was used.
     fn messages(&mut self) -> Vec<Control> {
         Vec::new()
+    }
+    /// The next packet of sound to send, if there is one: asked, until there is none, whenever the connection can take one, and before
+    /// each picture. None is asked for while pictures hold the connection up, so whoever has them keeps a few, and drops the oldest.
+    fn next_audio(&mut self) -> Option<AudioPacket> {
+        None
     }
     /// Whether there is a picture to send. By default there never is one.
     fn has_picture(&mut self) -> bool {

@@ -16,7 +16,7 @@ use crate::audio::coding::Encoder;
 use crate::audio::denoise::{DELAY, Denoise};
 use crate::audio::level::{Speaking, level};
 use crate::audio::{FRAME, Samples};
-use crate::frame::{AudioCodec, AudioPacket};
+use crate::frame::{AudioCodec, AudioPacket, Spans};
 use crate::time::{Micros, now};
 
 /// How long nobody must have listened before the microphone is closed.
@@ -130,16 +130,19 @@ impl Sound {
 impl Coder {
     /// The packet of a frame; none where there is silence.
     fn packet(&mut self, frame: &mut Samples, captured: Micros) -> Result<Option<AudioPacket>, String> {
+        let begun = now();
         let mut captured = captured;
         if let Some(denoise) = &mut self.denoise {
             denoise.clean(frame);
             captured = captured - DELAY;
         }
         let level = level(frame);
-        let voice = self.speaking.look(level, now());
+        let voice = self.speaking.look(level, begun);
         let Some(data) = self.encoder.encode(frame)? else { return Ok(None) };
+        let spans = Spans { capture: begun.since(captured), encode: now().since(begun), ..Spans::default() };
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
-        Ok(Some(AudioPacket { codec: AudioCodec::Opus, captured, sequence, voice, level, data, ..AudioPacket::default() }))
+        let codec = AudioCodec::Opus;
+        Ok(Some(AudioPacket { codec, captured, sequence, voice, level, spans, data, ..AudioPacket::default() }))
     }
 }

@@ -360,7 +360,7 @@ struct Full {
 struct Demand {
     viewers: u32,
     rungs: Vec<Rung>,
-    /// Somebody wants to hear it.
+    /// Somebody listens.
     audio: bool,
     /// When the last viewer left; `None` while somebody watches.
     unwatched_since: Option<Micros>,

@@ -143,12 +143,10 @@ impl LinkUser for Uplink {
             LinkState::Connecting => "connecting".into(),
             LinkState::Waiting { why, .. } => why.clone(),
         };
-        if !state.connected {
-            state.demand.audio = false;
-        }
         if !state.connected && state.demand.viewers > 0 {
             // Nobody can watch over a broken link; the hub says anew who does when it is back.
             state.demand.viewers = 0;
+            state.demand.audio = false;
             state.demand.unwatched_since = Some(now());
         }
         state.fresh = true;
@@ -197,9 +195,9 @@ impl LinkUser for Uplink {
                 _ => None,
             };
             state.demand.viewers = viewers;
-            state.demand.audio = audio;
             state.demand.rungs = rungs;
             state.demand.rungs.truncate(4);
+            state.demand.audio = audio && viewers > 0;
             drop(state);
             self.shared.changed.notify_all();
         }

@@ -223,11 +223,11 @@ impl Rooms {
         if stream.fall_silent(silent, now) { stream.tell(&key, now) } else { Vec::new() }
     }
 
-    /// The hub has worked out which rungs the viewers of a stream need.
-    pub(crate) fn demand(&mut self, key: &StreamKey, rungs: Vec<Rung>) -> Vec<Effect> {
+    /// The hub has worked out which rungs the viewers of a stream need, and whether one of them listens.
+    pub(crate) fn demand(&mut self, key: &StreamKey, rungs: Vec<Rung>, listened: bool) -> Vec<Effect> {
         match self.streams.get_mut(key) {
-            Some(stream) if stream.rungs != rungs => {
-                stream.rungs = rungs;
+            Some(stream) if (&stream.rungs, stream.listened) != (&rungs, listened) => {
+                (stream.rungs, stream.listened) = (rungs, listened);
                 stream.publisher.map(|p| Effect::Tell(p, stream.demand())).into_iter().collect()
             }
             _ => Vec::new(),
@@ -271,6 +271,7 @@ impl Rooms {
                 live: stream.live(),
                 viewers: stream.viewers(),
                 sealed: stream.sealed,
+                audio: stream.audio,
             })
             .collect()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Session;
 use super::clock::signed;
 use super::clock_check::ClockCheck;
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::time::{Micros, PeerMicros, micros};
 
 /// No picture is older, in microseconds: 30 days. Whoever says so has a clock that makes no sense.
@@ -50,6 +50,12 @@ impl Session {
         let known = self.captured(told, spent, received);
         self.newest = (known.estimated || known.arrival).then_some(Newest { told, spent, received, known });
         (picture.captured, picture.estimated, picture.arrival) = (known.at, known.estimated, known.arrival);
+    }
+
+    /// The same for a packet of sound, of which nothing more is said later.
+    pub fn restate_audio(&self, audio: &mut AudioPacket, captured: PeerMicros, spent: Duration, received: Micros) {
+        let known = self.captured((captured, audio.estimated, audio.arrival), spent, received);
+        (audio.captured, audio.estimated, audio.arrival) = (known.at, known.estimated, known.arrival);
     }
 
     /// What is known by now of the newest picture's capture, where that is more than when it was last asked: the first

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::{Captured, ClockOffset, Due, Session};
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::text::Untrusted;
 use crate::time::{Micros, Standstill};
 use crate::wire::control::{Cause, Control, Hello, Role, answer};
@@ -20,6 +20,8 @@ pub enum Event {
     Welcomed(Control),
     /// A picture came, with its capture time in our clock.
     Picture(Picture),
+    /// A packet of sound came, with its capture time in our clock.
+    Audio(AudioPacket),
     /// A picture of this number came, of a codec that this version does not know.
     UnknownCodec {
         /// The codec.
@@ -130,6 +132,12 @@ impl Client {
                 let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
                 self.session.restate(&mut picture, captured, spent, now);
                 self.events.push_back(Event::Picture(picture));
+            }
+            Packet::Audio(mut audio, captured) => {
+                let spans = audio.spans;
+                let spent = spans.capture + spans.encode + spans.uplink + spans.hub;
+                self.session.restate_audio(&mut audio, captured, spent, now);
+                self.events.push_back(Event::Audio(audio));
             }
             Packet::UnknownCodec { codec, sequence } => self.events.push_back(Event::UnknownCodec { codec, sequence }),
             Packet::Bare(_) | Packet::Text(_) | Packet::UnknownKind(_) => {}

@@ -126,7 +126,7 @@ mod tests {
     }
 
     fn demand(viewers: u32) -> Control {
-        Control::Demand { viewers, rungs: Vec::new() }
+        Control::Demand { viewers, rungs: Vec::new(), audio: false }
     }
 
     fn state(name: &str, reason: &str) -> Control {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::latest::{Latest, Rate};
 use super::{ClockOffset, DEAD_AFTER, Due, Session};
 use crate::adapt::Rung;
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::names::StreamKey;
 use crate::text::Untrusted;
 use crate::time::{Micros, PeerMicros, micros};
@@ -25,12 +25,18 @@ const LIST_EVERY: Duration = Duration::from_millis(500);
 /// A publisher tells its controls in so many packets at once, and then one each so often.
 const CONTROLS_AT_ONCE: u32 = 64;
 const CONTROLS_EVERY: Duration = Duration::from_millis(8);
+/// A publisher gives so many packets of sound at once, and then one each so often: twice as many as there are, and a second that was
+/// held up.
+const AUDIO_AT_ONCE: u32 = 100;
+const AUDIO_EVERY: Duration = Duration::from_millis(10);
 
 /// What happened in a session.
 #[derive(Debug)]
 pub enum Event {
     /// A publisher's picture, with its capture time in our clock. It has been acknowledged.
     Picture(Picture),
+    /// A publisher's packet of sound, with its capture time in our clock.
+    Audio(AudioPacket),
     /// A picture of a codec that this version does not know. It has been acknowledged.
     UnknownCodec {
         /// The codec.
@@ -107,6 +113,7 @@ pub struct Server {
     over: bool,
     requests: Rate,
     controls: Rate,
+    audio: Rate,
     latest: Latest,
     list_owed: bool,
     lists: Rate,
@@ -129,6 +136,7 @@ impl Server {
             over: false,
             requests: Rate::new(REQUEST_EVERY, REQUESTS_AT_ONCE),
             controls: Rate::new(CONTROLS_EVERY, CONTROLS_AT_ONCE),
+            audio: Rate::new(AUDIO_EVERY, AUDIO_AT_ONCE),
             latest: Latest::new(),
             list_owed: false,
             lists: Rate::new(LIST_EVERY, LISTS_AT_ONCE),
@@ -196,10 +204,17 @@ impl Server {
             Packet::Control(Control::Bye { .. }) => self.end(End::Goodbye),
             _ if !self.accepted => self.violation("nothing is said between the hello and its answer"),
             Packet::Control(control) => self.control(control, arrival, now),
-            Packet::Picture(..) | Packet::UnknownCodec { .. } if self.role == Role::View => {
-                self.violation("a picture from a viewer");
+            Packet::Picture(..) | Packet::Audio(..) | Packet::UnknownCodec { .. } if self.role == Role::View => {
+                self.violation("a picture or sound from a viewer");
             }
             Packet::Picture(picture, captured) => self.picture(picture, captured, arrival, now),
+            Packet::Audio(..) if !self.audio.pass(now) => self.violation("more sound than there is"),
+            Packet::Audio(mut audio, captured) => {
+                let spent = audio.spans.capture + audio.spans.encode;
+                self.session.restate_audio(&mut audio, captured, spent, now);
+                audio.spans.uplink = now.since(audio.captured + spent);
+                self.events.push_back(Event::Audio(audio));
+            }
             Packet::UnknownCodec { codec, sequence } => {
                 self.transmit.push_back(Control::Ack { sequence, backlog: 0, waited: 0 });
                 self.events.push_back(Event::UnknownCodec { codec });

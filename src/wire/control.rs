@@ -105,6 +105,8 @@ pub enum Ability {
     Seal,
     /// Of a publisher: its source has controls, which it tells and sets. Of a hub: it passes that on.
     Controls,
+    /// Of a publisher: it has sound that may be asked for. Of a hub: it passes sound on.
+    Audio,
     /// Anything a later version brings.
     #[serde(other)]
     Unknown,
@@ -122,6 +124,9 @@ pub struct ViewRequest {
     /// Width and height; absent: the publisher's, or smaller where the link is slow.
     #[serde(default, skip_serializing_if = "Resolution::is_any")]
     pub size: Resolution,
+    /// Its sound, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub audio: bool,
 }
 
 /// A stream as the hub lists it.
@@ -139,6 +144,9 @@ pub struct StreamInfo {
     /// Its pictures are sealed end to end: who watches needs their key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
+    /// How its sound is doing; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioState>,
 }
 
 /// How a stream is doing, told by a publisher to the hub and by the hub to viewers.
@@ -175,6 +183,20 @@ pub struct StreamState {
     /// Its pictures are sealed end to end: who watches needs their key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub sealed: bool,
+    /// How its sound is doing; absent: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<AudioState>,
+}
+
+/// How the sound of a stream is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AudioState {
+    /// It was switched off where it is captured.
+    #[serde(default)]
+    pub muted: bool,
+    /// Somebody speaks, by the publisher's judgement; known while somebody listens.
+    #[serde(default)]
+    pub speaking: bool,
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -313,6 +335,9 @@ pub enum Control {
         viewers: u32,
         /// The rungs to encode, at most four. Pictures carry the place of theirs in this list.
         rungs: Vec<Rung>,
+        /// Somebody listens to its sound.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        audio: bool,
     },
     /// Publisher to hub: what its pictures are encoded for from here on.
     Supply {

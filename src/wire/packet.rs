@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  0  magic "SF"      2  version      3  kind     4  codec    5  flags    6  quality  7  rung
+//!                                                        (of sound: level)
 //!  8  capture time, u64, microseconds in the sender's clock
 //! 16  sequence, u32                  20  capture span, u16   22  encode span, u16
 //! 24  uplink span, u16               26  hub span, u16       28  metadata length, u32
@@ -16,8 +17,8 @@ use super::control::{Control, MAX_CONTROL, MAX_CONTROL_TO_HUB};
 use memchr::memmem;
 
 use crate::buffer::{Buffer, Pool, append};
-use crate::frame::{Codec, Picture, Spans};
-use crate::time::{PeerMicros, micros};
+use crate::frame::{AudioCodec, AudioPacket, Codec, Picture, SILENCE, Spans};
+use crate::time::{Micros, PeerMicros, micros};
 
 /// The version of the protocol that this program speaks.
 pub const VERSION: u8 = 1;
@@ -27,14 +28,18 @@ pub const HEADER: usize = 32;
 pub const MAX_METADATA: usize = 64 * 1024;
 /// The longest picture a hub takes unless it is told otherwise: 8 MiB, a 4K picture of the best quality.
 pub const MAX_PICTURE: usize = 8 << 20;
+/// The longest payload of a packet of sound, in bytes: twice that of 20 ms of PCM.
+pub const MAX_AUDIO: usize = 4096;
 /// Bytes of memory that are kept for the pictures to come, at most, beside that of the next one: several usual ones.
 const IDLE: usize = 1 << 20;
 
 const MAGIC: [u8; 2] = *b"SF";
 const KIND_PICTURE: u8 = 1;
 const KIND_CONTROL: u8 = 2;
+const KIND_AUDIO: u8 = 3;
 const FLAG_ESTIMATED: u8 = 1;
 const FLAG_ARRIVAL: u8 = 2;
+const FLAG_VOICE: u8 = 4;
 const SPAN_UNIT: u64 = 16;
 /// A span that says so is that long or longer.
 pub const LONGEST_SPAN: Duration = Duration::from_micros(SPAN_UNIT * u16::MAX as u64);
@@ -48,6 +53,8 @@ pub enum Packet {
     /// A picture with all its header told, and when it was captured in the clock of whoever sent it. The picture itself has no
     /// time of capture until a session has translated that.
     Picture(Picture, PeerMicros),
+    /// A packet of sound, and when it was captured in the clock of whoever sent it, as with pictures.
+    Audio(AudioPacket, PeerMicros),
     /// A JPEG without header: no number, no time, no quality. Only its bytes are set.
     Bare(Buffer),
     /// A control message.
@@ -69,27 +76,47 @@ pub enum Packet {
 #[must_use]
 pub fn picture_header(picture: &Picture, hub: Duration) -> [u8; HEADER] {
     let metadata = picture.metadata.as_ref().map_or(0, |text| text.len());
+    let flags = time_flags(picture.estimated, picture.arrival);
+    let mut head = header([KIND_PICTURE, picture.codec.number(), flags, picture.quality, picture.rung]);
+    put_times(&mut head, picture.captured, picture.sequence, Spans { hub, ..picture.spans });
+    head[28..].copy_from_slice(&u32::try_from(metadata).unwrap_or(0).to_le_bytes());
+    head
+}
+
+/// A whole packet of sound, with the time it spent in the hub if it comes from one.
+#[must_use]
+pub fn audio_packet(audio: &AudioPacket, hub: Duration) -> Vec<u8> {
+    let flags = time_flags(audio.estimated, audio.arrival) | if audio.voice { FLAG_VOICE } else { 0 };
+    let mut head = header([KIND_AUDIO, audio.codec.number(), flags, audio.level.min(SILENCE), 0]);
+    put_times(&mut head, audio.captured, audio.sequence, Spans { hub, ..audio.spans });
+    [&head[..], &audio.data].concat()
+}
+
+/// A header that begins so: kind, codec, flags, and what bytes 6 and 7 say.
+fn header(begins: [u8; 5]) -> [u8; HEADER] {
     let mut head = [0; HEADER];
     head[..2].copy_from_slice(&MAGIC);
     head[2] = VERSION;
-    head[3] = KIND_PICTURE;
-    head[4] = picture.codec.number();
+    head[3..8].copy_from_slice(&begins);
+    head
+}
+
+fn time_flags(estimated: bool, arrival: bool) -> u8 {
     // Who does not know of the second flag has at least the first.
-    head[5] = match (picture.estimated, picture.arrival) {
+    match (estimated, arrival) {
         (_, true) => FLAG_ESTIMATED | FLAG_ARRIVAL,
         (true, false) => FLAG_ESTIMATED,
         (false, false) => 0,
-    };
-    head[6] = picture.quality;
-    head[7] = picture.rung;
-    head[8..16].copy_from_slice(&picture.captured.0.to_le_bytes());
-    head[16..20].copy_from_slice(&picture.sequence.to_le_bytes());
-    for (i, span) in [picture.spans.capture, picture.spans.encode, picture.spans.uplink, hub].into_iter().enumerate() {
+    }
+}
+
+fn put_times(head: &mut [u8; HEADER], captured: Micros, sequence: u32, spans: Spans) {
+    head[8..16].copy_from_slice(&captured.0.to_le_bytes());
+    head[16..20].copy_from_slice(&sequence.to_le_bytes());
+    for (i, span) in [spans.capture, spans.encode, spans.uplink, spans.hub].into_iter().enumerate() {
         let units = u16::try_from(micros(span) / SPAN_UNIT).unwrap_or(u16::MAX);
         head[20 + 2 * i..22 + 2 * i].copy_from_slice(&units.to_le_bytes());
     }
-    head[28..].copy_from_slice(&u32::try_from(metadata).unwrap_or(0).to_le_bytes());
-    head
 }
 
 /// A whole control packet.
@@ -208,10 +235,14 @@ impl Assembler {
             let is_right = *skipped <= limit;
             return if is_right { Ok(()) } else { Err(WireError::TooLong { length: *skipped as u64, limit }) };
         }
-        let limit = if !self.bare && self.head[3] == KIND_CONTROL { self.max_control } else { self.max_picture };
+        let limit = match self.head[3] {
+            KIND_CONTROL if !self.bare => self.max_control,
+            KIND_AUDIO if !self.bare => MAX_AUDIO.min(self.max_picture),
+            _ => self.max_picture,
+        };
         let length = self.data.len() + piece.len();
         if limit == 0 {
-            return Err(WireError::Malformed("a picture from a viewer"));
+            return Err(WireError::Malformed("a picture or sound from a viewer"));
         }
         if length > limit {
             return Err(WireError::TooLong { length: length as u64, limit });
@@ -255,13 +286,20 @@ impl Assembler {
             return Err(WireError::Version(head[2]));
         }
         let metadata = u32_at(head, 28) as usize;
-        match (head[3], Codec::of_number(head[4])) {
-            (KIND_PICTURE, Some(_)) if metadata > MAX_METADATA => {
-                return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
+        match head[3] {
+            KIND_PICTURE if Codec::of_number(head[4]).is_some() => {
+                if metadata > MAX_METADATA {
+                    return Err(WireError::TooLong { length: metadata as u64, limit: MAX_METADATA });
+                }
+                self.metadata_len = metadata;
             }
-            (KIND_PICTURE, Some(_)) => self.metadata_len = metadata,
-            (KIND_CONTROL, _) if metadata == 0 => {}
-            (KIND_CONTROL, _) => return Err(WireError::Malformed("a control packet with metadata")),
+            KIND_CONTROL if metadata > 0 => return Err(WireError::Malformed("a control packet with metadata")),
+            KIND_CONTROL => {}
+            KIND_AUDIO if AudioCodec::of_number(head[4]).is_some() => {
+                if metadata > 0 {
+                    return Err(WireError::Malformed("a packet of sound with metadata"));
+                }
+            }
             _ => self.skipped = Some(0),
         }
         Ok(())
@@ -289,24 +327,43 @@ impl Assembler {
             Err(_) => return Err(WireError::Malformed("metadata that is no UTF-8")),
         };
         if self.data.is_empty() {
-            return Err(WireError::Malformed("a picture without a payload"));
+            return Err(WireError::Malformed("a packet without a payload"));
         }
         let span = |at: usize| {
             Duration::from_micros(u64::from(u16::from_le_bytes([self.head[at], self.head[at + 1]])) * SPAN_UNIT)
         };
-        let time = u64::from(u32_at(&self.head, 8)) | u64::from(u32_at(&self.head, 12)) << 32;
+        let time = PeerMicros(u64::from(u32_at(&self.head, 8)) | u64::from(u32_at(&self.head, 12)) << 32);
+        let spans = Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) };
+        let sequence = u32_at(&self.head, 16);
+        let [_, _, _, kind, codec, flags, about, rung, ..] = self.head;
+        let (estimated, arrival) = (flags & (FLAG_ESTIMATED | FLAG_ARRIVAL) != 0, flags & FLAG_ARRIVAL != 0);
+        if kind == KIND_AUDIO {
+            let audio = AudioPacket {
+                codec: AudioCodec::of_number(codec).unwrap_or_default(),
+                captured: Micros::default(),
+                estimated,
+                arrival,
+                sequence,
+                voice: flags & FLAG_VOICE != 0,
+                level: about.min(SILENCE),
+                spans,
+                data: Arc::from(&self.data[..]),
+            };
+            return Ok(Read::Other(Packet::Audio(audio, time)));
+        }
+        let codec = Codec::of_number(codec).unwrap_or_default();
         let picture = Picture {
-            codec: Codec::of_number(self.head[4]).unwrap_or_default(),
-            quality: self.head[6],
-            rung: self.head[7],
-            sequence: u32_at(&self.head, 16),
-            estimated: self.head[5] & (FLAG_ESTIMATED | FLAG_ARRIVAL) != 0,
-            arrival: self.head[5] & FLAG_ARRIVAL != 0,
-            spans: Spans { capture: span(20), encode: span(22), uplink: span(24), hub: span(26) },
+            codec,
+            quality: about,
+            rung,
+            sequence,
+            estimated,
+            arrival,
+            spans,
             metadata,
             ..Picture::default()
         };
-        Ok(Read::Picture(picture, PeerMicros(time)))
+        Ok(Read::Picture(picture, time))
     }
 }
 

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 use streamflow::internal::hub::{AccessControl, Hub, HubConfig};
 use streamflow::internal::names::StreamKey;
 use streamflow::internal::publisher::{Publisher, PublisherConfig};
+use streamflow::internal::wire::control::{AudioState, Control, StreamState};
 use tungstenite::Message;
 use tungstenite::protocol::frame::coding::CloseCode;
 
 use crate::support::http::{Answer, Http, get, post};
-use crate::support::{at, fine_source, hub, limited, publisher_config, until};
+use crate::support::{Peer, at, fine_source, hub, limited, publisher_config, publishes, until};
 use crate::{Socket, jpeg, next, open, say, wait};
 
 fn ask(hub: &Hub, path: &str, body: &Value) -> Answer {
@@ -267,5 +268,28 @@ fn a_hub_that_asks_opens_rooms_to_who_may_be_in_them_and_lets_their_host_close_t
         assert_eq!(by("POST", &close, all, &token, &Value::Null).status, 200);
         drop(hub);
         std::fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
+fn a_native_stream_with_sound_is_somebody_who_is_muted_or_speaks() {
+    limited(|| {
+        let hub = hub();
+        let mut ann = open(hub.address(), "/ws/main/ann");
+        let mut robot = Peer::join(hub.address(), publishes("robot"));
+        let is_muted =
+            |list: &[Value]| list.iter().find(|person| person["name"] == "robot").unwrap()["is_muted"].clone();
+        assert_eq!(is_muted(&people(&mut ann, 2)), true, "it has no sound");
+        let mut says = |muted, speaking| {
+            let audio = Some(AudioState { muted, speaking });
+            robot.say(&Control::State(StreamState { live: true, audio, ..StreamState::default() }));
+        };
+        says(false, true);
+        let spoke = wait(&mut ann, "audio_activity");
+        assert_eq!((&spoke["user_name"], &spoke["is_speaking"]), (&"robot".into(), &true.into()));
+        assert_eq!(is_muted(&people(&mut ann, 2)), false);
+        says(true, true);
+        assert_eq!(wait(&mut ann, "audio_activity")["is_speaking"], false, "who is muted is not heard");
+        assert_eq!(is_muted(&people(&mut ann, 2)), true);
     });
 }

@@ -205,7 +205,7 @@ fn who_breaks_the_protocol_once_admitted_is_told_and_ends() {
         (picture[3], picture[4]) = (1, 1);
         picture.extend_from_slice(b"\xff\xd8\xff\xd9");
         viewer.packet(&picture);
-        assert_eq!(viewer.bye(), (Cause::Protocol, "a picture from a viewer".into()));
+        assert_eq!(viewer.bye(), (Cause::Protocol, "a picture or sound from a viewer".into()));
         viewer.until_closed();
         // A publisher whose packet is none.
         let mut publisher = Peer::join(hub.address(), publishes("door"));

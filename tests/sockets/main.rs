@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod audio;
 mod controls;
 mod delivery;
 mod encryption;

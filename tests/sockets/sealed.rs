@@ -258,7 +258,7 @@ fn a_hub_of_a_version_that_passes_no_sealed_pictures_on_is_given_none_and_the_pu
             assert!(matches!(hub.control(), Control::Hello(_)));
             let (room, name, program) = ("main".into(), "door".into(), "old".into());
             hub.say(&Control::Welcome { room, name, program, max_picture: 0, max_pixels: 0, can: Vec::new() });
-            hub.say(&Control::Demand { viewers: 1, rungs: vec![Rung::FULL] });
+            hub.say(&Control::Demand { viewers: 1, rungs: vec![Rung::FULL], audio: false });
             std::iter::from_fn(|| hub.next()).filter(|packet| matches!(packet, Packet::Picture(..))).count()
         });
         let config = PublisherConfig { key: Some(KEY.into()), ..publisher_config(location, "door") };

@@ -41,6 +41,8 @@ pub(in crate::hub) struct Memberships {
     feeds: feeds::Feeds,
     /// Rooms whose people are to be told anew, when the clock comes round.
     changed: BTreeSet<String>,
+    /// Streams of which their rooms are to hear whether they speak.
+    spoke: BTreeSet<StreamKey>,
 }
 
 struct Member {
@@ -98,7 +100,7 @@ impl Shared {
     ) -> Result<(), String> {
         let key = &grant.0;
         let mut memberships = self.memberships();
-        let Memberships { rooms, feeds, changed } = &mut *memberships;
+        let Memberships { rooms, feeds, changed, .. } = &mut *memberships;
         let members = rooms.entry(key.room.clone()).or_default();
         if let Some(old) = members.iter().position(|m| m.name == key.name) {
             // Loops come to it in any order; whoever was admitted later is the one who has come back.
@@ -172,7 +174,7 @@ impl Shared {
     /// A stream is published: whoever is in its room sees it.
     pub(in crate::hub) fn show_in_room(&self, key: &StreamKey) {
         let mut memberships = self.memberships();
-        let Memberships { rooms, feeds, changed } = &mut *memberships;
+        let Memberships { rooms, feeds, changed, .. } = &mut *memberships;
         if let Some(members) = rooms.get_mut(&key.room) {
             changed.insert(key.room.clone());
             self.show(members, feeds, key);

@@ -9,7 +9,7 @@ use mio::{Poll, Token, Waker};
 use super::claim::Asker;
 use super::newcomer::Newcomer;
 use crate::hub::answers::Answers;
-use crate::hub::stream::Stream;
+use crate::hub::stream::{News, Stream};
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
 use crate::wire::control::Control;
@@ -53,8 +53,32 @@ pub(in crate::hub) enum Command {
 #[derive(Default)]
 pub(super) struct Inbox {
     pub(super) commands: Vec<Command>,
-    /// Streams with a new picture.
-    pub(super) fresh: Vec<Arc<Stream>>,
+    pub(super) fresh: Fresh,
+}
+
+/// Streams with something that a loop has not given out yet.
+#[derive(Default)]
+pub(super) struct Fresh {
+    pub(super) pictures: Vec<Arc<Stream>>,
+    pub(super) audio: Vec<Arc<Stream>>,
+}
+
+impl Fresh {
+    pub(super) fn is_empty(&self) -> bool {
+        self.pictures.is_empty() && self.audio.is_empty()
+    }
+
+    pub(super) fn push(&mut self, stream: Arc<Stream>, news: News) {
+        match news {
+            News::Picture => self.pictures.push(stream),
+            News::Audio => self.audio.push(stream),
+        }
+    }
+
+    pub(super) fn extend(&mut self, more: Self) {
+        self.pictures.extend(more.pictures);
+        self.audio.extend(more.audio);
+    }
 }
 
 /// How other threads reach a loop.
@@ -107,8 +131,8 @@ impl Handle {
         drop(self.take());
     }
 
-    pub(in crate::hub) fn fresh(&self, stream: Arc<Stream>) {
-        self.inbox().fresh.push(stream);
+    pub(in crate::hub) fn news(&self, stream: Arc<Stream>, news: News) {
+        self.inbox().fresh.push(stream, news);
         self.wake();
     }
 }

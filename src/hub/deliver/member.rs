@@ -110,7 +110,7 @@ impl RoomMember {
     pub(super) fn see(&mut self, stream: &Arc<Stream>, opening: Arc<str>, address: SocketAddr, now: Micros) {
         let numbers = Arc::new(ViewerNumbers::new(address, "room", now));
         stream.numbers.join(numbers.clone());
-        let subscription = Subscription::new(stream.clone());
+        let subscription = Subscription::new(stream.clone(), now);
         let (metrics, interval, came) = (Metrics::default(), Duration::ZERO, Micros(0));
         self.sees.push(Sees { subscription, opening, metrics, numbers, interval, came });
     }

@@ -41,7 +41,7 @@ use crate::relay::silence::Gives;
 use crate::session::in_words;
 use crate::session::server::Server;
 use crate::time::{Micros, now};
-use crate::wire::control::{Ability, Control};
+use crate::wire::control::{Ability, AudioState, Control, Role};
 use crate::wire::packet::Packet;
 
 /// How long a connection that has been told goodbye may take to read it.
@@ -85,6 +85,8 @@ pub(super) struct Publishing {
     rungs: bool,
     /// Its source has controls.
     controls: bool,
+    /// How its sound was when it said so last.
+    audio: Option<AudioState>,
     /// Its pictures are those that it gave.
     gives: bool,
     /// The number that its machine keeps; 0: none.
@@ -117,6 +119,9 @@ pub(super) struct Peer {
     pub(super) target: Target,
     /// It opens sealed pictures, or says why it cannot.
     opens: bool,
+    /// It wants sound.
+    listens: bool,
+    listening_changed: bool,
     told: Told,
     /// It is on the loop's list of those who wait until a point in time.
     pub(super) listed: bool,
@@ -174,6 +179,7 @@ impl Peer {
         let machine_id = hello.as_ref().map_or(0, |hello| hello.publisher);
         let session = hello.as_ref().filter(|_| connection.speaks()).map(|hello| hello.role);
         let request = hello.map(|hello| hello.request).unwrap_or_default();
+        let listens = session == Some(Role::View) && request.audio;
         let mut pacer = Pacer::new(PacerConfig { apart, ..pacer_config(request) });
         if acknowledges {
             pacer.expect_acknowledgements();
@@ -210,6 +216,8 @@ impl Peer {
             summed: [0; 4],
             target: pacer.target(),
             opens,
+            listens,
+            listening_changed: false,
             pacer,
             told: Told::default(),
             listed: false,
@@ -231,7 +239,7 @@ impl Peer {
         let (max_picture, max_pixels) = (config.max_picture as u64, config.max_pixels as u64);
         if let Some(session) = &mut self.session {
             let program = PROGRAM.into();
-            let can = vec![Ability::Seal, Ability::Controls];
+            let can = vec![Ability::Seal, Ability::Controls, Ability::Audio];
             session.accept(Control::Welcome { room, name, program, max_picture, max_pixels, can }, now());
         }
         self.transmit(now())

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use super::inbox::Fresh;
 use crate::hub::Shared;
-use crate::hub::stream::Stream;
+use crate::hub::stream::{News, Stream};
 use crate::time::Micros;
 use crate::wire::packet::Packet;
 
@@ -11,7 +12,7 @@ use crate::wire::packet::Packet;
 #[derive(Default)]
 pub(super) struct ReadBuffers {
     packets: Vec<(Packet, Micros)>,
-    fresh: Vec<(Arc<Stream>, usize)>,
+    news: Vec<(Arc<Stream>, News, usize)>,
 }
 
 /// A turn of one connection.
@@ -19,8 +20,8 @@ pub(super) struct ReadTurn<'a> {
     pub(super) shared: &'a Arc<Shared>,
     /// Packets in order, each with the time at which its first byte was here.
     pub(super) packets: &'a mut Vec<(Packet, Micros)>,
-    /// Streams with a new picture, and for each the loop that is to give it out.
-    pub(super) fresh: &'a mut Vec<(Arc<Stream>, usize)>,
+    /// Streams with a new picture or more sound, and for each the loop that is to give it out.
+    pub(super) news: &'a mut Vec<(Arc<Stream>, News, usize)>,
     /// The time, read once for all that a turn hears: reading it for each packet and each answer was seen in profiles of a
     /// hundred viewers that acknowledge every picture.
     pub(super) at: Micros,
@@ -28,16 +29,16 @@ pub(super) struct ReadTurn<'a> {
 
 impl ReadBuffers {
     pub(super) fn begin<'a>(&'a mut self, shared: &'a Arc<Shared>, at: Micros) -> ReadTurn<'a> {
-        ReadTurn { shared, packets: &mut self.packets, fresh: &mut self.fresh, at }
+        ReadTurn { shared, packets: &mut self.packets, news: &mut self.news, at }
     }
 
-    /// Streams with a new picture are for this loop to give out, or for others.
-    pub(super) fn note(&mut self, shared: &Shared, index: usize, ours: &mut Vec<Arc<Stream>>) {
-        for (stream, of) in self.fresh.drain(..) {
+    /// What was heard is for this loop to give out, or for others.
+    pub(super) fn note(&mut self, shared: &Shared, index: usize, ours: &mut Fresh) {
+        for (stream, news, of) in self.news.drain(..) {
             if of == index {
-                ours.push(stream);
+                ours.push(stream, news);
             } else {
-                shared.picture_came(of, stream);
+                shared.tell_news(of, stream, news);
             }
         }
     }

@@ -6,9 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::inbox::Fresh;
 use super::read_turn::ReadBuffers;
 use super::turns::Turns;
 use super::{Command, Loop};
+use crate::hub::Wanted;
 use crate::net::connection::ConnectionError;
 use crate::relay::ConnectionId;
 use crate::time::now;
@@ -45,7 +47,8 @@ impl Loop {
         }
         for subscribers in std::mem::take(&mut self.subscribers).into_values() {
             subscribers.tokens.iter().for_each(|_| subscribers.stream.remove_viewer(self.index));
-            self.shared.set_targets(&subscribers.stream, self.index, Vec::new());
+            subscribers.stream.set_listeners(self.index, 0);
+            self.shared.set_targets(&subscribers.stream, self.index, Wanted::default());
         }
         // Who came meanwhile, or asks whether this loop lives, has nothing to do with it; all else was for the connections that are
         // gone.
@@ -53,7 +56,7 @@ impl Loop {
         let newcomers = self.commands.iter().filter(|command| matches!(command, Command::Adopt(_))).count();
         self.handle().count_anew(newcomers);
         self.tokens.clear();
-        self.fresh.clear();
+        self.fresh = Fresh::default();
         self.turns = Turns::default();
         // What is left in them was heard of another connection.
         self.buffers = ReadBuffers::default();

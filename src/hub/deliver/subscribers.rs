@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Loop;
 use super::peer::PeerRole;
-use crate::hub::stream::Stream;
+use crate::hub::Wanted;
+use crate::hub::stream::{News, Stream};
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
 use crate::time::now;
@@ -13,6 +14,8 @@ use crate::time::now;
 pub(super) struct Subscribers {
     pub(super) stream: Arc<Stream>,
     pub(super) tokens: Vec<usize>,
+    /// Those of them who want its sound.
+    pub(super) listeners: Vec<usize>,
     /// Who is served first; moves on with every picture, so that nobody is always last.
     pub(super) first: usize,
     /// Somebody came or went, or needs something else than before.
@@ -63,13 +66,14 @@ impl Loop {
         let subscribers = self.subscribers.entry(stream.id).or_insert_with(|| Subscribers {
             stream: stream.clone(),
             tokens: Vec::new(),
+            listeners: Vec::new(),
             first: 0,
             targets_changed: true,
         });
         subscribers.tokens.push(token);
         subscribers.targets_changed = true;
         // The newest picture at once.
-        self.fresh.push(stream.clone());
+        self.fresh.push(stream.clone(), News::Picture);
     }
 
     /// What somebody needs of all that it watches has changed.
@@ -92,9 +96,11 @@ impl Loop {
         let Some(subscribers) = self.subscribers.get_mut(&id) else { return };
         subscribers.stream.remove_viewer(self.index);
         subscribers.tokens.retain(|t| *t != token);
+        subscribers.listeners.retain(|t| *t != token);
         subscribers.targets_changed = true;
         if subscribers.tokens.is_empty() {
-            self.shared.set_targets(&subscribers.stream, self.index, Vec::new());
+            subscribers.stream.set_listeners(self.index, 0);
+            self.shared.set_targets(&subscribers.stream, self.index, Wanted::default());
             self.subscribers.remove(&id);
         }
     }
@@ -103,8 +109,12 @@ impl Loop {
     pub(super) fn tell_targets(&mut self) {
         for subscribers in self.subscribers.values_mut().filter(|a| a.targets_changed) {
             subscribers.targets_changed = false;
-            let targets = subscribers.tokens.iter().filter_map(|token| self.peers.get(*token)).map(|peer| peer.target);
-            self.shared.set_targets(&subscribers.stream, self.index, targets.collect());
+            let viewers = || subscribers.tokens.iter().filter_map(|token| Some((*token, self.peers.get(*token)?)));
+            subscribers.listeners = viewers().filter(|(_, peer)| peer.listens()).map(|(token, _)| token).collect();
+            let targets = viewers().map(|(_, peer)| peer.target).collect();
+            subscribers.stream.set_listeners(self.index, subscribers.listeners.len());
+            let wanted = Wanted { targets, audio: !subscribers.listeners.is_empty() };
+            self.shared.set_targets(&subscribers.stream, self.index, wanted);
         }
     }
 }

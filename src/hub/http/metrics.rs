@@ -55,6 +55,22 @@ fn text(shared: &Arc<Shared>, grant: &Grant<access::Metrics>) -> String {
     family("skipped_pictures_total", "counter", "Pictures left out for viewers that were busy.", &|i| {
         get(&streams[i].1.numbers.skipped) as f64
     });
+    let audio = |i: usize| &streams[i].1.numbers.audio;
+    family("audio_packets_total", "counter", "Packets of sound from the publisher.", &|i| {
+        get(&audio(i).received) as f64
+    });
+    family("left_out_audio_packets_total", "counter", "Packets of sound that the publisher left out.", &|i| {
+        get(&audio(i).left_out) as f64
+    });
+    family("sent_audio_packets_total", "counter", "Packets of sound given to listeners.", &|i| {
+        get(&audio(i).sent) as f64
+    });
+    family(
+        "lost_audio_packets_total",
+        "counter",
+        "Packets of sound that were too old when a listener could take them.",
+        &|i| get(&audio(i).lost) as f64,
+    );
     let name = "streamflow_picture_age_seconds";
     let _ = writeln!(out, "# HELP {name} Age of pictures when they were given to a viewer.\n# TYPE {name} histogram");
     for (i, (_, stream)) in streams.iter().enumerate() {

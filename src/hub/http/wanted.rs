@@ -59,7 +59,7 @@ impl Wanted {
     /// For a stream. Recorders cannot follow a picture that changes its size, so only who asks for it gets one.
     pub(super) fn request(&self) -> ViewRequest {
         let own = if self.adapts { Resolution::Any } else { Resolution::Full };
-        ViewRequest { quality: self.quality, size: self.size.unwrap_or(own), max_rate: None }
+        ViewRequest { quality: self.quality, size: self.size.unwrap_or(own), ..ViewRequest::default() }
     }
 
     /// Microseconds between two pictures at least; 0: as they come.
@@ -88,7 +88,7 @@ mod tests {
     fn a_query_says_what_is_wanted_and_other_words_in_it_mean_nothing() {
         let wanted = parse("n=1234&quality=40&size=320x240&fps=7.5&action=stream").unwrap();
         let size = Resolution::Of(Size::new(320, 240));
-        assert_eq!(wanted.request(), ViewRequest { quality: Some(40), size, max_rate: None });
+        assert_eq!(wanted.request(), ViewRequest { quality: Some(40), size, ..ViewRequest::default() });
         assert_eq!((wanted.target(), wanted.apart()), (Target { bytes: ANY, quality: 40, size }, 133_333));
         let nothing = parse("").unwrap();
         assert_eq!((nothing.request().size, nothing.apart()), (Resolution::Full, 0));

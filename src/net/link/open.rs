@@ -60,6 +60,7 @@ impl Open {
                 }
                 Event::Control(control) => answers.extend(user.control(control)),
                 Event::Picture(picture) => answers.extend(user.picture(picture, at)),
+                Event::Audio(packet) => user.audio(packet, at),
                 Event::UnknownCodec { codec, sequence } => answers.extend(user.unknown_codec(codec, sequence)),
                 Event::Restated(captured) => user.restated(captured),
                 Event::Acknowledged { sequence, backlog, waited } => {

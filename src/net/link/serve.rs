@@ -76,6 +76,7 @@ impl<U: LinkUser> Runner<U> {
                 for message in self.user.messages() {
                     connection.send_control(&message)?;
                 }
+                self.send_audio(connection)?;
                 if let Some(later) = self.send_pictures(connection, open)? {
                     wake_at = wake_at.min(later);
                 }
@@ -149,6 +150,16 @@ impl<U: LinkUser> Runner<U> {
         }
     }
 
+    /// Sends sound while nothing waits before it.
+    fn send_audio(&mut self, connection: &mut Connection) -> Result<(), ConnectionError> {
+        while connection.is_idle()
+            && let Some(packet) = self.user.next_audio()
+        {
+            connection.send_audio(&packet, Duration::ZERO)?;
+        }
+        Ok(())
+    }
+
     /// Sends pictures as long as the link's pacer allows; says when to ask again.
     fn send_pictures(
         &mut self,
@@ -163,6 +174,7 @@ impl<U: LinkUser> Runner<U> {
             if later.is_some() {
                 return Ok(later);
             }
+            self.send_audio(connection)?;
             if !connection.is_idle() {
                 break;
             }

@@ -147,9 +147,9 @@ impl Played {
         if length > LONGEST {
             return Err(said(&format_args!("this file has {} MiB; {} can be played", length >> 20, LONGEST >> 20)));
         }
-        let wav = std::fs::read(path).map_err(|error| said(&error)).and_then(|bytes| {
-            Wav::parse(bytes).map_err(|why| said(&why))
-        })?;
+        let wav = std::fs::read(path)
+            .map_err(|error| said(&error))
+            .and_then(|bytes| Wav::parse(bytes).map_err(|why| said(&why)))?;
         let resampler = Resampler::new(wav.format.rate, RATE);
         Ok(Self { wav, resampler, at: 0 })
     }

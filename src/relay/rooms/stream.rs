@@ -5,7 +5,7 @@ use crate::adapt::{Load, Rung};
 use crate::names::StreamKey;
 use crate::relay::silence::Silent;
 use crate::time::{Micros, micros};
-use crate::wire::control::{Control, NominalPicture, StreamState};
+use crate::wire::control::{AudioState, Control, NominalPicture, StreamState};
 
 /// Who is given the pictures of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +30,11 @@ pub(super) struct Stream {
     load: Load,
     settling: bool,
     pub(super) sealed: bool,
+    pub(super) audio: Option<AudioState>,
     since: Micros,
     pub(super) rungs: Vec<Rung>,
+    /// Somebody listens.
+    pub(super) listened: bool,
 }
 
 impl Stream {
@@ -43,20 +46,21 @@ impl Stream {
         (self.publisher, self.instance) = (Some(publisher), instance);
         (self.reason, self.silent) = (String::new(), None);
         (self.nominal, self.load, self.settling, self.sealed) = (None, Load::default(), false, false);
+        self.audio = None;
         self.since = now;
     }
 
     pub(super) fn end(&mut self, reason: &str, now: Micros) {
         self.publisher = None;
         (self.reason, self.silent) = (reason.into(), None);
-        (self.load, self.settling) = (Load::default(), false);
+        (self.load, self.settling, self.audio) = (Load::default(), false, None);
         self.since = now;
     }
 
     /// What the publisher says of it; whether that is news.
     pub(super) fn report(&mut self, told: StreamState, now: Micros) -> bool {
-        let is = (&self.reason, &self.nominal, &self.load, self.settling, self.sealed);
-        if is == (&told.reason, &told.nominal, &told.load, told.settling, told.sealed) {
+        let is = (&self.reason, &self.nominal, &self.load, self.settling, self.sealed, self.audio);
+        if is == (&told.reason, &told.nominal, &told.load, told.settling, told.sealed, told.audio) {
             return false;
         }
         if self.reason != told.reason {
@@ -66,6 +70,7 @@ impl Stream {
         }
         self.nominal = told.nominal;
         (self.load, self.settling, self.sealed) = (told.load, told.settling, told.sealed);
+        self.audio = told.audio;
         true
     }
 
@@ -96,6 +101,7 @@ impl Stream {
             load: self.load,
             settling: self.settling,
             sealed: self.sealed,
+            audio: self.audio,
         })
     }
 
@@ -120,6 +126,7 @@ impl Stream {
 
     pub(super) fn demand(&self) -> Control {
         let viewers = self.viewers();
-        Control::Demand { viewers, rungs: if viewers == 0 { Vec::new() } else { self.rungs.clone() } }
+        let rungs = if viewers == 0 { Vec::new() } else { self.rungs.clone() };
+        Control::Demand { viewers, rungs, audio: self.listened && viewers > 0 }
     }
 }

@@ -173,12 +173,12 @@ fn the_streams_are_told_when_asked_for_and_not_all_the_time() {
 fn news_of_the_same_sort_are_one_and_wait_for_what_is_being_sent() {
     let mut server = accepted(Role::Publish);
     for viewers in 1..=3 {
-        server.tell(Control::Demand { viewers, rungs: Vec::new() }, viewers == 1, after(viewers.into()));
+        server.tell(Control::Demand { viewers, rungs: Vec::new(), audio: false }, viewers == 1, after(viewers.into()));
     }
     let now = after(10);
     assert!(matches!(server.poll_transmit(false, now), Some(Control::Demand { viewers: 1, .. })));
     assert_eq!(server.poll_transmit(false, now), None);
-    assert_eq!(said(&mut server, now), [Control::Demand { viewers: 3, rungs: Vec::new() }]);
+    assert_eq!(said(&mut server, now), [Control::Demand { viewers: 3, rungs: Vec::new(), audio: false }]);
 }
 
 #[test]

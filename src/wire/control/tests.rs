@@ -57,6 +57,7 @@ fn every_message_survives_the_way_through_json() {
         reason: "camera unplugged".into(),
         since_ms: 4000,
         published: true,
+        audio: Some(AudioState { muted: true, speaking: false }),
         nominal: Some(NominalPicture {
             size: "640x480".into(),
             quality: 80,
@@ -72,7 +73,7 @@ fn every_message_survives_the_way_through_json() {
     for control in [
         Control::List,
         Control::Ack { sequence: 7, backlog: 1, waited: 20_000 },
-        Control::Demand { viewers: 2, rungs: vec![rung] },
+        Control::Demand { viewers: 2, rungs: vec![rung], audio: false },
         Control::Supply { rungs: vec![Some(Rung::FULL), None] },
         Control::Link { bytes: Some(9000), busy: Some(97) },
         Control::Clock { error: 75_000 },

@@ -9,6 +9,7 @@ use crate::hub::deliver::Command;
 use crate::names::StreamKey;
 use crate::relay::ConnectionId;
 use crate::wire::avatar;
+use crate::wire::control::AudioState;
 use crate::wire::rooms::{chat, participant_list, relay, room_closed};
 
 /// The room is closed.
@@ -25,6 +26,12 @@ pub(super) struct Presence {
 }
 
 impl Presence {
+    /// Of a stream that no member publishes.
+    fn of_stream(audio: Option<AudioState>) -> Self {
+        let muted = audio.is_none_or(|audio| audio.muted);
+        Self { muted, video_off: false, speaking: !muted && audio.is_some_and(|audio| audio.speaking) }
+    }
+
     /// Takes in what is said of it; whether the list of people is another by that.
     fn told(&mut self, object: &Map<String, Value>) -> bool {
         let before = *self;
@@ -71,8 +78,7 @@ impl Shared {
         let streams = streams.into_iter().filter(|s| s.live && members.iter().all(|m| m.name != s.name));
         for stream in streams {
             let name = &stream.name;
-            // No sound comes with it.
-            let presence = Presence { muted: true, ..Presence::default() };
+            let presence = Presence::of_stream(stream.audio);
             people.push(person(format!("stream:{name}"), name, name, presence));
         }
         Value::Array(people)
@@ -91,9 +97,27 @@ impl Shared {
         }
     }
 
+    /// A publisher says how its sound is: its room hears whether it speaks, unless a member publishes it, who says so itself.
+    pub(in crate::hub) fn sound_changed(&self, key: &StreamKey) {
+        let mut memberships = self.memberships();
+        let Memberships { rooms, changed, spoke, .. } = &mut *memberships;
+        if rooms.get(&key.room).is_some_and(|members| members.iter().all(|m| m.name != key.name)) {
+            changed.insert(key.room.clone());
+            spoke.insert(key.clone());
+        }
+    }
+
     /// Tells the rooms whose people have changed since this was called last: many changes are told as one.
     pub(in crate::hub) fn tell_changed_people(&self) {
         let mut memberships = self.memberships();
+        for key in std::mem::take(&mut memberships.spoke) {
+            let Some(members) = memberships.rooms.get(&key.room) else { continue };
+            let streams = self.registry().rooms.list(&Grant::of_host(Some(&key.room)));
+            let Some(stream) = streams.into_iter().find(|stream| stream.name == key.name) else { continue };
+            let speaks = Presence::of_stream(stream.audio).speaking;
+            let object = Map::from_iter([("is_speaking".into(), speaks.into())]);
+            tell(self, members, None, &relay("audio_activity", &key.name, object));
+        }
         for room in std::mem::take(&mut memberships.changed) {
             if let Some(members) = memberships.rooms.get(&room) {
                 self.tell_people(&room, members);
@@ -184,5 +208,16 @@ mod tests {
         assert_eq!(told(r#"{"is_speaking":true}"#), (false, true, false, false), "who is muted is not heard");
         assert_eq!(told(r#"{"is_muted":1,"is_video_off":true,"x":{}}"#), (true, true, true, false));
         assert_eq!(told(r#"{"is_video_off":true}"#), (false, true, true, false));
+    }
+
+    #[test]
+    fn a_stream_without_sound_counts_as_muted_and_who_is_muted_does_not_speak() {
+        let of = |audio| {
+            let presence = Presence::of_stream(audio);
+            (presence.muted, presence.speaking)
+        };
+        assert_eq!(of(None), (true, false));
+        assert_eq!(of(Some(AudioState { muted: true, speaking: true })), (true, false));
+        assert_eq!(of(Some(AudioState { muted: false, speaking: true })), (false, true));
     }
 }

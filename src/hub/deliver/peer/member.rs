@@ -3,6 +3,7 @@
 use super::{Peer, PeerRole};
 use crate::frame::{Codec, Picture};
 use crate::hub::deliver::read_turn::ReadTurn;
+use crate::hub::stream::News;
 use crate::net::connection::ConnectionError;
 use crate::relay::silence::Gives;
 use crate::time::{Micros, now};
@@ -29,7 +30,7 @@ impl Peer {
             }
             Packet::Picture(picture, _) => picture.data,
             Packet::Bare(data) => data,
-            Packet::Control(_) | Packet::UnknownKind(_) => return Ok(()),
+            Packet::Control(_) | Packet::Audio(..) | Packet::UnknownKind(_) => return Ok(()),
             Packet::UnknownCodec { codec, .. } => {
                 return self.complain(&format!("codec {codec} is unknown to this hub"));
             }
@@ -82,7 +83,7 @@ impl Peer {
         let Some(stream) = member.publishes() else { return Ok(()) };
         let picture = Picture { sequence, ..Picture::arrived(began, at, data) };
         let (loops, wakes) = stream.put(picture, at);
-        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
+        reading.news.extend(loops.map(|index| (stream.clone(), News::Picture, index)));
         if wakes {
             shared.tell_silence(id, stream, at);
         }

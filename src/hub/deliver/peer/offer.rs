@@ -6,16 +6,17 @@ use std::time::Duration;
 
 use super::{Peer, PeerRole, transmit};
 use crate::adapt::ANY;
-use crate::frame::{Codec, Picture};
+use crate::frame::{AudioPacket, Codec, Picture, Spans};
 use crate::hub::counters::Deliveries;
 use crate::hub::deliver::subscription::Subscription;
 use crate::hub::placeholder::Placeholders;
 use crate::hub::stream::Stream;
 use crate::net::connection::ConnectionError;
 use crate::net::layout::Dialect;
+use crate::relay::audio::{Listener, RecentAudio};
 use crate::relay::policy::Choice;
 use crate::relay::renditions::Renditions;
-use crate::time::Micros;
+use crate::time::{Micros, now};
 use crate::transport::pages::SharedPages;
 use crate::wire::control::Control;
 
@@ -40,7 +41,8 @@ impl Peer {
         stream.numbers.join(self.numbers.clone());
         self.told.clock = None;
         self.pacer.begins();
-        self.role = PeerRole::Viewer(Subscription::new(stream.clone()));
+        self.role = PeerRole::Viewer(Subscription::new(stream.clone(), now()));
+        self.listening_changed = self.listens;
     }
 
     /// Ends watching, and says what was watched.
@@ -167,6 +169,47 @@ impl Peer {
         Ok(target_changed)
     }
 
+    /// It wants sound from now on, or no more.
+    pub(super) fn listen(&mut self, listens: bool, now: Micros) {
+        if listens
+            && !self.listens
+            && let PeerRole::Viewer(viewer) = &mut self.role
+        {
+            viewer.listener = Listener::new(now);
+        }
+        self.listening_changed |= self.listens != listens;
+        self.listens = listens;
+    }
+
+    /// Whether it wants sound.
+    pub(in crate::hub::deliver) fn listens(&self) -> bool {
+        self.listens
+    }
+
+    /// Whether it wants sound where it did not before, or the other way round, since this was asked last.
+    pub(in crate::hub::deliver) fn has_changed_listening(&mut self) -> bool {
+        std::mem::take(&mut self.listening_changed)
+    }
+
+    /// Gives it the sound of a stream that it can take now. What it cannot take waits in the stream's track.
+    pub(in crate::hub::deliver) fn offer_audio(
+        &mut self,
+        stream: &Stream,
+        recent: &RecentAudio,
+        now: Micros,
+    ) -> Result<(), ConnectionError> {
+        let PeerRole::Viewer(viewer) = &mut self.role else { return Ok(()) };
+        if self.closing.is_some() || !self.listens || viewer.stream.id != stream.id {
+            return Ok(());
+        }
+        while self.connection.is_idle() {
+            let Some((packet, lost)) = viewer.listener.next(recent, now) else { break };
+            stream.numbers.sent_audio(lost);
+            self.connection.send_audio(packet, audio_in_hub(packet, now))?;
+        }
+        Ok(())
+    }
+
     /// Its loop has so much to do that pictures wait, or has not any more.
     pub(in crate::hub::deliver) fn loop_is_busy(&mut self, busy: Option<u8>) -> Result<(), ConnectionError> {
         if !matches!(self.role, PeerRole::Viewer(_)) || self.told.busy == busy {
@@ -179,6 +222,14 @@ impl Peer {
 
 /// How long the hub has had a picture.
 fn in_hub(picture: &Picture, now: Micros) -> Duration {
-    let spans = picture.spans;
-    now.since(picture.captured + spans.capture + spans.encode + spans.uplink)
+    since(picture.captured, picture.spans, now)
+}
+
+/// How long the hub has had a packet of sound.
+fn audio_in_hub(packet: &AudioPacket, now: Micros) -> Duration {
+    since(packet.captured, packet.spans, now)
+}
+
+fn since(captured: Micros, spans: Spans, now: Micros) -> Duration {
+    now.since(captured + spans.capture + spans.encode + spans.uplink)
 }

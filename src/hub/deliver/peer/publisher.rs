@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{Peer, PeerRole};
 use crate::buffer::Buffer;
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::hub::Shared;
 use crate::hub::deliver::read_turn::ReadTurn;
+use crate::hub::stream::News;
 use crate::net::connection::ConnectionError;
 use crate::time::Micros;
 use crate::wire::control::Control;
@@ -42,11 +43,18 @@ impl Peer {
         self.metrics.pictures += 1;
         self.metrics.age_sum += at.since(picture.captured);
         let (loops, wakes) = stream.put(picture, at);
-        reading.fresh.extend(loops.map(|index| (stream.clone(), index)));
+        reading.news.extend(loops.map(|index| (stream.clone(), News::Picture, index)));
         if wakes {
             shared.tell_silence(self.id, stream, at);
         }
         Ok(())
+    }
+
+    /// Sound of the stream that it publishes.
+    pub(super) fn audio(&mut self, packet: AudioPacket, reading: &mut ReadTurn<'_>) {
+        let PeerRole::Publisher(stream) = &self.role else { return };
+        let loops = stream.put_audio(packet, reading.at);
+        reading.news.extend(loops.map(|index| (stream.clone(), News::Audio, index)));
     }
 
     /// A picture must not end the stream, and no viewer must get it.

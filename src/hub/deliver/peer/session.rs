@@ -110,7 +110,7 @@ impl Peer {
                 self.metrics.errors += 1;
                 Ok(())
             }
-            Packet::Picture(..) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
+            Packet::Picture(..) | Packet::Audio(..) | Packet::Bare(_) | Packet::UnknownCodec { .. } => {
                 Err(WireError::Malformed("pictures with a header come after a hello, and bare ones from the first")
                     .into())
             }
@@ -128,6 +128,7 @@ impl Peer {
         let (shared, at) = (reading.shared, reading.at);
         match event {
             Event::Picture(picture) => self.picture(picture, reading)?,
+            Event::Audio(packet) => self.audio(packet, reading),
             Event::UnknownCodec { codec } => {
                 self.leave_out(format!("codec {codec} is unknown to this hub"), at, shared)?;
             }
@@ -150,6 +151,7 @@ impl Peer {
                         self.room.clone_from(&grant.0.room);
                         self.held = HeldRight::Watch(grant.0.clone());
                         self.pacer.configure(pacer_config(request));
+                        self.listen(request.audio, at);
                     }
                     Err(refusal) => {
                         self.say_bye(&Control::Bye { cause: cause_of(&refusal), reason: refusal.to_string() })?;
@@ -159,8 +161,12 @@ impl Peer {
             Event::State(state) => {
                 if let PeerRole::Publisher(stream) = &self.role {
                     stream.pictures().told(&state, at);
+                    let sounds = std::mem::replace(&mut self.publishing.audio, state.audio) != state.audio;
                     let report = |rooms: &mut Rooms| Ok::<_, Infallible>(rooms.report(self.id, state, at));
                     let Ok(()) = shared.decide(report);
+                    if sounds {
+                        shared.sound_changed(&stream.key);
+                    }
                 }
             }
             Event::Supply(rungs) => {
