@@ -35,7 +35,7 @@ mod time;
 // Rules: no sockets, no threads, no clock.
 mod access;
 mod adapt;
-#[cfg(any(feature = "send", feature = "view"))]
+#[cfg(any(feature = "audio", feature = "send", feature = "view"))]
 #[cfg_attr(
     not(all(feature = "audio", feature = "send", feature = "view")),
     allow(dead_code, reason = "each program needs a part of it, and one without sound hardly any")
@@ -130,7 +130,7 @@ pub mod internal {
     reach! {
         access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, transport,
         wire,
-        #[cfg(any(feature = "send", feature = "view"))] audio,
+        #[cfg(any(feature = "audio", feature = "send", feature = "view"))] audio,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -303,3 +303,6 @@ fn wait(late: i64) -> Step {
     let samples = (-late).saturating_mul(RATE.into()) / 1_000_000;
     Step::Silence((samples.max(1) as usize).min(FRAME))
 }
+
+#[cfg(all(test, feature = "audio"))]
+mod tests;

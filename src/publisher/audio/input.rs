@@ -59,7 +59,7 @@ impl Spec {
     pub(in crate::publisher) fn check(&self) -> Result<()> {
         match self {
             Self::Microphone(name) => audio_device::check(Direction::Input, name)
-                .map_err(|why| Error::NoSource(format!("{why}; streamflow-send --list shows what there is"))),
+                .map_err(|why| Error::NoSource(format!("{why}; streamflow-send --list-audio shows what there is"))),
             Self::File(_) => Input::open(self).map(drop).map_err(Error::NoSource),
             Self::Beep => Ok(()),
         }
