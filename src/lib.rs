@@ -35,6 +35,12 @@ mod time;
 // Rules: no sockets, no threads, no clock.
 mod access;
 mod adapt;
+#[cfg(any(feature = "audio", feature = "send", feature = "view"))]
+#[cfg_attr(
+    not(all(feature = "audio", feature = "send", feature = "view")),
+    allow(dead_code, reason = "each program needs a part of it, and one without sound hardly any")
+)]
+mod audio;
 mod pacing;
 mod relay;
 mod session;
@@ -42,6 +48,12 @@ mod stats;
 mod wire;
 
 // Hand-offs and edges: threads, cameras, codec, window, sockets.
+#[cfg(all(feature = "audio", any(feature = "send", feature = "view")))]
+#[cfg_attr(
+    not(all(feature = "send", feature = "view")),
+    allow(dead_code, unused_imports, reason = "each program needs a part of it")
+)]
+mod audio_device;
 #[cfg(feature = "view")]
 mod display;
 #[cfg(feature = "codec")]
@@ -102,7 +114,7 @@ pub mod report {
     pub use crate::secret::Secret;
     #[cfg(feature = "send")]
     pub use crate::source::ControlPanel;
-    pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, State, ViewReport};
+    pub use crate::stats::{AgeBudget, Metadata, PublishReport, Quantiles, SoundReport, State, ViewReport};
     pub use crate::wire::camera_controls::{CameraControl, ControlKind, MenuEntry, SetValue};
     pub use crate::wire::control::{NominalPicture, StreamInfo};
 }
@@ -118,6 +130,7 @@ pub mod internal {
     reach! {
         access, adapt, buffer, error, frame, hub, locate, names, net, pacing, relay, secret, session, stats, text, time, transport,
         wire,
+        #[cfg(any(feature = "audio", feature = "send", feature = "view"))] audio,
         #[cfg(feature = "codec")] jpeg,
         #[cfg(feature = "send")] publisher,
         #[cfg(feature = "send")] source,

@@ -4,6 +4,7 @@ mod metadata;
 mod on_screen;
 mod recent;
 mod rhythm;
+mod sound;
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ pub use self::metadata::Metadata;
 pub use self::on_screen::{Coming, OnScreen};
 pub use self::recent::Recent;
 pub use self::rhythm::Rhythm;
+pub use self::sound::SoundReport;
 use crate::adapt::{Limit, Load};
 use crate::frame::Picture;
 use crate::time::{Micros, millis};
@@ -133,6 +135,9 @@ pub struct ViewReport {
     /// The picture's own metadata, where it is a JSON object: shown as lines `key: value`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Metadata>,
+    /// How its sound is doing; `None`: it has none, or none is wanted here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sound: Option<SoundReport>,
 }
 
 /// Pictures get older than they were when they were shown, until the next takes their place. As long as that is no more

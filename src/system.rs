@@ -64,6 +64,11 @@ mod linux {
     }
 }
 
+#[cfg(all(target_os = "linux", feature = "audio", any(feature = "send", feature = "view")))]
+mod alsa;
+#[cfg(all(target_os = "linux", feature = "audio", any(feature = "send", feature = "view")))]
+pub(crate) use self::alsa::silence_alsa;
+
 #[cfg(unix)]
 pub(crate) mod hang_up;
 pub(crate) mod terminal;

@@ -10,9 +10,9 @@ const ROWS: [(&str, &[&str]); 6] = [
     // A buffer is bytes that go back where they came from. It has a lock and no thread, and frames and packets are made
     // of it, so it is a noun and no hand-off.
     ("nouns", &["frame", "names", "time", "error", "buffer", "text", "secret"]),
-    ("rules", &["wire", "session", "access", "relay", "stats", "adapt", "pacing"]),
+    ("rules", &["wire", "session", "access", "relay", "stats", "adapt", "audio", "pacing"]),
     ("hand-offs", &["mailbox"]),
-    ("edges", &["source", "jpeg", "display", "net", "transport", "system"]),
+    ("edges", &["audio_device", "source", "jpeg", "display", "net", "transport", "system"]),
     ("assemblies", &["hub", "locate", "publisher", "viewer"]),
     ("programs", &["cli", "bin"]),
 ];

@@ -145,6 +145,16 @@ fn what_programs_send_without_being_asked_is_known_by_its_beginning() {
 }
 
 #[test]
+fn packets_of_sound_are_heard_whatever_is_in_them() {
+    try_all("sound", bodies::sound);
+}
+
+#[test]
+fn damaged_sound_files_are_played_or_refused() {
+    try_all("wav", bodies::wav);
+}
+
+#[test]
 fn damaged_chunks_are_read_the_same_at_every_split() {
     try_all("chunked", bodies::chunked);
 }

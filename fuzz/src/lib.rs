@@ -10,6 +10,7 @@ mod door;
 mod http;
 mod packets;
 mod pictures;
+mod sound;
 mod words;
 
 pub use camera_controls::camera_controls;
@@ -18,6 +19,7 @@ pub use door::door;
 pub use http::{chunked, http, http_client, publish};
 pub use packets::{control, packets, seal, session, websocket};
 pub use pictures::{decode, detection, jpeg, multipart, senders};
+pub use sound::{sound, wav};
 pub use words::{access, links, names, rooms, tokens};
 
 const MAX_PICTURE: usize = 1 << 16;

@@ -24,6 +24,8 @@ mod secrets;
 pub mod send;
 mod settings;
 mod short_help;
+#[cfg(any(feature = "send", feature = "view"))]
+mod sound_devices;
 mod status;
 #[cfg(feature = "view")]
 pub mod view;

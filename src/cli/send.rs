@@ -6,6 +6,7 @@ mod config_file;
 mod list;
 mod picture;
 mod print_config;
+mod sound;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -17,10 +18,11 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _, Parser};
 
 use self::config_file::ConfigFile;
 use self::picture::PictureOptions;
+use self::sound::SoundOptions;
 use super::hub_location::HubLocationOptions;
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::short_help::Line;
-use super::{Interrupt, controls, exit, logging, settings};
+use super::{Interrupt, controls, exit, logging, settings, sound_devices};
 use crate::error::Error;
 use crate::frame::PixelFormat;
 use crate::source;
@@ -36,6 +38,7 @@ Examples:
   streamflow-send --source http://10.0.0.7:81/stream
                                                 another camera's MJPEG
   ffmpeg -i film.mp4 -f mjpeg - | streamflow-send --source -
+  streamflow-send --audio auto                  with the microphone
   streamflow-send --config cameras.toml         the cameras of a file
   streamflow-send --list                        the cameras there are
   streamflow-send --list-controls               what --control can set
@@ -49,6 +52,7 @@ const SHORT: &[Line] = &[
     ("once", "Play a file, a folder or - once, and end"),
     ("list", "List the cameras, and end"),
     ("quality", "JPEG quality, 1 to 100 [80]"),
+    ("audio", "Sound: auto, a microphone, a WAV file [off]"),
     ("room", "The room [main]"),
     ("name", "The stream: NAME or ROOM/NAME [this machine's name]"),
     ("max_rate", "Bits a second at most, such as 4M"),
@@ -64,7 +68,7 @@ const SHORT: &[Line] = &[
 /// Sends the pictures of a camera to a hub, or is the hub itself
 #[derive(Parser, Debug)]
 #[command(name = "streamflow-send", version, help_template = HELP, before_help = EXAMPLES, after_help = EXIT_CODES)]
-#[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls"]).multiple(true)))]
+#[command(group(clap::ArgGroup::new("lists").args(["list", "list_controls", "list_audio"]).multiple(true)))]
 struct Options {
     /// auto (the first camera, or the test pattern until one comes), a camera (index, name or device), pattern, a file or folder of JPEGs or PNGs,
     /// - for standard input, http://… or https://…, tcp://HOST:PORT of a program that listens and sends JPEGs
@@ -140,6 +144,9 @@ struct Options {
     print_config: bool,
 
     #[command(flatten)]
+    sound: SoundOptions,
+
+    #[command(flatten)]
     stream: StreamOptions,
     /// Take the name over from a publisher that has it
     #[arg(long, env = "STREAMFLOW_REPLACE", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new())]
@@ -205,6 +212,7 @@ pub fn main() -> ExitCode {
     exit(match () {
         () if options.list => list::run(options.json, options.follow),
         () if options.list_controls => list_controls(&options),
+        () if options.sound.list_audio => sound_devices::print(true, options.json),
         () => run(options),
     })
 }

@@ -10,6 +10,7 @@ mod pipe;
 mod pipe_end;
 mod saved;
 mod several;
+mod sound;
 mod turning;
 #[cfg(target_os = "linux")]
 mod virtual_camera;
@@ -27,12 +28,13 @@ use clap::{Command, Parser};
 use self::lines::Lines;
 use self::pipe::{Pipe, PipeFormat};
 use self::several::Streams;
+use self::sound::SoundOptions;
 use self::turning::TurnOptions;
 use self::watch::{Limits, Watch};
 use super::hub_location::{HubLocationOptions, Target};
 use super::options::{EXIT_CODES, HELP, LogOptions, StreamOptions, parse};
 use super::short_help::Line;
-use super::{Interrupt, controls, exit, key_file, logging, numbers, settings};
+use super::{Interrupt, controls, exit, key_file, logging, numbers, settings, sound_devices};
 use crate::adapt::Resolution;
 use crate::error::Error;
 use crate::viewer::remote::set_controls;
@@ -52,6 +54,8 @@ Examples:
   streamflow-view --headless --json --for 10    ten seconds of statistics
   streamflow-view --headless --frames 1 --save .
                                                 one picture into this folder
+  streamflow-view --headless --record-audio talk.wav
+                                                its sound into a file
   streamflow-view --pipe | ffmpeg -f mjpeg -i - out.mp4
                                                 into another program
   streamflow-view --virtual-camera /dev/video10
@@ -76,6 +80,8 @@ const SHORT: &[Line] = &[
     ("save", "Save every picture into this folder"),
     ("pipe", "Write JPEGs, or raw pixels, to standard output"),
     ("virtual_camera", "Be a camera of this machine (v4l2loopback)"),
+    ("audio", "Sound: auto, off, or the device that plays it"),
+    ("mute", "Begin without sound; A switches it on"),
     ("host", "The hub is there"),
     ("join", "The hub of a link; without one it is asked for"),
     ("listen", "Host the hub here; 0.0.0.0 lets others in"),
@@ -146,6 +152,9 @@ struct Options {
           conflicts_with_all = ["all", "fullscreen", "snapshots", "no_overlay", "save"])]
     virtual_camera: Option<PathBuf>,
 
+    #[command(flatten)]
+    sound: SoundOptions,
+
     /// Set a control of the stream's camera, such as brightness=140, and end; may be given more than once
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Camera",
           conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls", "pipe", "virtual_camera"])]
@@ -203,6 +212,7 @@ pub fn main() -> ExitCode {
     exit(match () {
         () if options.list => list::list(&options),
         () if options.find => find::print(options.json),
+        () if options.sound.list_audio => sound_devices::print(false, options.json),
         () => run(&options),
     })
 }
@@ -229,6 +239,12 @@ fn run(options: &Options) -> anyhow::Result<()> {
         }
         return Ok(());
     }
+    let several = options.all || options.stream.name.len() > 1;
+    let config = options.sound.config(
+        config,
+        !options.headless && options.pipe.is_none() && options.virtual_camera.is_none(),
+        several,
+    )?;
     let limits = Limits { frames: options.frames, duration: options.duration };
     if options.pipe.is_some() || options.virtual_camera.is_some() {
         return run_for_program(options, config, &interrupt, limits);
@@ -244,7 +260,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         wanted: options.turn.wanted(),
         snapshots: &options.snapshots,
     };
-    if options.all || options.stream.name.len() > 1 {
+    if several {
         let streams = Streams::new(config, &options.stream.room_and_names()?.1, options.all)?;
         let watch = Watch::new(limits, lines);
         return if options.headless {

@@ -57,6 +57,7 @@ impl Screen {
             Command::Save => self.actions.push(Action::Snapshot),
             Command::Rotate => self.turn(Orientation::new(ROTATE)),
             Command::Mirror => self.turn(Orientation::new(MIRROR)),
+            Command::Sound => self.actions.push(Action::Sound),
             Command::Statistics => {
                 self.shows = match self.shows {
                     Overlay::Line => Overlay::Full,

@@ -60,6 +60,8 @@ pub enum Action {
     Snapshot,
     /// What is seen of the stream turned so: `R` and `M`. The picture on the screen is turned already.
     Turn(Orientation),
+    /// Sound on, or off: `A`. Answer with [`Screen::note`].
+    Sound,
     /// Another stream, or all of them, from now on: see [`Screen::chosen`].
     Chosen,
 }

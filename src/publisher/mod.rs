@@ -3,9 +3,12 @@
 //! Three threads, each the only owner of what it uses: `capture` has the source, `encode` the encoder, the link its
 //! socket. Between them there is room for one. What the hub asks for (its demand) flows the other way.
 
+#[cfg(feature = "audio")]
+mod audio;
 mod capture;
 mod encode;
 mod exposure;
+mod outbox;
 mod rhythm;
 mod seal;
 mod shape;
@@ -20,6 +23,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use self::exposure::Exposure;
+use self::outbox::Outbox;
 use self::rhythm::Rhythm;
 pub use self::shape::Shape;
 pub use self::stamp::Stamp;
@@ -92,6 +96,14 @@ pub struct PublisherConfig {
     pub warm_up: Option<Duration>,
     /// What is set at the source whenever it was opened. Default: nothing.
     pub controls: Vec<SetValue>,
+    /// Sound: `auto` for the usual microphone, the id or a part of the name of one, a WAV file (a path that ends so), which is played
+    /// again and again, or `beep` for a short beep on each second of the wall clock. It is encoded, and a microphone is open, only
+    /// while somebody listens. `None`, the default: no sound.
+    pub audio: Option<String>,
+    /// Begins without sound: viewers are told that there could be some. Default: no.
+    pub mute: bool,
+    /// Suppresses noise (RNNoise); sound is 10 ms later. Default: no.
+    pub denoise: bool,
 }
 
 impl Default for PublisherConfig {
@@ -117,6 +129,9 @@ impl Default for PublisherConfig {
             idle_after: Duration::from_secs(10),
             warm_up: None,
             controls: Vec::new(),
+            audio: None,
+            mute: false,
+            denoise: false,
         }
     }
 }
@@ -154,9 +169,11 @@ impl Publisher {
         let seal = config.key.as_ref().map(|key| seal::Seal::new(key, &config.stream)).transpose()?;
         let mut panel = source.controls();
         steering::check(panel.as_mut(), &config.controls)?;
+        let sound = sound_of(&config)?;
+        let outbox = sound.is_some().then(|| Arc::new(Outbox::new(config.mute)));
         let locator = HubLocator::new(config.location.clone())?;
         let (orders, ordered) = Orders::new();
-        let shared = Arc::new(Shared::new(config, panel.is_some().then_some(orders)));
+        let shared = Arc::new(Shared::new(config, panel.is_some().then_some(orders), outbox));
         let (frames_in, frames_out) = mailbox::<Frame>();
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
@@ -171,6 +188,12 @@ impl Publisher {
         let encode = encode::Encode::new(shared.clone(), ends, 0)?;
         this.spawn("capture", move || capture.run(source))?;
         this.spawn("encode watch", move || encode.run())?;
+        #[cfg(feature = "audio")]
+        if let Some((spec, outbox)) = sound.zip(shared.outbox.clone()).filter(|_| !shared.config.mute) {
+            let (denoise, waker) = (shared.config.denoise, waker.clone());
+            let sound = audio::Sound { shared: shared.clone(), outbox, spec, denoise, waker };
+            this.spawn("sound", move || sound.run())?;
+        }
         if let Some(panel) = panel {
             let steering = steering::Steering::new(shared.clone(), panel, ordered, waker, &shared.config);
             this.spawn("controls", move || steering.run())?;
@@ -231,6 +254,37 @@ impl Drop for Publisher {
     }
 }
 
+/// What is to be heard.
+///
+/// # Errors
+/// It is not there.
+#[cfg(feature = "audio")]
+fn sound_of(config: &PublisherConfig) -> Result<Option<audio::Spec>> {
+    let Some(named) = &config.audio else { return Ok(None) };
+    if config.key.is_some() {
+        log::warn!("no sound is sent: the pictures are encrypted end to end, and sound cannot be yet");
+        return Ok(None);
+    }
+    let spec = audio::Spec::of(named);
+    match spec.check() {
+        Ok(()) => Ok(Some(spec)),
+        Err(Error::NoSource(why)) if spec.may_be_missing() => {
+            log::warn!("no sound is sent: {why}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The same of a program that has no sound.
+#[cfg(not(feature = "audio"))]
+fn sound_of(config: &PublisherConfig) -> Result<Option<()>> {
+    if config.audio.is_none() {
+        return Ok(None);
+    }
+    Err(Error::Usage("this program was built without sound (its feature audio)".into()))
+}
+
 /// Ends the publisher with a reason when a thread panics, as a user's own source may make it.
 struct PanicWatch {
     name: &'static str,
@@ -252,6 +306,8 @@ struct Shared {
     changed: Condvar,
     /// To who sets the source's controls, if it has any.
     orders: Option<Orders>,
+    /// Where sound comes from, if there is any.
+    outbox: Option<Arc<Outbox>>,
 }
 
 #[derive(Default)]
@@ -321,13 +377,13 @@ impl PublisherConfig {
 }
 
 impl Shared {
-    fn new(config: PublisherConfig, orders: Option<Orders>) -> Self {
+    fn new(config: PublisherConfig, orders: Option<Orders>, outbox: Option<Arc<Outbox>>) -> Self {
         let mut state = State::default();
         state.counts.stream = config.stream.to_string();
         state.demand.unwatched_since = Some(now());
         state.carries = ANY;
         state.link_carries = ANY;
-        Self { config, state: Mutex::new(state), changed: Condvar::new(), orders }
+        Self { config, state: Mutex::new(state), changed: Condvar::new(), orders, outbox }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -361,6 +417,11 @@ impl Shared {
 }
 
 impl State {
+    /// Whether sound is to be sent.
+    fn is_heard(&self) -> bool {
+        self.connected && self.demand.audio
+    }
+
     fn report(&mut self, config: &PublisherConfig, now: Micros) -> PublishReport {
         let mut report = self.counts.clone();
         report.source = self.opened.as_ref().map(|o| o.name.clone()).unwrap_or_default();

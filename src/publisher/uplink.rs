@@ -10,7 +10,7 @@ use super::seal::Seal;
 use super::steering::Order;
 use crate::adapt::{Limit, Load, Supply};
 use crate::error::{Error, Result};
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::hub::PROGRAM;
 use crate::locate::HubLocator;
 use crate::mailbox::Receiver;
@@ -18,7 +18,7 @@ use crate::net::address::HubAddress;
 use crate::net::link::{LINGER, LinkState, LinkUser};
 use crate::text::Untrusted;
 use crate::time::{Micros, millis, now};
-use crate::wire::control::{Ability, Control, Hello, NominalPicture, Role, StreamState, ViewRequest};
+use crate::wire::control::{Ability, AudioState, Control, Hello, NominalPicture, Role, StreamState, ViewRequest};
 use crate::wire::jpeg;
 
 /// When none of the pictures could be sent for so long, that is why there is nothing to see.
@@ -53,6 +53,8 @@ pub(super) struct Uplink {
     seal: Option<Seal>,
     /// The hub takes them as they are.
     hub_passes_on: bool,
+    /// It passes sound on.
+    hub_passes_sound: bool,
 }
 
 impl Uplink {
@@ -83,6 +85,7 @@ impl Uplink {
             told_too_large: false,
             seal,
             hub_passes_on: true,
+            hub_passes_sound: false,
         }
     }
 }
@@ -119,7 +122,14 @@ impl LinkUser for Uplink {
             instance: self.instance,
             publisher: config.id,
             token: None,
-            can: [Ability::Rungs].into_iter().chain(self.shared.orders.as_ref().map(|_| Ability::Controls)).collect(),
+            can: [
+                Some(Ability::Rungs),
+                self.shared.orders.as_ref().map(|_| Ability::Controls),
+                self.shared.outbox.as_ref().map(|_| Ability::Audio),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
             request: ViewRequest::default(),
         }
     }
@@ -151,7 +161,9 @@ impl LinkUser for Uplink {
         self.told = None;
         self.supply.1 = None;
         self.rest.clear();
-        // A picture from before is old by now.
+        self.hub_passes_sound = false;
+        // A picture from before is old by now, and so is sound.
+        self.shared.outbox.iter().for_each(|outbox| outbox.clear());
         let _ = self.pictures.try_take();
         self.shared.changed.notify_all();
     }
@@ -166,6 +178,7 @@ impl LinkUser for Uplink {
                         .into(),
                 )));
             }
+            self.hub_passes_sound = can.contains(&Ability::Audio);
             (self.too_large, self.told_too_large) = (None, false);
             let most = usize::try_from(max_pixels).ok().filter(|max| *max > 0).unwrap_or(usize::MAX);
             self.max_pixels = most.min(self.shared.config.max_pixels);
@@ -217,8 +230,19 @@ impl LinkUser for Uplink {
         let (nominal, load) = self.numbers.clone();
         let live = reason.is_empty();
         let sealed = self.seal.is_some();
-        let told =
-            StreamState { live, reason, published: true, nominal, load, settling, sealed, ..StreamState::default() };
+        let outbox = self.shared.outbox.as_ref().filter(|_| self.hub_passes_sound);
+        let audio = outbox.map(|outbox| AudioState { muted: outbox.is_muted(), speaking: outbox.is_speaking() });
+        let told = StreamState {
+            live,
+            reason,
+            published: true,
+            nominal,
+            load,
+            settling,
+            sealed,
+            audio,
+            ..StreamState::default()
+        };
         if self.told.as_ref() != Some(&told) {
             self.told = Some(told.clone());
             messages.push(Control::State(told));
@@ -232,6 +256,10 @@ impl LinkUser for Uplink {
             self.rest.extend(more.pictures);
         }
         !self.rest.is_empty() || self.pictures.has_value()
+    }
+
+    fn next_audio(&mut self) -> Option<AudioPacket> {
+        self.shared.outbox.as_ref().filter(|_| self.hub_passes_sound)?.take()
     }
 
     fn linger(&self) -> Duration {
@@ -299,6 +327,7 @@ impl LinkUser for Uplink {
         state.connected = false;
         state.heard = false;
         state.demand.viewers = 0;
+        state.demand.audio = false;
         state.link = format!("{why}; the hub goes on");
         log::warn!("{}; this program's source is closed, its hub goes on", why);
         drop(state);

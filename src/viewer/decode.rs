@@ -190,7 +190,7 @@ mod tests {
     /// Decodes with this, for so long a picture at most.
     fn decoding(patience: Duration, decode: impl Fn(&[u8]) + Clone + Send + Sync + 'static) -> Rig {
         let config = ViewerConfig::default();
-        let shared = Arc::new(Shared::new(Watched::new(&config)));
+        let shared = Arc::new(Shared::new(Watched::new(&config), None));
         let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
         let (spent_in, spent) = crossbeam_channel::bounded(4);
         let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None, Open::new(&config).unwrap());

@@ -7,7 +7,7 @@ use super::open::NEEDS_KEY;
 use super::watched::others;
 use super::{Received, Shared, SharedLocator, ViewerConfig};
 use crate::error::{Error, Result};
-use crate::frame::Picture;
+use crate::frame::{AudioPacket, Picture};
 use crate::hub::PROGRAM;
 use crate::mailbox::Sender;
 use crate::names::check_name;
@@ -119,6 +119,9 @@ impl LinkUser for Downlink {
             }
             // Who waits for a stream that nobody publishes is told which there are.
             let is_waiting = !stream.live && !stream.published;
+            if let Some(inbox) = &self.shared.inbox {
+                inbox.offer(stream.audio.is_some());
+            }
             state.stream = Some(stream);
             state.stream_told = now();
             if is_waiting {
@@ -147,6 +150,12 @@ impl LinkUser for Downlink {
             self.shared.lock().meter.counts.skipped += 1;
         }
         Some(Control::Ack { sequence, backlog, waited: 0 })
+    }
+
+    fn audio(&mut self, packet: AudioPacket, received: Micros) {
+        if let Some(inbox) = &self.shared.inbox {
+            inbox.put(packet, received);
+        }
     }
 
     fn unknown_codec(&mut self, codec: u8, sequence: u32) -> Option<Control> {
@@ -218,7 +227,7 @@ mod tests {
 
     fn rig() -> Rig {
         let config = ViewerConfig::default();
-        let shared = Arc::new(Shared::new(Watched::new(&config)));
+        let shared = Arc::new(Shared::new(Watched::new(&config), None));
         let (pictures_in, pictures) = mailbox();
         // It is never connected to; whoever hosts would need a port.
         let locator = HubLocator::new(HubLocation::Join("127.0.0.1:1".parse().unwrap())).unwrap();

@@ -3,18 +3,23 @@
 //! The link and the decoder have a thread each; whoever calls [`Viewer::next`] is the third, and in `streamflow-view`
 //! that is the main thread with its window.
 
+#[cfg(feature = "audio")]
+mod audio;
 mod decode;
 mod downlink;
+mod inbox;
 mod open;
 pub mod remote;
 pub mod snapshot;
 mod watched;
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
+use self::inbox::Inbox;
 use self::watched::Watched;
 use crate::error::{Error, Result};
 use crate::frame::{MAX_PIXELS, Picture, Size};
@@ -25,7 +30,7 @@ use crate::names::check_name;
 use crate::net::link::{Link, LinkConfig};
 use crate::net::tls::trust::HubTrust;
 use crate::secret::Secret;
-use crate::stats::{Metadata, ViewReport, ViewTimes};
+use crate::stats::{Metadata, SoundReport, ViewReport, ViewTimes};
 use crate::time::{Micros, now};
 use crate::wire::control::ViewRequest;
 use crate::wire::jpeg::Orientation;
@@ -52,6 +57,14 @@ pub struct ViewerConfig {
     pub key: Option<Secret>,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
     pub decode: bool,
+    /// Plays the stream's sound, where it has any: `auto` for the usual device, or the id or a part of the name of one. `None`, the
+    /// default: no sound. That there is no device is no fault with `auto`.
+    pub audio: Option<String>,
+    /// Writes what would be heard into this file (WAV) from the beginning to the end, silence where there is nothing, and plays
+    /// nothing. `None`, the default: no file.
+    pub record_audio: Option<PathBuf>,
+    /// Begins without sound. Default: no.
+    pub mute: bool,
 }
 
 impl Default for ViewerConfig {
@@ -66,6 +79,9 @@ impl Default for ViewerConfig {
             max_pixels: MAX_PIXELS,
             key: None,
             decode: true,
+            audio: None,
+            record_audio: None,
+            mute: false,
         }
     }
 }
@@ -105,6 +121,7 @@ pub struct Viewer {
     spent: crossbeam_channel::Sender<Bitmap>,
     link: Option<Link>,
     decode: Option<JoinHandle<()>>,
+    sound: Option<JoinHandle<()>>,
 }
 
 impl Viewer {
@@ -124,12 +141,19 @@ impl Viewer {
             check_name(name).map_err(Error::Usage)?;
         }
         let open = open::Open::new(&config)?;
+        let sink = sink_of(&config)?;
+        let inbox = sink.is_some().then(|| Arc::new(Inbox::new(config.mute)));
         let locator = locator()?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
         let (pictures_in, pictures_out) = mailbox();
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
-        let shared = Arc::new(Shared::new(Watched::new(&config)));
+        let mut watched = Watched::new(&config);
+        if config.record_audio.is_some() && inbox.is_some() && !config.mute {
+            // A file is there; a device is opened when there is something to be played.
+            watched.listen(true);
+        }
+        let shared = Arc::new(Shared::new(watched, inbox));
         let decode = decode::Decode::new(
             shared.clone(),
             pictures_out,
@@ -140,11 +164,22 @@ impl Viewer {
         );
         let user = downlink::Downlink::new(shared.clone(), locator, config, pictures_in);
         let link = Link::start(link_config, user)?;
-        let thread = std::thread::Builder::new()
-            .name("decode watch".into())
-            .spawn(move || decode.run(decode::LOOK))
-            .map_err(|e| Error::io("cannot start a thread", e))?;
-        Ok(Self { shared, shown: shown_out, spent: spent_in, link: Some(link), decode: Some(thread) })
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let thread = std::thread::Builder::new().name(name.into()).spawn(run);
+            thread.map_err(|e| Error::io("cannot start a thread", e))
+        };
+        let thread = spawn("decode watch", Box::new(move || decode.run(decode::LOOK)))?;
+        #[cfg(feature = "audio")]
+        let sound = match sink.zip(shared.inbox.clone()) {
+            Some((sink, inbox)) => {
+                let sound = audio::Sound { shared: shared.clone(), inbox, waker: link.waker() };
+                Some(spawn("sound", Box::new(move || sound.run(sink)))?)
+            }
+            None => None,
+        };
+        #[cfg(not(feature = "audio"))]
+        let sound = None;
+        Ok(Self { shared, shown: shown_out, spent: spent_in, link: Some(link), decode: Some(thread), sound })
     }
 
     /// The newest picture that was not taken yet, waiting for one `patience` at most.
@@ -187,9 +222,15 @@ impl Viewer {
     pub fn report(&self) -> ViewReport {
         let mut state = self.shared.lock();
         let at = now();
-        let report = state.report(at);
+        let mut report = state.report(at);
         let level = state.say_change(&report, at);
+        let told = state.stream.as_ref().and_then(|stream| stream.audio);
         drop(state);
+        report.sound = self.shared.inbox.as_ref().zip(told).map(|(inbox, told)| SoundReport {
+            muted_there: told.muted,
+            speaking: told.speaking,
+            ..inbox.heard()
+        });
         // Whoever does not read the log does not hold up what is shown.
         if let Some(level) = level {
             log::log!(level, "{}", report.detail);
@@ -230,6 +271,19 @@ impl Viewer {
         names
     }
 
+    /// Whether sound can be heard, and is not: `None` where the stream has none, or there is nothing that plays it.
+    pub(crate) fn is_muted(&self) -> Option<bool> {
+        let has_sound = self.shared.lock().stream.as_ref().is_some_and(|stream| stream.audio.is_some());
+        self.shared.inbox.as_ref().filter(|_| has_sound).map(|inbox| inbox.is_muted())
+    }
+
+    /// Has sound played, or not, from now on. While it is not, none is asked for.
+    pub(crate) fn mute(&self, muted: bool) {
+        if let Some(inbox) = &self.shared.inbox {
+            inbox.set_muted(muted);
+        }
+    }
+
     /// There is something to say on the link.
     fn say(&self) {
         self.shared.says.store(true, Ordering::Release);
@@ -248,19 +302,45 @@ impl Viewer {
 
 impl Drop for Viewer {
     fn drop(&mut self) {
+        if let Some(inbox) = &self.shared.inbox {
+            inbox.stop();
+        }
         drop(self.link.take());
         // The link's end of the mailbox is closed now, so the decoder ends.
         let until = now() + UNHURRIED;
-        if let Some(thread) = self.decode.take() {
+        for thread in self.decode.take().into_iter().chain(self.sound.take()) {
             while !thread.is_finished() && now() < until {
                 std::thread::sleep(Duration::from_millis(2));
             }
-            // A decoder that hangs is left behind: its thread ends by itself when it comes back.
+            // A decoder, or a device, that hangs is left behind: its thread ends by itself when it comes back.
             if thread.is_finished() {
                 let _ = thread.join();
             }
         }
     }
+}
+
+/// Where sound is to go.
+///
+/// # Errors
+/// It cannot go there.
+#[cfg(feature = "audio")]
+fn sink_of(config: &ViewerConfig) -> Result<Option<audio::Sink>> {
+    if config.key.is_some() {
+        // What is sealed has no sound yet, and this viewer takes nothing else.
+        if config.audio.is_some() || config.record_audio.is_some() {
+            log::info!("no sound: a stream that is encrypted end to end has none yet");
+        }
+        return Ok(None);
+    }
+    audio::Sink::of(config.audio.as_deref(), config.record_audio.clone())
+}
+
+/// The same of a program that has no sound.
+#[cfg(not(feature = "audio"))]
+fn sink_of(config: &ViewerConfig) -> Result<Option<()>> {
+    let wants = config.audio.as_deref().is_some_and(|name| name != "auto") || config.record_audio.is_some();
+    if wants { Err(Error::Usage("this program was built without sound (its feature audio)".into())) } else { Ok(None) }
 }
 
 /// How long the decoder may take to end.
@@ -275,12 +355,14 @@ struct Shared {
     waits: OnceLock<Thread>,
     /// There is something for the link to say.
     says: AtomicBool,
+    /// Where sound goes, if it goes anywhere.
+    inbox: Option<Arc<Inbox>>,
 }
 
 impl Shared {
-    fn new(state: Watched) -> Self {
+    fn new(state: Watched, inbox: Option<Arc<Inbox>>) -> Self {
         let (wanted, waits) = (Mutex::default(), OnceLock::new());
-        Self { state: Mutex::new(state), wanted, waits, says: AtomicBool::new(false) }
+        Self { state: Mutex::new(state), wanted, waits, says: AtomicBool::new(false), inbox }
     }
 
     fn wanted(&self) -> Wanted {

@@ -33,6 +33,8 @@ pub(super) struct Watched {
     /// Percent of the time that the hub is busy, where pictures wait for that.
     pub(super) busy: Option<u8>,
     request: ViewRequest,
+    /// Sound is asked for.
+    listens: bool,
     /// What is asked for is other than what the hub was told.
     pub(super) asks: bool,
     /// The hub, in words, once it is known.
@@ -77,6 +79,7 @@ impl Watched {
             carries: None,
             busy: None,
             request: config.request,
+            listens: false,
             asks: false,
             hub: String::new(),
             names: Vec::new(),
@@ -102,8 +105,15 @@ impl Watched {
         is_other
     }
 
+    /// Whether sound is asked for from now on; whether that is anything else.
+    pub(super) fn listen(&mut self, listens: bool) -> bool {
+        let is_other = std::mem::replace(&mut self.listens, listens) != listens;
+        self.asks |= is_other;
+        is_other
+    }
+
     pub(super) fn request(&self) -> ViewRequest {
-        self.request
+        ViewRequest { audio: self.listens, ..self.request }
     }
 
     pub(super) fn shown(&mut self, shown: &Shown, times: ViewTimes, metadata: Option<Metadata>) {

@@ -35,7 +35,7 @@ pub(super) fn config(options: &Options) -> Result<PublisherConfig> {
     }
     let Target { location, room, name, key } = options.hub.target(&options.stream)?;
     let name = name.unwrap_or_else(machine_name);
-    Ok(PublisherConfig {
+    options.sound.config(PublisherConfig {
         stream: StreamKey::parse(&room, &name).map_err(Error::Usage)?,
         location,
         capture: CaptureRequest { fps: options.fps, format: options.format, ..CaptureRequest::default() },

@@ -27,7 +27,7 @@ const MOST: usize = 64;
 const OF_CAMERA: [&str; 3] = ["Source", "Picture", "Stream"];
 const OF_HUB: [&str; 2] = ["Hub", "Hub in this program"];
 /// What is asked of the program itself.
-const OF_PROGRAM: [&str; 5] = ["list", "list_controls", "follow", "json", "name"];
+const OF_PROGRAM: [&str; 6] = ["list", "list_controls", "list_audio", "follow", "json", "name"];
 
 /// What a key is given.
 #[derive(Clone, Debug, PartialEq)]

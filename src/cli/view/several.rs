@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::sound;
 use super::watch::Watch;
 use super::window::{self, Look, NUMBERS, PATIENCE_ALONE, as_wanted};
 use crate::adapt::Resolution;
@@ -194,6 +195,15 @@ pub(super) fn run(
                 return Ok(());
             }
             next_fit = at;
+            if action == Action::Sound {
+                // Of one that is seen alone, or of all.
+                let chosen = screen.chosen().and_then(|n| streams.streams.get(n));
+                let note = match chosen {
+                    Some(stream) => sound::switch(std::iter::once(&stream.viewer)),
+                    None => sound::switch(streams.viewers()),
+                };
+                screen.note(note, at);
+            }
             let Some(stream) = screen.chosen().and_then(|n| streams.streams.get_mut(n)) else { continue };
             match action {
                 Action::Turn(turn) => {
@@ -203,7 +213,7 @@ pub(super) fn run(
                 Action::Snapshot => {
                     screen.note(window::save(stream.newest.as_deref(), look.snapshots, &stream.report.stream), at);
                 }
-                Action::Quit | Action::Chosen => {}
+                Action::Quit | Action::Sound | Action::Chosen => {}
             }
         }
         if at >= next_fit {

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::sound;
 use super::watch::Watch;
 use crate::cli::{Interrupt, logging};
 use crate::display::{Action, Screen};
@@ -96,6 +97,7 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, look
                 Action::Snapshot => {
                     screen.note(save(newest.as_deref(), look.snapshots, &report.stream), at);
                 }
+                Action::Sound => screen.note(sound::switch(std::iter::once(viewer)), at),
                 Action::Chosen => {}
             }
         }

@@ -76,7 +76,7 @@ mod tests {
         let waker = Arc::new(Waker::new(poll.registry(), mio::Token(0)).unwrap());
         let ((_frames, taken), (pictures, _sent)) = (mailbox(), mailbox());
         let ends = Arc::new(Ends::new(taken, crossbeam_channel::bounded(1).0, pictures, waker));
-        let shared = Arc::new(Shared::new(PublisherConfig::default(), None));
+        let shared = Arc::new(Shared::new(PublisherConfig::default(), None, None));
         let state = || shared.lock().report(&shared.config, now());
         let mut hung = Encode::new(shared.clone(), ends.clone(), 0).unwrap();
         // The call does not return before it was looked at three seconds later.
