@@ -10,7 +10,7 @@ use super::{FRAME, Samples};
 pub const DELAY: Duration = Duration::from_millis(10);
 const PART: usize = DenoiseState::FRAME_SIZE;
 /// Where it is so sure that nobody speaks, for so many parts, all is made quieter by this: what is left of the noise is heard then.
-const SPEECH: f32 = 0.3;
+const SPEECH: f32 = 0.65;
 const HOLD: u8 = 30;
 const PAUSE: f32 = 0.25;
 /// How fast it gets louder and quieter, as a part of the difference in each part of 10 ms.
