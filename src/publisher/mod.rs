@@ -217,7 +217,9 @@ impl Publisher {
     /// What it has done in the last seconds and since the start.
     #[must_use]
     pub fn report(&self) -> PublishReport {
-        self.shared.lock().report(&self.shared.config, now())
+        let mut report = self.shared.lock().report(&self.shared.config, now());
+        report.sound_dropped = self.shared.outbox.as_ref().map_or(0, |outbox| outbox.dropped());
+        report
     }
 
     /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
