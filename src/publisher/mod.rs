@@ -8,6 +8,7 @@ mod audio;
 mod capture;
 mod encode;
 mod exposure;
+#[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod outbox;
 mod rhythm;
 mod seal;
@@ -420,6 +421,7 @@ impl Shared {
 
 impl State {
     /// Whether sound is to be sent.
+    #[cfg(feature = "audio")]
     fn is_heard(&self) -> bool {
         self.connected && self.demand.audio
     }
