@@ -202,6 +202,8 @@ pub struct PublishReport {
     pub sent: u64,
     /// Times that the source was opened again after a fault.
     pub reopened: u64,
+    /// Packets of sound that the link did not take in time.
+    pub sound_dropped: u64,
     /// What limits the picture now: `camera`, `encoder`, `uplink` or `nothing`.
     pub limit: Limit,
     /// The numbers behind it.

@@ -10,7 +10,7 @@ use super::{FRAME, Samples};
 pub const DELAY: Duration = Duration::from_millis(10);
 const PART: usize = DenoiseState::FRAME_SIZE;
 /// Where it is so sure that nobody speaks, for so many parts, all is made quieter by this: what is left of the noise is heard then.
-const SPEECH: f32 = 0.3;
+const SPEECH: f32 = 0.65;
 const HOLD: u8 = 30;
 const PAUSE: f32 = 0.25;
 /// How fast it gets louder and quieter, as a part of the difference in each part of 10 ms.
@@ -37,7 +37,7 @@ impl Default for Denoise {
 impl Denoise {
     /// Replaces a frame by one with less noise, of [`DELAY`] before.
     pub fn clean(&mut self, samples: &mut Samples) {
-        const { assert!(FRAME % PART == 0) }
+        const { assert!(FRAME.is_multiple_of(PART)) }
         for piece in samples.chunks_exact_mut(PART) {
             piece.iter_mut().for_each(|sample| *sample = (*sample * SCALE).clamp(-SCALE, SCALE - 1.0));
             let speech = self.state.process_frame(&mut self.part, piece);

@@ -304,5 +304,6 @@ fn wait(late: i64) -> Step {
     Step::Silence((samples.max(1) as usize).min(FRAME))
 }
 
-#[cfg(all(test, feature = "audio"))]
+#[cfg(test)]
+#[cfg(feature = "audio")]
 mod tests;

@@ -19,7 +19,7 @@ const ROOM: usize = 1 << 15;
 const STAMPS: usize = 256;
 
 /// Dropping it closes the device.
-pub struct Microphone {
+pub(crate) struct Microphone {
     _stream: Stream,
     samples: Reader,
     /// How many samples there had been, and when the next was captured: two numbers for each call of the device.
@@ -37,7 +37,7 @@ impl Microphone {
     ///
     /// # Errors
     /// It is not there, or cannot be used, in words.
-    pub fn open(wanted: &str) -> Result<Self, String> {
+    pub(crate) fn open(wanted: &str) -> Result<Self, String> {
         let device = find(Direction::Input, wanted)?;
         let said = |error: cpal::Error| in_words(wanted, &error);
         let ranges = device.supported_input_configs().map_err(said)?;
@@ -77,7 +77,7 @@ impl Microphone {
     ///
     /// # Errors
     /// The device is not there any more.
-    pub fn frame(&mut self, into: &mut Samples) -> Result<Option<Micros>, String> {
+    pub(crate) fn frame(&mut self, into: &mut Samples) -> Result<Option<Micros>, String> {
         while let Some((count, at)) = self.stamps.take().zip(self.stamps.take()) {
             self.clock.told(count, Micros(at));
         }

@@ -9,20 +9,20 @@ use cpal::traits::{DeviceTrait, HostTrait};
 use cpal::{Device, SampleFormat, StreamConfig, SupportedBufferSize, SupportedStreamConfigRange};
 use serde::Serialize;
 
-pub use self::microphone::Microphone;
-pub use self::speaker::Speaker;
+pub(crate) use self::microphone::Microphone;
+pub(crate) use self::speaker::Speaker;
 use crate::audio::RATE;
 use crate::text::Untrusted;
 
 /// The device that is taken where none is named.
-pub const AUTO: &str = "auto";
+pub(crate) const AUTO: &str = "auto";
 /// How many samples a device is asked to take or give at once: 11 ms. A power of two, as some of them stutter with others.
 const BLOCK: u32 = 512;
 
 /// Which way sound goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Direction {
+pub(crate) enum Direction {
     /// From a microphone.
     Input,
     /// To a loudspeaker.
@@ -31,11 +31,11 @@ pub enum Direction {
 
 /// A device, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct AudioDevice {
+pub(crate) struct AudioDevice {
     /// By what it is chosen.
-    pub id: String,
+    pub(crate) id: String,
     /// What its system calls it.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// Names of ALSA that are no devices of their own: ways to convert for another one, or channels that nobody has asked for.
@@ -81,7 +81,7 @@ fn all(direction: Direction) -> Vec<(AudioDevice, Device)> {
 
 /// The devices there are.
 #[must_use]
-pub fn list(direction: Direction) -> Vec<AudioDevice> {
+pub(crate) fn list(direction: Direction) -> Vec<AudioDevice> {
     let mut list: Vec<AudioDevice> = all(direction).into_iter().map(|(device, _)| device).collect();
     list.retain(|device| is_listed(&device.id));
     list
@@ -127,7 +127,7 @@ fn unknown(direction: Direction, wanted: &str, there: &[(AudioDevice, Device)]) 
 ///
 /// # Errors
 /// There is none, in words for who chose it.
-pub fn check(direction: Direction, wanted: &str) -> Result<(), String> {
+pub(crate) fn check(direction: Direction, wanted: &str) -> Result<(), String> {
     find(direction, wanted).map(drop)
 }
 

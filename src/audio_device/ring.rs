@@ -66,11 +66,6 @@ impl Reader {
         self.0.read.store(read.wrapping_add(1), Ordering::Release);
         Some(number)
     }
-
-    /// How many wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.0.waiting()
-    }
 }
 
 #[cfg(test)]
@@ -106,7 +101,7 @@ mod tests {
     fn where_there_is_no_room_nothing_is_written() {
         let (writer, reader) = ring(3);
         assert_eq!((0..9).filter(|n| writer.put(*n)).count(), 4);
-        assert_eq!((reader.take(), writer.waiting(), reader.waiting()), (Some(0), 3, 3));
+        assert_eq!((reader.take(), writer.waiting()), (Some(0), 3));
         assert!(writer.put(7));
     }
 }

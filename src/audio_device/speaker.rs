@@ -17,11 +17,11 @@ use crate::time::micros;
 const ROOM: usize = 1 << 14;
 
 /// Dropping it closes the device.
-pub struct Speaker {
+pub(crate) struct Speaker {
     _stream: Stream,
     samples: Writer,
     /// Samples a second.
-    pub rate: u32,
+    pub(crate) rate: u32,
     told: Arc<Told>,
 }
 
@@ -41,7 +41,7 @@ impl Speaker {
     ///
     /// # Errors
     /// It is not there, or cannot be used, in words.
-    pub fn open(wanted: &str, wakes: Thread) -> Result<Self, String> {
+    pub(crate) fn open(wanted: &str, wakes: Thread) -> Result<Self, String> {
         let device = find(Direction::Output, wanted)?;
         let said = |error: cpal::Error| in_words(wanted, &error);
         let ranges = device.supported_output_configs().map_err(said)?;
@@ -70,7 +70,7 @@ impl Speaker {
 
     /// How many samples it wants now, so that it has enough when it takes the next ones, and no more.
     #[must_use]
-    pub fn wants(&self) -> usize {
+    pub(crate) fn wants(&self) -> usize {
         let block = self.told.block.load(Ordering::Relaxed) as usize;
         // Half of one more is for a thread that is woken late.
         (block + block / 2).min(ROOM / 2).saturating_sub(self.samples.waiting())
@@ -78,25 +78,28 @@ impl Speaker {
 
     /// How long it takes until what is given now is heard.
     #[must_use]
-    pub fn latency(&self) -> Duration {
+    pub(crate) fn latency(&self) -> Duration {
         let waits = self.samples.waiting() as u64 * 1_000_000 / u64::from(self.rate.max(1));
         Duration::from_micros(waits + self.told.latency.load(Ordering::Relaxed))
     }
 
     /// Gives samples to be played.
-    pub fn play(&self, samples: &[f32]) {
-        samples.iter().for_each(|sample| drop(self.samples.put(sample.to_bits().into())));
+    pub(crate) fn play(&self, samples: &[f32]) {
+        for sample in samples {
+            // There is room for more than it ever wants.
+            self.samples.put(sample.to_bits().into());
+        }
     }
 
-    /// How many samples were not there when they were to be played.
+    /// How long it had nothing to play, in milliseconds.
     #[must_use]
-    pub fn missed(&self) -> u64 {
-        self.told.missed.load(Ordering::Relaxed)
+    pub(crate) fn missed_ms(&self) -> f64 {
+        self.told.missed.load(Ordering::Relaxed) as f64 * 1e3 / f64::from(self.rate.max(1))
     }
 
     /// The device is not there any more.
     #[must_use]
-    pub fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.told.gone.load(Ordering::Acquire)
     }
 }

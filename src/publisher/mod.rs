@@ -8,6 +8,7 @@ mod audio;
 mod capture;
 mod encode;
 mod exposure;
+#[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod outbox;
 mod rhythm;
 mod seal;
@@ -217,7 +218,9 @@ impl Publisher {
     /// What it has done in the last seconds and since the start.
     #[must_use]
     pub fn report(&self) -> PublishReport {
-        self.shared.lock().report(&self.shared.config, now())
+        let mut report = self.shared.lock().report(&self.shared.config, now());
+        report.sound_dropped = self.shared.outbox.as_ref().map_or(0, |outbox| outbox.dropped());
+        report
     }
 
     /// Waits until it ends by itself, `patience` at most. `None`: it goes on.
@@ -418,6 +421,7 @@ impl Shared {
 
 impl State {
     /// Whether sound is to be sent.
+    #[cfg(feature = "audio")]
     fn is_heard(&self) -> bool {
         self.connected && self.demand.audio
     }

@@ -23,6 +23,8 @@ pub struct SoundReport {
     pub skipped: u64,
     /// Packets that could not be decoded.
     pub broken: u64,
+    /// How long the device wanted something to play and had nothing, since it was opened.
+    pub missed_ms: f64,
     /// Parts of 20 ms that were made up, because packets were lost or late.
     pub concealed: u64,
     /// Times at which more than 40 ms in a row were.

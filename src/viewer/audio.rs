@@ -146,7 +146,7 @@ impl Sound {
                 playback.render(part, now() + speaker.latency());
                 speaker.play(part);
             }
-            self.tell(Some(playback), &mut tells);
+            self.tell(Some((&*playback, speaker.missed_ms())), &mut tells);
             std::thread::park_timeout(TURN);
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Sound {
                 written += part.len();
                 recording.write(&part)?;
             }
-            self.tell(Some(&playback), &mut tells);
+            self.tell(Some((&playback, 0.0)), &mut tells);
             std::thread::park_timeout(FRAME_TIME / 4);
         }
         recording.finish()
@@ -183,16 +183,17 @@ impl Sound {
         }
     }
 
-    fn tell(&self, playback: Option<&Playback>, next: &mut Micros) {
+    fn tell(&self, playing: Option<(&Playback, f64)>, next: &mut Micros) {
         let at = now();
         if at < *next {
             return;
         }
         *next = at + TELL;
-        let muted = playback.is_none() || self.inbox.is_muted();
-        let Some(heard) = playback.map(Playback::heard) else {
+        let muted = playing.is_none() || self.inbox.is_muted();
+        let Some((playback, missed_ms)) = playing else {
             return self.inbox.tell(SoundReport { muted, ..self.inbox.heard() });
         };
+        let heard = playback.heard();
         let counts = heard.counts;
         self.inbox.tell(SoundReport {
             muted,
@@ -202,6 +203,7 @@ impl Sound {
             lost: counts.lost,
             skipped: counts.skipped + self.inbox.dropped(),
             broken: heard.broken,
+            missed_ms: round(missed_ms),
             concealed: counts.concealed,
             gaps: counts.gaps,
             ..SoundReport::default()

@@ -7,6 +7,7 @@
 mod audio;
 mod decode;
 mod downlink;
+#[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod inbox;
 mod open;
 pub mod remote;

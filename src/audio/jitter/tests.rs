@@ -99,7 +99,9 @@ impl Result {
 
     /// Parts of 20 ms in which nothing was heard, from the first in which something was.
     fn silent_parts(&self) -> usize {
-        let parts = self.samples.chunks(FRAME).map(|part| level(part) > 40);
+        // Who is ahead has ended a little before.
+        let before_end = self.samples.len().saturating_sub(15 * FRAME);
+        let parts = self.samples.get(..before_end).unwrap_or_default().chunks(FRAME).map(|part| level(part) > 40);
         parts.skip_while(|silent| *silent).filter(|silent| *silent).count()
     }
 }
