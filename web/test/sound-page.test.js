@@ -109,10 +109,14 @@ test("who has no video is heard, and a page that nobody sees hears", async () =>
   await bo.page.click("#video");
   await until("initials", async () => /no picture/.test(await person(ann.page, "Bo").getAttribute("aria-label").catch(() => "")));
   await hears(ann.page, "Bo is heard without a picture");
+  await bo.page.click("#video");
+  const seen = () => bo.page.evaluate(() => globalThis.streamflowRoom.camera?.viewers);
+  await until("Bo is seen", async () => (await seen()) === 1);
   await ann.page.evaluate(() => {
     Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
     document.dispatchEvent(new Event("visibilitychange"));
   });
+  await until("no picture of Bo is made for it", async () => (await seen()) === 0);
   await hears(ann.page, "a hidden page hears");
   await bo.page.click("#leave");
   await until("Bo is gone", async () => (await person(ann.page, "Bo").count()) === 0);
