@@ -80,7 +80,7 @@ const SHORT: &[Line] = &[
     ("save", "Save every picture into this folder"),
     ("pipe", "Write JPEGs, or raw pixels, to standard output"),
     ("virtual_camera", "Be a camera of this machine (v4l2loopback)"),
-    ("audio", "Sound: auto, off, or the device that plays it"),
+    ("audio", "Where sound is played: auto, off, a device"),
     ("mute", "Begin without sound; A switches it on"),
     ("host", "The hub is there"),
     ("join", "The hub of a link; without one it is asked for"),

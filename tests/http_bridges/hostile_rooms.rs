@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::thread::{JoinHandle, spawn};
-use std::time::Instant;
+use std::thread::{JoinHandle, sleep, spawn};
+use std::time::{Duration, Instant};
 
 use data_encoding::BASE64;
 use serde_json::{Value, json};
@@ -35,6 +35,8 @@ fn frame(picture: &[u8]) -> Value {
 fn talk(ann: &mut Socket, bob: &mut Socket, picture: &[u8], rounds: u32) -> u32 {
     let mut by_others = 0;
     for n in 0..rounds {
+        // Of who says more than thirty things a second the rest is left out, Ann's as well.
+        sleep(Duration::from_millis(40));
         say(ann, &frame(picture));
         let text = json!(n.to_string());
         say(ann, &json!({ "type": "chat", "text": text }));

@@ -102,7 +102,7 @@ fn what_a_publisher_says_of_its_sound_reaches_the_viewers() {
 }
 
 #[test]
-fn a_listener_that_stalls_hears_what_is_young_before_the_next_picture_and_the_rest_is_counted() {
+pub(crate) fn a_listener_that_stalls_hears_what_is_young_before_the_next_picture_and_the_rest_is_counted() {
     limited(|| {
         let hub = hub();
         let mut publisher = Peer::join(hub.address(), sounds("door"));
@@ -137,7 +137,7 @@ fn a_listener_that_stalls_hears_what_is_young_before_the_next_picture_and_the_re
 }
 
 #[test]
-fn sound_that_is_none_ends_the_connection_that_sends_it_and_no_other() {
+pub(crate) fn sound_that_is_none_ends_the_connection_that_sends_it_and_no_other() {
     limited(|| {
         let hub = hub();
         let mut publisher = Peer::join(hub.address(), sounds("door"));

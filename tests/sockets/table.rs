@@ -14,7 +14,7 @@ use streamflow::internal::wire::framing::prefix;
 use streamflow::internal::wire::packet::{HEADER, Packet, control_packet, picture_header};
 use streamflow::internal::wire::websocket::{self, End};
 
-use super::{controls, delivery, hostile, limits, memory};
+use super::{audio, controls, delivery, hostile, limits, memory};
 use crate::support::http::{Http, post};
 use crate::support::{LONG, Peer, hub, hub_with, jpeg, limited, publishes, until, views};
 
@@ -25,6 +25,11 @@ const ROWS: &[Row] = &[
     ("payload of a picture", &[hostile::an_oversized_picture_ends_its_publisher_alone]),
     ("pixels of a picture", &[limits::a_picture_of_too_many_pixels_reaches_nobody_and_its_publisher_is_told_once]),
     ("metadata", &[metadata_that_are_too_long_end_their_publisher]),
+    ("payload of a packet of sound", &[audio::sound_that_is_none_ends_the_connection_that_sends_it_and_no_other]),
+    (
+        "sound that waits for a listener",
+        &[audio::a_listener_that_stalls_hears_what_is_young_before_the_next_picture_and_the_rest_is_counted],
+    ),
     ("depth of metadata", &[metadata_that_nest_too_deep_are_left_out]),
     ("payload of a control packet", &[a_control_packet_that_is_too_long_ends_its_connection]),
     ("packet", &[hostile::an_oversized_length_is_refused_in_words]),

@@ -12,7 +12,7 @@ pub(super) struct SoundOptions {
     /// rate; beep, a short one on each second; or off. Nothing is recorded while nobody listens [default: off]
     #[arg(
         long,
-        value_name = "auto|off|DEVICE|FILE.wav",
+        value_name = "DEVICE",
         env = "STREAMFLOW_AUDIO",
         help_heading = "Sound",
         default_value = "off",

@@ -12,23 +12,23 @@ use crate::viewer::{Viewer, ViewerConfig};
 pub(super) struct SoundOptions {
     /// Where sound is played: auto, the usual device, if there is one; a device by its id or a part of its name; or off [default: auto
     /// with a window, off without]
-    #[arg(long, value_name = "auto|off|DEVICE", env = "STREAMFLOW_AUDIO", help_heading = "Sound")]
+    #[arg(long, value_name = "DEVICE", env = "STREAMFLOW_AUDIO", help_heading = "Stream")]
     pub(super) audio: Option<String>,
     /// Begin without sound; A switches it on
-    #[arg(long, env = "STREAMFLOW_MUTE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, env = "STREAMFLOW_MUTE", help_heading = "Stream", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) mute: bool,
     /// Write what would be heard into this file (WAV), from the beginning to the end, silence where there is nothing
     #[arg(
         long,
         value_name = "FILE.wav",
         env = "STREAMFLOW_RECORD_AUDIO",
-        help_heading = "Sound",
+        help_heading = "Stream",
         requires = "headless",
         conflicts_with = "audio"
     )]
     pub(super) record_audio: Option<PathBuf>,
     /// Print the devices that play sound, and end
-    #[arg(long, help_heading = "Sound", conflicts_with = "list")]
+    #[arg(long, help_heading = "Stream", conflicts_with = "list")]
     pub(super) list_audio: bool,
 }
 
