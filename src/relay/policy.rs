@@ -5,7 +5,7 @@
 //! | --- | --- | --- |
 //! | [`Newest`] | pictures that each stand alone | the newest replaces what was not begun |
 //! | `Every` | what somebody says; later data, recordings | all is kept up to a bound; what comes then is lost and counted |
-//! | [`Listener`](super::audio::Listener) | sound | all is kept for 200 ms; what is older is lost and counted |
+//! | `Listener` | sound | all is kept for 200 ms; what is older is lost and counted |
 //!
 //! A codec with key frames will need a third, *newest decodable*: it goes on to the newest sample that can be decoded without
 //! those that were left out, and asks the publisher for a key frame where there is none.
