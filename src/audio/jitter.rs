@@ -56,7 +56,7 @@ pub struct Counts {
     pub gaps: u64,
 }
 
-/// See there.
+/// Packets in the order in which they are heard, held back as long as late ones need.
 #[derive(Debug, Default)]
 pub struct JitterBuffer {
     /// Packets by their number, which does not wrap.

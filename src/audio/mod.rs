@@ -25,7 +25,7 @@ pub const RATE: u32 = 48_000;
 /// Samples of a frame.
 pub const FRAME: usize = 960;
 /// How long a frame is.
-pub const FRAME_TIME: Duration = Duration::from_millis(20);
+pub const FRAME_TIME: Duration = crate::frame::AUDIO_FRAME;
 
 /// A frame of sound; full scale is 1.
 pub type Samples = [f32; FRAME];

@@ -30,7 +30,7 @@ pub struct Heard {
     pub age_ms: Option<f64>,
 }
 
-/// See there.
+/// Makes samples of packets.
 pub struct Playback {
     buffer: JitterBuffer,
     decoder: Decoder,

@@ -13,7 +13,7 @@ const IN_TIME: f64 = 0.98;
 const LEAST: i64 = 20_000;
 pub(super) const MOST: i64 = 200_000;
 
-/// See there. Times are in microseconds; those on the way are compared with each other alone, so that it does not matter how far two
+/// How much the ways of packets differ. Times are in microseconds; those on the way are compared with each other alone, so that it does not matter how far two
 /// clocks are apart.
 #[derive(Clone, Debug, Default)]
 pub struct Spread {

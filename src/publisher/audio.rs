@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 /// How long it is waited at most before it is looked at whether the publisher ends.
 const TURN: Duration = Duration::from_secs(1);
 
-/// See there.
+/// What the thread with the sound works with.
 pub(super) struct Sound {
     pub(super) shared: Arc<Shared>,
     pub(super) outbox: Arc<Outbox>,

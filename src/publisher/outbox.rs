@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::audio::queue::Queue;
 use crate::frame::AudioPacket;
 
-/// See there. A publisher has one if it has sound.
+/// Between the thread with the sound and the link. A publisher has one if it has sound.
 pub(super) struct Outbox {
     packets: Mutex<Queue<AudioPacket>>,
     speaking: AtomicBool,

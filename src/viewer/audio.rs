@@ -54,7 +54,7 @@ impl Sink {
     }
 }
 
-/// See there.
+/// What the thread that plays sound works with.
 pub(super) struct Sound {
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Arc<Inbox>,

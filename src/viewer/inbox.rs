@@ -10,7 +10,7 @@ use crate::frame::AudioPacket;
 use crate::stats::SoundReport;
 use crate::time::Micros;
 
-/// See there. A viewer has one if it may play sound.
+/// Between the link and the thread that plays sound. A viewer has one if it may play sound.
 pub(super) struct Inbox {
     packets: Mutex<Queue<(AudioPacket, Micros)>>,
     /// The stream has sound.
