@@ -413,7 +413,7 @@ impl Shared {
 
     /// What a stream's viewers want on one loop, or behind the last loop those who poll; the publisher is told when that changes what
     /// it encodes.
-    fn set_targets(&self, stream: &Stream, index: usize, wanted: Wanted) {
+    fn set_wanted(&self, stream: &Stream, index: usize, wanted: Wanted) {
         let mut registry = self.registry();
         if registry.streams.get(&stream.key).is_none_or(|known| known.id != stream.id) {
             // Everybody has left it meanwhile; another of its name has targets of its own.

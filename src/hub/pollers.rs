@@ -77,7 +77,7 @@ impl Shared {
         }
         let Some(polled) = pollers.0.get_mut(key) else { return Ok(()) };
         if polled.ask(target, at) {
-            self.set_targets(&self.stream(key), self.admission_index(), polled.wanted());
+            self.set_wanted(&self.stream(key), self.admission_index(), polled.wanted());
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Shared {
         let mut pollers = self.pollers();
         for (key, polled) in &mut pollers.0 {
             if polled.sweep(at) {
-                self.set_targets(&self.stream(key), self.admission_index(), polled.wanted());
+                self.set_wanted(&self.stream(key), self.admission_index(), polled.wanted());
             }
         }
         for (key, _) in pollers.0.extract_if(|_, polled| polled.0.is_empty()) {

@@ -48,7 +48,7 @@ impl Loop {
         for subscribers in std::mem::take(&mut self.subscribers).into_values() {
             subscribers.tokens.iter().for_each(|_| subscribers.stream.remove_viewer(self.index));
             subscribers.stream.set_listeners(self.index, 0);
-            self.shared.set_targets(&subscribers.stream, self.index, Wanted::default());
+            self.shared.set_wanted(&subscribers.stream, self.index, Wanted::default());
         }
         // Who came meanwhile, or asks whether this loop lives, has nothing to do with it; all else was for the connections that are
         // gone.

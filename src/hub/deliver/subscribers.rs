@@ -100,7 +100,7 @@ impl Loop {
         subscribers.targets_changed = true;
         if subscribers.tokens.is_empty() {
             subscribers.stream.set_listeners(self.index, 0);
-            self.shared.set_targets(&subscribers.stream, self.index, Wanted::default());
+            self.shared.set_wanted(&subscribers.stream, self.index, Wanted::default());
             self.subscribers.remove(&id);
         }
     }
@@ -114,7 +114,7 @@ impl Loop {
             let targets = viewers().filter(|(_, peer)| peer.sees()).map(|(_, peer)| peer.target).collect();
             subscribers.stream.set_listeners(self.index, subscribers.listeners.len());
             let wanted = Wanted { targets, audio: !subscribers.listeners.is_empty() };
-            self.shared.set_targets(&subscribers.stream, self.index, wanted);
+            self.shared.set_wanted(&subscribers.stream, self.index, wanted);
         }
     }
 }
