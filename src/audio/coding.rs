@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FRAME, RATE, Samples};
+use super::{FRAME, RATE, Samples, within_full_scale};
 
 /// Bits a second.
 const BITRATE: i32 = 32_000;
@@ -102,7 +102,7 @@ impl Decoder {
             Err(error) => return Err(error.to_string()),
         }
         // A packet that somebody made up can stand for numbers that are no sound.
-        frame.iter_mut().for_each(|sample| *sample = if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 });
+        frame.iter_mut().for_each(|sample| *sample = within_full_scale(*sample));
         Ok(())
     }
 }

@@ -30,6 +30,12 @@ pub const FRAME_TIME: Duration = crate::frame::AUDIO_FRAME;
 /// A frame of sound; full scale is 1.
 pub type Samples = [f32; FRAME];
 
+/// A sample within full scale: devices, files and packets can hold what is louder, or no number at all, and a filter adds to it.
+#[must_use]
+pub fn within_full_scale(sample: f32) -> f32 {
+    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
+}
+
 /// How long so many samples at this rate are, in microseconds.
 #[must_use]
 pub fn micros_of(samples: usize, rate: u32) -> u64 {

@@ -1,6 +1,8 @@
 //! Sound at another rate, or a little faster or slower than it came: by a windowed sinc, whose place between two samples is exact to
 //! a part in 256.
 
+use super::within_full_scale;
+
 /// Samples on each side of a place that it is made of.
 const HALF: usize = 16;
 const TAPS: usize = 2 * HALF;
@@ -41,7 +43,7 @@ impl Resampler {
 
     /// Adds input.
     pub fn push(&mut self, samples: &[f32]) {
-        self.input.extend_from_slice(samples);
+        self.input.extend(samples.iter().copied().map(within_full_scale));
     }
 
     /// How many samples of the input lie ahead of what comes out next.
@@ -50,7 +52,7 @@ impl Resampler {
         (self.input.len() as f64 - self.place).max(0.0)
     }
 
-    /// The next samples, as many as there is input for; says how many.
+    /// The next samples within full scale, as many as there is input for; says how many.
     pub fn pull(&mut self, out: &mut [f32]) -> usize {
         let step = self.ratio * self.speed;
         let mut made = 0;
@@ -63,7 +65,7 @@ impl Resampler {
             let (phase, part) = (exact as usize, exact.fract() as f32);
             let (Some(one), Some(other)) = (self.filter.get(phase), self.filter.get(phase + 1)) else { break };
             let mix = |taps: &[f32; TAPS]| around.iter().zip(taps).map(|(sample, tap)| sample * tap).sum::<f32>();
-            *sample = mix(one) * (1.0 - part) + mix(other) * part;
+            *sample = within_full_scale(mix(one) * (1.0 - part) + mix(other) * part);
             self.place += step;
             made += 1;
         }
@@ -157,6 +159,22 @@ mod tests {
         let out = all(&mut Resampler::new(48_000, 16_000), &tone(11_000.0, 48_000, 1.0));
         let loudest = out[200..out.len() - 200].iter().fold(0.0f32, |max, sample| max.max(sample.abs()));
         assert!(loudest < 0.02, "{loudest}");
+    }
+
+    #[test]
+    fn what_comes_out_is_within_full_scale_whatever_goes_in() {
+        // A full-scale tone of half the rate that jumps where the filter has its middle adds up to twice full scale.
+        let mut resampler = Resampler::new(44_100, 48_000);
+        let jumps = (0..4410).map(|n| if (n + n / 21) % 2 == 0 { 1.0 } else { -1.0 });
+        let no_sound = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 7.0, -1e30];
+        for input in [jumps.collect::<Vec<f32>>(), no_sound.to_vec(), vec![0.5; 4410]] {
+            let out = all(&mut resampler, &input);
+            assert!(
+                out.iter().all(|sample| sample.abs() <= 1.0),
+                "{:?}",
+                out.iter().find(|sample| !(sample.abs() <= 1.0))
+            );
+        }
     }
 
     #[test]

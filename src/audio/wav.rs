@@ -1,5 +1,7 @@
 //! WAV files: samples of any usual kind in, 16 bits out.
 
+use super::within_full_scale;
+
 /// What is in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Format {
@@ -150,7 +152,7 @@ fn sample_of(bytes: &[u8], kind: Kind) -> f32 {
         (Kind::Float64, bytes) => bytes.try_into().map_or(0.0, |bytes| f64::from_le_bytes(bytes) as f32),
         _ => 0.0,
     };
-    if sample.is_finite() { sample.clamp(-1.0, 1.0) } else { 0.0 }
+    within_full_scale(sample)
 }
 
 /// Bytes before the samples of a file that is written.
