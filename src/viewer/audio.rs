@@ -13,6 +13,7 @@ use mio::Waker;
 use self::recording::Recording;
 use super::Shared;
 use super::inbox::Inbox;
+use super::open::OpenAudio;
 use crate::audio::playback::Playback;
 use crate::audio::{FRAME_TIME, RATE, micros_of};
 use crate::audio_device::{self, AUTO, Direction, Speaker};
@@ -58,12 +59,13 @@ impl Sink {
 pub(super) struct Sound {
     pub(super) shared: Arc<Shared>,
     pub(super) inbox: Arc<Inbox>,
+    pub(super) open: OpenAudio,
     pub(super) waker: Arc<Waker>,
 }
 
 impl Sound {
     /// Turns until the viewer ends.
-    pub(super) fn run(self, sink: Sink) {
+    pub(super) fn run(mut self, sink: Sink) {
         self.inbox.is_played_by(std::thread::current());
         let ended = match sink {
             Sink::Device(name) => self.play(&name),
@@ -84,7 +86,7 @@ impl Sound {
         }
     }
 
-    fn play(&self, name: &str) -> Result<(), String> {
+    fn play(&mut self, name: &str) -> Result<(), String> {
         let mut open: Option<(Speaker, Playback)> = None;
         let mut again = Micros(0);
         let mut told = String::new();
@@ -153,7 +155,7 @@ impl Sound {
     }
 
     /// Writes what would be heard, at its true rate: as many samples as time has passed, silence where there is nothing.
-    fn record(&self, mut recording: Recording) -> Result<(), String> {
+    fn record(&mut self, mut recording: Recording) -> Result<(), String> {
         let mut playback = Playback::new(RATE)?;
         let mut tells = Micros(0);
         let begun = now();
@@ -177,8 +179,9 @@ impl Sound {
         recording.finish()
     }
 
-    fn take_packets(&self, playback: &mut Playback) {
-        while let Some((packet, received)) = self.inbox.take() {
+    fn take_packets(&mut self, playback: &mut Playback) {
+        while let Some((mut packet, received)) = self.inbox.take() {
+            self.open.packet(&mut packet, &self.shared);
             playback.push(packet, received);
         }
     }

@@ -53,7 +53,7 @@ pub struct ViewerConfig {
     pub trust: HubTrust,
     /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
     pub max_pixels: usize,
-    /// Opens pictures that are sealed end to end with this key, and takes no others: 22 characters of base64url (16 random
+    /// Opens pictures and sound that are sealed end to end with this key, and takes no others: 22 characters of base64url (16 random
     /// bytes), or a passphrase of at least 12 characters. `None`, the default: sealed ones are not taken.
     pub key: Option<Secret>,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
@@ -142,6 +142,8 @@ impl Viewer {
             check_name(name).map_err(Error::Usage)?;
         }
         let open = open::Open::new(&config)?;
+        #[cfg(feature = "audio")]
+        let open_audio = open::OpenAudio::beside(&open);
         let sink = sink_of(&config)?;
         let inbox = sink.is_some().then(|| Arc::new(Inbox::new(config.mute)));
         let locator = locator()?;
@@ -173,7 +175,8 @@ impl Viewer {
         #[cfg(feature = "audio")]
         let sound = match sink.zip(shared.inbox.clone()) {
             Some((sink, inbox)) => {
-                let sound = audio::Sound { shared: shared.clone(), inbox, waker: link.waker() };
+                let (shared, waker) = (shared.clone(), link.waker());
+                let sound = audio::Sound { shared, inbox, open: open_audio, waker };
                 Some(spawn("sound", Box::new(move || sound.run(sink)))?)
             }
             None => None,
@@ -327,13 +330,6 @@ impl Drop for Viewer {
 /// It cannot go there.
 #[cfg(feature = "audio")]
 fn sink_of(config: &ViewerConfig) -> Result<Option<audio::Sink>> {
-    if config.key.is_some() {
-        // What is sealed has no sound yet, and this viewer takes nothing else.
-        if config.audio.is_some() || config.record_audio.is_some() {
-            log::info!("no sound: a stream that is encrypted end to end has none yet");
-        }
-        return Ok(None);
-    }
     audio::Sink::of(config.audio.as_deref(), config.record_audio.clone())
 }
 
