@@ -25,6 +25,8 @@ const OPUS = /** @type {AudioEncoderConfig} */ (/** @type {unknown} */ ({
 /** @template T */
 class Opus {
   codec = /** @type {const} */ ("opus");
+  /** What is heard first of a packet is so much older than the first sample that was given for it: Opus looks ahead. Milliseconds. */
+  delay = 6.5;
   #made;
   #broken;
   /** @type {AudioEncoder | null} */
@@ -89,6 +91,7 @@ class Opus {
 /** @template T */
 class Pcm {
   codec = /** @type {const} */ ("pcm");
+  delay = 0;
   #made;
 
   /** @param {Made<T>} made */

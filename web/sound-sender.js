@@ -162,8 +162,9 @@ export class SoundSender {
   }
 
   /** @param {Uint8Array<ArrayBuffer>} data @param {About} of */
-  #give(data, { captured, estimated, arrival, voice, level, begun }) {
+  #give(data, { captured: given, estimated, arrival, voice, level, begun }) {
     const at = now();
+    const captured = given - (this.#encoder?.delay ?? 0);
     this.#bytes.add(at, data.length);
     this.#sequence = (this.#sequence + 1) >>> 0;
     this.#link.giveSound({

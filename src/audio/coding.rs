@@ -1,8 +1,9 @@
 //! Opus (RFC 6716), by libopus: frames into packets and back.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::{FRAME, RATE, Samples, within_full_scale};
+use super::{FRAME, RATE, Samples, micros_of, within_full_scale};
 
 /// Bits a second.
 const BITRATE: i32 = 32_000;
@@ -19,6 +20,7 @@ pub const PCM_LENGTH: usize = 2 * FRAME;
 pub struct Encoder {
     opus: opus::Encoder,
     packet: [u8; LONGEST],
+    delay: Duration,
 }
 
 impl Encoder {
@@ -32,9 +34,16 @@ impl Encoder {
             opus.set_inband_fec(true)?;
             opus.set_packet_loss_perc(LOSS)?;
             opus.set_dtx(true)?;
-            Ok(opus)
+            let delay = micros_of(usize::try_from(opus.get_lookahead()?).unwrap_or_default(), RATE);
+            Ok(Self { opus, packet: [0; LONGEST], delay: Duration::from_micros(delay) })
         };
-        make().map(|opus| Self { opus, packet: [0; LONGEST] }).map_err(|error: opus::Error| error.to_string())
+        make().map_err(|error: opus::Error| error.to_string())
+    }
+
+    /// So much before the samples of a frame begins what its packet holds: Opus looks ahead by 6.5 ms.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        self.delay
     }
 
     /// The packet of a frame; none, where there is silence that the listener makes by itself.

@@ -139,10 +139,52 @@ impl Coder {
         let level = level(frame);
         let voice = self.speaking.look(level, begun);
         let Some(data) = self.encoder.encode(frame)? else { return Ok(None) };
+        // It is told when that was captured which is heard first.
+        captured = captured - self.encoder.delay();
         let spans = Spans { capture: begun.since(captured), encode: now().since(begun), ..Spans::default() };
         let sequence = self.sequence;
         self.sequence = sequence.wrapping_add(1);
         let codec = AudioCodec::Opus;
         Ok(Some(AudioPacket { codec, captured, sequence, voice, level, spans, data, ..AudioPacket::default() }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audio::coding::Decoder;
+    use crate::audio::{FRAME_TIME, RATE, micros_of};
+
+    /// When a tone that begins at a frame's beginning is heard, by the times of the packets, in microseconds after that.
+    fn heard_after() -> i64 {
+        let mut coder = Coder {
+            encoder: Encoder::new().unwrap(),
+            denoise: None,
+            speaking: Speaking::default(),
+            sequence: 0,
+        };
+        let (mut decoder, begins) = (Decoder::new().unwrap(), Micros(10_000_000));
+        let mut heard: Samples = [0.0; FRAME];
+        for n in 0..60 {
+            let captured = begins - FRAME_TIME * 40 + FRAME_TIME * n;
+            let mut frame = std::array::from_fn(|at| {
+                let at = (n as usize * FRAME + at) as f32;
+                // Something is there before, so that every frame has a packet.
+                let loud = if n < 40 { 0.01 } else { 0.5 };
+                (at * 700.0 / 48_000.0 * std::f32::consts::TAU).sin() * loud
+            });
+            let packet = coder.packet(&mut frame, captured).unwrap().unwrap();
+            decoder.decode(&packet.data, &mut heard).unwrap();
+            if let Some(at) = heard.iter().position(|sample| sample.abs() > 0.15) {
+                return packet.captured.0 as i64 + micros_of(at, RATE) as i64 - begins.0 as i64;
+            }
+        }
+        panic!("nothing was heard");
+    }
+
+    #[test]
+    fn a_packet_is_dated_by_what_is_heard_of_it_and_not_by_what_was_encoded_last() {
+        let after = heard_after();
+        assert!((-1500..1500).contains(&after), "{after} µs off");
     }
 }

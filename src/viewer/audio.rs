@@ -159,16 +159,17 @@ impl Sound {
         let mut playback = Playback::new(RATE)?;
         let mut tells = Micros(0);
         let begun = now();
+        log::info!("records sound");
         let mut written = 0;
-        let mut part = [0.0; 480];
+        let mut part = [0.0; PART / 4];
         while !self.inbox.is_stopping() {
             let wanted = !self.inbox.is_muted();
             self.listen(wanted);
             if wanted {
                 self.take_packets(&mut playback);
             }
-            // What is not heard yet may still come.
-            while now().since(begun).as_micros() >= u128::from(micros_of(written + part.len(), RATE)) {
+            // As a device would: what comes later is too late for it.
+            while now().since(begun).as_micros() >= u128::from(micros_of(written, RATE)) {
                 playback.render(&mut part, begun + Duration::from_micros(micros_of(written, RATE)));
                 written += part.len();
                 recording.write(&part)?;
