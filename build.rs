@@ -28,6 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some("svg") => "image/svg+xml",
             Some("html") if name == "index.html" => "text/html; charset=utf-8",
             Some("wasm") => "application/wasm",
+            Some("tflite" | "binarypb") => "application/octet-stream",
             Some("txt") => "text/plain; charset=utf-8",
             _ => continue,
         };

@@ -14,6 +14,10 @@ const ROOMS: &str = include_str!("../../../web/rooms.html");
 const ROOMS_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; media-src 'self' blob:; connect-src 'self' ws: wss:; base-uri 'self'; form-action 'none'; \
      frame-ancestors 'self'\r\n";
+/// What finds people in pictures is compiled in a worker, which loads its own files and does nothing else.
+const FINDER: &str = "background-mask.js";
+const FINDER_POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; \
+     frame-ancestors 'none'\r\n";
 /// The page may talk to its own hub and load its own files, and nothing else.
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; worker-src 'self'; \
      img-src 'self' blob: data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
@@ -45,14 +49,15 @@ pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Outcome {
         return Err(Answer::text(404, "no such file"));
     };
     exchange.takes("GET, HEAD")?;
+    let policy = if name == FINDER { FINDER_POLICY } else { POLICY };
     let vary = "Vary: Accept-Encoding\r\n";
     if exchange.request.field_has("accept-encoding", "gzip") {
-        let fields = format!("{POLICY}Content-Encoding: gzip\r\n{vary}");
+        let fields = format!("{policy}Content-Encoding: gzip\r\n{vary}");
         return Ok(Answer::new(200, kind, Body::Bytes(packed.into())).with(fields).into());
     }
     let mut text = Vec::new();
     match GzDecoder::new(packed).read_to_end(&mut text) {
-        Ok(_) => Ok(Answer::new(200, kind, Body::Bytes(text.into())).with(format!("{POLICY}{vary}")).into()),
+        Ok(_) => Ok(Answer::new(200, kind, Body::Bytes(text.into())).with(format!("{policy}{vary}")).into()),
         Err(_) => Err(Answer::text(500, "the file is broken in this program")),
     }
 }
