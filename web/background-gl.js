@@ -1,6 +1,6 @@
 // @ts-check
 // Draws somebody before another background, by WebGL2: nothing is read back. Textures have the upper row first.
-import { between, blurredSize, filling, inModel, sigma, TAPS, taps } from "./background-rules.js";
+import { between, blurOf, blurredSize, filling, inModel, TAPS, taps } from "./background-rules.js";
 
 const WHOLE = { x: 0, y: 0, width: 1, height: 1 };
 
@@ -62,14 +62,23 @@ void main() {
   colour = sum;
 }`;
 
-/** The person before what was blurred, or before a picture. */
+/** The person before what was blurred, or before a picture; the frame has the size of the canvas. */
 const LAY = `${HEAD}
 uniform vec4 filled;
 uniform float pictured;
 void main() {
-  vec4 blurred = texture(behind, filled.xy + at * filled.zw);
-  vec3 far = pictured > 0.0 ? blurred.rgb : blurred.rgb / max(blurred.a, 0.004);
-  colour = vec4(mix(far, texture(frame, at).rgb, person(at)), 1.0);
+  float here = person(at);
+  vec3 near = vec3(0.0), far = vec3(0.0);
+  // What does not count is not read: where the graphics card is software that is half of the work.
+  if (here > 0.0) {
+    ivec2 size = textureSize(frame, 0);
+    near = texelFetch(frame, ivec2(gl_FragCoord.x, float(size.y) - gl_FragCoord.y), 0).rgb;
+  }
+  if (here < 1.0) {
+    vec4 blurred = texture(behind, filled.xy + at * filled.zw);
+    far = pictured > 0.0 ? blurred.rgb : blurred.rgb / max(blurred.a, 0.004);
+  }
+  colour = vec4(mix(far, near, here), 1.0);
 }`;
 
 /** @typedef {{width: number, height: number}} Size @typedef {Size & {texture: WebGLTexture, into: WebGLFramebuffer | null}} Plane */
@@ -203,33 +212,23 @@ function nearly(drawing, from, to) {
   return plane;
 }
 
-/** Brings a picture into the model's size, in its own shape. */
-export class Shrinking {
+/** Shows a texture in a canvas. */
+export class Showing {
   #drawing;
 
   /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
-    this.#drawing = new Drawing(gl, { copy: COPY, shrink: SHRINK });
+    this.#drawing = new Drawing(gl, { copy: COPY });
   }
 
-  /** @param {VideoFrame | ImageBitmap} image @param {Size} size @param {Plane} to */
-  draw(image, size, to) {
-    const { x, y, width: w, height: h } = inModel(size.width, size.height);
-    const frame = this.#drawing.taken("image", image, size);
-    const plane = nearly(this.#drawing, frame, { width: Math.ceil(to.width * w), height: Math.ceil(to.height * h) });
-    // What lies beside it goes on as its edge is.
-    const part = { x: -x / w, y: -y / h, width: 1 / w, height: 1 / h };
-    this.#drawing.draw("shrink", to, { frame: plane.texture }, { part: numbers(part), quarter: quarter(to, part) });
-  }
-
-  /** Shows a texture in the canvas. @param {WebGLTexture} texture @param {Size} size */
+  /** @param {WebGLTexture} texture @param {Size} size */
   show(texture, size) {
     this.#drawing.draw("copy", { ...size, into: null }, { frame: texture });
   }
 
-  /** @param {string} name @param {Size} size */
-  plane(name, size) {
-    return this.#drawing.plane(name, size);
+  /** An empty texture. @param {Size} size */
+  texture(size) {
+    return this.#drawing.plane("input", size).texture;
   }
 }
 
@@ -274,18 +273,18 @@ export class Composition {
     const known = { found: mask ? 1 : 0, part: numbers(inModel(size.width, size.height)) };
     const seen = { frame: frame.texture, mask: (mask ?? frame).texture };
     const picture = mask && this.#look === "picture" ? this.#picture : null;
-    const behind = picture ?? this.#blurred(frame, seen, known, sigma(this.#look, mask !== null));
+    const behind = picture ?? this.#blurred(frame, seen, known, blurOf(this.#look, mask !== null));
     const filled = numbers(picture ? filling(picture, size) : WHOLE);
     drawing.draw("lay", { ...size, into: null }, { ...seen, behind: behind.texture }, { filled, pictured: picture ? 1 : 0, ...known });
   }
 
-  /** @param {Plane} frame @param {{frame: WebGLTexture, mask: WebGLTexture}} seen @param {{found: number, part: number[]}} known @param {number} sigma */
-  #blurred(frame, seen, known, sigma) {
+  /** @param {Plane} frame @param {{frame: WebGLTexture, mask: WebGLTexture}} seen @param {{found: number, part: number[]}} known @param {{side: number, sigma: number}} blur */
+  #blurred(frame, seen, known, blur) {
     const drawing = this.#drawing;
-    const size = blurredSize(frame.width, frame.height);
+    const size = blurredSize(frame.width, frame.height, blur);
     const plane = nearly(drawing, frame, size);
     const [one, other] = [drawing.plane("one", size), drawing.plane("other", size)];
-    const mixed = taps(sigma);
+    const mixed = taps(blur.sigma);
     drawing.draw("behind", one, { ...seen, frame: plane.texture }, { quarter: quarter(size), ...known });
     drawing.draw("blur", other, { frame: one.texture }, { along: [1 / size.width, 0] }, mixed);
     drawing.draw("blur", one, { frame: other.texture }, { along: [0, 1 / size.height] }, mixed);

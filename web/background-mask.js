@@ -1,8 +1,8 @@
 // @ts-check
 // Finds the person in pictures: MediaPipe's segmentation, in a worker of its own, so that a search that takes long holds up no picture.
 // Loaded when somebody chooses another background. What is asked for and found goes through a port of whoever draws.
-import { Shrinking } from "./background-gl.js";
-import { MODEL } from "./background-rules.js";
+import { Showing } from "./background-gl.js";
+import { inModel, MODEL } from "./background-rules.js";
 
 /**
  * `turn` comes back with what was found.
@@ -29,11 +29,14 @@ const option = (calculatorType, calculatorName, fieldName, value) =>
 class Segmentation {
   #wasm;
   #solution;
-  #shrinking;
+  #gl;
+  #showing;
   #canvas;
   #input;
   /** What the model takes, in MediaPipe's own table of textures. */
   #given;
+  /** The shape of the last picture. */
+  #shape = 0;
   /** @type {{glName: number, width: number, height: number} | null} */
   #out = null;
 
@@ -55,10 +58,11 @@ class Segmentation {
     wasm.GL.makeContextCurrent(context);
     this.#wasm = wasm;
     this.#canvas = canvas;
-    this.#shrinking = new Shrinking(/** @type {WebGL2RenderingContext} */ (canvas.getContext("webgl2")));
+    this.#gl = /** @type {WebGL2RenderingContext} */ (canvas.getContext("webgl2"));
+    this.#showing = new Showing(this.#gl);
     this.#given = wasm.createTexture();
-    this.#input = this.#shrinking.plane("input", MODEL);
-    wasm.GL.textures[this.#given] = this.#input.texture;
+    this.#input = this.#showing.texture(MODEL);
+    wasm.GL.textures[this.#given] = this.#input;
     const solution = new wasm.SolutionWasm();
     this.#solution = solution;
     solution.loadGraph(graph);
@@ -77,9 +81,13 @@ class Segmentation {
   }
 
   /** Where the person is. @param {Search} search */
-  find({ image, width, height }) {
-    const wasm = this.#wasm;
-    this.#shrinking.draw(image, { width, height }, this.#input);
+  async find({ image, width, height }) {
+    const [wasm, part] = [this.#wasm, inModel(width, height)];
+    const size = { resizeWidth: Math.round(MODEL.width * part.width), resizeHeight: Math.round(MODEL.height * part.height) };
+    // Small before it is a texture: it is searched by the processor, and most cameras' frames are in its memory.
+    const small = await createImageBitmap(image, { ...size, resizeQuality: "medium" });
+    this.#take(small, Math.round(MODEL.width * part.x), Math.round(MODEL.height * part.y), width / height);
+    small.close();
     this.#out = null;
     const list = new wasm.PacketDataList();
     list.pushTexture2d({ glName: this.#given, ...MODEL, stream: "input_frames_gpu", timestamp: 1000 * performance.now() });
@@ -87,9 +95,20 @@ class Segmentation {
     list.delete();
     const out = /** @type {any} */ (this.#out);
     if (!out) throw new Error("no mask came");
-    this.#shrinking.show(wasm.GL.textures[out.glName], MODEL);
+    this.#showing.show(wasm.GL.textures[out.glName], MODEL);
     out.delete?.();
     return this.#canvas.transferToImageBitmap();
+  }
+
+  /** @param {ImageBitmap} small @param {number} x @param {number} y @param {number} shape */
+  #take(small, x, y, shape) {
+    const gl = this.#gl;
+    gl.bindTexture(gl.TEXTURE_2D, this.#input);
+    // Beside it nothing of another shape is left.
+    if (shape !== this.#shape) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, MODEL.width, MODEL.height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
+    this.#shape = shape;
+    gl.texSubImage2D(gl.TEXTURE_2D, 0, x, y, gl.RGBA, gl.UNSIGNED_BYTE, small);
+    gl.bindTexture(gl.TEXTURE_2D, null);
   }
 }
 
@@ -102,7 +121,7 @@ addEventListener("message", (/** @type {MessageEvent<{port: MessagePort}>} */ { 
     try {
       const finder = await loading;
       const began = performance.now();
-      const mask = finder.find(data);
+      const mask = await finder.find(data);
       tell({ mask, took: performance.now() - began, turn: data.turn }, [mask]);
     } catch (error) {
       fails(error);

@@ -13,17 +13,15 @@ export const AS_IT_IS = "none";
 
 /** What the model takes and gives. */
 export const MODEL = { width: 256, height: 144 };
-/** The shorter side of the picture that is blurred: what is blurred has no details, and this costs a sixteenth. */
-const BLURRED_SIDE = 90;
-/** How far colours run, in pixels of that. @type {Record<string, number>} */
-const SIGMA = { light: 1.6, strong: 5 };
+/** The shorter side of the picture that is blurred, for what is blurred has no details; and how far colours run, in pixels of that. */
+const BLURS = { light: { side: 90, sigma: 1.6 }, strong: { side: 60, sigma: 3.4 } };
 
-/** How far colours run. Before anybody knows where the person is, nothing may be recognised. @param {string} look @param {boolean} found */
-export const sigma = (look, found) => (found && SIGMA[look]) || SIGMA.strong;
+/** How a picture is blurred. Before anybody knows where the person is, nothing may be recognised. @param {string} look @param {boolean} found */
+export const blurOf = (look, found) => (found && look === "light" ? BLURS.light : BLURS.strong);
 
-/** The size in which a picture is blurred. @param {number} width @param {number} height */
-export function blurredSize(width, height) {
-  const by = Math.min(1, BLURRED_SIDE / Math.min(width, height));
+/** The size in which a picture is blurred. @param {number} width @param {number} height @param {{side: number}} blur */
+export function blurredSize(width, height, { side }) {
+  const by = Math.min(1, side / Math.min(width, height));
   return { width: Math.max(1, Math.round(width * by)), height: Math.max(1, Math.round(height * by)) };
 }
 
@@ -85,8 +83,9 @@ export function filling(picture, room) {
 
 /** Where somebody was so long ago they may not be any more: what is behind them would be seen. */
 const STALE = 1500;
-/** The most that a search is paused, in times of what it took. */
-const LONGEST_PAUSE = 4;
+/** The longest pause between two searches, and how it grows and shrinks from one to the next. */
+const LONGEST_PAUSE = 150;
+const [LONGER, SHORTER] = [15, 5];
 /** So much longer than usual between two frames, one was missed; and such a share of them is too much. */
 const MISSED = 1.6;
 const MANY = 0.08;
@@ -97,9 +96,7 @@ const MANY = 0.08;
  */
 export class SearchPace {
   #busy = false;
-  #began = -Infinity;
   #ended = -Infinity;
-  #took = 0;
   #pause = 0;
   /** Of the last frame. */
   #taken = -Infinity;
@@ -121,22 +118,19 @@ export class SearchPace {
 
   /** Whether to search now. @param {number} now */
   wants(now) {
-    return !this.#busy && now - this.#ended >= this.#pause * this.#took;
+    return !this.#busy && now - this.#ended >= this.#pause;
   }
 
-  /** @param {number} now */
-  begins(now) {
+  begins() {
     this.#busy = true;
-    this.#began = now;
   }
 
   /** @param {number} now */
   found(now) {
     this.#busy = false;
     this.#ended = now;
-    this.#took = now - this.#began;
-    if (this.#missed > MANY) this.#pause = Math.min(LONGEST_PAUSE, this.#pause + 0.5);
-    else if (this.#missed < MANY / 2) this.#pause = Math.max(0, this.#pause - 0.1);
+    if (this.#missed > MANY) this.#pause = Math.min(LONGEST_PAUSE, this.#pause + LONGER);
+    else if (this.#missed < MANY / 2) this.#pause = Math.max(0, this.#pause - SHORTER);
   }
 
   /** Nobody searches any more, or begins anew. */
@@ -148,10 +142,5 @@ export class SearchPace {
   /** Whether it is known where the person is. @param {number} now */
   knows(now) {
     return now - this.#ended <= STALE;
-  }
-
-  /** What a search takes. */
-  get took() {
-    return this.#took;
   }
 }

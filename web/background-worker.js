@@ -48,7 +48,7 @@ const sizeOf = (image) => "displayWidth" in image ? { width: image.displayWidth,
 /** Asks where the person is, if it is time. @param {VideoFrame | ImageBitmap} image */
 async function search(image) {
   if (!searcher || !ready || !pace.wants(now())) return;
-  pace.begins(now());
+  pace.begins();
   const copy = "clone" in image ? image.clone() : await createImageBitmap(image);
   searcher.postMessage({ image: copy, ...sizeOf(image), turn }, [copy]);
 }

@@ -1,10 +1,10 @@
 // What is behind somebody: the rules, without a browser.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BACKGROUNDS, between, blurredSize, filling, inModel, SearchPace, sigma, TAPS, taps } from "../background-rules.js";
+import { BACKGROUNDS, between, blurOf, blurredSize, filling, inModel, SearchPace, TAPS, taps } from "../background-rules.js";
 
 test("what runs together is as wide as it should be, and adds nothing and takes nothing away", () => {
-  for (const wide of [1.6, 5]) {
+  for (const wide of [1.6, 3.4, 5]) {
     const { places, weights, own } = taps(wide);
     assert.ok(places.length === weights.length && places.length <= TAPS);
     const sum = own + 2 * weights.reduce((all, one) => all + one, 0);
@@ -15,13 +15,14 @@ test("what runs together is as wide as it should be, and adds nothing and takes 
 });
 
 test("until the person is found everything is blurred as strongly as anything is", () => {
-  for (const look of Object.keys(BACKGROUNDS)) assert.equal(sigma(look, false), sigma("strong", true));
-  assert.ok(sigma("light", true) < sigma("strong", true));
+  for (const look of Object.keys(BACKGROUNDS)) assert.deepEqual(blurOf(look, false), blurOf("strong", true));
+  const far = (/** @type {string} */ look) => blurOf(look, true).sigma / blurOf(look, true).side;
+  assert.ok(far("light") * 2 < far("strong"));
 });
 
 test("sizes on the way down are never less than a quarter of the one before", () => {
   for (const [width, height] of [[640, 360], [1280, 720], [3840, 2160], [360, 640], [97, 1031]]) {
-    const to = blurredSize(width, height);
+    const to = blurredSize(width, height, { side: 90 });
     assert.ok(Math.min(to.width, to.height) <= 90 && to.width >= 1 && to.height >= 1);
     let last = { width, height };
     for (const step of [...between(last, to), to]) {
@@ -29,7 +30,7 @@ test("sizes on the way down are never less than a quarter of the one before", ()
       last = step;
     }
   }
-  assert.deepEqual(blurredSize(80, 60), { width: 80, height: 60 }, "what is small already stays as it is");
+  assert.deepEqual(blurredSize(80, 60, { side: 90 }), { width: 80, height: 60 }, "what is small already stays as it is");
 });
 
 test("a picture lies in the model's as a whole and in its own shape", () => {
@@ -62,7 +63,7 @@ function film(pace, from, seconds, { slow, took }) {
     }
     pace.came(now, slow);
     if (pace.wants(now)) {
-      pace.begins(now);
+      pace.begins();
       done = now + took;
       searches++;
     }
@@ -94,11 +95,11 @@ test("a camera that gives fewer frames in the dark is not taken for a slow machi
 test("where somebody was a while ago they may not be any more", () => {
   const pace = new SearchPace();
   assert.equal(pace.knows(0), false);
-  pace.begins(0);
+  pace.begins();
   pace.found(20);
   assert.equal(pace.knows(1000), true);
   assert.equal(pace.wants(1000), true);
-  pace.begins(1000);
+  pace.begins();
   assert.equal(pace.wants(9000), false, "one search at a time");
   assert.equal(pace.knows(9000), false);
   pace.forget();
