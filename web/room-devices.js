@@ -52,7 +52,7 @@ export class DeviceLists {
     this.#noise.value = media.choice.noise;
     this.#background.value = media.choice.background;
     this.#picture.hidden = media.choice.background !== "picture";
-    this.#picture.textContent = hasPicture() ? "Another picture" : "Choose a picture";
+    this.#picture.textContent = hasPicture() ? "Another one" : "Choose one";
     const { cameras, microphones } = await media.devices();
     offer(this.#camera, cameras, "camera", media.device, media.choice.camera);
     offer(this.#microphone, microphones, "microphone", media.microphone, media.choice.microphone);

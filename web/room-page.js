@@ -412,7 +412,7 @@ export class RoomPage {
 
 /** What the background costs, in words. @param {import("./room-background.js").BackgroundStats | null} stats */
 const costs = (stats) =>
-  stats ? `background drawn in ${stats.drawMs.toFixed(1)} ms, you found ${stats.searches.toFixed(0)} times a second in ${stats.searchMs.toFixed(0)} ms` : "";
+  stats ? `background ${stats.drawMs.toFixed(1)} ms, found ${stats.searches.toFixed(0)}/s in ${stats.searchMs.toFixed(0)} ms` : "";
 
 /** What is known of a room before somebody is in it; its name is its title where nobody made it. @param {string} id */
 export async function lookAt(id) {

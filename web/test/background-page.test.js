@@ -108,7 +108,7 @@ test("nothing is loaded before another background is chosen; each does what it s
   await become(page, "it is blurred less", (left, right) => left.contrast > SHARP && right.contrast > 20 && right.contrast < 70);
   await page.selectOption("#ready-background", "picture");
   await become(page, "a wall of our own, dark and blue", (left, right) => left.contrast > SHARP && right.contrast < FLAT && right.blue > right.red + 10 && right.blue < 90);
-  assert.equal(await page.locator("#ready-picture-button").textContent(), "Choose a picture");
+  assert.equal(await page.locator("#ready-picture-button").textContent(), "Choose one");
   const red = await page.evaluate(() => {
     const canvas = Object.assign(document.createElement("canvas"), { width: 2000, height: 3000 });
     const context = canvas.getContext("2d");
@@ -118,7 +118,7 @@ test("nothing is loaded before another background is chosen; each does what it s
   });
   await page.setInputFiles("#ready-picture-file", { name: "red.png", mimeType: "image/png", buffer: Buffer.from(red, "base64") });
   await become(page, "the picture", (left, right) => left.contrast > SHARP && right.red > 200 && right.green < 40 && right.contrast < FLAT);
-  await until("there may be another", async () => (await page.locator("#ready-picture-button").textContent()) === "Another picture");
+  await until("there may be another", async () => (await page.locator("#ready-picture-button").textContent()) === "Another one");
   await page.setInputFiles("#ready-picture-file", { name: "no.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await page.locator("#toast", { hasText: "no picture that the browser knows" }).waitFor();
 
