@@ -116,7 +116,7 @@ export class Viewer {
     this.#quality = quality;
     this.#key = key;
     this.#report = report;
-    this.#painter = new Painter(show, (picture) => this.#shown(picture), (why) => {
+    this.#painter = new Painter(show, (picture, waited) => this.#shown(picture, waited), (why) => {
       this.#meter.skipped++;
       this.#meter.screen.broken(why);
     }, (picture) => this.#openPicture(picture));
@@ -162,6 +162,12 @@ export class Viewer {
   choose(quality) {
     this.#quality = quality;
     this.#subscribe();
+  }
+
+  /** Shows pictures evenly, so much later than they could be. @param {number} delay  milliseconds; 0: at once */
+  smooth(delay) {
+    this.#painter.smooth(delay);
+    this.#meter.screen.heldBack = delay;
   }
 
   #subscribe() {
@@ -258,10 +264,7 @@ export class Viewer {
     this.#after(DEAD_AFTER, () => this.#open || this.#lost());
   }
 
-  /**
-   * @param {number} wait
-   * @param {() => void} act
-   */
+  /** @param {number} wait @param {() => void} act */
   #after(wait, act) {
     this.#timers.push(setTimeout(act, wait));
   }
@@ -353,7 +356,7 @@ export class Viewer {
       const { ask, ...known } = this.#session.came(packet, at);
       if (ask) this.#ping();
       this.#times.set(packet, { at, known });
-      this.#painter.offer(packet);
+      this.#painter.offer(packet, { captured: known.captured ?? at, isGuess: known.arrival, received: at, bytes: packet.data.length });
     } else if (packet?.kind === "skipped") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
     } else if (packet?.kind === "control") {
@@ -371,6 +374,7 @@ export class Viewer {
         this.#welcomed = at;
         if (this.#state === null && this.#onCanvas) this.#meter.reconnects++;
         this.#meter.anew();
+        this.#painter.anew();
         this.#hears = Array.isArray(control.can) && control.can.includes("audio");
         // It may be otherwise than when this page said hello.
         this.#subscribe();
@@ -413,13 +417,13 @@ export class Viewer {
     this.#meter.screen.resumed(now);
   }
 
-  /** @param {import("./packet.js").Picture} picture */
-  #shown(picture) {
+  /** @param {import("./packet.js").Picture} picture @param {number | null} waited */
+  #shown(picture, waited) {
     const at = now();
     this.#look(at);
     this.#onCanvas = picture;
     const times = this.#times.get(picture);
-    if (times) this.#meter.shown(picture, at, times.known, at - times.at);
+    if (times) this.#meter.shown(picture, at, times.known, at - times.at, waited);
   }
 
   #tell() {
@@ -471,11 +475,7 @@ export class Viewer {
     return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];
   }
 
-  /**
-   * @param {number} now
-   * @param {string} name
-   * @returns {[import("./meter.js").Report["state"], string]}
-   */
+  /** @param {number} now @param {string} name @returns {[import("./meter.js").Report["state"], string]} */
   #coming(now, name) {
     const [coming, silence] = this.#meter.screen.coming(now);
     const deaf = now - this.#heard;
