@@ -10,9 +10,9 @@ import { now } from "./now.js";
  * @typedef {{fps: number, drawMs: number, searches: number, searchMs: number}} BackgroundStats
  * @typedef {{do: "look", look: string, picture: ImageBitmap | null}
  *   | {do: "searcher", port: MessagePort | null}
- *   | {do: "frames", readable: ReadableStream<VideoFrame>, writable: WritableStream<VideoFrame>}
+ *   | {do: "frames", id: number, readable: ReadableStream<VideoFrame>, writable: WritableStream<VideoFrame>}
  *   | {do: "pulled", interval: number} | {do: "frame", image: VideoFrame | ImageBitmap | null} | {do: "none"}} Order
- * @typedef {{failed: string} | {unsearched: string} | {found: boolean} | {stats: BackgroundStats} | {pull: true} | {drawn: ImageBitmap}} Said
+ * @typedef {{failed: string, id?: number} | {unsearched: string} | {found: boolean} | {stats: BackgroundStats} | {pull: true} | {drawn: ImageBitmap}} Said
  */
 
 const REPORT_EVERY = 500;
@@ -82,8 +82,8 @@ function hear(heard) {
   }
 }
 
-/** @param {ReadableStream<VideoFrame>} readable @param {WritableStream<VideoFrame>} writable */
-async function processed(readable, writable) {
+/** @param {number} id @param {ReadableStream<VideoFrame>} readable @param {WritableStream<VideoFrame>} writable */
+async function processed(id, readable, writable) {
   const own = turn;
   const [reader, writer] = [readable.getReader(), writable.getWriter()];
   try {
@@ -98,7 +98,8 @@ async function processed(readable, writable) {
       else if (own === turn && !composition) break;
     }
   } catch (error) {
-    if (own === turn) page.postMessage({ failed: error instanceof Error ? error.message : "it cannot draw" });
+    // The page may have ended these already, and says so in a moment.
+    if (own === turn) page.postMessage({ failed: error instanceof Error ? error.message : "it cannot draw", id });
   }
   void reader.cancel().catch(() => {});
   void writer.close().catch(() => {});
@@ -128,7 +129,7 @@ addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
       break;
     case "frames":
       anew(0);
-      void processed(data.readable, data.writable);
+      void processed(data.id, data.readable, data.writable);
       break;
     case "pulled":
       anew(data.interval);

@@ -40,6 +40,8 @@ export class Background {
   #pull = () => {};
   /** Of what is chosen only the last counts. */
   #chosen = 0;
+  /** Counts tracks: what fails when one has ended says nothing of the next. */
+  #id = 0;
 
   /**
    * @param {() => void} changed  it has another state
@@ -91,6 +93,7 @@ export class Background {
   /** A track that shows whoever the camera sees before the background that was chosen. @param {MediaStreamTrack} camera */
   put(camera) {
     this.#release();
+    this.#id++;
     this.state = { ...this.state, found: false };
     clearTimeout(this.#waiting);
     this.#waiting = setTimeout(() => this.#fails("it does not begin"), BEGINS_WITHIN);
@@ -98,6 +101,7 @@ export class Background {
     const release = this.#release;
     this.#release = () => {
       this.#release = () => {};
+      this.#id++;
       clearTimeout(this.#waiting);
       this.#order({ do: "none" });
       release();
@@ -114,7 +118,7 @@ export class Background {
       const made = new Generator({ kind: "video" });
       const { writable } = made;
       const streams = /** @type {Transferable[]} */ (/** @type {unknown[]} */ ([readable, writable]));
-      this.#order({ do: "frames", readable, writable }, streams);
+      this.#order({ do: "frames", id: this.#id, readable, writable }, streams);
       return made;
     } catch {
       return null;
@@ -175,8 +179,9 @@ export class Background {
   /** @param {import("./background-worker.js").Said} said */
   #hear(said) {
     clearTimeout(this.#waiting);
-    if ("failed" in said) this.#fails(said.failed);
-    else if ("unsearched" in said) this.#unsearched(said.unsearched);
+    if ("failed" in said) {
+      if ((said.id ?? this.#id) === this.#id) this.#fails(said.failed);
+    } else if ("unsearched" in said) this.#unsearched(said.unsearched);
     else if ("stats" in said) this.stats = said.stats;
     else if ("pull" in said) this.#pull();
     else if ("drawn" in said) this.#drawn(said.drawn);

@@ -6,8 +6,22 @@ use flate2::read::GzDecoder;
 
 use super::{Answer, Body, Exchange, Outcome, api};
 
-/// What each is called, of which type it is, and the file itself as gzip has packed it; `build.rs` makes the list.
-const FILES: &[(&str, &str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+/// What a file is called, of which type it is, and the file itself as gzip has packed it.
+type File = (&'static str, &'static str, &'static [u8]);
+
+/// The page's own files; `build.rs` makes the list.
+const FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
+
+/// Files of others that the page has in addition: RNNoise, and what finds people in pictures. Default: none. They are large, and in a program
+/// only if it names them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Vendored(&'static [File]);
+
+impl Vendored {
+    /// All there are.
+    #[cfg(feature = "hub")]
+    pub(crate) const ALL: Self = Self(include!(concat!(env!("OUT_DIR"), "/vendored.rs")));
+}
 
 const ROOMS: &str = include_str!("../../../web/rooms.html");
 /// The same, and it shows the camera of whoever is in a room, and compiles RNNoise.
@@ -39,13 +53,17 @@ pub(in crate::hub) fn rooms(exchange: &Exchange<'_>, base: &str) -> Outcome {
     Ok(Answer::new(200, "text/html; charset=utf-8", Body::from(text)).with(ROOMS_POLICY).into())
 }
 
+fn find(exchange: &Exchange<'_>, name: &str) -> Option<&'static File> {
+    FILES.iter().chain(exchange.shared.config.vendored.0).find(|(n, ..)| *n == name)
+}
+
 /// Whether there is such a file.
-pub(in crate::hub) fn has(name: &str) -> bool {
-    FILES.iter().any(|(n, ..)| *n == name)
+pub(in crate::hub) fn has(exchange: &Exchange<'_>, name: &str) -> bool {
+    find(exchange, name).is_some()
 }
 
 pub(in crate::hub) fn file(exchange: &Exchange<'_>, name: &str) -> Outcome {
-    let Some(&(_, kind, packed)) = FILES.iter().find(|(n, ..)| *n == name) else {
+    let Some(&(_, kind, packed)) = find(exchange, name) else {
         return Err(Answer::text(404, "no such file"));
     };
     exchange.takes("GET, HEAD")?;
