@@ -11,11 +11,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo names no folder")?);
     let web = Path::new(&env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo names no project")?).join("web");
-    let mut files = files_of(&web)?;
-    // What is not ours, and large: for whoever chooses it. The small programs do without.
+    pack(files_of(&web)?, &out, "page.rs")?;
+    // What is not ours, and large: for whoever chooses it. Only the hub's own program has it.
     if env::var_os("CARGO_FEATURE_HUB").is_some() {
-        files.extend(files_of(&web.join("vendor"))?);
+        pack(files_of(&web.join("vendor"))?, &out, "vendored.rs")?;
     }
+    Ok(())
+}
+
+/// Packs files, and writes a table of them.
+fn pack(mut files: Vec<PathBuf>, out: &Path, table_name: &str) -> Result<(), Box<dyn Error>> {
     files.sort();
     let mut table = String::from("&[\n");
     for file in files {
@@ -28,6 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             Some("svg") => "image/svg+xml",
             Some("html") if name == "index.html" => "text/html; charset=utf-8",
             Some("wasm") => "application/wasm",
+            Some("tflite" | "binarypb") => "application/octet-stream",
             Some("txt") => "text/plain; charset=utf-8",
             _ => continue,
         };
@@ -40,7 +46,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         table += &format!("    ({name:?}, {kind:?}, include_bytes!({packed:?})),\n");
     }
     table += "]";
-    fs::write(out.join("page.rs"), table)?;
+    fs::write(out.join(table_name), table)?;
     Ok(())
 }
 

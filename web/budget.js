@@ -9,6 +9,7 @@ export const SPANS = {
   hub: ["in hub", "waited in the hub"],
   downlink: ["to page", "from the hub to this page"],
   decode: ["draw", "unpacked and drawn here"],
+  smooth: ["held back", "waited here on purpose, for even motion"],
   screen: ["on screen", "how old it gets on the screen before the next one comes"],
 };
 

@@ -42,7 +42,7 @@ export class Meter {
   #ages = new Recent();
   #shown = new Recent();
   #bytes = new Recent();
-  #spans = new Map([["capture", 0], ["encode", 0], ["uplink", 0], ["hub", 0], ["downlink", 0], ["decode", 0]]
+  #spans = new Map([["capture", 0], ["encode", 0], ["uplink", 0], ["hub", 0], ["downlink", 0], ["decode", 0], ["smooth", 0]]
     .map(([name]) => [/** @type {string} */ (name), new Recent()]));
   #last = -1;
   screen = new OnScreen();
@@ -75,9 +75,10 @@ export class Meter {
    * @param {import("./packet.js").Picture} picture
    * @param {number} at
    * @param {import("./session.js").Captured} captured
-   * @param {number} decode  milliseconds from arrival to canvas
+   * @param {number} took  milliseconds from arrival to canvas
+   * @param {number | null} [waited]  of these it was held back for even motion; null: it was not to be
    */
-  shown(picture, at, { captured, estimated, arrival }, decode) {
+  shown(picture, at, { captured, estimated, arrival }, took, waited = null) {
     this.screen.shown(captured, at);
     this.estimated = estimated;
     this.arrival = arrival;
@@ -86,7 +87,8 @@ export class Meter {
     const age = Math.max(0, at - captured);
     const { capture, encode, uplink, hub } = picture.spans;
     this.#ages.add(at, age);
-    const spans = { capture, encode, uplink, hub, downlink: age - capture - encode - uplink - hub - decode, decode };
+    const decode = took - (waited ?? 0);
+    const spans = { capture, encode, uplink, hub, downlink: age - capture - encode - uplink - hub - took, decode, ...(waited === null ? {} : { smooth: waited }) };
     for (const [name, value] of Object.entries(spans)) this.#spans.get(name)?.add(at, Math.max(0, value));
   }
 

@@ -65,16 +65,18 @@ export class OnScreen {
   #isOld = true;
   /** What was captured before this time waited while the page stood still. */
   #resumed = -Infinity;
+  /** Pictures are held back for so long on purpose, and as much older when they are drawn. */
+  heldBack = 0;
 
   /**
    * @param {number | null} captured
    * @param {number} now
    */
   shown(captured, now) {
-    if (this.#isOld || this.#since === null || (captured !== null && captured < this.#resumed)) {
+    if (this.#isOld || this.#since === null || (captured !== null && captured + this.heldBack < this.#resumed)) {
       // It may be the last one of a stream that stands still, or have waited while the page did.
       this.#first = now;
-      this.#since = Math.min(now, (captured ?? now) + GRACE);
+      this.#since = Math.min(now, (captured ?? now) + this.heldBack + GRACE);
     } else {
       this.#first = null;
       if (this.#isLate(now) === false && this.#captured !== null) this.#held.add(now, now - this.#captured);
@@ -89,7 +91,7 @@ export class OnScreen {
   /** The picture on the canvas was captured then, as is known by now. @param {number | null} captured */
   restated(captured) {
     this.#captured = captured;
-    if (this.#first !== null && captured !== null) this.#since = Math.min(this.#first, captured + GRACE);
+    if (this.#first !== null && captured !== null) this.#since = Math.min(this.#first, captured + this.heldBack + GRACE);
   }
 
   /** The newest picture cannot be decoded. @param {string} why */

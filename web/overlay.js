@@ -171,6 +171,7 @@ export class Overlay {
   #spend({ budget, arrived, age }) {
     const made = parts(budget, arrived, age);
     this.#budget.hidden = made.length === 0;
+    for (const [span, { part, line }] of this.#spans) line.hidden = part.hidden = !made.some((one) => one.span === span);
     for (const { span, share, text } of made) {
       const one = this.#spans.get(span);
       if (!one) continue;

@@ -1,8 +1,10 @@
 // @ts-check
 // The camera, the microphone and the screen of whoever is here.
+import { AS_IT_IS, BACKGROUNDS } from "./background-rules.js";
 import { decibels, share, Speaking } from "./room-level.js";
 import { now } from "./now.js";
 import { suppressor } from "./room-noise.js";
+import { Veil } from "./room-veil.js";
 
 /** Sizes to choose from. @type {Record<string, [width: number, height: number, name: string]>} */
 export const SIZES = {
@@ -22,12 +24,12 @@ const KEPT = "streamflow-room-devices";
 
 /**
  * What somebody chose. Devices by their id; empty: the browser's own choice.
- * @typedef {{camera: string, microphone: string, size: string, noise: string, video: boolean, sound: boolean}} Choice
+ * @typedef {{camera: string, microphone: string, size: string, noise: string, background: string, video: boolean, sound: boolean}} Choice
  */
 
 /** @returns {Choice} */
 function kept() {
-  const usual = { camera: "", microphone: "", size: USUAL, noise: USUAL_NOISE, video: true, sound: true };
+  const usual = { camera: "", microphone: "", size: USUAL, noise: USUAL_NOISE, background: AS_IT_IS, video: true, sound: true };
   try {
     const told = Object(JSON.parse(localStorage.getItem(KEPT) ?? "{}"));
     const text = (/** @type {unknown} */ value) => (typeof value === "string" ? value : "");
@@ -36,6 +38,7 @@ function kept() {
       microphone: text(told.microphone),
       size: Object.hasOwn(SIZES, text(told.size)) ? told.size : USUAL,
       noise: Object.hasOwn(NOISES, text(told.noise)) ? told.noise : USUAL_NOISE,
+      background: Object.hasOwn(BACKGROUNDS, text(told.background)) ? told.background : AS_IT_IS,
       video: told.video !== false,
       sound: told.sound !== false,
     };
@@ -73,8 +76,10 @@ export class Media {
   choice = kept();
   /** Why there is none of what is wanted; empty where there is, or none is wanted. */
   why = { camera: "", microphone: "" };
-  /** @type {MediaStreamTrack | null} */
+  /** What others may see of the camera: before another background, where one was chosen. @type {MediaStreamTrack | null} */
   camera = null;
+  /** The camera itself. @type {MediaStreamTrack | null} */
+  device = null;
   /** @type {MediaStreamTrack | null} */
   microphone = null;
   /** @type {MediaStreamTrack | null} */
@@ -97,6 +102,11 @@ export class Media {
   #isClosed = false;
   /** Of what is asked for only the last counts. */
   #asked = { camera: 0, microphone: 0 };
+  #veil = new Veil({
+    changed: () => this.#unsearched(),
+    failed: () => this.#unveiled(),
+    lost: () => void this.veil(this.choice.background),
+  });
 
   /** @param {() => void} changed  is called when there is another camera, microphone or screen, or a reason why not */
   constructor(changed) {
@@ -140,8 +150,8 @@ export class Media {
       try {
         const stream = await navigator.mediaDevices.getUserMedia({ video: this.#wanted("camera"), audio: this.#wanted("microphone") });
         if (asked[0] !== this.#asked.camera || asked[1] !== this.#asked.microphone || this.#isClosed) return stopAll(stream);
-        this.#have("camera", stream.getVideoTracks()[0] ?? null);
         this.#have("microphone", stream.getAudioTracks()[0] ?? null);
+        await this.#show(stream.getVideoTracks()[0] ?? null, asked[0]);
         return this.#changed();
       } catch (error) {
         // Whoever said no once is not asked twice more.
@@ -169,13 +179,27 @@ export class Media {
       const kind = what === "camera" ? "video" : "audio";
       const stream = await this.#get(what, kind);
       if (asked !== this.#asked[what] || this.#isClosed) return stopAll(stream);
-      this.#have(what, stream.getTracks()[0] ?? null);
+      if (what === "microphone") this.#have(what, stream.getTracks()[0] ?? null);
+      else await this.#show(stream.getTracks()[0] ?? null, asked);
     } catch (error) {
       if (asked !== this.#asked[what] || this.#isClosed) return;
       this.#have(what, null);
       this.why[what] = whyInWords(error, what);
     }
     this.#changed();
+  }
+
+  /** The camera is this one from now on, before the background that was chosen. @param {MediaStreamTrack | null} device @param {number} asked */
+  async #show(device, asked) {
+    const { background } = this.choice;
+    const shown = device && (await this.#veil.put(device, background));
+    if (asked !== this.#asked.camera || this.#isClosed) {
+      device?.stop();
+      if (!this.device) this.#veil.rest();
+      return;
+    }
+    this.#have("camera", device, shown);
+    if (background !== this.choice.background) await this.veil(this.choice.background);
   }
 
   /** @param {"camera" | "microphone"} what @param {"video" | "audio"} kind */
@@ -219,6 +243,45 @@ export class Media {
     if (!Object.hasOwn(NOISES, noise)) return;
     this.#keep({ noise });
     if (this.microphone) await this.turn("microphone", true);
+  }
+
+  /** Another background, or another picture for it. @param {string} background  of `BACKGROUNDS` */
+  async veil(background) {
+    if (!Object.hasOwn(BACKGROUNDS, background)) return;
+    this.#keep({ background });
+    const { device } = this;
+    if (!device) return this.choice.video ? this.turn("camera", true) : this.#changed();
+    this.why.camera = "";
+    const shown = await this.#veil.put(device, background);
+    if (device !== this.device || background !== this.choice.background || this.#isClosed) return;
+    this.camera = shown;
+    this.#changed();
+  }
+
+  /** What is to be known of the background while it is not yet as chosen; empty where it is. */
+  get veiled() {
+    return this.camera ? this.#veil.words : "";
+  }
+
+  /** What the background costs; null where it costs nothing. */
+  get veilStats() {
+    return this.camera ? this.#veil.stats : null;
+  }
+
+  /** Nothing is drawn any more. Whoever wanted to be seen before another background is not seen before their own. */
+  #unveiled() {
+    this.#have("camera", null);
+    this.why.camera = "Your background cannot be changed in this browser, so the camera is off: nobody sees what is behind you. " +
+      `To be seen as it is, choose “${BACKGROUNDS[AS_IT_IS]}” under Background.`;
+    this.#changed();
+  }
+
+  #unsearched() {
+    if (this.#veil.isUnsearched) {
+      this.why.camera = "You cannot be told from what is behind you here, so all of your picture is blurred. " +
+        `To be seen as it is, choose “${BACKGROUNDS[AS_IT_IS]}” under Background.`;
+    }
+    this.#changed();
   }
 
   /** What there is to choose from. Browsers name them only to who may use them. */
@@ -266,21 +329,25 @@ export class Media {
     this.hideScreen();
     this.#have("camera", null);
     this.#have("microphone", null);
+    this.#veil.close();
     void this.#context?.close().catch(() => {});
   }
 
-  /** @param {"camera" | "microphone"} what @param {MediaStreamTrack | null} track */
-  #have(what, track) {
-    const before = this[what];
-    if (before) {
+  /** @param {"camera" | "microphone"} what @param {MediaStreamTrack | null} track @param {MediaStreamTrack | null} [shown]  what others see of it */
+  #have(what, track, shown = track) {
+    const used = () => (what === "camera" ? this.device : this.microphone);
+    const before = used();
+    if (before && before !== track) {
       before.onended = null;
       before.stop();
     }
-    this[what] = track;
+    if (what === "camera") this.device = track;
+    this[what] = shown;
+    if (what === "camera" && !track) this.#veil.rest();
     if (track) {
       track.onended = () => {
         // It was unplugged, or the browser took it back.
-        if (this[what] !== track) return;
+        if (used() !== track) return;
         this.#have(what, null);
         this.why[what] = `The ${what} has ended. Turn it on again when it is back.`;
         this.#changed();

@@ -205,7 +205,8 @@ export class RoomPage {
     if (!tile) return;
     tile.show(this.media.seen, this.#mirrored && !this.media.screen);
     const { link = "off", why = "" } = this.camera ?? {};
-    tile.tell(why && link !== "connected" && this.media.seen ? `Others do not see you: ${plain(why, 160)}` : "");
+    const unseen = why && link !== "connected" && this.media.seen ? `Others do not see you: ${plain(why, 160)}` : "";
+    tile.tell(unseen || (this.media.screen ? "" : this.media.veiled));
   }
 
   /** The own camera goes out under the name that the hub gave it. */
@@ -353,7 +354,8 @@ export class RoomPage {
     const numbers = [`${fps.toFixed(0)} fps`, `${width}×${height}`, `${kbytes.toFixed(0)} kB/s`, `quality ${quality}`, `${encodeMs.toFixed(1)} ms`];
     const seen = viewers === 1 ? "1 sees it" : `${viewers} see it`;
     const heard = sound?.listened ? `sound ${sound.kbits} kbit/s${sound.dropped ? `, ${sound.dropped} left out` : ""}` : "";
-    tile.count([...(this.media.seen && width ? [...numbers, seen] : []), heard].filter(Boolean).join(" · "));
+    const background = this.media.screen ? "" : costs(this.media.veilStats);
+    tile.count([...(this.media.seen && width ? [...numbers, seen] : []), background, heard].filter(Boolean).join(" · "));
     const trouble = this.#trouble;
     if (by("room-trouble").textContent !== trouble) by("room-trouble").textContent = trouble;
   }
@@ -418,6 +420,10 @@ export class RoomPage {
     if (document.pictureInPictureElement) void document.exitPictureInPicture().catch(() => {});
   }
 }
+
+/** What the background costs, in words. @param {import("./room-background.js").BackgroundStats | null} stats */
+const costs = (stats) =>
+  stats ? `background ${stats.drawMs.toFixed(1)} ms, found ${stats.searches.toFixed(0)}/s in ${stats.searchMs.toFixed(0)} ms` : "";
 
 /** What is known of a room before somebody is in it; its name is its title where nobody made it. @param {string} id */
 export async function lookAt(id) {

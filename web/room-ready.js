@@ -72,7 +72,7 @@ export class Ready {
   /** There is another camera or microphone, or a reason why not. */
   update() {
     if (this.#element.hidden) return;
-    const { camera, microphone, why } = this.#media;
+    const { camera, microphone, why, veiled } = this.#media;
     const now = this.#video.srcObject instanceof MediaStream ? this.#video.srcObject.getVideoTracks()[0] : null;
     if (now !== camera) {
       this.#video.srcObject = camera && new MediaStream([camera]);
@@ -84,7 +84,7 @@ export class Ready {
     letters.hidden = camera !== null;
     letters.textContent = name ? initials(name) : "";
     letters.style.setProperty("--colour", colourOf(name));
-    by("ready-off").textContent = camera || why.camera ? "" : "Your camera is off";
+    by("ready-off").textContent = camera ? veiled : why.camera ? "" : "Your camera is off";
     const reasons = [why.camera, why.microphone].filter(Boolean);
     by("ready-why").textContent = reasons.join("\n");
     by("ready-why").hidden = !reasons.length;

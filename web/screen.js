@@ -72,6 +72,8 @@ export class Screen {
   #wanted = false;
   /** Where its sound goes to, while somebody listens. @type {(() => MessagePort | null) | null} */
   #connect = null;
+  /** How much later than it could be each picture is shown, for even motion. */
+  #delay = 0;
   /** How often the hub gave no right, as was heard; and since it last gave one. */
   #denials = 0;
   #inARow = 0;
@@ -117,6 +119,7 @@ export class Screen {
   stay() {
     this.#viewer = new Viewer({ show: this.#draw, report: this.#report, ...this.#options });
     this.#viewer.watch(this.#wanted);
+    this.#viewer.smooth(this.#delay);
     if (this.#connect) this.#viewer.listen(this.#connect());
     for (const answer of this.#asked.splice(0)) answer(null);
   }
@@ -159,6 +162,13 @@ export class Screen {
     this.#options.quality = quality;
     if (this.#viewer) this.#viewer.choose(quality);
     else this.#order({ do: "choose", quality });
+  }
+
+  /** Shows pictures evenly, so much later than they could be. @param {number} delay  milliseconds; 0: at once */
+  smooth(delay) {
+    this.#delay = delay;
+    if (this.#viewer) this.#viewer.smooth(delay);
+    else this.#order({ do: "smooth", delay });
   }
 
   /** @param {string} key */

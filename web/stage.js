@@ -4,8 +4,9 @@ import { keep, keyOf } from "./keys.js";
 import { Overlay } from "./overlay.js";
 import { plain } from "./packet.js";
 import { Screen } from "./screen.js";
+import { delayOf } from "./smoothing.js";
 import { SoundPlayer, whySilent } from "./sound-player.js";
-import { apply, inWords, keepView, mirrored, STRAIGHT, turned, viewOf } from "./view.js";
+import { apply, inWords, keepSmooth, keepView, mirrored, smoothHere, STRAIGHT, turned, viewOf } from "./view.js";
 import { ageInWords, isOld, momentInWords, stamp } from "./words.js";
 
 /** After so long without a touch only the picture stays, in milliseconds. */
@@ -39,6 +40,7 @@ export class Stage {
   #denied;
   #told;
   #quality = /** @type {HTMLSelectElement} */ (by("quality"));
+  #evenly = /** @type {HTMLInputElement} */ (by("evenly"));
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #quiet;
   /** The last report, for whoever looks from outside: tests, and people with a console. */
@@ -61,6 +63,8 @@ export class Stage {
     by("snapshot").onclick = () => void this.snapshot();
     by("fullscreen").onclick = () => void this.toggleFullscreen();
     this.#quality.onchange = () => this.#screen?.choose(this.#chosen);
+    this.#evenly.value = String(smoothHere());
+    this.#evenly.onchange = () => this.#smooth(delayOf(this.#evenly.value));
     by("open").onclick = () => this.#unlock(this.#passphrase.value);
     this.#passphrase.onkeydown = ({ key }) => {
       if (key === "Enter") this.#unlock(this.#passphrase.value);
@@ -114,6 +118,7 @@ export class Stage {
     by("picture").replaceChildren(this.#screen.canvas);
     this.#see(viewOf(this.stream));
     this.#element.hidden = false;
+    this.#screen.smooth(smoothHere());
     this.#screen.watch(this.#on);
     this.#hear();
     this.#stir();
@@ -212,6 +217,14 @@ export class Stage {
   /** Exchanges left and right of what is seen. */
   mirror() {
     this.#change(mirrored(viewOf(this.stream)));
+  }
+
+  /** @param {number} delay */
+  #smooth(delay) {
+    this.#evenly.value = String(delay);
+    keepSmooth(delay);
+    this.#screen?.smooth(delay);
+    say(delay ? `Even motion, ${delay} ms later` : "Shown as soon as they are there");
   }
 
   /** @param {import("./view.js").View} view */

@@ -2,6 +2,8 @@
 // How somebody wants to see a stream in this browser: turned and mirrored. A picture's own Exif orientation comes before it:
 // what is drawn on the canvas is upright already.
 
+import { delayOf } from "./smoothing.js";
+
 /**
  * Turned by quarters, clockwise, and then mirrored.
  * @typedef {{turn: 0 | 1 | 2 | 3, mirror: boolean}} View
@@ -60,6 +62,29 @@ export function keepView(stream, view) {
   const kept = view.turn || view.mirror ? [...others, /** @type {[string, View]} */ ([stream, view])].slice(-MOST) : others;
   try {
     localStorage.setItem(KEPT(), JSON.stringify(kept.map(([one, { turn, mirror }]) => [one, turn, mirror])));
+  } catch {
+    // A browser may be told to keep nothing.
+  }
+}
+
+const EVENLY = "streamflow-smooth";
+/** For as long as the page is open, where the browser keeps nothing. */
+let evenly = 0;
+
+/** How much later than they could be pictures are shown here, for even motion: milliseconds, of whatever stream; 0: at once. */
+export function smoothHere() {
+  try {
+    return delayOf(localStorage.getItem(EVENLY)) || evenly;
+  } catch {
+    return evenly;
+  }
+}
+
+/** @param {number} delay */
+export function keepSmooth(delay) {
+  evenly = delay;
+  try {
+    localStorage.setItem(EVENLY, String(delay));
   } catch {
     // A browser may be told to keep nothing.
   }

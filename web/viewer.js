@@ -109,7 +109,7 @@ export class Viewer {
     this.#quality = quality;
     this.#unlock = new Unlock(room, name, key);
     this.#report = report;
-    this.#painter = new Painter(show, (picture) => this.#shown(picture), (why) => {
+    this.#painter = new Painter(show, (picture, waited) => this.#shown(picture, waited), (why) => {
       this.#meter.skipped++;
       this.#meter.screen.broken(why);
     }, (picture) => this.#unlock.picture(picture, () => this.#times.get(picture)?.known.captured ?? null));
@@ -155,6 +155,12 @@ export class Viewer {
   choose(quality) {
     this.#quality = quality;
     this.#subscribe();
+  }
+
+  /** Shows pictures evenly, so much later than they could be. @param {number} delay  milliseconds; 0: at once */
+  smooth(delay) {
+    this.#painter.smooth(delay);
+    this.#meter.screen.heldBack = delay;
   }
 
   #subscribe() {
@@ -323,7 +329,7 @@ export class Viewer {
       const { ask, ...known } = this.#session.came(packet, at);
       if (ask) this.#ping();
       this.#times.set(packet, { at, known });
-      this.#painter.offer(packet);
+      this.#painter.offer(packet, { captured: known.captured ?? at, isGuess: known.arrival, received: at, bytes: packet.data.length });
     } else if (packet?.kind === "skipped") {
       this.#say({ type: "ack", sequence: packet.sequence, backlog: this.#painter.backlog });
     } else if (packet?.kind === "control") {
@@ -341,6 +347,7 @@ export class Viewer {
         this.#welcomed = at;
         if (this.#state === null && this.#onCanvas) this.#meter.reconnects++;
         this.#meter.anew();
+        this.#painter.anew();
         this.#hears = Array.isArray(control.can) && control.can.includes("audio");
         // It may be otherwise than when this page said hello.
         this.#subscribe();
@@ -383,13 +390,13 @@ export class Viewer {
     this.#meter.screen.resumed(now);
   }
 
-  /** @param {import("./packet.js").Picture} picture */
-  #shown(picture) {
+  /** @param {import("./packet.js").Picture} picture @param {number | null} waited */
+  #shown(picture, waited) {
     const at = now();
     this.#look(at);
     this.#onCanvas = picture;
     const times = this.#times.get(picture);
-    if (times) this.#meter.shown(picture, at, times.known, at - times.at);
+    if (times) this.#meter.shown(picture, at, times.known, at - times.at, waited);
   }
 
   #tell() {
@@ -441,11 +448,7 @@ export class Viewer {
     return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];
   }
 
-  /**
-   * @param {number} now
-   * @param {string} name
-   * @returns {[import("./meter.js").Report["state"], string]}
-   */
+  /** @param {number} now @param {string} name @returns {[import("./meter.js").Report["state"], string]} */
   #coming(now, name) {
     const [coming, silence] = this.#meter.screen.coming(now);
     const deaf = now - this.#heard;

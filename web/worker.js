@@ -11,6 +11,7 @@ const page = /** @type {{postMessage(message: unknown, transfer?: Transferable[]
 /**
  * @typedef {{id: number, do: "open", url: string, room: string, name: string, quality: number | null, key?: string}
  *   | {id: number, do: "watch", wanted: boolean} | {id: number, do: "choose", quality: number | null}
+ *   | {id: number, do: "smooth", delay: number}
  *   | {id: number, do: "unlock", key: string} | {id: number, do: "listen", mixer: MessagePort | null} | {id: number, do: "drawn"} | {id: number, do: "picture"} | {id: number, do: "close"}} Order
  */
 
@@ -50,6 +51,9 @@ function obey(data, Viewer) {
       break;
     case "choose":
       viewer?.choose(data.quality);
+      break;
+    case "smooth":
+      viewer?.smooth(data.delay);
       break;
     case "listen":
       viewer?.listen(data.mixer);

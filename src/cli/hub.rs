@@ -14,7 +14,7 @@ use super::short_help::Line;
 use super::{Interrupt, exit, logging};
 use crate::error::Error;
 use crate::hub::inherited::Inherited;
-use crate::hub::{Hub, HubConfig, KeepRooms};
+use crate::hub::{Hub, HubConfig, KeepRooms, Vendored};
 use crate::locate;
 use crate::net::service_manager::{self, Word};
 
@@ -90,7 +90,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         }
         Some(inherited) => inherited.address(),
     };
-    let config = HubConfig { keep_rooms: KeepRooms::IN_SQLITE, ..options.limits.config(listen)? };
+    let config = options.limits.config(listen)?;
+    let config = HubConfig { keep_rooms: KeepRooms::IN_SQLITE, vendored: Vendored::ALL, ..config };
     let hub = locate::host_at(&config, inherited)?;
     serve(&hub, &interrupt);
     log::info!("stops");

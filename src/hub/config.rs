@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::{AccessControl, BridgeTimes, Encryption, KeepRooms};
+use super::{AccessControl, BridgeTimes, Encryption, KeepRooms, Vendored};
 use crate::frame::MAX_PIXELS;
 use crate::names::StreamKey;
 use crate::wire::packet;
@@ -72,6 +72,9 @@ pub struct HubConfig {
     /// Where rooms are kept that people opened. Default: in memory.
     #[doc(hidden)]
     pub keep_rooms: KeepRooms,
+    /// What the page has in addition. Default: nothing.
+    #[doc(hidden)]
+    pub vendored: Vendored,
     /// How long it waits for clients of other protocols than its own.
     #[doc(hidden)]
     pub bridge_times: BridgeTimes,
@@ -105,6 +108,7 @@ impl Default for HubConfig {
             allow_origin: Vec::new(),
             public_url: Vec::new(),
             keep_rooms: KeepRooms::default(),
+            vendored: Vendored::default(),
             bridge_times: BridgeTimes::default(),
             threads: 0,
         }

@@ -67,6 +67,7 @@ pub use bridges::BridgeTimes;
 pub use config::HubConfig;
 use deliver::{Command, Handle};
 pub use encryption::Encryption;
+pub use http::page::Vendored;
 pub use open_rooms::KeepRooms;
 use stream::{News, Stream};
 

@@ -17,8 +17,8 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
     let path = &exchange.request.path;
     let segments = encoding::segments(path).ok_or_else(|| Answer::text(400, "the path is not UTF-8"))?;
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let is_page =
-        matches!(segments.as_slice(), [] | ["index.html"]) || matches!(segments.as_slice(), [file] if page::has(file));
+    let is_page = matches!(segments.as_slice(), [] | ["index.html"])
+        || matches!(segments.as_slice(), [file] if page::has(exchange, file));
     if segments != ["health"] {
         exchange.may_speak(is_page)?;
     }
@@ -68,7 +68,7 @@ fn find(exchange: &Exchange<'_>) -> Outcome {
         (["websocket", quality], _) => quality::viewer(exchange, quality),
         #[cfg(test)]
         (["panics"], _) => panic!("a test wants it"),
-        ([file], _) if page::has(file) => page::file(exchange, file),
+        ([file], _) if page::has(exchange, file) => page::file(exchange, file),
         _ => {
             let text = format!("nothing at {path}; see / for what is live, /api/streams for programs");
             Err(Answer::text(404, &text))
