@@ -157,12 +157,8 @@ mod tests {
 
     /// When a tone that begins at a frame's beginning is heard, by the times of the packets, in microseconds after that.
     fn heard_after() -> i64 {
-        let mut coder = Coder {
-            encoder: Encoder::new().unwrap(),
-            denoise: None,
-            speaking: Speaking::default(),
-            sequence: 0,
-        };
+        let mut coder =
+            Coder { encoder: Encoder::new().unwrap(), denoise: None, speaking: Speaking::default(), sequence: 0 };
         let (mut decoder, begins) = (Decoder::new().unwrap(), Micros(10_000_000));
         let mut heard: Samples = [0.0; FRAME];
         for n in 0..60 {
