@@ -28,15 +28,19 @@ const PAPER_ALPHA: f32 = 0.9;
 const RIM: Rgb = 0x00FF_FFFF;
 
 /// The parts of the budget, in the order of the picture's way, each with its colour.
-const PARTS: [(&str, Rgb); 7] = [
+const PARTS: [(&str, Rgb); 8] = [
     ("capture", 0x0064_B5F6),
     ("encode", 0x004D_D0E1),
     ("uplink", 0x0081_C784),
     ("hub", 0x00DC_E775),
     ("downlink", 0x00FF_D54F),
     ("decode", 0x00FF_8A65),
+    (SMOOTH, 0x00BA_9CF0),
     ("show", 0x00F0_6292),
 ];
+
+/// The part that is there where pictures are held back for even motion, and only there.
+const SMOOTH: &str = "smooth";
 
 /// The colour of a state: green pictures come, amber they will or should, grey they went.
 pub(super) fn state_colour(state: State) -> Rgb {
@@ -72,7 +76,9 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
     let room = Size::new(window.width.saturating_sub(2 * MARGIN), window.height.saturating_sub(STAMP + MARGIN));
     let wide = room.width.min(WIDTH);
     let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
-    let table = 4 * ROW;
+    let parts = parts(report);
+    let rows = parts.len() as u32 / 2 + 1;
+    let table = rows * ROW;
     let seal_row = if report.end_to_end { ROW } else { 0 };
     let full = head + 6 + table + 13 + 6 * ROW - 5 + seal_row;
     if wide < 180 || room.height < head {
@@ -98,14 +104,16 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
     y += 6;
     // The sum is the age of pictures when they were shown, which is the one above as long as one follows the other; those that
     // stand still, or come seldom, get older than that on the screen.
-    let told = budget::in_words(parts(report), report.age_ms.p50);
-    for (n, ((name, colour), value)) in PARTS.iter().zip(&told.parts).enumerate() {
+    let values: Vec<_> = parts.iter().map(|(.., value)| *value).collect();
+    let told = budget::in_words(&values, report.age_ms.p50);
+    for (n, ((name, colour, _), value)) in parts.iter().zip(&told.parts).enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.fill(Rect::new(x as f32, y as f32 + 4.5, 9.0, 9.0), 2.5, *colour, 1.0);
         layer.text(x + 16, y, name, SMALL, FAINT);
         layer.text_right(end, y, value, SMALL, INK);
     }
-    let (x, end, last) = cell(7, y, right);
+    // It is the last of the table, at the right.
+    let (x, end, last) = cell(2 * rows as usize - 1, y, right);
     let sum = if report.age() == report.age_ms.p50 { "sum" } else { "when shown" };
     layer.text(x, last, sum, SMALL, FAINT);
     layer.text_right(end, last, &told.sum, SMALL_BOLD, INK);
@@ -216,14 +224,15 @@ fn draw_head(layer: &mut Layer, report: &ViewReport, right: u32) -> u32 {
 
     let bar = Rect::new(PADDING as f32, y as f32, (right - PADDING) as f32, 8.0);
     layer.fill(bar, 4.0, RIM, 0.12);
-    let values = parts(report).map(|part| part.map_or(0.0, finite));
-    let sum: f64 = values.iter().sum();
+    let known = |(_, colour, value): &(_, Rgb, Option<f64>)| (*colour, value.map_or(0.0, finite));
+    let values: Vec<(Rgb, f64)> = parts(report).iter().map(known).collect();
+    let sum: f64 = values.iter().map(|(_, value)| value).sum();
     if sum > 0.0 {
         let mut x = bar.x;
-        for ((_, colour), value) in PARTS.iter().zip(values) {
+        for (colour, value) in values {
             let width = (f64::from(bar.width) * value / sum) as f32;
             // A hair of space between the parts; the thinnest of them is that hair.
-            layer.fill(Rect::new(x, bar.y, (width - 1.0).max(0.0), bar.height), 2.0, *colour, 1.0);
+            layer.fill(Rect::new(x, bar.y, (width - 1.0).max(0.0), bar.height), 2.0, colour, 1.0);
             x += width;
         }
     }
@@ -246,9 +255,12 @@ fn letters(font: Font, width: u32) -> usize {
     (width / font.advance()) as usize
 }
 
-fn parts(report: &ViewReport) -> [Option<f64>; 7] {
+/// The parts of the age that there are, each with its colour and what is known of it.
+fn parts(report: &ViewReport) -> Vec<(&'static str, Rgb, Option<f64>)> {
     let b = &report.budget_ms;
-    [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show]
+    let values = [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.smooth, b.show];
+    let parts = PARTS.into_iter().zip(values).map(|((name, colour), value)| (name, colour, value));
+    parts.filter(|(name, _, value)| *name != SMOOTH || value.is_some()).collect()
 }
 
 /// The age of the picture: `2.3 ms`, `≈87 ms` where it is an estimate.

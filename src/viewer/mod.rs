@@ -9,6 +9,7 @@ mod decode;
 mod downlink;
 #[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod inbox;
+mod intake;
 mod open;
 pub mod remote;
 pub mod snapshot;
@@ -66,6 +67,9 @@ pub struct ViewerConfig {
     pub record_audio: Option<PathBuf>,
     /// Begins without sound. Default: no.
     pub mute: bool,
+    /// Shows each picture so long after its capture, beside the least way of the last seconds, so that motion is even where ways
+    /// are not; a second at most. `None`, the default: as soon as it is there.
+    pub smooth: Option<Duration>,
 }
 
 impl Default for ViewerConfig {
@@ -83,6 +87,7 @@ impl Default for ViewerConfig {
             audio: None,
             record_audio: None,
             mute: false,
+            smooth: None,
         }
     }
 }
@@ -141,12 +146,15 @@ impl Viewer {
         if let Some(name) = &config.name {
             check_name(name).map_err(Error::Usage)?;
         }
+        if config.smooth.is_some_and(|delay| delay > intake::LONGEST) {
+            return Err(Error::Usage("pictures are held back for a second at most".into()));
+        }
         let open = open::Open::new(&config)?;
         let sink = sink_of(&config)?;
         let inbox = sink.is_some().then(|| Arc::new(Inbox::new(config.mute)));
         let locator = locator()?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
-        let (pictures_in, pictures_out) = mailbox();
+        let (pictures_in, pictures_out) = intake::intake(config.smooth);
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
         let mut watched = Watched::new(&config);
