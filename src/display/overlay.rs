@@ -4,6 +4,8 @@ use super::budget;
 use super::history::{History, SAMPLES, Sample};
 use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
 use super::limit::limit_in_words;
+use super::numbers::{count, finite, milliseconds, rate};
+use super::sound;
 use crate::frame::Size;
 use crate::stats::{State, ViewReport};
 
@@ -86,6 +88,9 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
         return;
     }
     let is_full = wide == WIDTH && room.height >= full;
+    let mut sound = report.sound.as_ref().filter(|_| is_full).map(sound::in_words).unwrap_or_default();
+    sound.truncate((room.height.saturating_sub(full) / ROW) as usize);
+    let full = full + sound.len() as u32 * ROW;
     let curves = 13 + ROW + CURVE;
     let has_curves = is_full && room.height >= full + curves && !history.is_empty();
     let mut height = if is_full { full } else { head } + if has_curves { curves } else { 0 };
@@ -135,6 +140,11 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
         );
         let x = layer.text(PADDING, y, "sealed", SMALL, FAINT);
         layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
+        y += ROW;
+    }
+    for (n, value) in sound.iter().enumerate() {
+        let x = layer.text(PADDING, y, if n == 0 { "sound" } else { "" }, SMALL, FAINT);
+        layer.text_right(right, y, &shorten(value, letters(SMALL, right - x - 8)), SMALL, INK);
         y += ROW;
     }
     for (n, (name, value)) in facts(report, display_ms).iter().enumerate() {
@@ -322,40 +332,11 @@ fn metadata_lines(report: &ViewReport, most: usize) -> Vec<(String, String)> {
     report.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.lines(most))
 }
 
-fn finite(value: f64) -> f64 {
-    if value.is_finite() { value.max(0.0) } else { 0.0 }
-}
-
-/// `0.42 ms`, `4.2 ms`, `42 ms`, `4.20 s`; `-` where nobody knows.
-pub(super) fn milliseconds(value: Option<f64>) -> String {
-    let Some(value) = value else { return "-".into() };
-    match finite(value) {
-        v if v < 0.995 => format!("{v:.2} ms"),
-        v if v < 99.5 => format!("{v:.1} ms"),
-        v if v < 999.5 => format!("{v:.0} ms"),
-        v => format!("{:.2} s", v / 1000.0),
-    }
-}
-
-fn rate(kbytes: f64) -> String {
-    match finite(kbytes) {
-        v if v < 9_999.5 => format!("{v:.0} kB/s"),
-        v => format!("{:.1} MB/s", v / 1000.0),
-    }
-}
-
-fn count(value: u64) -> String {
-    match value {
-        0..=9_999_999 => value.to_string(),
-        _ => format!("{:.1} M", value as f64 / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::Metadata;
-    use crate::stats::{AgeBudget, Quantiles};
+    use crate::stats::{AgeBudget, Quantiles, SoundReport};
 
     fn report() -> ViewReport {
         ViewReport {
@@ -420,6 +401,20 @@ mod tests {
     }
 
     #[test]
+    fn sound_and_what_is_held_back_have_rows_where_there_is_room() {
+        let height = |report: &ViewReport, width, height| drawn(report, Size::new(width, height)).size.height;
+        let sound = Some(SoundReport { age_ms: Some(84.0), ..SoundReport::default() });
+        let (heard, plain) = (ViewReport { sound, ..report() }, report());
+        assert_eq!(height(&heard, 640, 480), height(&plain, 640, 480) + 2 * ROW);
+        let muted = Some(SoundReport { muted: true, ..SoundReport::default() });
+        assert_eq!(height(&ViewReport { sound: muted, ..report() }, 640, 480), height(&plain, 640, 480) + ROW);
+        assert!(height(&plain, 640, 360) > 200 && height(&heard, 640, 360) > 200, "it takes the place of nothing else");
+        let mut held = report();
+        held.budget_ms.smooth = Some(80.0);
+        assert_eq!(height(&held, 640, 480), height(&plain, 640, 480) + ROW);
+    }
+
+    #[test]
     fn a_picture_that_stands_still_is_seen_to_and_one_that_is_not_known_is_no_zero() {
         let frozen = ViewReport { state: State::Late, reached_ms: Some(1240.0), ..report() };
         assert_eq!(
@@ -440,16 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short_and_odd_ones_do_no_harm() {
-        assert_eq!(
-            [0.0, 0.42, 2.34, 42.0, 420.0, 4_200.0, f64::NAN, -1.0].map(|value| milliseconds(Some(value))),
-            ["0.00 ms", "0.42 ms", "2.3 ms", "42.0 ms", "420 ms", "4.20 s", "0.00 ms", "0.00 ms"]
-        );
-        assert_eq!(milliseconds(None), "-");
-        assert_eq!(
-            (rate(1153.4), rate(f64::INFINITY), count(u64::MAX / 2)),
-            ("1153 kB/s".into(), "0 kB/s".into(), "9223372036854.8 M".into())
-        );
+    fn odd_numbers_do_no_harm() {
         let mut odd = report();
         odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
         odd.nominal.size = "\n".into();

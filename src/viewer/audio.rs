@@ -95,7 +95,7 @@ impl Sound {
             if !self.inbox.is_wanted() {
                 (open, again) = (None, Micros(0));
                 self.listen(false);
-                self.tell(None, &mut tells);
+                self.tell(None, false, &mut tells);
                 while self.inbox.take().is_some() {}
                 std::thread::park_timeout(IDLE);
                 continue;
@@ -126,7 +126,7 @@ impl Sound {
                 self.listen(open.is_some());
             }
             let Some((speaker, playback)) = &mut open else {
-                self.tell(None, &mut tells);
+                self.tell(None, true, &mut tells);
                 std::thread::park_timeout(IDLE);
                 continue;
             };
@@ -146,7 +146,7 @@ impl Sound {
                 playback.render(part, now() + speaker.latency());
                 speaker.play(part);
             }
-            self.tell(Some((&*playback, speaker.missed_ms())), &mut tells);
+            self.tell(Some((&*playback, speaker.missed_ms())), false, &mut tells);
             std::thread::park_timeout(TURN);
         }
         Ok(())
@@ -171,7 +171,7 @@ impl Sound {
                 written += part.len();
                 recording.write(&part)?;
             }
-            self.tell(Some((&playback, 0.0)), &mut tells);
+            self.tell(Some((&playback, 0.0)), false, &mut tells);
             std::thread::park_timeout(FRAME_TIME / 4);
         }
         recording.finish()
@@ -183,7 +183,7 @@ impl Sound {
         }
     }
 
-    fn tell(&self, playing: Option<(&Playback, f64)>, next: &mut Micros) {
+    fn tell(&self, playing: Option<(&Playback, f64)>, no_device: bool, next: &mut Micros) {
         let at = now();
         if at < *next {
             return;
@@ -191,7 +191,7 @@ impl Sound {
         *next = at + TELL;
         let muted = playing.is_none() || self.inbox.is_muted();
         let Some((playback, missed_ms)) = playing else {
-            return self.inbox.tell(SoundReport { muted, ..self.inbox.heard() });
+            return self.inbox.tell(SoundReport { muted, no_device, ..self.inbox.heard() });
         };
         let heard = playback.heard();
         let counts = heard.counts;

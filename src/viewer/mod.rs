@@ -286,6 +286,11 @@ impl Viewer {
         self.shared.inbox.as_ref().filter(|_| has_sound).map(|inbox| inbox.is_muted())
     }
 
+    /// Whether sound is wanted that nothing here can play.
+    pub(crate) fn lacks_device(&self) -> bool {
+        self.shared.inbox.as_ref().is_some_and(|inbox| inbox.heard().no_device)
+    }
+
     /// Has sound played, or not, from now on. While it is not, none is asked for.
     pub(crate) fn mute(&self, muted: bool) {
         if let Some(inbox) = &self.shared.inbox {

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::sound;
+use super::sound::Switch;
 use super::watch::Watch;
 use super::window::{self, Look, NUMBERS, PATIENCE_ALONE, as_wanted};
 use crate::adapt::Resolution;
@@ -156,6 +156,7 @@ pub(super) fn run(
     let (mut next_report, mut next_list, mut next_fit) = (now(), now(), now());
     let discovers = streams.scout.is_some();
     let nothing = ViewReport::default();
+    let mut sound = Switch::default();
     while !interrupt.came() {
         let at = now();
         if discovers && at >= next_list {
@@ -182,6 +183,9 @@ pub(super) fn run(
                 screen.tell_one(0, &report(scout), at);
             }
         }
+        if let Some(note) = sound.look(streams.viewers(), at) {
+            screen.note(note, at);
+        }
         let shown = screen.chosen().and_then(|n| streams.streams.get(n));
         let actions = screen.tick(shown.map_or(&nothing, |stream| &stream.report), at)?;
         for (n, shown) in &came {
@@ -199,8 +203,8 @@ pub(super) fn run(
                 // Of one that is seen alone, or of all.
                 let chosen = screen.chosen().and_then(|n| streams.streams.get(n));
                 let note = match chosen {
-                    Some(stream) => sound::switch(std::iter::once(&stream.viewer)),
-                    None => sound::switch(streams.viewers()),
+                    Some(stream) => sound.press(std::iter::once(&stream.viewer), at),
+                    None => sound.press(streams.viewers(), at),
                 };
                 screen.note(note, at);
             }
