@@ -16,7 +16,7 @@ use crate::jpeg::Wanted;
 use crate::locate::HubLocator;
 use crate::stats::{State, ViewReport};
 use crate::time::now;
-use crate::viewer::{SharedLocator, Shown, Viewer, ViewerConfig};
+use crate::viewer::{Output, SharedLocator, Shown, Viewer, ViewerConfig};
 use crate::wire::control::ViewRequest;
 
 /// How often the hub is asked for the streams of the room.
@@ -39,6 +39,8 @@ struct Stream {
 pub(super) struct Streams {
     config: ViewerConfig,
     locator: SharedLocator,
+    /// What plays the sound of all.
+    output: Option<Arc<Output>>,
     streams: Vec<Stream>,
     /// Who hears which streams there are, until the first of them is watched.
     scout: Option<Viewer>,
@@ -57,7 +59,8 @@ impl Streams {
             return Err(Error::Usage(format!("--name {name} was given twice")));
         }
         let locator = Arc::new(Mutex::new(HubLocator::new(config.location.clone())?));
-        let mut this = Self { config, locator, streams: Vec::new(), scout: None, told_most: false };
+        let output = Output::of(&config)?;
+        let mut this = Self { config, locator, output, streams: Vec::new(), scout: None, told_most: false };
         if all {
             this.scout = Some(this.viewer(None)?);
         }
@@ -67,7 +70,7 @@ impl Streams {
 
     fn viewer(&self, name: Option<&str>) -> Result<Viewer> {
         let config = ViewerConfig { name: name.map(str::to_owned), ..self.config.clone() };
-        let viewer = Viewer::start_with(config, || Ok(self.locator.clone()))?;
+        let viewer = Viewer::start_with(config, || Ok(self.locator.clone()), self.output.clone())?;
         viewer.wakes(std::thread::current());
         Ok(viewer)
     }
