@@ -300,16 +300,19 @@ pub enum AudioCodec {
     /// One packet of Opus (RFC 6716): 20 ms of one channel at 48 kHz.
     #[default]
     Opus,
+    /// A packet that is sealed end to end: only who has the key can open it, and knows what is inside.
+    Sealed,
     /// 960 samples of 16 bits, signed and little-endian: 20 ms of one channel at 48 kHz.
     Pcm,
 }
 
 impl AudioCodec {
-    /// Its number on the wire. 2 is kept for what is sealed, as of pictures.
+    /// Its number on the wire.
     #[must_use]
     pub const fn number(self) -> u8 {
         match self {
             Self::Opus => 1,
+            Self::Sealed => 2,
             Self::Pcm => 3,
         }
     }
@@ -319,6 +322,7 @@ impl AudioCodec {
     pub const fn of_number(number: u8) -> Option<Self> {
         match number {
             1 => Some(Self::Opus),
+            2 => Some(Self::Sealed),
             3 => Some(Self::Pcm),
             _ => None,
         }

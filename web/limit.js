@@ -14,6 +14,9 @@ const STAGES = ["camera", "encoder", "uplink", "hub", "downlink", "decoder"];
 /** A camera at 29.2 of 30 fps is as asked. */
 const CAMERA_SLACK = 1.07;
 
+/** Percent of its time that a delivery loop works from which on pictures begin to wait for it. */
+const HUB_BUSY = 85;
+
 /**
  * The stage that is furthest behind, with the numbers behind that; "nothing" where all keep up.
  * @param {Load} load
@@ -72,4 +75,39 @@ export function readAsked(value) {
   const rate = Number(fps) || 0;
   const interval = Number(ms) || (rate > 0 ? 1000 / rate : 0);
   return { size: typeof size === "string" ? size : "", quality: Number(quality) || 0, fps: rate, bytes: Number(bytes) || 0, interval };
+}
+
+/**
+ * How busy every stage is: those of the publisher as it says, the rest as seen from here.
+ * @param {{asked: Asked | null, load: Load} | null} state  what the publisher says
+ * @param {{bytes: number, busy: number}} link  what the hub says of the connection; 0 is no limit
+ * @param {{fps: number, kbytes: number, budget: [string, number | null][]}} numbers
+ * @param {boolean} chosen  the quality was chosen here
+ * @returns {Load}
+ */
+export function loadSeen(state, link, numbers, chosen) {
+  const { asked, load } = state ?? {};
+  const fps = asked?.fps || numbers.fps;
+  if (!fps || !numbers.fps) return {};
+  const spent = Object.fromEntries(numbers.budget.map(([name, ms]) => [name, ms ?? 0]));
+  const { bytes, busy } = link;
+  // The publisher knows how large its own quality is; of another, what comes tells.
+  const full = chosen ? (1000 * numbers.kbytes) / numbers.fps : asked?.bytes;
+  return {
+    encoder: { needs: spent.encode, has: 1000 / fps },
+    ...load,
+    ...(busy ? { hub: { needs: busy, has: HUB_BUSY } } : {}),
+    ...(bytes ? { downlink: { needs: full || bytes * 1.25, has: bytes } } : {}),
+    decoder: { needs: spent.decode, has: 1000 / fps },
+  };
+}
+
+/**
+ * What the pictures would be if nothing limited them: the publisher's word, and the quality that was chosen here.
+ * @param {Asked | null} asked @param {number | null} chosen
+ */
+export function askedInWords(asked, chosen) {
+  if (!asked?.size) return "";
+  const quality = asked.quality && (chosen || asked.quality);
+  return `${asked.size}${quality ? ` · quality ${quality}` : ""}`;
 }

@@ -1,6 +1,6 @@
 // @ts-check
 import { Backoff } from "./backoff.js";
-import { limit } from "./limit.js";
+import { askedInWords, limit, loadSeen } from "./limit.js";
 import { metadataLines } from "./metadata.js";
 import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
@@ -10,7 +10,7 @@ import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
 import { Ear } from "./sound-ear.js";
 import { readState } from "./stream-state.js";
-import { NEEDS_KEY, refusal, span } from "./words.js";
+import { NEEDS_KEY, span, whyNot } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
 const SILENT = 1000;
@@ -22,8 +22,6 @@ const UNANSWERED = 6800;
 const DEAD_AFTER = 10_000;
 /** More than ten times a second, so that the age of a picture that stands still is never long behind. */
 const REPORT_EVERY = 60;
-/** Percent of its time that a delivery loop works from which on pictures begin to wait for it. */
-const HUB_BUSY = 85;
 /** A connection that held for so long begins the waits between tries anew. */
 const HELD = 1000;
 /** Who only listens keeps no connection to a stream that had no sound for so long. */
@@ -253,23 +251,11 @@ export class Viewer {
     };
     socket.onclose = () => {
       if (this.#socket !== socket) return;
-      if (!this.#open) void this.#askWhy();
+      if (!this.#open) void whyNot(this.#url).then((why) => (this.#declined = why));
       this.#lost();
     };
     // A connection that never opens, as through a proxy that hangs.
     this.#after(DEAD_AFTER, () => this.#open || this.#lost());
-  }
-
-  /**
-   * Browsers do not tell a page why a WebSocket was refused. The hub tells whoever asks in another way that needs the same right.
-   */
-  async #askWhy() {
-    try {
-      const answer = await fetch(this.#url.replace(/^ws/, "http"), { method: "POST" });
-      this.#declined = [403, 421, 503].includes(answer.status) ? await refusal(answer) : "";
-    } catch {
-      this.#declined = "";
-    }
   }
 
   /**
@@ -447,8 +433,8 @@ export class Viewer {
       estimated: numbers.estimated || this.#session.doubts,
       state,
       detail,
-      limit: limit(this.#load(numbers)),
-      asked: this.#asked(),
+      limit: limit(loadSeen(this.#state, this.#link, numbers, Boolean(this.#quality))),
+      asked: askedInWords(this.#state?.asked ?? null, this.#quality),
       stream: plain(`${this.#state?.room ?? this.#room}/${this.#state?.name || this.#name}`),
       error: this.#error,
       size: this.#painter.size,
@@ -466,36 +452,6 @@ export class Viewer {
   /** Whether a key is to be asked for. */
   get #isLocked() {
     return this.#locked || (!this.#key && this.#state?.sealed === true);
-  }
-
-  /** What the pictures would be if nothing limited them: the publisher's word, and what was chosen here. */
-  #asked() {
-    const asked = this.#state?.asked;
-    if (!asked?.size) return "";
-    const quality = asked.quality && (this.#quality || asked.quality);
-    return `${asked.size}${quality ? ` · quality ${quality}` : ""}`;
-  }
-
-  /**
-   * How busy every stage is: those of the publisher as it says, the rest as seen from here.
-   * @param {{fps: number, kbytes: number, budget: [string, number | null][]}} numbers
-   * @returns {import("./limit.js").Load}
-   */
-  #load(numbers) {
-    const { asked, load } = this.#state ?? {};
-    const fps = asked?.fps || numbers.fps;
-    if (!fps || !numbers.fps) return {};
-    const spent = Object.fromEntries(numbers.budget.map(([name, ms]) => [name, ms ?? 0]));
-    const { bytes, busy } = this.#link;
-    // The publisher knows how large its own quality is; of another, what comes tells.
-    const full = this.#quality ? (1000 * numbers.kbytes) / numbers.fps : asked?.bytes;
-    return {
-      encoder: { needs: spent.encode, has: 1000 / fps },
-      ...load,
-      ...(busy ? { hub: { needs: busy, has: HUB_BUSY } } : {}),
-      ...(bytes ? { downlink: { needs: full || bytes * 1.25, has: bytes } } : {}),
-      decoder: { needs: spent.decode, has: 1000 / fps },
-    };
   }
 
   /**

@@ -68,3 +68,17 @@ export async function refusal(answer) {
   const isText = /^text\/plain\b/.test(answer.headers.get("content-type") ?? "");
   return (isText && plain((await answer.text()).trim(), 600)) || `HTTP status ${answer.status}`;
 }
+
+/**
+ * Why the hub refuses the WebSocket of a page, as far as it says; browsers do not tell. It tells whoever asks in another way that needs
+ * the same right.
+ * @param {string} url  of the WebSocket
+ */
+export async function whyNot(url) {
+  try {
+    const answer = await fetch(url.replace(/^ws/, "http"), { method: "POST" });
+    return [403, 421, 503].includes(answer.status) ? await refusal(answer) : "";
+  } catch {
+    return "";
+  }
+}

@@ -1,12 +1,12 @@
 //! What is said in packets and messages, and what a session makes of it.
 
-use streamflow::internal::frame::{Codec, Picture};
+use streamflow::internal::frame::{AudioCodec, AudioPacket, Codec, Picture};
 use streamflow::internal::names::StreamKey;
 use streamflow::internal::time::{Micros, PeerMicros};
 use streamflow::internal::wire::WireError;
 use streamflow::internal::wire::control::Control;
 use streamflow::internal::wire::framing::Deframer;
-use streamflow::internal::wire::seal::{Keys, Opener, SealKey};
+use streamflow::internal::wire::seal::{AudioOpener, Keys, Opener, SealKey, Track};
 use streamflow::internal::wire::websocket::{End, Message, Reader};
 
 use super::{MAX_PICTURE, pieces};
@@ -133,7 +133,7 @@ pub fn session(data: &[u8]) {
     }
 }
 
-/// Sealed pictures: what does not open does no harm, what does is a picture, and so is whatever lies inside the seal.
+/// Sealed pictures and sound: what does not open does no harm, what does is one, and so is whatever lies inside the seal.
 pub fn seal(data: &[u8]) {
     let Ok(stream) = StreamKey::parse("main", "door") else { return };
     let secret = SealKey::Random([7; 16]).of_stream(&stream);
@@ -142,7 +142,7 @@ pub fn seal(data: &[u8]) {
     let sealed =
         |payload: Vec<u8>| Picture { codec: Codec::Sealed, quality, rung, data: payload.into(), ..Picture::default() };
     let mut inside = Vec::new();
-    let keys = secret.base_key(5).and_then(|base| Keys::new(&base, 5));
+    let keys = secret.base_key(Track::Pictures, 5).and_then(|base| Keys::new(&base, 5));
     keys.and_then(|keys| keys.seal(1, &[2, quality, rung], &[rest], &mut inside));
     for payload in [rest.to_vec(), inside] {
         let mut opener = Opener::new(secret.clone());
@@ -150,6 +150,18 @@ pub fn seal(data: &[u8]) {
         if opener.open(&mut picture).is_ok() {
             assert!(picture.data.starts_with(&[0xff, 0xd8]) && picture.codec == Codec::Jpeg);
             assert!(opener.open(&mut sealed(payload)).is_err(), "a picture opened twice");
+        }
+    }
+    let mut inside = Vec::new();
+    let keys = secret.base_key(Track::Audio, 5).and_then(|base| Keys::new(&base, 5));
+    keys.and_then(|keys| keys.seal(1, &[2], &[rest], &mut inside));
+    for payload in [rest.to_vec(), inside] {
+        let mut opener = AudioOpener::new(secret.clone());
+        let sealed = AudioPacket { codec: AudioCodec::Sealed, data: payload.into(), ..AudioPacket::default() };
+        let mut packet = sealed.clone();
+        if opener.open(&mut packet).is_ok() {
+            assert!(packet.codec != AudioCodec::Sealed && !packet.data.is_empty() && packet.level <= 127);
+            assert!(opener.open(&mut sealed.clone()).is_err(), "sound opened twice");
         }
     }
     let _ = SealKey::parse(&String::from_utf8_lossy(data));

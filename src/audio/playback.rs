@@ -126,6 +126,7 @@ impl Playback {
         let decoded = match packet.codec {
             AudioCodec::Opus => self.decoder.decode(&packet.data, &mut self.frame),
             AudioCodec::Pcm => decode_pcm(&packet.data, &mut self.frame),
+            AudioCodec::Sealed => Err("nobody has opened it".into()),
         };
         match decoded {
             Ok(()) => (self.since, self.quiet) = (0, packet.level >= QUIET),

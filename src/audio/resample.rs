@@ -169,11 +169,9 @@ mod tests {
         let no_sound = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 7.0, -1e30];
         for input in [jumps.collect::<Vec<f32>>(), no_sound.to_vec(), vec![0.5; 4410]] {
             let out = all(&mut resampler, &input);
-            assert!(
-                out.iter().all(|sample| sample.abs() <= 1.0),
-                "{:?}",
-                out.iter().find(|sample| !(sample.abs() <= 1.0))
-            );
+            let loudest =
+                out.iter().fold(0.0, |most: f32, sample| if sample.is_finite() { most.max(sample.abs()) } else { 9.0 });
+            assert!(loudest <= 1.0, "{loudest}");
         }
     }
 

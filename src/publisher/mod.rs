@@ -269,10 +269,6 @@ impl Drop for Publisher {
 #[cfg(feature = "audio")]
 fn sound_of(config: &PublisherConfig) -> Result<Option<audio::Spec>> {
     let Some(named) = &config.audio else { return Ok(None) };
-    if config.key.is_some() {
-        log::warn!("no sound is sent: the pictures are encrypted end to end, and sound cannot be yet");
-        return Ok(None);
-    }
     let spec = audio::Spec::of(named);
     match spec.check() {
         Ok(()) => Ok(Some(spec)),

@@ -259,7 +259,11 @@ impl LinkUser for Uplink {
     }
 
     fn next_audio(&mut self) -> Option<AudioPacket> {
-        self.shared.outbox.as_ref().filter(|_| self.hub_passes_sound)?.take()
+        let packet = self.shared.outbox.as_ref().filter(|_| self.hub_passes_sound)?.take()?;
+        match &mut self.seal {
+            Some(seal) => seal.seal_audio(&packet),
+            None => Some(packet),
+        }
     }
 
     fn linger(&self) -> Duration {

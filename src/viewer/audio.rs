@@ -4,8 +4,8 @@
 mod output;
 mod recording;
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use mio::Waker;
 pub(crate) use self::output::Output;
 use self::recording::Recording;
 use super::inbox::Inbox;
+use super::open::{Open, OpenAudio};
 use super::{Shared, ViewerConfig};
 use crate::audio::playback::Playback;
 use crate::audio::{FRAME_TIME, RATE, micros_of};
@@ -24,8 +25,13 @@ use crate::time::{Micros, now};
 /// How often it is told how it does.
 const TELL: Duration = Duration::from_millis(100);
 
-/// Where sound goes.
-pub(super) enum Sink {
+/// Where sound goes, and what opens it where it is sealed.
+pub(super) struct Sink {
+    to: To,
+    open: OpenAudio,
+}
+
+enum To {
     Device(Arc<Output>),
     File(Recording),
 }
@@ -41,19 +47,13 @@ impl Sink {
     ///
     /// # Errors
     /// A device that was named is not there, or a file cannot be written.
-    pub(super) fn of(config: &ViewerConfig, output: Option<Arc<Output>>) -> Result<Option<Self>> {
-        if config.key.is_some() {
-            // What is sealed has no sound yet, and this viewer takes nothing else.
-            if config.audio.is_some() || config.record_audio.is_some() {
-                log::info!("no sound: a stream that is encrypted end to end has none yet");
-            }
-            return Ok(None);
-        }
-        if let Some(path) = config.record_audio.clone() {
-            return Recording::create(path).map(|recording| Some(Self::File(recording)));
-        }
-        let output = if output.is_some() { output } else { Output::of(config)? };
-        Ok(output.map(Self::Device))
+    pub(super) fn of(config: &ViewerConfig, open: &Open, output: Option<Arc<Output>>) -> Result<Option<Self>> {
+        let to = match config.record_audio.clone() {
+            Some(path) => Some(To::File(Recording::create(path)?)),
+            None if output.is_some() => output.map(To::Device),
+            None => Output::of(config)?.map(To::Device),
+        };
+        Ok(to.map(|to| Self { to, open: OpenAudio::beside(open) }))
     }
 
     /// Has it go there.
@@ -61,13 +61,13 @@ impl Sink {
     /// # Errors
     /// No thread is to be had.
     pub(super) fn start(self, shared: Arc<Shared>, inbox: Arc<Inbox>, waker: Arc<Waker>) -> Result<Playing> {
-        let listener = Arc::new(Listener { shared, inbox, waker });
-        match self {
-            Self::Device(output) => {
+        let listener = Arc::new(Listener { shared, inbox, open: Mutex::new(self.open), waker });
+        match self.to {
+            To::Device(output) => {
                 output.add(listener.clone());
                 Ok(Playing::Device(output, listener))
             }
-            Self::File(recording) => {
+            To::File(recording) => {
                 let records = listener.clone();
                 let work = move || records.record(recording);
                 let thread = std::thread::Builder::new().name("sound".into()).spawn(work);
@@ -98,6 +98,8 @@ impl Playing {
 pub(super) struct Listener {
     shared: Arc<Shared>,
     inbox: Arc<Inbox>,
+    /// Of the thread that plays it.
+    open: Mutex<OpenAudio>,
     waker: Arc<Waker>,
 }
 
@@ -148,7 +150,9 @@ impl Listener {
     }
 
     fn take_packets(&self, playback: &mut Playback) {
-        while let Some((packet, received)) = self.inbox.take() {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some((mut packet, received)) = self.inbox.take() {
+            open.packet(&mut packet, &self.shared);
             playback.push(packet, received);
         }
     }

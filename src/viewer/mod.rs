@@ -56,7 +56,7 @@ pub struct ViewerConfig {
     pub trust: HubTrust,
     /// The most pixels of a picture that is decoded: larger ones count as broken. Default 64 Mpx.
     pub max_pixels: usize,
-    /// Opens pictures that are sealed end to end with this key, and takes no others: 22 characters of base64url (16 random
+    /// Opens pictures and sound that are sealed end to end with this key, and takes no others: 22 characters of base64url (16 random
     /// bytes), or a passphrase of at least 12 characters. `None`, the default: sealed ones are not taken.
     pub key: Option<Secret>,
     /// Decodes the pictures. Default: yes; without, [`Shown::bitmap`] is empty, for who only wants the JPEG.
@@ -156,7 +156,7 @@ impl Viewer {
             return Err(Error::Usage("pictures are held back for a second at most".into()));
         }
         let open = open::Open::new(&config)?;
-        let sink = Sink::of(&config, output)?;
+        let sink = Sink::of(&config, &open, output)?;
         let inbox = sink.is_some().then(|| Arc::new(Inbox::new(config.mute)));
         let locator = locator()?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };

@@ -1,25 +1,67 @@
-//! Sealed pictures are opened by the thread that decodes them, before it does.
+//! Sealed pictures are opened by the thread that decodes them, before it does, and sealed sound by the one that plays it.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Shared, ViewerConfig};
 use crate::error::{Error, Result};
+#[cfg(feature = "audio")]
+use crate::frame::{AudioCodec, AudioPacket};
 use crate::frame::{Codec, Picture};
 use crate::names::StreamKey;
-use crate::time::{micros, now};
-use crate::wire::seal::{Opener, SealError, SealKey};
+use crate::time::{Micros, micros, now};
+#[cfg(feature = "audio")]
+use crate::wire::seal::{Apart, Opener, SealError, SealKey, StreamSecret};
+#[cfg(feature = "audio")]
+use crate::wire::seal::{AudioOpener, Times};
 
 /// What is said to whoever has no key.
 pub(super) const NEEDS_KEY: &str =
     "this stream is encrypted end to end: give its key with --key-file, or open its whole link";
 
-/// Opens the pictures of what is watched, if there is a key; otherwise lets those pass that need none.
-pub(super) struct Open {
-    key: Option<SealKey>,
+/// The key, and of which stream it is.
+#[derive(Clone)]
+struct Unlock {
+    key: SealKey,
     /// The stream that is asked for, where it is known by name.
     asked: Option<StreamKey>,
     room: String,
+}
+
+impl Unlock {
+    fn new(config: &ViewerConfig) -> Result<Option<Self>> {
+        let Some(key) = &config.key else { return Ok(None) };
+        let key = SealKey::parse(key.expose()).map_err(Error::Usage)?;
+        let asked = config.name.as_ref().map(|name| StreamKey::new(&config.room, name));
+        Ok(Some(Self { key, asked, room: config.room.clone() }))
+    }
+
+    /// What opens the stream that is watched now, as `make` makes it of the stream's secret. Nothing, if nobody says which that is.
+    fn opener<'a, T>(
+        &self,
+        kept: &'a mut Option<(StreamKey, T)>,
+        shared: &Shared,
+        make: impl FnOnce(StreamSecret) -> T,
+    ) -> Option<&'a mut T> {
+        let stream = match &self.asked {
+            Some(stream) => stream.clone(),
+            None => {
+                let state = shared.lock();
+                let told = state.stream.as_ref().filter(|told| !told.name.is_empty());
+                StreamKey::new(&self.room, &told?.name)
+            }
+        };
+        if kept.as_ref().is_none_or(|(of, _)| *of != stream) {
+            let secret = self.key.of_stream(&stream);
+            *kept = Some((stream, make(secret)));
+        }
+        kept.as_mut().map(|(_, opener)| opener)
+    }
+}
+
+/// Opens the pictures of what is watched, if there is a key; otherwise lets those pass that need none.
+pub(super) struct Open {
+    unlock: Option<Unlock>,
     opener: Option<(StreamKey, Opener)>,
     /// A picture was shown. From then on one that does not open is a broken one, and the viewer stays.
     has_opened: bool,
@@ -41,34 +83,20 @@ impl Open {
     /// # Errors
     /// The key is none.
     pub(super) fn new(config: &ViewerConfig) -> Result<Self> {
-        let key = config.key.as_ref().map(|key| SealKey::parse(key.expose())).transpose().map_err(Error::Usage)?;
-        let asked = config.name.as_ref().map(|name| StreamKey::new(&config.room, name));
-        let room = config.room.clone();
-        Ok(Self { key, asked, room, opener: None, has_opened: false })
+        Ok(Self { unlock: Unlock::new(config)?, opener: None, has_opened: false })
     }
 
     /// A picture is to be shown.
     pub(super) fn picture(&mut self, picture: Arc<Picture>, shared: &Shared) -> Opened {
-        let Some(key) = &self.key else {
+        let Some(unlock) = &self.unlock else {
             return match picture.codec {
                 Codec::Jpeg => Opened::Picture(picture),
                 Codec::Sealed => Opened::Never(Error::Refused(NEEDS_KEY.into())),
             };
         };
-        let stream = match &self.asked {
-            Some(stream) => stream.clone(),
-            None => {
-                let state = shared.lock();
-                let told = state.stream.as_ref().filter(|told| !told.name.is_empty());
-                let Some(told) = told else { return Opened::Broken("nobody says of which stream it is".into()) };
-                StreamKey::new(&self.room, &told.name)
-            }
+        let Some(opener) = unlock.opener(&mut self.opener, shared, Opener::new) else {
+            return Opened::Broken("nobody says of which stream it is".into());
         };
-        if self.opener.as_ref().is_none_or(|(of, _)| *of != stream) {
-            let secret = key.of_stream(&stream);
-            self.opener = Some((stream, Opener::new(secret)));
-        }
-        let Some((_, opener)) = &mut self.opener else { return Opened::Broken("there is no key".into()) };
         // Nobody else has it, but a copy is right as well.
         let mut picture = Arc::try_unwrap(picture).unwrap_or_else(|shared| copy(&shared));
         let inside = match opener.open(&mut picture) {
@@ -76,24 +104,70 @@ impl Open {
             Err(error @ (SealError::NotSealed | SealError::Closed)) if !self.has_opened => {
                 return Opened::Never(Error::Refused(first_words(error).into()));
             }
-            Err(error) => return Opened::Broken(error.to_string()),
+            Err(error) => return Opened::Broken(format!("a picture {error}")),
         };
         self.has_opened = true;
         let at = now();
-        let wall = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
-        let outside = wall.saturating_sub(micros(at.since(picture.captured)));
+        let outside = outside(picture.captured, at);
         let mut state = shared.lock();
         state.end_to_end = true;
         let is_news = state.times.compare(inside.wall, outside, inside.behind, at);
         let apart = state.times.apart(at);
         drop(state);
         if let Some(apart) = apart.filter(|_| is_news) {
-            log::warn!(
-                "the hub's times are wrong by {:.1} s, or this machine's clock or the sender's is",
-                apart.millis().abs() / 1e3
-            );
+            log::warn!("the hub's times are wrong by {}", by(apart));
         }
         Opened::Picture(Arc::new(picture))
+    }
+}
+
+/// When something was captured by the hub's word, in microseconds since 1970 by this machine's clock.
+fn outside(captured: Micros, at: Micros) -> u64 {
+    let wall = micros(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default());
+    wall.saturating_sub(micros(at.since(captured)))
+}
+
+fn by(apart: Apart) -> String {
+    format!("{:.1} s, or this machine's clock or the sender's is", apart.millis().abs() / 1e3)
+}
+
+/// Opens the sound of what is watched, if there is a key; otherwise lets that pass which needs none.
+#[cfg(feature = "audio")]
+pub(super) struct OpenAudio {
+    unlock: Option<Unlock>,
+    opener: Option<(StreamKey, AudioOpener)>,
+    times: Times,
+    /// What was said last of what does not open.
+    told: Option<SealError>,
+}
+
+#[cfg(feature = "audio")]
+impl OpenAudio {
+    /// For what is watched with the pictures of `open`.
+    pub(super) fn beside(open: &Open) -> Self {
+        Self { unlock: open.unlock.clone(), opener: None, times: Times::default(), told: None }
+    }
+
+    /// A packet is to be heard. One that does not open stays as it is, and is counted as broken where it would be decoded.
+    pub(super) fn packet(&mut self, packet: &mut AudioPacket, shared: &Shared) {
+        let Some(unlock) = &self.unlock else { return };
+        let Some(opener) = unlock.opener(&mut self.opener, shared, AudioOpener::new) else { return };
+        match opener.open(packet) {
+            Ok(inside) => {
+                let at = now();
+                let is_news = self.times.compare(inside.wall, outside(packet.captured, at), inside.behind, at);
+                if let Some(apart) = self.times.apart(at).filter(|_| is_news) {
+                    log::warn!("the hub's times of the sound are wrong by {}", by(apart));
+                }
+            }
+            Err(why) => {
+                if self.told.replace(why) != Some(why) {
+                    log::warn!("sound is left out: it {why}");
+                }
+                // Without a seal it is nothing that may be heard.
+                (packet.codec, packet.data) = (AudioCodec::Sealed, Arc::default());
+            }
+        }
     }
 }
 

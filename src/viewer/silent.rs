@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use mio::Waker;
 
 use super::inbox::Inbox;
+use super::open::Open;
 use super::{Shared, ViewerConfig};
 use crate::error::{Error, Result};
 
@@ -33,7 +34,7 @@ impl Sink {
     ///
     /// # Errors
     /// Sound is wanted.
-    pub(super) fn of(config: &ViewerConfig, _output: Option<Arc<Output>>) -> Result<Option<Self>> {
+    pub(super) fn of(config: &ViewerConfig, _open: &Open, _output: Option<Arc<Output>>) -> Result<Option<Self>> {
         let wants = config.audio.as_deref().is_some_and(|name| name != "auto") || config.record_audio.is_some();
         let why = "this program was built without sound (its feature audio)";
         if wants { Err(Error::Usage(why.into())) } else { Ok(None) }

@@ -90,6 +90,34 @@ fn the_sound_of_a_file_is_heard_at_its_pitch_and_at_a_true_rate_and_not_where_it
 }
 
 #[test]
+fn sound_that_is_sealed_is_heard_with_the_key_and_not_with_another() {
+    limited(|| {
+        let (_hub, host) = hub(&[]);
+        let folder = folder("sound-sealed");
+        fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("tone.wav");
+        tone(&file);
+        let key = folder.join("key");
+        fs::write(&key, "correct horse battery staple").unwrap();
+        let mut send =
+            command(SEND, ["--host", &host, "--name", "talk", "--source", "pattern", "--size", "160x120", "--audio"]);
+        send.arg(&file).arg("--key-file").arg(&key);
+        let _send = Running::start(send);
+        let wav = folder.join("heard.wav");
+        let viewed = record(&host, &wav, &["--json", "--key-file", key.to_str().unwrap()]);
+        assert_eq!(viewed.code, Some(0), "{viewed:?}");
+        let (tones, _) = heard(&samples(&wav));
+        assert!(tones >= 12, "{tones} tenths of a second of 4 s");
+        let last: serde_json::Value = serde_json::from_str(viewed.out.lines().last().unwrap()).unwrap();
+        assert!(last["sound"]["broken"] == 0 && last["end_to_end"] == true, "{last}");
+        fs::write(&key, "another horse battery staple").unwrap();
+        let viewed = record(&host, &wav, &["--key-file", key.to_str().unwrap()]);
+        assert_eq!((viewed.code, heard(&samples(&wav)).0), (Some(4), 0), "{viewed:?}");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
 fn nothing_is_encoded_while_nobody_listens_and_the_json_tells_of_what_is_heard() {
     limited(|| {
         let (_hub, host) = hub(&[]);

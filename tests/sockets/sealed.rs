@@ -221,7 +221,7 @@ fn a_hub_that_shows_old_pictures_as_new_is_found_out() {
         assert!(report.times_apart_ms > Some(900.0) && report.broken == 0, "{report:?}");
         // What comes a second time is not shown at all.
         let report = report_when(&viewer, "pictures are repeated", |report| {
-            report.state == State::Lost && report.detail.contains("somebody repeats pictures")
+            report.state == State::Lost && report.detail.contains("somebody repeats what was sent")
         });
         assert!(report.shown <= 40 && report.broken > 0, "{report:?}");
         lies.join().unwrap();

@@ -47,7 +47,7 @@ impl Output {
     /// # Errors
     /// A device that was named is not there.
     pub(crate) fn of(config: &ViewerConfig) -> Result<Option<Arc<Self>>> {
-        let wanted = config.audio.clone().filter(|_| config.key.is_none() && config.record_audio.is_none());
+        let wanted = config.audio.clone().filter(|_| config.record_audio.is_none());
         let Some(name) = wanted else { return Ok(None) };
         if name != AUTO {
             audio_device::check(Direction::Output, &name)

@@ -81,6 +81,15 @@ impl SealKey {
     }
 }
 
+/// What is sealed. One does not open as the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// Pictures of any rung.
+    Pictures,
+    /// Packets of sound.
+    Audio,
+}
+
 /// The secret of one stream: pictures of another do not open with it, though the key is the same.
 #[derive(Clone)]
 pub struct StreamSecret {
@@ -89,11 +98,15 @@ pub struct StreamSecret {
 }
 
 impl StreamSecret {
-    /// The base key of a publisher: each has its own, as RFC 9605 asks for (4.4.1), by the number that it made up when it
-    /// started. `None` where the library refuses, which it does not.
+    /// The base key of a publisher's track: each has its own, as RFC 9605 asks for (4.4.1), by the number that it made up when
+    /// it started. `None` where the library refuses, which it does not.
     #[must_use]
-    pub fn base_key(&self, instance: u64) -> Option<[u8; KEY]> {
-        derive(self.salt.as_bytes(), &self.shared, &[b"send", &instance.to_be_bytes()])
+    pub fn base_key(&self, track: Track, instance: u64) -> Option<[u8; KEY]> {
+        let label: &[u8] = match track {
+            Track::Pictures => b"send",
+            Track::Audio => b"sound",
+        };
+        derive(self.salt.as_bytes(), &self.shared, &[label, &instance.to_be_bytes()])
     }
 }
 
@@ -127,10 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn each_stream_and_each_start_of_a_publisher_has_a_key_of_its_own() {
+    fn each_stream_each_start_of_a_publisher_and_each_track_has_a_key_of_its_own() {
         let key = SealKey::Random([7; KEY]);
-        let base = |room: &str, name: &str, instance| key.of_stream(&StreamKey::new(room, name)).base_key(instance);
-        let all = [base("main", "door", 1), base("main", "door", 2), base("main", "gate", 1), base("mai", "ndoor", 1)];
+        let of = |room: &str, name: &str| key.of_stream(&StreamKey::new(room, name));
+        let door = of("main", "door");
+        let others = [of("main", "gate"), of("mai", "ndoor")].map(|secret| secret.base_key(Track::Pictures, 1));
+        let own =
+            [(Track::Pictures, 1), (Track::Pictures, 2), (Track::Audio, 1)].map(|(track, n)| door.base_key(track, n));
+        let all = [&own[..], &others].concat();
         for (n, one) in all.iter().enumerate() {
             assert!(one.is_some() && all[..n].iter().all(|other| other != one));
         }

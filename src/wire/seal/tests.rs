@@ -145,7 +145,7 @@ fn pictures_of_another_key_or_stream_and_those_without_a_seal_do_not_open() {
 
 #[test]
 fn what_is_sealed_and_makes_no_sense_is_refused() {
-    let keys = Keys::new(&secret(7).base_key(5).unwrap(), 5).unwrap();
+    let keys = Keys::new(&secret(7).base_key(Track::Pictures, 5).unwrap(), 5).unwrap();
     let head = |metadata: u32| [&[0; 16][..], &metadata.to_le_bytes()].concat();
     for (ctr, text) in (0..).zip([
         vec![],
@@ -178,11 +178,11 @@ fn a_publisher_that_starts_anew_goes_on_and_the_one_of_before_does_not_come_agai
 fn few_publishers_are_remembered_and_those_that_were_forgotten_stay_out() {
     let mut opener = Opener::new(secret(7));
     let start = |n: u64| sealed(n, WALL + n * 1_000_000, 2);
-    let count = 2 * INSTANCES as u64;
+    let count = 2 * instances::INSTANCES as u64;
     (0..count).for_each(|n| {
         opener.open(&mut start(n)[0]).unwrap();
     });
-    assert_eq!(opener.instances.len(), INSTANCES);
+    assert_eq!(opener.instances.count(), instances::INSTANCES);
     for n in 0..count {
         assert_eq!(opener.open(&mut start(n)[0]), Err(SealError::Repeated), "{n}");
     }
