@@ -41,6 +41,8 @@ export class CameraLink {
   #demanded;
   #free;
   #hasSound;
+  /** Pictures and sound are sealed end to end. */
+  #isSealed;
   /** By it a publisher has its name back from its own connection that broke. */
   #instance;
   /** @type {WebSocket | null} */
@@ -100,9 +102,11 @@ export class CameraLink {
    * @param {() => void} options.demanded  others watch, or want something else
    * @param {() => void} options.free  a picture has arrived: there may be room for the next
    * @param {boolean} [options.sound]  there is sound that may be asked for
+   * @param {boolean} [options.sealed]  what is given is sealed end to end
    */
-  constructor({ url, room, name, changed, demanded, free, sound = false }) {
+  constructor({ url, room, name, changed, demanded, free, sound = false, sealed = false }) {
     this.#hasSound = sound;
+    this.#isSealed = sealed;
     this.#url = url;
     this.#room = room;
     this.#name = name;
@@ -144,7 +148,7 @@ export class CameraLink {
 
   /** What viewers are told of the stream; said when it is otherwise than before. @param {Record<string, unknown>} state */
   tell(state) {
-    this.#state = { type: "state", published: true, ...state };
+    this.#state = { type: "state", published: true, ...(this.#isSealed ? { sealed: true } : {}), ...state };
     this.#sayState();
   }
 
@@ -380,12 +384,17 @@ export class CameraLink {
   /** @param {import("./packet.js").Control} welcome @param {number} at */
   #begin(welcome, at) {
     if (this.#open) return;
+    const can = Array.isArray(welcome.can) ? welcome.can : [];
+    if (this.#isSealed && !can.includes("seal")) {
+      this.#no = { why: "this hub passes nothing on that is encrypted end to end: it is too old", again: false };
+      return this.#lost("");
+    }
     this.#open = this.#everWelcomed = true;
     this.#welcomed = at;
     this.#pacer = new Pacer();
     this.#told = this.#supply = "";
     this.#pings = 0;
-    this.passesSound = this.#hasSound && Array.isArray(welcome.can) && welcome.can.includes("audio");
+    this.passesSound = this.#hasSound && can.includes("audio");
     this.#maxPicture = Number(welcome.max_picture) || Infinity;
     this.#becomes({ link: "connected", why: "" });
     this.#ping();

@@ -18,6 +18,8 @@ const OLD = 200;
 /** How often viewers are told what the pictures are, and the page what is done. */
 const TELL_EVERY = 1000;
 const REPORT_EVERY = 500;
+/** What sealing adds to a picture, at most. */
+const MOST_ADDED = 53;
 /** A clock that is coarser makes every age an estimate. */
 const COARSE = 2;
 
@@ -45,6 +47,7 @@ export class CameraSender {
   #link;
   #jpegs;
   #grain;
+  #seal;
   #report;
   #ladder = new Ladder(QUALITY, LEAST_QUALITY);
   /** The newest frame that is not encoded yet. @type {Frame | null} */
@@ -82,8 +85,10 @@ export class CameraSender {
    * @param {Encoder} options.jpegs
    * @param {number} options.grain  what the page's clock is rounded to
    * @param {(stats: Stats) => void} options.report
+   * @param {(picture: import("./packet.js").Sent) => Promise<import("./packet.js").Sent>} [options.seal]  before it is given
    */
-  constructor({ link, jpegs, grain, report }) {
+  constructor({ link, jpegs, grain, report, seal }) {
+    this.#seal = seal;
     this.#link = link;
     this.#jpegs = jpegs;
     this.#grain = grain;
@@ -226,16 +231,20 @@ export class CameraSender {
       const supply = this.#ladder.done(plan, step, made.length);
       // They went, or the video was switched off, while it was made.
       if (!this.#link.viewers || turn !== this.#turn) break;
-      if (made.length > this.#link.maxPicture) {
-        throw new Error(`a picture of ${made.length} bytes is more than the ${this.#link.maxPicture} that the hub takes`);
+      const length = made.length + (this.#seal ? MOST_ADDED : 0);
+      if (length > this.#link.maxPicture) {
+        throw new Error(`a picture of ${length} bytes is more than the ${this.#link.maxPicture} that the hub takes`);
       }
       const done = now();
       const spans = { capture: began - frame.captured, encode: done - began };
       const coarse = this.#grain > COARSE;
-      this.#link.give({
+      const picture = {
         sequence, captured: frame.captured, estimated: frame.estimated || coarse, arrival: frame.arrival, quality: at.quality,
         rung: step.place, spans, data: made,
-      }, writeSupply(supply));
+      };
+      const sent = this.#seal ? await this.#seal(picture) : picture;
+      if (turn !== this.#turn) break;
+      this.#link.give(sent, writeSupply(supply));
       if (first) Object.assign(this.#stats, at);
       if (first) this.#full = { size: `${size.width}x${size.height}`, bytes: this.#ladder.expectsAtBest(step.place) };
       bytes += made.length;

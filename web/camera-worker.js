@@ -4,13 +4,15 @@ import { PulledFrames, TrackFrames } from "./camera-frames.js";
 import { Jpegs } from "./camera-jpeg.js";
 import { CameraLink } from "./camera-link.js";
 import { askedInWords, CameraSender } from "./camera-sender.js";
+import { InOrder } from "./in-order.js";
 import { GRAIN, now } from "./now.js";
+import { Sealer } from "./sealer.js";
 import { SoundSender } from "./sound-sender.js";
 
 /**
  * What is known of a track: `still`, its frames come when something changes, as those of a screen; `fps`, how many there may be, 0 unknown.
  * @typedef {{still: boolean, fps: number}} Camera
- * @typedef {{do: "open", url: string, room: string, name: string, sound: boolean}
+ * @typedef {{do: "open", url: string, room: string, name: string, key: string, sound: boolean}
  *   | {do: "frames", readable: ReadableStream<VideoFrame>, origin: number, camera: Camera}
  *   | {do: "track", track: MediaStreamTrack, camera: Camera}
  *   | {do: "pulled", camera: Camera}
@@ -24,6 +26,8 @@ import { SoundSender } from "./sound-sender.js";
 
 /** How often the page is told that viewers ask for something else. */
 const ASKED_EVERY = 1000;
+/** Packets of sound that may wait to be sealed: 200 ms, as everywhere. */
+const MOST_SEALED = 10;
 /** Between two frames of a camera that does not say its rate. */
 const USUAL_FPS = 30;
 
@@ -63,10 +67,12 @@ function tell() {
   page.postMessage({ state: { ...link.state, asked } });
 }
 
-/** @param {{url: string, room: string, name: string, sound: boolean}} to */
-function open(to) {
-  link = new CameraLink({
+/** @param {{url: string, room: string, name: string, key: string, sound: boolean}} to */
+function open({ key, ...to }) {
+  const sealer = key ? new Sealer(key, to.room, to.name) : null;
+  const made = new CameraLink({
     ...to,
+    sealed: sealer !== null,
     changed: tell,
     demanded: () => {
       frames?.watch((link?.viewers ?? 0) > 0);
@@ -76,9 +82,29 @@ function open(to) {
     },
     free: () => sender?.turn(),
   });
+  link = made;
   const report = (/** @type {import("./camera-sender.js").Stats} */ stats) => page.postMessage({ stats: { ...stats, sound: sound?.stats() ?? null } });
-  sender = new CameraSender({ link, jpegs: new Jpegs(), grain: GRAIN, report });
-  if (to.sound) sound = new SoundSender({ link });
+  sender = new CameraSender({ link: made, jpegs: new Jpegs(), grain: GRAIN, report, ...(sealer ? { seal: (picture) => sealer.picture(picture) } : {}) });
+  if (to.sound) sound = new SoundSender({ link: sealer ? sealing(made, sealer) : made });
+}
+
+/** A link whose sound is sealed before it is given, in its order. @param {CameraLink} to @param {Sealer} sealer @returns {import("./sound-sender.js").Link} */
+function sealing(to, sealer) {
+  const inOrder = new InOrder(MOST_SEALED);
+  return {
+    get listens() {
+      return to.listens;
+    },
+    get passesSound() {
+      return to.passesSound;
+    },
+    get dropped() {
+      return to.dropped + inOrder.left;
+    },
+    giveSound: (packet) => inOrder.add(async () => to.giveSound(await sealer.sound(packet))),
+    tellSound: (audio) => to.tellSound(audio),
+    forgetSound: () => to.forgetSound(),
+  };
 }
 
 /**

@@ -2,7 +2,8 @@
 // The rooms there are: who is where, the newest picture of each, and making another.
 import { add, by } from "./elements.js";
 import { plain } from "./packet.js";
-import { addressOf, ask, pageOf } from "./room-api.js";
+import { newKey } from "./keys.js";
+import { addressOf, ask, linkOf, pageOf } from "./room-api.js";
 import { fitted, rememberedName, rememberName, rememberToken } from "./room-memory.js";
 import { colourOf, initials, readPerson } from "./room-people.js";
 
@@ -126,6 +127,7 @@ export class Lobby {
   #dialog = /** @type {HTMLDialogElement} */ (by("make"));
   #title = /** @type {HTMLInputElement} */ (by("make-title"));
   #name = /** @type {HTMLInputElement} */ (by("make-name"));
+  #sealed = /** @type {HTMLInputElement} */ (by("make-sealed"));
   #go = /** @type {HTMLButtonElement} */ (by("make-go"));
   /** @type {Map<string, Card>} */
   #cards = new Map();
@@ -225,6 +227,9 @@ export class Lobby {
   #ask() {
     by("make-why").textContent = "";
     this.#name.value = rememberedName();
+    this.#sealed.checked = false;
+    // Without WebCrypto nothing can be sealed.
+    this.#sealed.disabled = !isSecureContext;
     this.#dialog.showModal();
     this.#title.focus();
   }
@@ -244,6 +249,6 @@ export class Lobby {
       return;
     }
     if (typeof told.host_token === "string") rememberToken(told.room_id, told.host_token);
-    location.assign(pageOf(told.room_id));
+    location.assign(linkOf(told.room_id, { key: this.#sealed.checked ? newKey() : "" }));
   }
 }

@@ -9,7 +9,7 @@ const PICTURE = 1;
 const CONTROL = 2;
 const AUDIO = 3;
 const JPEG = 1;
-/** A JPEG that is sealed end to end. */
+/** A JPEG, or sound, that is sealed end to end. */
 const SEALED = 2;
 /** Codecs of sound. */
 const OPUS = 1;
@@ -45,6 +45,7 @@ const SPAN_UNIT = 0.016;
  * @property {boolean} arrival  as of a picture
  * @property {boolean} voice  the publisher takes it for speech
  * @property {number} level  decibels below the loudest there is, 0 to 127
+ * @property {boolean} sealed  it has to be opened first: codec, voice and level are inside
  * @property {Picture["spans"]} spans
  * @property {Uint8Array<ArrayBuffer>} data
  */
@@ -99,10 +100,11 @@ export function read(buffer) {
     }
     case AUDIO: {
       const codec = view.getUint8(4);
-      if ((codec !== OPUS && codec !== PCM) || start === buffer.byteLength || buffer.byteLength - start > MAX_AUDIO) return null;
+      if (![OPUS, SEALED, PCM].includes(codec) || start === buffer.byteLength || buffer.byteLength - start > MAX_AUDIO) return null;
       return {
         kind: "audio",
-        codec: codec === OPUS ? "opus" : "pcm",
+        codec: codec === PCM ? "pcm" : "opus",
+        sealed: codec === SEALED,
         ...shared(),
         voice: (view.getUint8(5) & 4) !== 0,
         level: Math.min(127, view.getUint8(6)),
@@ -172,7 +174,7 @@ export function write(control) {
 /**
  * A picture that leaves this page: what of {@link Picture} its publisher knows. Times are milliseconds of the page's clock.
  * @typedef {Pick<Picture, "sequence" | "captured" | "estimated" | "arrival" | "quality" | "rung" | "data">
- *   & {spans: {capture: number, encode: number}}} Sent
+ *   & {spans: {capture: number, encode: number}, sealed?: boolean}} Sent
  */
 
 /**
@@ -203,7 +205,7 @@ function media(kind, { captured, estimated, arrival, sequence, spans, data }) {
  */
 export function writePicture(picture) {
   const { packet, view } = media(PICTURE, picture);
-  view.setUint8(4, JPEG);
+  view.setUint8(4, picture.sealed ? SEALED : JPEG);
   view.setUint8(6, picture.quality);
   view.setUint8(7, picture.rung);
   return packet;
@@ -212,7 +214,7 @@ export function writePicture(picture) {
 /**
  * Sound that leaves this page.
  * @typedef {Pick<Sound, "codec" | "sequence" | "captured" | "estimated" | "arrival" | "voice" | "level" | "data">
- *   & {spans: {capture: number, encode: number}}} SentSound
+ *   & {spans: {capture: number, encode: number}, sealed?: boolean}} SentSound
  */
 
 /**
@@ -222,7 +224,7 @@ export function writePicture(picture) {
  */
 export function writeSound(sound) {
   const { packet, view } = media(AUDIO, sound);
-  view.setUint8(4, sound.codec === "opus" ? OPUS : PCM);
+  view.setUint8(4, sound.sealed ? SEALED : sound.codec === "opus" ? OPUS : PCM);
   view.setUint8(5, view.getUint8(5) | (sound.voice ? 4 : 0));
   view.setUint8(6, sound.level);
   return packet;

@@ -17,6 +17,12 @@ export const addressOf = (room, rest = "") => `rooms/${encodeURIComponent(room)}
 /** The page of a room. @param {string} room */
 export const pageOf = (room) => new URL(addressOf(room), document.baseURI.split("#")[0]).href;
 
+/** The page of a room, with what lets somebody in and opens what is sealed there. @param {string} room @param {{token?: string, key?: string}} said */
+export function linkOf(room, { token = "", key = "" }) {
+  const parts = Object.entries({ token, key }).filter(([, value]) => value).map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  return parts.length ? `${pageOf(room)}#${parts.join("&")}` : pageOf(room);
+}
+
 /**
  * Asks the hub; gives its answer, or in words why there is none.
  * @param {string} path

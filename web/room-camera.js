@@ -66,8 +66,9 @@ export class CameraPublisher {
    * @param {string} options.name  of the stream in the room
    * @param {(state: CameraState) => void} options.onState  whenever it changes
    * @param {boolean} [options.sound]  there is a microphone, or may be
+   * @param {string} [options.key]  seals pictures and sound end to end
    */
-  constructor({ url, room, name, onState, sound = false }) {
+  constructor({ url, room, name, onState, sound = false, key = "" }) {
     this.#onState = onState;
     this.#waiting = setTimeout(() => this.#begun || this.#fails(), BEGINS_WITHIN);
     try {
@@ -75,7 +76,7 @@ export class CameraPublisher {
       this.#worker = worker;
       worker.onmessage = ({ data }) => this.#hear(data);
       worker.onerror = () => this.#begun || this.#fails();
-      this.#order({ do: "open", url, room, name, sound });
+      this.#order({ do: "open", url, room, name, key, sound });
     } catch {
       this.#fails();
     }

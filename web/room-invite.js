@@ -4,7 +4,8 @@ import { read } from "./address.js";
 import { by } from "./elements.js";
 import { drawQr, qr } from "./qr.js";
 import { endInWords, isLoopback, may } from "./rights.js";
-import { ask, pageOf } from "./room-api.js";
+import { keyOfRoom } from "./keys.js";
+import { ask, linkOf } from "./room-api.js";
 
 /** A link holds for so long. */
 const HOLDS = "1d";
@@ -32,18 +33,19 @@ export class Invite {
     by("invite-title").textContent = `Invite to ${title}`;
     const { rights } = this.#access;
     const scope = `${room}/*`;
-    const page = pageOf(room);
+    const key = keyOfRoom(room);
+    const page = linkOf(room, { key });
     if (!rights?.asks) this.#show(page, "Whoever has this address can come in: this hub asks nobody.");
     else if (!may(rights, "operate", scope)) this.#show(page, "This hub asks whoever opens it for a link or a secret.");
     else {
       this.#show("", "");
-      await this.#make(page, scope, may(rights, "publish", scope));
+      await this.#make(page, key, scope, may(rights, "publish", scope));
     }
     this.#dialog.showModal();
   }
 
-  /** @param {string} page @param {string} scope @param {boolean} publishes */
-  async #make(page, scope, publishes) {
+  /** @param {string} page @param {string} key @param {string} scope @param {boolean} publishes */
+  async #make(page, key, scope, publishes) {
     const query = new URLSearchParams({ view: scope, for: HOLDS, ...(publishes ? { publish: scope } : {}) });
     const answer = await ask(`api/links?${query}`, { method: "POST" });
     if (!answer.ok) return this.#show(page, answer.why);
@@ -51,7 +53,7 @@ export class Invite {
     const { token } = read(String(url).slice(String(url).indexOf("#")));
     if (!token) return this.#show(page, "The hub made no link.");
     const others = publishes ? "" : " Others do not see who comes by it: you may not let others publish.";
-    this.#show(`${page}#token=${encodeURIComponent(token)}`, `Whoever has this link can come in. ${endInWords(ends, Date.now())}${others}`);
+    this.#show(linkOf(this.#room, { token, key }), `Whoever has this link can come in. ${endInWords(ends, Date.now())}${others}`);
   }
 
   /** @param {string} url @param {string} words */

@@ -1,6 +1,7 @@
 // @ts-check
 // A room: the people in it and their pictures, what is turned on and off, and how the connection is.
 import { by, icon, save, say } from "./elements.js";
+import { keyOfRoom } from "./keys.js";
 import { may } from "./rights.js";
 import { ask, askAsHost, addressOf } from "./room-api.js";
 import { CameraPublisher } from "./room-camera.js";
@@ -78,6 +79,7 @@ export class RoomPage {
     this.media = media;
     by("room").hidden = false;
     by("room-title").textContent = title;
+    by("room-sealed").hidden = !keyOfRoom(id);
     document.title = `${title} · StreamFlow`;
     this.chat = new Chat({
       room: id,
@@ -215,7 +217,7 @@ export class RoomPage {
       this.#published = stream;
       this.camera = null;
       if (stream) {
-        this.#publisher = new CameraPublisher({ url: socketAddress("ws"), room: this.#id, name: stream, sound: true, onState: (state) => {
+        this.#publisher = new CameraPublisher({ url: socketAddress("ws"), room: this.#id, name: stream, key: keyOfRoom(this.#id), sound: true, onState: (state) => {
           this.camera = state;
           this.#showOwn();
         } });
@@ -228,6 +230,15 @@ export class RoomPage {
   /** What the microphone hears goes out with the camera; muted, nothing does from now on. */
   #giveSound() {
     this.#publisher?.setSound(this.media.sound(), this.media.latency);
+  }
+
+  /** Why nobody is seen or heard, or sees and hears; empty where all is well. */
+  get #trouble() {
+    // Whoever has a key takes nothing that has no seal.
+    const isLocked = !keyOfRoom(this.#id) && [...this.#tiles.values()].some(({ report }) => report?.locked);
+    if (isLocked) return "Others here are encrypted end to end, and this page has no key: they neither see nor hear you. Come in by the whole link.";
+    const sound = this.#publisher?.stats().sound;
+    return this.camera?.link === "connected" && sound?.passed === false ? "This hub is too old to pass sound on: nobody is heard." : whySilent();
   }
 
   /** Browsers let a page be heard only after a click, which is asked for where there was none. */
@@ -343,8 +354,8 @@ export class RoomPage {
     const seen = viewers === 1 ? "1 sees it" : `${viewers} see it`;
     const heard = sound?.listened ? `sound ${sound.kbits} kbit/s${sound.dropped ? `, ${sound.dropped} left out` : ""}` : "";
     tile.count([...(this.media.seen && width ? [...numbers, seen] : []), heard].filter(Boolean).join(" · "));
-    const unheard = this.camera?.link === "connected" && sound?.passed === false ? "This hub is too old to pass sound on: nobody is heard." : whySilent();
-    if (by("unheard").textContent !== unheard) by("unheard").textContent = unheard;
+    const trouble = this.#trouble;
+    if (by("room-trouble").textContent !== trouble) by("room-trouble").textContent = trouble;
   }
 
   /** @param {PersonTile} tile @param {"mute" | "remove"} what */
@@ -417,6 +428,7 @@ export async function lookAt(id) {
 
 /** Draws the icons of a room's buttons. */
 export function drawButtons() {
+  icon(by("room-sealed"), "M7 11V8a5 5 0 0110 0v3M5 11h14v10H5z");
   icon(by("present"), "M3 5h18v12H3zM8 21h8M12 14V8M9 11l3-3 3 3");
   icon(by("chat-button"), "M4 5h16v11H9l-5 4z");
   icon(by("invite-button"), "M9 11a3.5 3.5 0 100-7 3.5 3.5 0 000 7zM2.5 20a6.5 6.5 0 0113 0M18 8v6M15 11h6");

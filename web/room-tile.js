@@ -250,7 +250,7 @@ export class PersonTile {
     }
     this.element.classList.toggle("old", isOld(report));
     this.element.classList.toggle("live", report.state === "live");
-    this.tell(report.state === "live" || report.state === "late" ? "" : report.locked ? "sealed: open it with its key on its own page" : report.detail);
+    this.tell(report.state === "live" || report.state === "late" ? "" : report.locked ? "encrypted: come in by the whole link" : report.detail);
     this.count([report.size ? inNumbers(report) : "", soundInNumbers(report)].filter(Boolean).join(" · "));
     this.#see();
   }

@@ -5,11 +5,12 @@ import { decoded, pasted, read, withoutToken } from "./address.js";
 import { by, icon, say } from "./elements.js";
 import { Gate } from "./gate.js";
 import { Help } from "./help.js";
-import { keep } from "./keys.js";
+import { keep, keepOfRoom } from "./keys.js";
 import { Lobby } from "./lobby.js";
 import { may, mayJoin, mayWatch } from "./rights.js";
 import { Invite } from "./room-invite.js";
 import { Media } from "./room-media.js";
+import { linkOf } from "./room-api.js";
 import { drawButtons, lookAt, RoomPage } from "./room-page.js";
 import { readPerson, whoInWords } from "./room-people.js";
 import { Ready } from "./room-ready.js";
@@ -31,6 +32,7 @@ function roomOf() {
 function takenToken() {
   const { token, key, stream } = read(location.hash);
   if (stream && key) keep(stream[0], stream[1], key);
+  else if (key) keepOfRoom(roomOf(), key);
   if (token) history.replaceState(history.state, "", location.pathname + location.search + withoutToken(location.hash).replace(/^#\/&?$/, ""));
   return token;
 }
@@ -240,9 +242,9 @@ by("go-form").onsubmit = (event) => {
   const field = /** @type {HTMLInputElement} */ (by("go-room"));
   const said = field.value.trim();
   const inLink = /\/rooms\/([^/?#]+)/.exec(said)?.[1];
-  const { token } = inLink ? pasted(said) : { token: "" };
+  const { token, key } = inLink ? pasted(said) : { token: "", key: "" };
   const to = inLink ? decoded(inLink) : said;
-  if (to) location.assign(`${LOBBY()}/${encodeURIComponent(to)}${token ? `#token=${encodeURIComponent(token)}` : ""}`);
+  if (to) location.assign(linkOf(to, { token, key }));
 };
 for (const button of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("button.x"))) icon(button, "M6 6l12 12M18 6L6 18");
 for (const sheet of /** @type {NodeListOf<HTMLDialogElement>} */ (document.querySelectorAll("dialog.sheet"))) {

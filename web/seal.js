@@ -1,9 +1,9 @@
 // @ts-check
-// Pictures that are sealed end to end, as `wire::seal` of the native programs has it, where the rules are explained: SFrame
+// Pictures and sound that are sealed end to end, as `wire::seal` of the native programs has it, where the rules are explained: SFrame
 // (RFC 9605, suite 4) by WebCrypto. Times are microseconds unless it is said otherwise.
 
-/** The codec of sealed pictures. */
-const SEALED = 2;
+/** The codec of what is sealed. */
+export const SEALED = 2;
 /** Bytes of a key. */
 const KEY = 16;
 /** Characters of a random key. */
@@ -11,15 +11,22 @@ const KEY_TEXT = 22;
 /** The shortest passphrase. */
 const SHORTEST = 12;
 const ROUNDS = 600_000;
-/** Bytes before the metadata. */
-const HEAD = 20;
+/** Bytes before the metadata of a picture, and before a packet of sound. */
+export const HEAD = 20;
+export const SOUND_HEAD = 16;
+/** Codecs of sound, as they are inside. */
+export const OPUS = 1;
+export const PCM = 3;
+export const SPEECH = 4;
 const MAX_METADATA = 64 * 1024;
 /** Publishers that are remembered. */
 const INSTANCES = 64;
 
 /** @typedef {{kid: bigint, ctr: bigint, length: number}} Header */
 /** @typedef {{key: CryptoKey, salt: Uint8Array<ArrayBuffer>}} Keys */
-/** @typedef {(instance: bigint) => Promise<Uint8Array<ArrayBuffer>>} Secret  gives the base key of a publisher */
+/** @typedef {"send" | "sound"} Track  pictures, or sound: one does not open as the other */
+/** @typedef {(track: Track, instance: bigint) => Promise<Uint8Array<ArrayBuffer>>} Secret  gives the base key of a publisher */
+/** @typedef {{wall: number, sequence: number}} When  by the publisher */
 
 /** Why a picture is not shown. `closed` and `bare`: no other key would be right for it, or it has no seal. */
 export class SealError extends Error {
@@ -33,7 +40,7 @@ export class SealError extends Error {
 const text = new TextEncoder();
 
 /** @param {bigint} number @param {number} length */
-function bigEndian(number, length) {
+export function bigEndian(number, length) {
   const bytes = new Uint8Array(length);
   for (let at = length - 1; at >= 0; at--, number >>= 8n) bytes[at] = Number(number & 0xffn);
   return bytes;
@@ -68,7 +75,7 @@ async function derive(salt, secret, info, length) {
 }
 
 /** @param {...Uint8Array} pieces */
-function joined(...pieces) {
+export function joined(...pieces) {
   const all = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
   for (const piece of pieces) {
@@ -84,7 +91,14 @@ export async function keysOf(baseKey, kid) {
   const none = new Uint8Array(0);
   const bytes = await derive(none, baseKey, joined(text.encode("SFrame 1.0 Secret key "), number), KEY);
   const salt = await derive(none, baseKey, joined(text.encode("SFrame 1.0 Secret salt "), number), 12);
-  return { key: await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["decrypt"]), salt };
+  return { key: await crypto.subtle.importKey("raw", bytes, "AES-GCM", false, ["encrypt", "decrypt"]), salt };
+}
+
+/** @param {Keys["salt"]} salt @param {bigint} ctr */
+export function nonce(salt, ctr) {
+  const iv = bigEndian(ctr, 12);
+  for (let at = 0; at < 12; at++) iv[at] = (iv[at] ?? 0) ^ (salt[at] ?? 0);
+  return iv;
 }
 
 /**
@@ -95,8 +109,7 @@ export async function keysOf(baseKey, kid) {
  * @param {Uint8Array<ArrayBuffer>} sealed
  */
 export async function openBytes({ key, salt }, { ctr, length }, beside, sealed) {
-  const iv = bigEndian(ctr, 12);
-  for (let at = 0; at < 12; at++) iv[at] = (iv[at] ?? 0) ^ (salt[at] ?? 0);
+  const iv = nonce(salt, ctr);
   const additionalData = joined(sealed.subarray(0, length), beside);
   try {
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, key, sealed.subarray(length)));
@@ -137,68 +150,133 @@ export async function secretOf(given, room, name) {
     const rule = { name: "PBKDF2", hash: "SHA-256", salt, iterations: ROUNDS };
     shared = new Uint8Array(await crypto.subtle.deriveBits(rule, words, 8 * KEY));
   }
-  return (instance) => derive(salt, shared, joined(text.encode("send"), bigEndian(instance, 8)), KEY);
+  return (track, instance) => derive(salt, shared, joined(text.encode(track), bigEndian(instance, 8)), KEY);
+}
+
+/** The starts of a stream's publishers: everything of them opens once, and nothing of before another start goes unnoticed. */
+class Instances {
+  #secret;
+  #track;
+  #noun;
+  /** @type {Map<bigint, {keys: Keys, ctr: bigint, latest: number}>} */
+  #known = new Map();
+  /** Of a publisher that was not seen nothing is from before this time. */
+  #floor = 0;
+
+  /** @param {Secret} secret @param {Track} track @param {string} noun  what is opened */
+  constructor(secret, track, noun) {
+    this.#secret = secret;
+    this.#track = track;
+    this.#noun = noun;
+  }
+
+  /** @param {SealError["why"]} why @param {string} words */
+  error(why, words) {
+    return new SealError(why, `${this.#noun} ${words}`);
+  }
+
+  /** It has no seal. */
+  bare() {
+    return this.error("bare", "is not encrypted end to end, and with a key nothing else is wanted");
+  }
+
+  /**
+   * Opens a payload. To be called for one after the other.
+   * @template {When} T
+   * @param {Uint8Array<ArrayBuffer>} payload
+   * @param {Uint8Array} beside
+   * @param {(inside: Uint8Array<ArrayBuffer>) => T | null} read  null: it makes no sense
+   * @returns {Promise<T & {behind: number}>}
+   */
+  async open(payload, beside, read) {
+    const header = readHeader(payload);
+    const closed = () => this.error("closed", "does not open with this key: the key is another, or it was changed on its way");
+    const repeated = () => this.error("repeated", "came again, or is from before what was seen: somebody repeats what was sent");
+    if (!header) throw closed();
+    const { kid, ctr } = header;
+    const known = this.#known.get(kid);
+    if (known && known.ctr >= ctr) throw repeated();
+    const keys = known?.keys ?? (await keysOf(await this.#secret(this.#track, kid), kid));
+    const inside = await openBytes(keys, header, beside, payload);
+    if (!inside) throw closed();
+    const found = read(inside);
+    if (!found) throw this.error("malformed", "holds what this version does not know");
+    if (!known && found.wall <= this.#floor) throw repeated();
+    let others = 0;
+    for (const [other, { latest }] of this.#known) if (other !== kid) others = Math.max(others, latest);
+    this.#remember(kid, { keys, ctr, latest: Math.max(known?.latest ?? 0, found.wall) });
+    return { ...found, behind: Math.max(0, others - found.wall) };
+  }
+
+  /** @param {bigint} kid @param {{keys: Keys, ctr: bigint, latest: number}} instance */
+  #remember(kid, instance) {
+    if (!this.#known.has(kid) && this.#known.size === INSTANCES) {
+      const oldest = [...this.#known].reduce((a, b) => (b[1].latest < a[1].latest ? b : a));
+      this.#known.delete(oldest[0]);
+      this.#floor = Math.max(this.#floor, oldest[1].latest);
+    }
+    this.#known.set(kid, instance);
+  }
 }
 
 /** Opens the pictures of one stream, each once, and never one from before another of the same publisher. */
 export class Opener {
-  #secret;
-  /** @type {Map<bigint, {keys: Keys, ctr: bigint, latest: number}>} */
-  #instances = new Map();
-  /** No picture of a publisher that was not seen is from before this time. */
-  #floor = 0;
+  #instances;
 
   /** @param {Secret} secret */
   constructor(secret) {
-    this.#secret = secret;
+    this.#instances = new Instances(secret, "send", "a picture");
   }
 
   /**
    * Opens a picture in its place. To be called for one after the other.
    * @param {import("./packet.js").Picture} picture
-   * @returns {Promise<{wall: number, sequence: number, behind: number}>}
+   * @returns {Promise<When & {behind: number}>}
    */
   async open(picture) {
-    if (!picture.sealed) {
-      throw new SealError("bare", "a picture is not encrypted end to end, and only such ones are wanted with a key");
-    }
-    const header = readHeader(picture.data);
-    const closed = () =>
-      new SealError("closed", "a picture does not open with this key: the key is another, or the picture was changed on its way");
-    const repeated = () =>
-      new SealError("repeated", "a picture came again that had been seen, or one from before it: somebody repeats pictures");
-    if (!header) throw closed();
-    const { kid, ctr } = header;
-    const known = this.#instances.get(kid);
-    if (known && known.ctr >= ctr) throw repeated();
-    const keys = known?.keys ?? (await keysOf(await this.#secret(kid), kid));
+    if (!picture.sealed) throw this.#instances.bare();
     const beside = Uint8Array.of(SEALED, picture.quality, picture.rung);
-    const inside = await openBytes(keys, header, beside, picture.data);
-    if (!inside) throw closed();
-    const read = contents(inside, picture.rung);
-    if (!read) throw new SealError("malformed", "what is inside a sealed picture is no picture of this version");
-    if (!known && read.wall <= this.#floor) throw repeated();
-    let others = 0;
-    for (const [other, { latest }] of this.#instances) if (other !== kid) others = Math.max(others, latest);
-    this.#remember(kid, { keys, ctr, latest: Math.max(known?.latest ?? 0, read.wall) });
-    picture.metadata = read.metadata;
-    picture.data = read.jpeg;
+    const { metadata, jpeg, ...when } = await this.#instances.open(picture.data, beside, (inside) => contents(inside, picture.rung));
+    picture.metadata = metadata;
+    picture.data = jpeg;
     picture.sealed = false;
-    return { wall: read.wall, sequence: read.sequence, behind: Math.max(0, others - read.wall) };
-  }
-
-  /** @param {bigint} kid @param {{keys: Keys, ctr: bigint, latest: number}} instance */
-  #remember(kid, instance) {
-    if (!this.#instances.has(kid) && this.#instances.size === INSTANCES) {
-      const oldest = [...this.#instances].reduce((a, b) => (b[1].latest < a[1].latest ? b : a));
-      this.#instances.delete(oldest[0]);
-      this.#floor = Math.max(this.#floor, oldest[1].latest);
-    }
-    this.#instances.set(kid, instance);
+    return when;
   }
 }
 
-/** What is inside; null where it makes no sense. @param {Uint8Array<ArrayBuffer>} inside @param {number} rung */
+/** Opens the sound of one stream in the same way. */
+export class SoundOpener {
+  #instances;
+
+  /** @param {Secret} secret */
+  constructor(secret) {
+    this.#instances = new Instances(secret, "sound", "sound");
+  }
+
+  /** @param {import("./packet.js").Sound} sound @returns {Promise<When & {behind: number}>} */
+  async open(sound) {
+    if (!sound.sealed) throw this.#instances.bare();
+    const { packet, ...when } = await this.#instances.open(sound.data, Uint8Array.of(SEALED), spoken);
+    Object.assign(sound, packet, { sealed: false });
+    return when;
+  }
+}
+
+/** The first twelve bytes of everything that is sealed. @param {DataView} view @returns {When} */
+const whenOf = (view) => ({ wall: Number(view.getBigUint64(0, true)), sequence: view.getUint32(8, true) });
+
+/** What is inside a packet of sound; null where it makes no sense. @param {Uint8Array<ArrayBuffer>} inside */
+function spoken(inside) {
+  if (inside.length <= SOUND_HEAD) return null;
+  const view = new DataView(inside.buffer, inside.byteOffset, inside.length);
+  const number = view.getUint8(12);
+  if (number !== OPUS && number !== PCM) return null;
+  const codec = /** @type {"opus" | "pcm"} */ (number === OPUS ? "opus" : "pcm");
+  const voice = (view.getUint8(13) & SPEECH) !== 0;
+  return { ...whenOf(view), packet: { codec, voice, level: Math.min(127, view.getUint8(14)), data: inside.subarray(SOUND_HEAD) } };
+}
+
+/** What is inside a picture; null where it makes no sense. @param {Uint8Array<ArrayBuffer>} inside @param {number} rung */
 function contents(inside, rung) {
   if (inside.length < HEAD + 2) return null;
   const view = new DataView(inside.buffer, inside.byteOffset, inside.length);
@@ -206,8 +284,7 @@ function contents(inside, rung) {
   const jpeg = HEAD + length;
   if (length > MAX_METADATA || view.getUint8(12) !== rung || inside[jpeg] !== 0xff || inside[jpeg + 1] !== 0xd8) return null;
   return {
-    wall: Number(view.getBigUint64(0, true)),
-    sequence: view.getUint32(8, true),
+    ...whenOf(view),
     metadata: length ? new TextDecoder().decode(inside.subarray(HEAD, jpeg)) : "",
     jpeg: inside.subarray(jpeg),
   };

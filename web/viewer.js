@@ -6,10 +6,10 @@ import { Meter } from "./meter.js";
 import { GRAIN, jumps, now, Standstill } from "./now.js";
 import { Painter } from "./painter.js";
 import { plain, read, write } from "./packet.js";
-import { Opener, SealError, secretOf, Times } from "./seal.js";
 import { Session } from "./session.js";
 import { Ear } from "./sound-ear.js";
 import { readState } from "./stream-state.js";
+import { Unlock } from "./unlock.js";
 import { NEEDS_KEY, span, whyNot } from "./words.js";
 
 /** How often a hub that sent pictures and is silent is asked. */
@@ -86,14 +86,7 @@ export class Viewer {
   #link = { bytes: 0, busy: 0 };
   /** The picture on the canvas. @type {import("./packet.js").Picture | null} */
   #onCanvas = null;
-  #key;
-  /** What opens sealed pictures, made when the first comes. @type {Promise<Opener> | null} */
-  #opener = null;
-  #hasOpened = false;
-  /** A key is to be asked for. */
-  #locked = false;
-  /** Whether the hub's times fit those inside. */
-  #sealTimes = new Times();
+  #unlock;
   /** When pictures came, and when they were captured.
    * @type {WeakMap<object, {at: number, known: import("./session.js").Captured}>} */
   #times = new WeakMap();
@@ -114,12 +107,12 @@ export class Viewer {
     this.#room = room;
     this.#name = name;
     this.#quality = quality;
-    this.#key = key;
+    this.#unlock = new Unlock(room, name, key);
     this.#report = report;
     this.#painter = new Painter(show, (picture) => this.#shown(picture), (why) => {
       this.#meter.skipped++;
       this.#meter.screen.broken(why);
-    }, (picture) => this.#openPicture(picture));
+    }, (picture) => this.#unlock.picture(picture, () => this.#times.get(picture)?.known.captured ?? null));
     this.#reporting = setInterval(() => this.#tell(), REPORT_EVERY);
   }
 
@@ -178,36 +171,14 @@ export class Viewer {
 
   /** @param {string} key  opens sealed pictures from now on */
   unlock(key) {
-    this.#key = key;
-    this.#opener = null;
-    this.#hasOpened = this.#locked = false;
-    this.#sealTimes = new Times();
+    this.#unlock = new Unlock(this.#room, this.#name, key);
     this.#subscribe();
   }
 
-  /** Opens a picture where it is sealed; with a key there is no other. @param {import("./packet.js").Picture} picture */
-  async #openPicture(picture) {
-    if (!this.#key) {
-      this.#locked = picture.sealed;
-      if (picture.sealed) throw new SealError("locked", NEEDS_KEY);
-      return;
-    }
-    const key = this.#key;
-    try {
-      const made = () => secretOf(key, this.#room, this.#name).then((secret) => new Opener(secret));
-      const opener = await (this.#opener ??= made());
-      const { wall, behind } = await opener.open(picture);
-      if (key !== this.#key) return;
-      this.#hasOpened = true;
-      this.#locked = false;
-      const at = now();
-      const captured = this.#times.get(picture)?.known.captured ?? at;
-      this.#sealTimes.compare(wall, (Date.now() - (at - captured)) * 1000, behind, at);
-    } catch (error) {
-      const asks = error instanceof SealError && ["closed", "key"].includes(error.why);
-      if (key === this.#key && asks && !this.#hasOpened) this.#locked = true;
-      throw error;
-    }
+  /** @param {import("./packet.js").Sound} sound @param {number} at */
+  #hear(sound, at) {
+    const known = this.#session.heard(sound, at);
+    this.#unlock.sound(sound, () => this.#ear?.take(sound, known, at));
   }
 
   close() {
@@ -220,8 +191,7 @@ export class Viewer {
   get #want() {
     return {
       ...(this.#quality ? { quality: this.#quality } : {}),
-      // Whoever has a key takes nothing in the clear.
-      ...(this.#ear && !this.#key ? { audio: true } : {}),
+      ...(this.#ear ? { audio: true } : {}),
       ...(this.#watches ? {} : { audio_only: true }),
     };
   }
@@ -342,7 +312,7 @@ export class Viewer {
     this.#heard = at;
     const packet = read(buffer);
     if (packet?.kind === "audio") {
-      if (!this.#key) this.#ear?.take(packet, this.#session.heard(packet, at), at);
+      this.#hear(packet, at);
     } else if (packet?.kind === "picture" && !this.#watches) {
       // An older hub gives them all the same.
       this.#say({ type: "ack", sequence: packet.sequence });
@@ -441,8 +411,8 @@ export class Viewer {
       quality: this.#onCanvas?.quality ?? 0,
       metadata: metadataLines(this.#onCanvas?.metadata ?? ""),
       locked: this.#isLocked,
-      sealed: this.#hasOpened,
-      apart: this.#sealTimes.apart(at),
+      sealed: this.#unlock.hasOpened,
+      apart: this.#unlock.times.apart(at),
       denied: this.#denied,
       denials: this.#denials,
       audio: this.#state?.audio ? { ...this.#state.audio, heard: this.#ear?.heard(at) ?? null } : null,
@@ -451,7 +421,7 @@ export class Viewer {
 
   /** Whether a key is to be asked for. */
   get #isLocked() {
-    return this.#locked || (!this.#key && this.#state?.sealed === true);
+    return this.#unlock.isLocked || (!this.#unlock.key && this.#state?.sealed === true);
   }
 
   /**
@@ -465,7 +435,7 @@ export class Viewer {
     if (!this.#open) return ["connecting", this.#backoff.tries > 1 ? "hub unreachable, trying again" : "connecting"];
     if (!this.#state) return ["waiting", `waiting for ${name}`];
     if (!this.#watches) return ["waiting", ""];
-    if (this.#isLocked && !this.#key) return ["lost", NEEDS_KEY];
+    if (this.#isLocked && !this.#unlock.key) return ["lost", NEEDS_KEY];
     if (this.#state.live) return this.#coming(now, name);
     if (!this.#state.reason) return ["waiting", `waiting for ${name}`];
     return ["lost", `${this.#state.reason}, ${span(now - this.#state.since)}`];

@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { keysOf, openBytes, Opener, readHeader, readKey, secretOf, Times } from "../seal.js";
+import { keysOf, openBytes, Opener, readHeader, readKey, secretOf, SoundOpener, Times } from "../seal.js";
+import { header as written, Sealer, Sealing } from "../sealer.js";
+import { newKey } from "../keys.js";
 
 /** @param {string} name */
 const vectors = (name) => JSON.parse(readFileSync(new URL(`../../docs/vectors/${name}.json`, import.meta.url), "utf8"));
@@ -17,6 +19,7 @@ test("headers are those of the RFC", () => {
     const read = readHeader(bytes(encoded));
     assert.deepEqual([String(read.kid), String(read.ctr), read.length], [kid, ctr, encoded.length / 2]);
     assert.equal(readHeader(bytes(encoded).subarray(0, -1)), null);
+    assert.deepEqual(written(BigInt(kid), BigInt(ctr)), bytes(encoded));
   }
 });
 
@@ -38,7 +41,7 @@ test("pictures are opened as every program opens them", async () => {
   assert.ok(cases.length >= 4);
   for (const one of cases) {
     const secret = await secretOf(one.key, one.room, one.name);
-    assert.deepEqual(await secret(BigInt(one.instance)), bytes(one.base_key), one.what);
+    assert.deepEqual(await secret("send", BigInt(one.instance)), bytes(one.base_key), one.what);
     const picture = sealed(one);
     const inside = await new Opener(secret).open(picture);
     assert.deepEqual(inside, { wall: Number(one.wall), sequence: one.sequence, behind: 0 }, one.what);
@@ -88,4 +91,47 @@ test("times that do not fit are told after a second, and no more when they do", 
   times.compare(1e15, 1e15, 3e6, 9000);
   times.compare(1e15, 1e15 - 1e5, 3e6, 10_100);
   assert.equal(times.apart(10_100), 3000, "of a publisher from before the one that was seen");
+});
+
+const heard = ({ sealed }) => ({ sealed: true, codec: "opus", voice: false, level: 127, data: bytes(sealed) });
+
+test("sound is opened, and sealed, as every program does", async () => {
+  const { audio } = vectors("seal");
+  assert.ok(audio.length >= 2);
+  for (const one of audio) {
+    const secret = await secretOf(one.key, one.room, one.name);
+    assert.deepEqual(await secret("sound", BigInt(one.instance)), bytes(one.base_key), one.what);
+    const sound = heard(one);
+    const inside = await new SoundOpener(secret).open(sound);
+    assert.deepEqual(inside, { wall: Number(one.wall), sequence: one.sequence, behind: 0 }, one.what);
+    const { codec, voice, level, data, sealed } = sound;
+    assert.deepEqual([codec, voice, level, [...data], sealed], [one.codec === 1 ? "opus" : "pcm", one.speech, one.level, [...bytes(one.packet)], false]);
+    const head = new DataView(new ArrayBuffer(16));
+    head.setBigUint64(0, BigInt(one.wall), true);
+    head.setUint32(8, one.sequence, true);
+    [one.codec, one.speech ? 4 : 0, one.level].forEach((byte, at) => head.setUint8(12 + at, byte));
+    const sealing = new Sealing(secret, "sound", BigInt(one.instance), BigInt(one.ctr));
+    assert.deepEqual(await sealing.seal(Uint8Array.of(2), new Uint8Array(head.buffer), bytes(one.packet)), bytes(one.sealed), one.what);
+  }
+});
+
+test("what this page seals opens once, with its key, and shows nothing before", async () => {
+  const key = newKey();
+  assert.equal(readKey(key).random.length, 16);
+  const sealer = new Sealer(key, "r", "me");
+  const picture = { sequence: 5, captured: performance.now(), quality: 80, rung: 1, data: bytes("ffd8ffd9"), spans: { capture: 0, encode: 0 } };
+  const packets = await Promise.all([1, 2, 3].map((sequence) => sealer.sound({ sequence, captured: performance.now(), codec: "opus", voice: true, level: 20, data: bytes("7841ff00") })));
+  const sent = await sealer.picture(picture);
+  assert.ok(sent.sealed && sent.data.length <= picture.data.length + 53 && !Buffer.from(sent.data).includes(Buffer.from(picture.data)));
+  const opener = new Opener(await secretOf(key, "r", "me"));
+  const { wall, sequence } = await opener.open({ ...sent, metadata: "" });
+  assert.ok(Math.abs(wall / 1000 - Date.now()) < 5000 && sequence === 5);
+  assert.equal(await why({ ...sent, data: sent.data.slice() }, opener), "repeated");
+  const ears = new SoundOpener(await secretOf(key, "r", "me"));
+  for (const packet of packets) {
+    assert.deepEqual([packet.voice, packet.level], [false, 127]);
+    const { sequence } = await ears.open(packet);
+    assert.deepEqual([packet.sequence, packet.voice, packet.level], [sequence, true, 20]);
+  }
+  assert.equal(await why({ sealed: false, data: bytes("7841") }, ears), "bare");
 });

@@ -99,7 +99,7 @@ test("two people in a room hear each other and not themselves, and who is muted 
   await hears(bo.page, "Bo hears Ann all the same");
   await bo.page.keyboard.press("a");
   await hears(ann.page, "Ann hears Bo again");
-  assert.equal(await ann.page.locator("#unheard").textContent(), "");
+  assert.equal(await ann.page.locator("#room-trouble").textContent(), "");
   assert.deepEqual([ann.errors, bo.errors], [[], []]);
   await Promise.all([ann.close(), bo.close()]);
 });
@@ -123,6 +123,32 @@ test("who has no video is heard, and a page that nobody sees hears", async () =>
   await hearsNothing(ann.page, "who left is silent");
   assert.deepEqual([ann.errors, bo.errors], [[], []]);
   await Promise.all([ann.close(), bo.close()]);
+});
+
+test("a room that is encrypted is seen and heard by whoever has its whole link, and by neither the hub nor anybody else", async () => {
+  const made = await open("rooms");
+  await made.page.click("#new-room");
+  await made.page.fill("#make-name", "Ann");
+  await made.page.check("#make-sealed");
+  await made.page.click("#make-go");
+  await made.page.waitForURL(/rooms\/[0-9a-f]{8}#/);
+  const [, room, key] = /rooms\/([0-9a-f]{8})#key=([\w-]{22})$/.exec(made.page.url());
+  await made.close();
+  const [ann, bo, cy] = [await enter(`${room}#key=${key}`, "Ann"), await enter(`${room}#key=${key}`, "Bo"), await enter(room, "Cy")];
+  await person(ann.page, "Bo").and(ann.page.locator(".has-picture")).waitFor();
+  await ann.page.locator("#room-sealed").waitFor();
+  await hears(ann.page, "Ann hears Bo");
+  await person(cy.page, "Bo").locator(".why", { hasText: "come in by the whole link" }).waitFor();
+  await cy.page.locator("#room-trouble", { hasText: "neither see nor hear you" }).waitFor();
+  await person(bo.page, "Cy").locator(".why", { hasText: "not encrypted end to end" }).waitFor();
+  await hearsNothing(cy.page, "Cy hears nothing");
+  const streams = (await (await fetch(`${address}api/streams`)).json()).streams.filter((one) => one.room === room);
+  assert.equal(streams.filter(({ sealed }) => sealed).length, 2, JSON.stringify(streams));
+  for (const { name } of streams.filter(({ sealed }) => sealed)) assert.equal((await fetch(`${address}snapshot/${room}/${name}`)).status, 403);
+  await ann.page.keyboard.press("l");
+  assert.equal(await ann.page.inputValue("#invite-url"), `${address}rooms/${room}#key=${key}`);
+  assert.deepEqual([ann.errors, bo.errors, cy.errors], [[], [], []]);
+  await Promise.all([ann.close(), bo.close(), cy.close()]);
 });
 
 test("nothing is encoded while nobody listens", async () => {

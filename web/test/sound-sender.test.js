@@ -17,10 +17,11 @@ test("a packet of sound is read as it was written, and what is none is left out"
   const sound = of({ codec: "pcm", sequence: 0xfffffffe, captured: 1234.5, estimated: true, arrival: true, voice: true, level: 42,
     spans: { capture: 32, encode: 1.6 }, data: new Uint8Array([1, 2, 3]) });
   const told = read(writeSound(sound).buffer);
-  assert.deepEqual({ ...told, data: [...told.data] }, { ...sound, kind: "audio", data: [1, 2, 3], spans: { capture: 32, encode: 1.6, uplink: 0, hub: 0 } });
+  assert.deepEqual({ ...told, data: [...told.data] }, { ...sound, kind: "audio", sealed: false, data: [1, 2, 3], spans: { capture: 32, encode: 1.6, uplink: 0, hub: 0 } });
   const { estimated, voice } = read(writeSound(of({ estimated: true })).buffer);
   assert.deepEqual([estimated, voice], [true, false]);
-  for (const [data, codec] of [[new Uint8Array(0), 1], [new Uint8Array(4097), 1], [new Uint8Array(9), 2], [new Uint8Array(9), 9]]) {
+  assert.equal(read(writeSound(of({ sealed: true, data: new Uint8Array(9) })).buffer).sealed, true);
+  for (const [data, codec] of [[new Uint8Array(0), 1], [new Uint8Array(4097), 1], [new Uint8Array(4097), 2], [new Uint8Array(9), 9]]) {
     const packet = writeSound(of({ data }));
     packet[4] = codec;
     assert.equal(read(packet.buffer), null, `${data.length} bytes of codec ${codec}`);

@@ -1,7 +1,9 @@
 // What a viewer asks for and hears of a stream's sound, with a socket that is none.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
+import { newKey } from "../keys.js";
 import { read, write, writePicture, writeSound } from "../packet.js";
+import { Sealer } from "../sealer.js";
 import { pcm } from "../sound-encoder.js";
 import { Viewer } from "../viewer.js";
 
@@ -131,16 +133,35 @@ test("while only the sound is wanted no connection is kept to who has none, and 
   to.close();
 });
 
-test("who has a key takes no sound in the clear", async () => {
-  make("AAECAwQFBgcICQoLDA0ODw");
+test("who has a key hears what is sealed with it, in its order, and nothing in the clear or of another key", async () => {
+  const [key, another] = [newKey(), newKey()];
+  make(key);
   const to = mixer();
   viewer.watch(true);
   viewer.listen(to.port);
   const socket = letIn();
-  assert.equal(socket.sent[0].audio, undefined);
+  assert.equal(socket.sent[0].audio, true);
   socket.says({ type: "state", live: true, sealed: true, audio: { muted: false } });
-  socket.hears(sound(1));
+  const sealer = new Sealer(key, "r", "ann");
+  const samples = { codec: "pcm", captured: 5000, estimated: false, arrival: false, voice: true, level: 20, spans: { capture: 0, encode: 0 }, data: pcm(new Float32Array(960).fill(0.5)) };
+  const sealed = (by, sequence) => by.sound({ ...samples, sequence });
+  const packets = [];
+  for (let n = 1; n <= 5; n++) packets.push(writeSound(await sealed(sealer, n)));
+  socket.hears(sound(6));
+  socket.hears(writeSound(await sealed(new Sealer(another, "r", "ann"), 7)));
+  for (const packet of [...packets, packets[2]]) socket.hears(packet);
   await settle();
-  assert.deepEqual(to.given, []);
+  await settle();
+  assert.deepEqual(to.given.map(({ sequence }) => sequence), [1, 2, 3, 4, 5]);
+  make();
+  const clear = mixer();
+  viewer.watch(true);
+  viewer.listen(clear.port);
+  const bare = letIn();
+  bare.says({ type: "state", live: true, audio: { muted: false } });
+  bare.hears(packets[0]);
+  await settle();
+  assert.deepEqual(clear.given, [], "and without a key nothing that is sealed");
   to.close();
+  clear.close();
 });
