@@ -1,6 +1,7 @@
 //! Room for one: the hand-off between two threads that keeps the newest value and gives back what it replaced.
 //!
-//! This is the first rule of the program made into a type. Nothing that carries pictures is a queue.
+//! This is the first rule of the program made into a type. Nothing that carries pictures is a queue, unless a viewer's user has asked
+//! for that (`pacing/smoothing.rs`).
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -50,7 +50,10 @@ pub struct AgeBudget {
     pub downlink: Option<f64>,
     /// Decoding, with the wait for the decoder.
     pub decode: Option<f64>,
-    /// From decoded until it was given to the screen.
+    /// Held back on purpose, for even motion. `None`, and left out as JSON, where no picture is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smooth: Option<f64>,
+    /// From decoded, and held back where it is, until it was given to the screen.
     pub show: Option<f64>,
 }
 
@@ -223,7 +226,7 @@ pub fn round(value: f64) -> f64 {
 pub struct ViewMeter {
     age: Recent,
     bytes: Recent,
-    spans: [Recent; 7],
+    spans: [Recent; 8],
     /// Counters that go into the report as they are.
     pub counts: ViewReport,
     /// What is on the screen.
@@ -257,6 +260,25 @@ pub struct ViewTimes {
     pub decoded: Micros,
     /// It was given to the screen.
     pub shown: Micros,
+    /// How long it was held back for even motion; `None`: it was not to be.
+    pub waited: Option<Waited>,
+}
+
+/// How long a picture was held back for even motion.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Waited {
+    /// Before it was decoded.
+    pub before: Duration,
+    /// After that.
+    pub after: Duration,
+}
+
+impl ViewTimes {
+    /// When it was to be shown: decoded, and not held back any more.
+    #[must_use]
+    pub fn ready(&self) -> Micros {
+        self.decoded + self.waited.unwrap_or_default().after
+    }
 }
 
 impl ViewMeter {
@@ -316,9 +338,11 @@ impl ViewMeter {
         let is_more = |span: &Option<Duration>| span.is_some_and(|span| span >= LONGEST_SPAN);
         let downlink = if parts.iter().any(is_more) { None } else { Some(rest) };
         parts.iter_mut().filter(|span| is_more(span)).for_each(|span| *span = None);
-        let decode = Some(times.decoded.since(times.received));
-        let show = Some(times.shown.since(times.decoded));
-        for (recent, span) in self.spans.iter_mut().zip(parts.into_iter().chain([downlink, decode, show])) {
+        let Waited { before, after } = times.waited.unwrap_or_default();
+        let decode = Some(times.decoded.since(times.received + before));
+        let show = Some(times.shown.since(times.ready()));
+        let smooth = times.waited.map(|_| before + after);
+        for (recent, span) in self.spans.iter_mut().zip(parts.into_iter().chain([downlink, decode, smooth, show])) {
             if let Some(span) = span {
                 recent.add(times.shown, millis(span));
             }
@@ -366,9 +390,9 @@ impl ViewMeter {
         report.reached_ms = self.screen.reached(now).map(round);
         report.jitter_ms = self.age.jitter(now);
         report.kbytes_per_second = round(self.bytes.sum_rate(now) / 1000.0);
-        let [capture, encode, uplink, hub, downlink, decode, show] =
+        let [capture, encode, uplink, hub, downlink, decode, smooth, show] =
             self.spans.each_mut().map(|recent| recent.quantiles(now).p50);
-        report.budget_ms = AgeBudget { capture, encode, uplink, hub, downlink, decode, show };
+        report.budget_ms = AgeBudget { capture, encode, uplink, hub, downlink, decode, smooth, show };
         report
     }
 }
@@ -401,11 +425,18 @@ mod tests {
         let spans = Spans { capture: ms(1), encode: ms(2), uplink: ms(3), hub: ms(4) };
         let picture = Picture { captured: at(0), spans, ..Picture::default() };
         let mut meter = ViewMeter::default();
-        meter.shown(&picture, ViewTimes { received: at(15), decoded: at(21), shown: at(28) }, None);
-        let b = meter.report(at(28)).budget_ms;
-        let parts = [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show];
-        assert_eq!(parts, [1., 2., 3., 4., 5., 6., 7.].map(Some));
+        meter.shown(&picture, ViewTimes { received: at(15), decoded: at(21), shown: at(28), waited: None }, None);
+        let parts = |b: AgeBudget| [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.smooth, b.show];
+        let budget = parts(meter.report(at(28)).budget_ms);
+        assert_eq!(budget, [Some(1.), Some(2.), Some(3.), Some(4.), Some(5.), Some(6.), None, Some(7.)]);
         assert_eq!(meter.report(at(28)).age_ms.p50, Some(28.0));
+        // What is held back for even motion is a part of its own, and of the age.
+        let mut meter = ViewMeter::default();
+        let waited = Some(Waited { before: ms(40), after: ms(30) });
+        meter.shown(&picture, ViewTimes { received: at(15), decoded: at(61), shown: at(98), waited }, None);
+        let budget = parts(meter.report(at(98)).budget_ms);
+        assert_eq!(budget, [1., 2., 3., 4., 5., 6., 70., 7.].map(Some));
+        assert_eq!(meter.report(at(98)).age_ms.p50, Some(98.0));
     }
 
     #[test]
@@ -417,7 +448,8 @@ mod tests {
             let apart = if ms < 8000 { 33 } else { 200 };
             if !(5000..8000).contains(&ms) && ms % apart == 0 {
                 captured = ms;
-                let times = ViewTimes { received: at(ms + 1), decoded: at(ms + 2), shown: at(ms + 3) };
+                let times =
+                    ViewTimes { received: at(ms + 1), decoded: at(ms + 2), shown: at(ms + 3), ..ViewTimes::default() };
                 let picture = Picture { captured: at(ms), ..Picture::default() };
                 meter.decoded(&picture, times.decoded);
                 meter.shown(&picture, times, None);

@@ -71,6 +71,8 @@ pub(crate) use self::alsa::silence_alsa;
 
 #[cfg(unix)]
 pub(crate) mod hang_up;
+#[cfg(all(unix, feature = "send"))]
+pub(crate) mod mute_signal;
 pub(crate) mod terminal;
 #[cfg(all(target_os = "linux", feature = "send"))]
 pub(crate) mod v4l2;

@@ -1,6 +1,8 @@
 //! Numbers that people type, within the bounds in which they make sense.
 
 use std::ops::RangeInclusive;
+#[cfg(feature = "view")]
+use std::time::Duration;
 
 /// One for each of something: 0 would let nobody in.
 pub(super) fn count(text: &str) -> Result<usize, String> {
@@ -32,6 +34,12 @@ pub(super) fn whole_seconds(text: &str) -> Result<u64, String> {
 pub(super) fn pictures(text: &str) -> Result<u64, String> {
     let number = text.parse().ok().filter(|n| *n > 0);
     number.ok_or_else(|| "write a number of pictures from 1".into())
+}
+
+/// How long pictures are held back for even motion, in milliseconds.
+#[cfg(feature = "view")]
+pub(super) fn delay(text: &str) -> Result<Duration, String> {
+    within(text, 1..=1000, "milliseconds").map(|ms| Duration::from_millis(ms as u64))
 }
 
 fn within(text: &str, range: RangeInclusive<usize>, what: &str) -> Result<usize, String> {

@@ -207,6 +207,9 @@ fn adapt(command: Command) -> Command {
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    // Before there is another thread.
+    #[cfg(unix)]
+    crate::system::mute_signal::hold();
     let options = parse::<Options>(SHORT, adapt);
     logging::start(options.log.verbose, options.log.quiet);
     exit(match () {

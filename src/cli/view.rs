@@ -106,6 +106,11 @@ struct Options {
           conflicts_with_all = ["name", "headless"])]
     all: bool,
 
+    /// Even motion for a known delay: pictures are shown so many milliseconds later than the quickest of them could be, 1 to 1000, at
+    /// the distances at which they were captured [default: each as soon as it is there]
+    #[arg(long, value_name = "MS", env = "STREAMFLOW_SMOOTH", help_heading = "Stream", value_parser = numbers::delay)]
+    smooth: Option<Duration>,
+
     /// Begin as large as the screen
     #[arg(long, env = "STREAMFLOW_FULLSCREEN", help_heading = "Window", value_parser = clap::builder::FalseyValueParser::new(), conflicts_with = "headless")]
     fullscreen: bool,
@@ -157,10 +162,10 @@ struct Options {
 
     /// Set a control of the stream's camera, such as brightness=140, and end; may be given more than once
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Camera",
-          conflicts_with_all = ["headless", "json", "frames", "duration", "save", "no_overlay", "list_controls", "pipe", "virtual_camera"])]
+          conflicts_with_all = ["smooth", "headless", "json", "frames", "duration", "save", "no_overlay", "list_controls", "pipe", "virtual_camera"])]
     control: Vec<SetValue>,
     /// Print what can be set at the stream's camera, with ranges and values, and end; --json for programs
-    #[arg(long, help_heading = "Camera", conflicts_with_all = ["headless", "frames", "duration", "save", "no_overlay", "pipe", "virtual_camera"])]
+    #[arg(long, help_heading = "Camera", conflicts_with_all = ["smooth", "headless", "frames", "duration", "save", "no_overlay", "pipe", "virtual_camera"])]
     list_controls: bool,
     /// Print the streams of the hub with their size, rate, viewers and state, and end
     #[arg(long, help_heading = "Finding")]
@@ -229,6 +234,7 @@ fn run(options: &Options) -> anyhow::Result<()> {
         trust: options.hub.trust(),
         key: key_file::key(options.stream.key_file.as_deref(), key, options.hub.reads_input())?,
         max_pixels: options.hub.limits.max_pixels(),
+        smooth: options.smooth,
         ..ViewerConfig::default()
     };
     if options.list_controls || !options.control.is_empty() {

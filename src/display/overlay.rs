@@ -4,6 +4,8 @@ use super::budget;
 use super::history::{History, SAMPLES, Sample};
 use super::layer::{Font, LARGE_BOLD, Layer, MIDDLE_BOLD, Rect, Rgb, SMALL, SMALL_BOLD, shorten};
 use super::limit::limit_in_words;
+use super::numbers::{count, finite, milliseconds, rate};
+use super::sound;
 use crate::frame::Size;
 use crate::stats::{State, ViewReport};
 
@@ -28,15 +30,19 @@ const PAPER_ALPHA: f32 = 0.9;
 const RIM: Rgb = 0x00FF_FFFF;
 
 /// The parts of the budget, in the order of the picture's way, each with its colour.
-const PARTS: [(&str, Rgb); 7] = [
+const PARTS: [(&str, Rgb); 8] = [
     ("capture", 0x0064_B5F6),
     ("encode", 0x004D_D0E1),
     ("uplink", 0x0081_C784),
     ("hub", 0x00DC_E775),
     ("downlink", 0x00FF_D54F),
     ("decode", 0x00FF_8A65),
+    (SMOOTH, 0x00BA_9CF0),
     ("show", 0x00F0_6292),
 ];
+
+/// The part that is there where pictures are held back for even motion, and only there.
+const SMOOTH: &str = "smooth";
 
 /// The colour of a state: green pictures come, amber they will or should, grey they went.
 pub(super) fn state_colour(state: State) -> Rgb {
@@ -72,7 +78,9 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
     let room = Size::new(window.width.saturating_sub(2 * MARGIN), window.height.saturating_sub(STAMP + MARGIN));
     let wide = room.width.min(WIDTH);
     let head = PADDING + ROW + 4 + LARGE_BOLD.height() + 8 + 8 + PADDING;
-    let table = 4 * ROW;
+    let parts = parts(report);
+    let rows = parts.len() as u32 / 2 + 1;
+    let table = rows * ROW;
     let seal_row = if report.end_to_end { ROW } else { 0 };
     let full = head + 6 + table + 13 + 6 * ROW - 5 + seal_row;
     if wide < 180 || room.height < head {
@@ -80,6 +88,9 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
         return;
     }
     let is_full = wide == WIDTH && room.height >= full;
+    let mut sound = report.sound.as_ref().filter(|_| is_full).map(sound::in_words).unwrap_or_default();
+    sound.truncate((room.height.saturating_sub(full) / ROW) as usize);
+    let full = full + sound.len() as u32 * ROW;
     let curves = 13 + ROW + CURVE;
     let has_curves = is_full && room.height >= full + curves && !history.is_empty();
     let mut height = if is_full { full } else { head } + if has_curves { curves } else { 0 };
@@ -98,14 +109,16 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
     y += 6;
     // The sum is the age of pictures when they were shown, which is the one above as long as one follows the other; those that
     // stand still, or come seldom, get older than that on the screen.
-    let told = budget::in_words(parts(report), report.age_ms.p50);
-    for (n, ((name, colour), value)) in PARTS.iter().zip(&told.parts).enumerate() {
+    let values: Vec<_> = parts.iter().map(|(.., value)| *value).collect();
+    let told = budget::in_words(&values, report.age_ms.p50);
+    for (n, ((name, colour, _), value)) in parts.iter().zip(&told.parts).enumerate() {
         let (x, end, y) = cell(n, y, right);
         layer.fill(Rect::new(x as f32, y as f32 + 4.5, 9.0, 9.0), 2.5, *colour, 1.0);
         layer.text(x + 16, y, name, SMALL, FAINT);
         layer.text_right(end, y, value, SMALL, INK);
     }
-    let (x, end, last) = cell(7, y, right);
+    // It is the last of the table, at the right.
+    let (x, end, last) = cell(2 * rows as usize - 1, y, right);
     let sum = if report.age() == report.age_ms.p50 { "sum" } else { "when shown" };
     layer.text(x, last, sum, SMALL, FAINT);
     layer.text_right(end, last, &told.sum, SMALL_BOLD, INK);
@@ -127,6 +140,11 @@ pub(super) fn draw(layer: &mut Layer, report: &ViewReport, history: &History, di
         );
         let x = layer.text(PADDING, y, "sealed", SMALL, FAINT);
         layer.text_right(right, y, &shorten(&value, letters(SMALL, right - x - 8)), SMALL, colour);
+        y += ROW;
+    }
+    for (n, value) in sound.iter().enumerate() {
+        let x = layer.text(PADDING, y, if n == 0 { "sound" } else { "" }, SMALL, FAINT);
+        layer.text_right(right, y, &shorten(value, letters(SMALL, right - x - 8)), SMALL, INK);
         y += ROW;
     }
     for (n, (name, value)) in facts(report, display_ms).iter().enumerate() {
@@ -216,14 +234,15 @@ fn draw_head(layer: &mut Layer, report: &ViewReport, right: u32) -> u32 {
 
     let bar = Rect::new(PADDING as f32, y as f32, (right - PADDING) as f32, 8.0);
     layer.fill(bar, 4.0, RIM, 0.12);
-    let values = parts(report).map(|part| part.map_or(0.0, finite));
-    let sum: f64 = values.iter().sum();
+    let known = |(_, colour, value): &(_, Rgb, Option<f64>)| (*colour, value.map_or(0.0, finite));
+    let values: Vec<(Rgb, f64)> = parts(report).iter().map(known).collect();
+    let sum: f64 = values.iter().map(|(_, value)| value).sum();
     if sum > 0.0 {
         let mut x = bar.x;
-        for ((_, colour), value) in PARTS.iter().zip(values) {
+        for (colour, value) in values {
             let width = (f64::from(bar.width) * value / sum) as f32;
             // A hair of space between the parts; the thinnest of them is that hair.
-            layer.fill(Rect::new(x, bar.y, (width - 1.0).max(0.0), bar.height), 2.0, *colour, 1.0);
+            layer.fill(Rect::new(x, bar.y, (width - 1.0).max(0.0), bar.height), 2.0, colour, 1.0);
             x += width;
         }
     }
@@ -246,9 +265,12 @@ fn letters(font: Font, width: u32) -> usize {
     (width / font.advance()) as usize
 }
 
-fn parts(report: &ViewReport) -> [Option<f64>; 7] {
+/// The parts of the age that there are, each with its colour and what is known of it.
+fn parts(report: &ViewReport) -> Vec<(&'static str, Rgb, Option<f64>)> {
     let b = &report.budget_ms;
-    [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.show]
+    let values = [b.capture, b.encode, b.uplink, b.hub, b.downlink, b.decode, b.smooth, b.show];
+    let parts = PARTS.into_iter().zip(values).map(|((name, colour), value)| (name, colour, value));
+    parts.filter(|(name, _, value)| *name != SMOOTH || value.is_some()).collect()
 }
 
 /// The age of the picture: `2.3 ms`, `≈87 ms` where it is an estimate.
@@ -310,40 +332,11 @@ fn metadata_lines(report: &ViewReport, most: usize) -> Vec<(String, String)> {
     report.metadata.as_ref().map_or_else(Vec::new, |metadata| metadata.lines(most))
 }
 
-fn finite(value: f64) -> f64 {
-    if value.is_finite() { value.max(0.0) } else { 0.0 }
-}
-
-/// `0.42 ms`, `4.2 ms`, `42 ms`, `4.20 s`; `-` where nobody knows.
-pub(super) fn milliseconds(value: Option<f64>) -> String {
-    let Some(value) = value else { return "-".into() };
-    match finite(value) {
-        v if v < 0.995 => format!("{v:.2} ms"),
-        v if v < 99.5 => format!("{v:.1} ms"),
-        v if v < 999.5 => format!("{v:.0} ms"),
-        v => format!("{:.2} s", v / 1000.0),
-    }
-}
-
-fn rate(kbytes: f64) -> String {
-    match finite(kbytes) {
-        v if v < 9_999.5 => format!("{v:.0} kB/s"),
-        v => format!("{:.1} MB/s", v / 1000.0),
-    }
-}
-
-fn count(value: u64) -> String {
-    match value {
-        0..=9_999_999 => value.to_string(),
-        _ => format!("{:.1} M", value as f64 / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::stats::Metadata;
-    use crate::stats::{AgeBudget, Quantiles};
+    use crate::stats::{AgeBudget, Quantiles, SoundReport};
 
     fn report() -> ViewReport {
         ViewReport {
@@ -408,6 +401,20 @@ mod tests {
     }
 
     #[test]
+    fn sound_and_what_is_held_back_have_rows_where_there_is_room() {
+        let height = |report: &ViewReport, width, height| drawn(report, Size::new(width, height)).size.height;
+        let sound = Some(SoundReport { age_ms: Some(84.0), ..SoundReport::default() });
+        let (heard, plain) = (ViewReport { sound, ..report() }, report());
+        assert_eq!(height(&heard, 640, 480), height(&plain, 640, 480) + 2 * ROW);
+        let muted = Some(SoundReport { muted: true, ..SoundReport::default() });
+        assert_eq!(height(&ViewReport { sound: muted, ..report() }, 640, 480), height(&plain, 640, 480) + ROW);
+        assert!(height(&plain, 640, 360) > 200 && height(&heard, 640, 360) > 200, "it takes the place of nothing else");
+        let mut held = report();
+        held.budget_ms.smooth = Some(80.0);
+        assert_eq!(height(&held, 640, 480), height(&plain, 640, 480) + ROW);
+    }
+
+    #[test]
     fn a_picture_that_stands_still_is_seen_to_and_one_that_is_not_known_is_no_zero() {
         let frozen = ViewReport { state: State::Late, reached_ms: Some(1240.0), ..report() };
         assert_eq!(
@@ -428,16 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_short_and_odd_ones_do_no_harm() {
-        assert_eq!(
-            [0.0, 0.42, 2.34, 42.0, 420.0, 4_200.0, f64::NAN, -1.0].map(|value| milliseconds(Some(value))),
-            ["0.00 ms", "0.42 ms", "2.3 ms", "42.0 ms", "420 ms", "4.20 s", "0.00 ms", "0.00 ms"]
-        );
-        assert_eq!(milliseconds(None), "-");
-        assert_eq!(
-            (rate(1153.4), rate(f64::INFINITY), count(u64::MAX / 2)),
-            ("1153 kB/s".into(), "0 kB/s".into(), "9223372036854.8 M".into())
-        );
+    fn odd_numbers_do_no_harm() {
         let mut odd = report();
         odd.stream = "a very long room name / and a very long stream name that never ends".repeat(9);
         odd.nominal.size = "\n".into();

@@ -13,6 +13,8 @@ mod loss;
 mod min_rtt;
 mod rate_controller;
 mod rate_limiter;
+#[cfg(feature = "view")]
+mod smoothing;
 mod window;
 
 use std::time::Duration;
@@ -21,6 +23,8 @@ use self::frame_rate::FrameRate;
 pub use self::loss::CongestionControl;
 use self::rate_controller::RateController;
 pub use self::rate_limiter::RateLimiter;
+#[cfg(feature = "view")]
+pub use self::smoothing::{Came, Smoother};
 pub use self::window::Feedback;
 use self::window::{Answer, Window};
 use crate::adapt::{ANY, Resolution, Target};

@@ -10,8 +10,8 @@ use mio::Waker;
 
 pub(super) use self::input::Spec;
 use self::input::{Input, Took};
-use super::Shared;
 use super::outbox::Outbox;
+use super::{Shared, State};
 use crate::audio::coding::Encoder;
 use crate::audio::denoise::{DELAY, Denoise};
 use crate::audio::level::{Speaking, level};
@@ -48,8 +48,9 @@ impl Sound {
     pub(super) fn run(self) {
         let mut told = String::new();
         let mut sequence = 0;
-        while !self.shared.wait(TURN, |state| state.is_heard()) {
-            if !self.shared.lock().is_heard() {
+        let is_wanted = |state: &State| state.is_heard() && !self.outbox.is_switched_off();
+        while !self.shared.wait(TURN, is_wanted) {
+            if !is_wanted(&self.shared.lock()) {
                 continue;
             }
             match self.listened_to(&mut sequence) {
@@ -59,7 +60,7 @@ impl Sound {
                         log::warn!("no sound: {why}; tried again every {} s while somebody listens", AGAIN.as_secs());
                         told = why;
                     }
-                    self.tell(self.outbox.set_muted(true));
+                    self.tell(self.outbox.set_failing(true));
                     if self.shared.wait(AGAIN, |_| false) {
                         return;
                     }
@@ -72,7 +73,7 @@ impl Sound {
     fn listened_to(&self, sequence: &mut u32) -> Result<(), String> {
         let mut input = Input::open(&self.spec)?;
         log::info!("sound of {}", self.spec);
-        self.tell(self.outbox.set_muted(false));
+        self.tell(self.outbox.set_failing(false));
         let mut coder = Coder {
             encoder: Encoder::new()?,
             denoise: self.denoise.then(Denoise::default),
@@ -90,7 +91,8 @@ impl Sound {
             let state = self.shared.lock();
             let (stopping, listened_to) = (state.stopping, state.is_heard());
             drop(state);
-            if stopping {
+            // Whoever switches it off sees that the microphone is let go.
+            if stopping || self.outbox.is_switched_off() {
                 break Ok(());
             }
             if !listened_to {

@@ -8,6 +8,7 @@ mod audio;
 mod capture;
 mod encode;
 mod exposure;
+mod mute;
 #[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod outbox;
 mod rhythm;
@@ -103,6 +104,8 @@ pub struct PublisherConfig {
     pub audio: Option<String>,
     /// Begins without sound: viewers are told that there could be some. Default: no.
     pub mute: bool,
+    /// Lets those who may operate the stream switch its sound on again from afar, and so open the microphone. Default: no.
+    pub remote_unmute: bool,
     /// Suppresses noise (RNNoise); sound is 10 ms later. Default: no.
     pub denoise: bool,
 }
@@ -132,6 +135,7 @@ impl Default for PublisherConfig {
             controls: Vec::new(),
             audio: None,
             mute: false,
+            remote_unmute: false,
             denoise: false,
         }
     }
@@ -174,7 +178,8 @@ impl Publisher {
         let outbox = sound.is_some().then(|| Arc::new(Outbox::new(config.mute)));
         let locator = HubLocator::new(config.location.clone())?;
         let (orders, ordered) = Orders::new();
-        let shared = Arc::new(Shared::new(config, panel.is_some().then_some(orders), outbox));
+        let has_controls = panel.is_some() || outbox.is_some();
+        let shared = Arc::new(Shared::new(config, has_controls.then_some(orders), outbox));
         let (frames_in, frames_out) = mailbox::<Frame>();
         let (pictures_in, pictures_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
@@ -190,13 +195,13 @@ impl Publisher {
         this.spawn("capture", move || capture.run(source))?;
         this.spawn("encode watch", move || encode.run())?;
         #[cfg(feature = "audio")]
-        if let Some((spec, outbox)) = sound.zip(shared.outbox.clone()).filter(|_| !shared.config.mute) {
+        if let Some((spec, outbox)) = sound.zip(shared.outbox.clone()) {
             let (denoise, waker) = (shared.config.denoise, waker.clone());
             let sound = audio::Sound { shared: shared.clone(), outbox, spec, denoise, waker };
             this.spawn("sound", move || sound.run())?;
         }
-        if let Some(panel) = panel {
-            let steering = steering::Steering::new(shared.clone(), panel, ordered, waker, &shared.config);
+        if has_controls {
+            let steering = steering::Steering::new(shared, panel, ordered, waker);
             this.spawn("controls", move || steering.run())?;
         }
         Ok(this)
@@ -303,7 +308,7 @@ struct Shared {
     config: PublisherConfig,
     state: Mutex<State>,
     changed: Condvar,
-    /// To who sets the source's controls, if it has any.
+    /// To who sets its controls, if it has any.
     orders: Option<Orders>,
     /// Where sound comes from, if there is any.
     outbox: Option<Arc<Outbox>>,
@@ -395,7 +400,7 @@ impl Shared {
         self.order(Order::Stop);
     }
 
-    /// Asks who sets the source's controls, if it has any.
+    /// Asks who sets its controls, if it has any.
     fn order(&self, order: Order) {
         if let Some(orders) = &self.orders {
             orders.give(order);

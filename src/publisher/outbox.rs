@@ -10,13 +10,20 @@ use crate::frame::AudioPacket;
 pub(super) struct Outbox {
     packets: Mutex<Queue<AudioPacket>>,
     speaking: AtomicBool,
-    /// Nothing is to be heard, because its user wants that, or because there is nothing to record with.
-    muted: AtomicBool,
+    /// It is switched off, by its user or from afar.
+    off: AtomicBool,
+    /// There is nothing to record with.
+    fails: AtomicBool,
 }
 
 impl Outbox {
-    pub(super) fn new(muted: bool) -> Self {
-        Self { packets: Mutex::default(), speaking: AtomicBool::new(false), muted: AtomicBool::new(muted) }
+    pub(super) fn new(off: bool) -> Self {
+        Self {
+            packets: Mutex::default(),
+            speaking: AtomicBool::new(false),
+            off: AtomicBool::new(off),
+            fails: AtomicBool::new(false),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<AudioPacket>> {
@@ -24,11 +31,25 @@ impl Outbox {
     }
 
     pub(super) fn put(&self, packet: AudioPacket) {
-        self.lock().put(packet);
+        let mut packets = self.lock();
+        if !self.is_switched_off() {
+            packets.put(packet);
+        }
     }
 
     pub(super) fn take(&self) -> Option<AudioPacket> {
         self.lock().take()
+    }
+
+    /// Switches it off or on; whether that is news. Nothing is taken any more that was put before.
+    pub(super) fn switch_off(&self, off: bool) -> bool {
+        let mut packets = self.lock();
+        packets.clear();
+        self.off.swap(off, Ordering::AcqRel) != off
+    }
+
+    pub(super) fn is_switched_off(&self) -> bool {
+        self.off.load(Ordering::Acquire)
     }
 
     /// What waits is of before.
@@ -50,12 +71,13 @@ impl Outbox {
         self.speaking.load(Ordering::Acquire)
     }
 
-    /// Says whether nothing is to be heard; whether that is news.
-    pub(super) fn set_muted(&self, muted: bool) -> bool {
-        self.muted.swap(muted, Ordering::AcqRel) != muted
+    /// Says whether there is nothing to record with; whether that is news.
+    pub(super) fn set_failing(&self, fails: bool) -> bool {
+        self.fails.swap(fails, Ordering::AcqRel) != fails
     }
 
+    /// Whether nothing is to be heard, because that is wanted, or because there is nothing to record with.
     pub(super) fn is_muted(&self) -> bool {
-        self.muted.load(Ordering::Acquire)
+        self.is_switched_off() || self.fails.load(Ordering::Acquire)
     }
 }

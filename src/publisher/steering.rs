@@ -1,4 +1,4 @@
-//! The thread that has the panel of the source's controls: sets what the hub passes on, tells how things are, and sets again what was
+//! The thread that has the panel of the source's controls, and the one for its sound: sets what the hub passes on, tells how things are, and sets again what was
 //! set whenever the source was opened anew. A setting may hang; then nothing else does.
 
 use std::sync::Arc;
@@ -7,7 +7,8 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use mio::Waker;
 
-use super::{PublisherConfig, Shared};
+use super::Shared;
+use super::mute::Mute;
 use crate::error::{Error, Result};
 use crate::source::ControlPanel;
 use crate::source::controls::{read, set_all};
@@ -73,10 +74,12 @@ pub(super) fn check(panel: Option<&mut Box<dyn ControlPanel>>, wanted: &[SetValu
 }
 
 pub(super) struct Steering {
-    pub(super) shared: Arc<Shared>,
-    pub(super) panel: Box<dyn ControlPanel>,
-    pub(super) orders: Receiver<Order>,
-    pub(super) waker: Arc<Waker>,
+    shared: Arc<Shared>,
+    /// That of the source, if it has any.
+    panel: Option<Box<dyn ControlPanel>>,
+    mute: Option<Mute>,
+    orders: Receiver<Order>,
+    waker: Arc<Waker>,
     /// What is set whenever the source was opened.
     kept: Vec<SetValue>,
     /// What was read last, and when.
@@ -86,12 +89,12 @@ pub(super) struct Steering {
 impl Steering {
     pub(super) fn new(
         shared: Arc<Shared>,
-        panel: Box<dyn ControlPanel>,
+        panel: Option<Box<dyn ControlPanel>>,
         orders: Receiver<Order>,
         waker: Arc<Waker>,
-        config: &PublisherConfig,
     ) -> Self {
-        Self { shared, panel, orders, waker, kept: config.controls.clone(), known: None }
+        let (kept, mute) = (shared.config.controls.clone(), Mute::of(&shared));
+        Self { shared, panel, mute, orders, waker, kept, known: None }
     }
 
     pub(super) fn run(mut self) {
@@ -109,18 +112,19 @@ impl Steering {
 
     fn serve(&mut self, set: &SetControls) {
         let problem = if set.only_reads() { None } else { self.set(set).err() };
-        let (list, problem) = match read(self.panel.as_mut()) {
-            Ok(list) if list.is_empty() => {
-                let none = Problem::new(ProblemCause::NoControls, "its source has no controls");
-                (list, problem.or(Some(none)))
-            }
+        let read = self.panel.as_mut().map_or(Ok(Vec::new()), |panel| read(panel.as_mut()));
+        let (mut list, mut problem) = match read {
             Ok(list) => (list, problem),
             Err(why) => (Vec::new(), problem.or(Some(why))),
         };
+        self.known = (!list.is_empty()).then(|| (now(), list.clone()));
+        self.mute.iter().for_each(|mute| mute.tell(&mut list));
+        if list.is_empty() && problem.is_none() {
+            problem = Some(Problem::new(ProblemCause::NoControls, "its source has no controls"));
+        }
         if let Some(problem) = &problem {
             log::debug!("controls: {}", Untrusted(&problem.reason));
         }
-        self.known = (!list.is_empty()).then(|| (now(), list.clone()));
         let parts = in_parts(set.number, list, problem);
         let pause = BETWEEN * u32::try_from(parts.len()).unwrap_or(1);
         self.shared.lock().answers.extend(parts.into_iter().map(Control::Controls));
@@ -129,20 +133,38 @@ impl Steering {
         std::thread::sleep(pause);
     }
 
+    /// Sets all of it, or nothing.
     fn set(&mut self, set: &SetControls) -> std::result::Result<(), Problem> {
+        let mut of_source = set.clone();
+        let mute = self.mute.as_ref().map_or(Ok(None), |mute| mute.take(&mut of_source))?;
+        if !of_source.only_reads() {
+            self.set_source(&of_source)?;
+        }
+        if let (Some(off), Some(mute)) = (mute, &self.mute) {
+            mute.set(&self.shared, off, &self.waker);
+        }
+        Ok(())
+    }
+
+    fn set_source(&mut self, set: &SetControls) -> std::result::Result<(), Problem> {
+        let Some(panel) = &mut self.panel else {
+            let mut own = Vec::new();
+            self.mute.iter().for_each(|mute| mute.tell(&mut own));
+            return check_all(&own, set);
+        };
         let known = self.known.take().filter(|(at, _)| now().since(*at) < KNOWN_FOR);
         let known = match known {
             Some((_, known)) => known,
-            None => read(self.panel.as_mut())?,
+            None => read(panel.as_mut())?,
         };
         let mut done = Vec::new();
-        let result = set_all(self.panel.as_mut(), known, set, &mut done);
-        if set.reset && result.is_ok() && !self.panel.stands_in() {
+        let result = set_all(panel.as_mut(), known, set, &mut done);
+        if set.reset && result.is_ok() && !panel.stands_in() {
             self.kept.clear();
         }
         for set in done {
             log::debug!("{} is {} now", set.name, set.value.as_deref().unwrap_or("at its default"));
-            if self.panel.stands_in() {
+            if panel.stands_in() {
                 continue;
             }
             self.kept.retain(|kept| kept.name != set.name);
@@ -154,10 +176,11 @@ impl Steering {
     /// Sets what was set before. What a camera lacks that came in the place of another one is told.
     fn set_again(&mut self) {
         self.known = None;
-        if self.kept.is_empty() || self.panel.stands_in() {
+        let Some(panel) = self.panel.as_mut().filter(|panel| !panel.stands_in()) else { return };
+        if self.kept.is_empty() {
             return;
         }
-        let mut known = match read(self.panel.as_mut()) {
+        let mut known = match read(panel.as_mut()) {
             Ok(known) => known,
             Err(problem) => return log::warn!("controls are not set: {}", Untrusted(&problem.reason)),
         };
@@ -167,10 +190,10 @@ impl Steering {
                 continue;
             }
             let one = SetControls { values: vec![set], ..SetControls::default() };
-            if let Err(problem) = set_all(self.panel.as_mut(), known.clone(), &one, &mut Vec::new()) {
+            if let Err(problem) = set_all(panel.as_mut(), known.clone(), &one, &mut Vec::new()) {
                 log::warn!("--control: {}", Untrusted(&problem.reason));
             }
-            match read(self.panel.as_mut()) {
+            match read(panel.as_mut()) {
                 Ok(now) => known = now,
                 Err(problem) => return log::warn!("controls are not set: {}", Untrusted(&problem.reason)),
             }

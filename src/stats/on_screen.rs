@@ -31,6 +31,8 @@ pub struct OnScreen {
     first: Option<Micros>,
     /// What was captured before this time waited while this program stood still.
     resumed: Micros,
+    /// Pictures are held back for so long on purpose, and as much older when they are shown.
+    held_back: Duration,
     rhythm: Rhythm,
     /// How old pictures of late were when the next one took their place, where that came in time.
     held: Recent,
@@ -47,6 +49,7 @@ impl Default for OnScreen {
             is_first: true,
             first: None,
             resumed: Micros(0),
+            held_back: Duration::ZERO,
             rhythm: Rhythm::default(),
             held: Recent::of(HELD),
             in_time: false,
@@ -71,8 +74,14 @@ pub enum Coming {
 }
 
 impl OnScreen {
+    /// Pictures are held back for so long from now on, for even motion.
+    pub fn held_back(&mut self, delay: Duration) {
+        self.held_back = delay;
+    }
+
     /// A picture that was captured then was decoded, and is to be shown at once.
     pub fn decoded(&mut self, captured: Micros, now: Micros) {
+        let captured = captured + self.held_back;
         let is_old = std::mem::take(&mut self.is_first) || captured < self.resumed;
         self.in_time = !is_old && self.is_late(now) == Some(false);
         self.first = Some(now).filter(|_| is_old);
@@ -100,7 +109,7 @@ impl OnScreen {
     /// So was the one that was decoded last: it may be a first one that is old.
     pub fn restated_silence(&mut self, captured: Micros) {
         if let Some(decoded) = self.first {
-            self.since = Some(decoded.min(captured + GRACE));
+            self.since = Some(decoded.min(captured + self.held_back + GRACE));
         }
     }
 
@@ -344,6 +353,24 @@ mod tests {
         posted.decoded(at(2000), at(62_900));
         assert_eq!((slow.coming(at(2990)), slow.coming(at(3010))), (Coming::InTime, Coming::Late));
         assert_eq!(posted.coming(at(62_901)), Coming::InTime);
+    }
+
+    #[test]
+    fn what_is_held_back_on_purpose_is_not_old_for_that() {
+        for again in [false, true] {
+            let mut screen = OnScreen::default();
+            screen.held_back(ms(1000));
+            screen.announced(Some(ms(33)));
+            if again {
+                screen.resumed(at(2100));
+            }
+            for captured in [2000, 2033] {
+                screen.decoded(at(captured), at(captured + 1150));
+                screen.shown(at(captured), at(captured + 1151));
+                assert_eq!(screen.coming(at(captured + 1153)), Coming::InTime, "{again}");
+            }
+            assert_eq!(screen.age(at(3184)), Some(1151.0), "and its age is the true one");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct SoundReport {
     /// It is not heard here, because nobody wants that, or nothing here can play it.
     pub muted: bool,
+    /// Nothing here can play it, although somebody wants that.
+    pub no_device: bool,
     /// Its publisher sends none, because its user wants that, or because it has nothing to record with.
     pub muted_there: bool,
     /// Somebody speaks.

@@ -1,82 +1,109 @@
-//! The thread that plays sound: packets of the link into a jitter buffer, and what comes out of it to a device or into a file. It waits
-//! for no picture, and no picture for it.
+//! The sound of a viewer: what comes on its link is played by the [`Output`] of the program, or written into a file. It waits for no
+//! picture, and no picture for it.
 
+mod output;
 mod recording;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::Waker;
 
+pub(crate) use self::output::Output;
 use self::recording::Recording;
-use super::Shared;
 use super::inbox::Inbox;
-use super::open::OpenAudio;
+use super::open::{Open, OpenAudio};
+use super::{Shared, ViewerConfig};
 use crate::audio::playback::Playback;
 use crate::audio::{FRAME_TIME, RATE, micros_of};
-use crate::audio_device::{self, AUTO, Direction, Speaker};
 use crate::error::{Error, Result};
 use crate::stats::{SoundReport, round};
 use crate::time::{Micros, now};
 
-/// How soon a device that could not be opened is tried again.
-const AGAIN: Duration = Duration::from_secs(5);
-/// How long the thread waits at most, with a device and without.
-const TURN: Duration = Duration::from_millis(10);
-const IDLE: Duration = Duration::from_secs(1);
 /// How often it is told how it does.
 const TELL: Duration = Duration::from_millis(100);
-/// Samples that are made at once, at most.
-const PART: usize = 960;
 
-/// Where sound goes.
-pub(super) enum Sink {
-    /// To a device of this name.
-    Device(String),
+/// Where sound goes, and what opens it where it is sealed.
+pub(super) struct Sink {
+    to: To,
+    open: OpenAudio,
+}
+
+enum To {
+    Device(Arc<Output>),
     File(Recording),
 }
 
+/// Sound that goes there, until it is ended.
+pub(super) enum Playing {
+    Device(Arc<Output>, Arc<Listener>),
+    File(Arc<Listener>, JoinHandle<()>),
+}
+
 impl Sink {
-    /// What somebody wants, as far as it is there.
+    /// What somebody wants, as far as it is there. `output`: what plays the sound of all viewers of this program, if that runs already.
     ///
     /// # Errors
     /// A device that was named is not there, or a file cannot be written.
-    pub(super) fn of(device: Option<&str>, file: Option<PathBuf>) -> Result<Option<Self>> {
-        match (device, file) {
-            (_, Some(path)) => Recording::create(path).map(|recording| Some(Self::File(recording))),
-            (Some(AUTO), None) => Ok(Some(Self::Device(AUTO.into()))),
-            (Some(name), None) => audio_device::check(Direction::Output, name)
-                .map(|()| Some(Self::Device(name.into())))
-                .map_err(|why| Error::NoSource(format!("{why}; streamflow-view --list-audio shows what there is"))),
-            (None, None) => Ok(None),
-        }
-    }
-}
-
-/// What the thread that plays sound works with.
-pub(super) struct Sound {
-    pub(super) shared: Arc<Shared>,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) open: OpenAudio,
-    pub(super) waker: Arc<Waker>,
-}
-
-impl Sound {
-    /// Turns until the viewer ends.
-    pub(super) fn run(mut self, sink: Sink) {
-        self.inbox.is_played_by(std::thread::current());
-        let ended = match sink {
-            Sink::Device(name) => self.play(&name),
-            Sink::File(recording) => self.record(recording),
+    pub(super) fn of(config: &ViewerConfig, open: &Open, output: Option<Arc<Output>>) -> Result<Option<Self>> {
+        let to = match config.record_audio.clone() {
+            Some(path) => Some(To::File(Recording::create(path)?)),
+            None if output.is_some() => output.map(To::Device),
+            None => Output::of(config)?.map(To::Device),
         };
-        if let Err(why) = ended {
-            log::warn!("no sound: {why}");
-        }
-        self.listen(false);
+        Ok(to.map(|to| Self { to, open: OpenAudio::beside(open) }))
     }
 
+    /// Has it go there.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub(super) fn start(self, shared: Arc<Shared>, inbox: Arc<Inbox>, waker: Arc<Waker>) -> Result<Playing> {
+        let listener = Arc::new(Listener { shared, inbox, open: Mutex::new(self.open), waker });
+        match self.to {
+            To::Device(output) => {
+                output.add(listener.clone());
+                Ok(Playing::Device(output, listener))
+            }
+            To::File(recording) => {
+                let records = listener.clone();
+                let work = move || records.record(recording);
+                let thread = std::thread::Builder::new().name("sound".into()).spawn(work);
+                let thread = thread.map_err(|error| Error::io("cannot start a thread", error))?;
+                Ok(Playing::File(listener, thread))
+            }
+        }
+    }
+}
+
+impl Playing {
+    /// Ends it, and gives the thread that is still to end.
+    pub(super) fn end(self) -> Option<JoinHandle<()>> {
+        match self {
+            Self::Device(output, listener) => {
+                output.remove(&listener);
+                None
+            }
+            Self::File(listener, thread) => {
+                listener.inbox.stop();
+                Some(thread)
+            }
+        }
+    }
+}
+
+/// The sound of one viewer.
+pub(super) struct Listener {
+    shared: Arc<Shared>,
+    inbox: Arc<Inbox>,
+    /// Of the thread that plays it.
+    open: Mutex<OpenAudio>,
+    waker: Arc<Waker>,
+}
+
+impl Listener {
     /// Tells the hub whether sound is to come.
     fn listen(&self, listens: bool) {
         if self.shared.lock().listen(listens) {
@@ -86,76 +113,16 @@ impl Sound {
         }
     }
 
-    fn play(&mut self, name: &str) -> Result<(), String> {
-        let mut open: Option<(Speaker, Playback)> = None;
-        let mut again = Micros(0);
-        let mut told = String::new();
-        let mut tells = Micros(0);
-        let mut part = [0.0; PART];
-        while !self.inbox.is_stopping() {
-            let at = now();
-            if !self.inbox.is_wanted() {
-                (open, again) = (None, Micros(0));
-                self.listen(false);
-                self.tell(None, &mut tells);
-                while self.inbox.take().is_some() {}
-                std::thread::park_timeout(IDLE);
-                continue;
-            }
-            if open.is_none() && at >= again {
-                again = at + AGAIN;
-                match Speaker::open(name, std::thread::current()) {
-                    Ok(speaker) => {
-                        let playback = Playback::new(speaker.rate)?;
-                        log::info!("plays sound");
-                        open = Some((speaker, playback));
-                        told.clear();
-                    }
-                    // That a machine has no loudspeaker is no fault.
-                    Err(why) if name == AUTO => {
-                        if told.is_empty() {
-                            log::info!("sound is not played here: {why}");
-                        }
-                        told = why;
-                    }
-                    Err(why) => {
-                        if told != why {
-                            log::warn!("sound is not played: {why}; tried again every {} s", AGAIN.as_secs());
-                        }
-                        told = why;
-                    }
-                }
-                self.listen(open.is_some());
-            }
-            let Some((speaker, playback)) = &mut open else {
-                self.tell(None, &mut tells);
-                std::thread::park_timeout(IDLE);
-                continue;
-            };
-            if speaker.is_gone() {
-                log::warn!("the device that played sound has gone");
-                open = None;
-                self.listen(false);
-                continue;
-            }
-            self.take_packets(playback);
-            loop {
-                let wants = speaker.wants().min(PART);
-                if wants == 0 {
-                    break;
-                }
-                let part = part.get_mut(..wants).unwrap_or_default();
-                playback.render(part, now() + speaker.latency());
-                speaker.play(part);
-            }
-            self.tell(Some((&*playback, speaker.missed_ms())), &mut tells);
-            std::thread::park_timeout(TURN);
+    fn record(&self, recording: Recording) {
+        self.inbox.is_played_by(std::thread::current());
+        if let Err(why) = self.write(recording) {
+            log::warn!("no sound: {why}");
         }
-        Ok(())
+        self.listen(false);
     }
 
     /// Writes what would be heard, at its true rate: as many samples as time has passed, silence where there is nothing.
-    fn record(&mut self, mut recording: Recording) -> Result<(), String> {
+    fn write(&self, mut recording: Recording) -> Result<(), String> {
         let mut playback = Playback::new(RATE)?;
         let mut tells = Micros(0);
         let begun = now();
@@ -174,33 +141,34 @@ impl Sound {
                 written += part.len();
                 recording.write(&part)?;
             }
-            self.tell(Some((&playback, 0.0)), &mut tells);
+            if now() >= tells {
+                tells = now() + TELL;
+                self.tell(&playback, 0.0);
+            }
             std::thread::park_timeout(FRAME_TIME / 4);
         }
         recording.finish()
     }
 
-    fn take_packets(&mut self, playback: &mut Playback) {
+    fn take_packets(&self, playback: &mut Playback) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some((mut packet, received)) = self.inbox.take() {
-            self.open.packet(&mut packet, &self.shared);
+            open.packet(&mut packet, &self.shared);
             playback.push(packet, received);
         }
     }
 
-    fn tell(&self, playing: Option<(&Playback, f64)>, next: &mut Micros) {
-        let at = now();
-        if at < *next {
-            return;
-        }
-        *next = at + TELL;
-        let muted = playing.is_none() || self.inbox.is_muted();
-        let Some((playback, missed_ms)) = playing else {
-            return self.inbox.tell(SoundReport { muted, ..self.inbox.heard() });
-        };
+    /// Tells that nothing is heard, and whether that is for want of a device.
+    fn tell_silence(&self, no_device: bool) {
+        self.inbox.tell(SoundReport { muted: true, no_device, ..self.inbox.heard() });
+    }
+
+    /// Tells how what is heard does.
+    fn tell(&self, playback: &Playback, missed_ms: f64) {
         let heard = playback.heard();
         let counts = heard.counts;
         self.inbox.tell(SoundReport {
-            muted,
+            muted: self.inbox.is_muted(),
             age_ms: heard.age_ms.filter(|ms| (0.0..60_000.0).contains(ms)).map(round),
             wait_ms: round(heard.target_ms),
             received: counts.received,

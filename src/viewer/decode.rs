@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use crossbeam_channel::Receiver as Spent;
 
+use super::intake::Pictures;
 use super::open::{Open, Opened};
 use super::{Received, Shared, Shown};
 use crate::error::{Error, Result};
 use crate::frame::Size;
 use crate::jpeg::{Bitmap, Decoder, Look, TOO_LONG, Wanted, Watchdog};
-use crate::mailbox::{Receiver, Sender, Taken};
+use crate::mailbox::{Sender, Taken};
 use crate::stats::ViewTimes;
 use crate::time::{Micros, now};
 
@@ -28,7 +29,7 @@ type Codec = Box<dyn FnMut(&[u8], &Wanted, &mut Bitmap) -> Result<Size>>;
 /// What the threads share: one decodes, and those that were given up go when they come back.
 pub(super) struct Decode {
     shared: Arc<Shared>,
-    pictures: Receiver<Received>,
+    pictures: Pictures,
     shown: Sender<Shown>,
     spent: Spent<Bitmap>,
     /// That pictures cannot be decoded was said since the last one that could.
@@ -42,7 +43,7 @@ pub(super) struct Decode {
 impl Decode {
     pub(super) fn new(
         shared: Arc<Shared>,
-        pictures: Receiver<Received>,
+        pictures: Pictures,
         shown: Sender<Shown>,
         spent: Spent<Bitmap>,
         max_pixels: Option<usize>,
@@ -128,6 +129,7 @@ impl Decode {
                 Taken::Nothing => continue,
                 Taken::Closed => return Ok(()),
             };
+            let taken = self.pictures.taken_at(received);
             let opened = self.open.lock().unwrap_or_else(PoisonError::into_inner).picture(picture, &self.shared);
             let picture = match opened {
                 Opened::Picture(picture) => picture,
@@ -158,8 +160,9 @@ impl Decode {
                 }
                 self.told_broken.store(false, Ordering::Relaxed);
             }
-            let times = ViewTimes { received, decoded: now(), shown: Micros(0) };
-            self.shared.lock().decoded(&picture, times.decoded);
+            let Some((decoded, waited)) = self.pictures.hold(&picture, received, taken) else { return Ok(()) };
+            let times = ViewTimes { received, decoded, shown: Micros(0), waited };
+            self.shared.lock().decoded(&picture, times.ready());
             // What nobody came to show in time is replaced by this one, and counts as skipped.
             if let Some(old) = self.shown.put(Shown { bitmap, size, picture, turn: wanted.turn, times, error: off }) {
                 self.shared.lock().meter.counts.skipped += 1;
@@ -173,15 +176,16 @@ impl Decode {
 #[cfg(test)]
 mod tests {
     use super::super::ViewerConfig;
+    use super::super::intake::{Intake, intake};
     use super::super::watched::Watched;
     use super::*;
     use crate::frame::Picture;
-    use crate::mailbox::mailbox;
+    use crate::mailbox::{Receiver, mailbox};
     use crate::stats::Coming;
 
     struct Rig {
         shared: Arc<Shared>,
-        pictures: Sender<Received>,
+        pictures: Intake,
         shown: Receiver<Shown>,
         watching: JoinHandle<()>,
         _spent: crossbeam_channel::Sender<Bitmap>,
@@ -191,7 +195,7 @@ mod tests {
     fn decoding(patience: Duration, decode: impl Fn(&[u8]) + Clone + Send + Sync + 'static) -> Rig {
         let config = ViewerConfig::default();
         let shared = Arc::new(Shared::new(Watched::new(&config), None));
-        let ((pictures, pictures_out), (shown_in, shown)) = (mailbox(), mailbox());
+        let ((pictures, pictures_out), (shown_in, shown)) = (intake(None), mailbox());
         let (spent_in, spent) = crossbeam_channel::bounded(4);
         let mut this = Decode::new(shared.clone(), pictures_out, shown_in, spent, None, Open::new(&config).unwrap());
         this.watch = Watchdog::new(patience);

@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
+use super::intake::Intake;
 use super::open::NEEDS_KEY;
 use super::watched::others;
 use super::{Received, Shared, SharedLocator, ViewerConfig};
 use crate::error::{Error, Result};
 use crate::frame::{AudioPacket, Picture};
 use crate::hub::PROGRAM;
-use crate::mailbox::Sender;
 use crate::names::check_name;
 use crate::net::address::HubAddress;
 use crate::net::link::{LinkState, LinkUser};
@@ -26,7 +26,7 @@ pub(super) struct Downlink {
     shared: Arc<Shared>,
     locator: SharedLocator,
     config: ViewerConfig,
-    pictures: Sender<Received>,
+    pictures: Intake,
     /// The number of the newest picture.
     newest: u32,
     /// Tells this viewer from others, for a link that is for one session.
@@ -36,12 +36,7 @@ pub(super) struct Downlink {
 }
 
 impl Downlink {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        locator: SharedLocator,
-        config: ViewerConfig,
-        pictures: Sender<Received>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, locator: SharedLocator, config: ViewerConfig, pictures: Intake) -> Self {
         Self { shared, locator, config, pictures, newest: 0, instance: fastrand::u64(1..), told_codec: false }
     }
 }
@@ -80,6 +75,7 @@ impl LinkUser for Downlink {
         if *link == LinkState::Connected {
             if state.ever_connected {
                 state.meter.reconnected();
+                self.pictures.begin_anew();
             }
             state.ever_connected = true;
             log::info!("connected");
@@ -111,6 +107,7 @@ impl LinkUser for Downlink {
             let other = state.stream.as_ref().is_some_and(|s| (&s.room, &s.name) != (&stream.room, &stream.name));
             if other {
                 state.meter.new_stream();
+                self.pictures.begin_anew();
                 state.publisher_clock = None;
             }
             state.meter.screen.announced(stream.nominal.as_ref().and_then(NominalPicture::interval));
@@ -145,9 +142,9 @@ impl LinkUser for Downlink {
         drop(state);
         self.newest = sequence;
         let received = Received { picture: Arc::new(picture), at: received, error };
-        let backlog = u32::from(self.pictures.put(received).is_some());
+        let backlog = self.pictures.put(received);
         if backlog > 0 {
-            self.shared.lock().meter.counts.skipped += 1;
+            self.shared.lock().meter.counts.skipped += u64::from(backlog);
         }
         Some(Control::Ack { sequence, backlog, waited: 0 })
     }
@@ -210,11 +207,12 @@ mod tests {
     use std::time::Duration;
 
     use super::super::Shown;
+    use super::super::intake::{Pictures, intake};
     use super::super::watched::Watched;
     use super::*;
     use crate::frame::Size;
     use crate::locate::{HubLocation, HubLocator};
-    use crate::mailbox::{Receiver, Taken, mailbox};
+    use crate::mailbox::Taken;
     use crate::stats::{Coming, Metadata, ViewTimes};
 
     const START: Micros = Micros(100 * 3_600_000_000);
@@ -222,13 +220,13 @@ mod tests {
     struct Rig {
         downlink: Downlink,
         shared: Arc<Shared>,
-        pictures: Receiver<Received>,
+        pictures: Pictures,
     }
 
     fn rig() -> Rig {
         let config = ViewerConfig::default();
         let shared = Arc::new(Shared::new(Watched::new(&config), None));
-        let (pictures_in, pictures) = mailbox();
+        let (pictures_in, pictures) = intake(None);
         // It is never connected to; whoever hosts would need a port.
         let locator = HubLocator::new(HubLocation::Join("127.0.0.1:1".parse().unwrap())).unwrap();
         let mut downlink = Downlink::new(shared.clone(), Arc::new(Mutex::new(locator)), config, pictures_in);
@@ -241,7 +239,7 @@ mod tests {
             self.downlink.picture(picture, at);
             let Taken::Value(Received { picture, error, .. }) = self.pictures.take(Duration::ZERO) else { panic!() };
             self.shared.lock().decoded(&picture, at);
-            let times = ViewTimes { received: at, decoded: at, shown: at };
+            let times = ViewTimes { received: at, decoded: at, shown: at, waited: None };
             let size = Size::new(picture.quality.into(), 8);
             Shown { bitmap: Default::default(), size, picture, turn: Default::default(), times, error }
         }

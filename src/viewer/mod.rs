@@ -3,12 +3,13 @@
 //! The link and the decoder have a thread each; whoever calls [`Viewer::next`] is the third, and in `streamflow-view`
 //! that is the main thread with its window.
 
-#[cfg(feature = "audio")]
+#[cfg_attr(not(feature = "audio"), path = "silent.rs")]
 mod audio;
 mod decode;
 mod downlink;
 #[cfg_attr(not(feature = "audio"), allow(dead_code, reason = "a program without sound has nothing that uses it"))]
 mod inbox;
+mod intake;
 mod open;
 pub mod remote;
 pub mod snapshot;
@@ -20,6 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
+pub(crate) use self::audio::Output;
+use self::audio::{Playing, Sink};
 use self::inbox::Inbox;
 use self::watched::Watched;
 use crate::error::{Error, Result};
@@ -66,6 +69,9 @@ pub struct ViewerConfig {
     pub record_audio: Option<PathBuf>,
     /// Begins without sound. Default: no.
     pub mute: bool,
+    /// Shows each picture so long after its capture, beside the least way of the last seconds, so that motion is even where ways
+    /// are not; a second at most. `None`, the default: as soon as it is there.
+    pub smooth: Option<Duration>,
 }
 
 impl Default for ViewerConfig {
@@ -83,6 +89,7 @@ impl Default for ViewerConfig {
             audio: None,
             record_audio: None,
             mute: false,
+            smooth: None,
         }
     }
 }
@@ -122,7 +129,7 @@ pub struct Viewer {
     spent: crossbeam_channel::Sender<Bitmap>,
     link: Option<Link>,
     decode: Option<JoinHandle<()>>,
-    sound: Option<JoinHandle<()>>,
+    sound: Option<Playing>,
 }
 
 impl Viewer {
@@ -132,23 +139,28 @@ impl Viewer {
     /// The settings make no sense, or the hub that is to be hosted cannot have its port.
     pub fn start(config: ViewerConfig) -> Result<Self> {
         let location = config.location.clone();
-        Self::start_with(config, || HubLocator::new(location).map(|locator| Arc::new(Mutex::new(locator))))
+        Self::start_with(config, || HubLocator::new(location).map(|locator| Arc::new(Mutex::new(locator))), None)
     }
 
-    /// The same, with the hub of others in this program.
-    pub(crate) fn start_with(config: ViewerConfig, locator: impl FnOnce() -> Result<SharedLocator>) -> Result<Self> {
+    /// The same, with the hub of others in this program, and with what plays their sound.
+    pub(crate) fn start_with(
+        config: ViewerConfig,
+        locator: impl FnOnce() -> Result<SharedLocator>,
+        output: Option<Arc<Output>>,
+    ) -> Result<Self> {
         check_name(&config.room).map_err(Error::Usage)?;
         if let Some(name) = &config.name {
             check_name(name).map_err(Error::Usage)?;
         }
+        if config.smooth.is_some_and(|delay| delay > intake::LONGEST) {
+            return Err(Error::Usage("pictures are held back for a second at most".into()));
+        }
         let open = open::Open::new(&config)?;
-        #[cfg(feature = "audio")]
-        let open_audio = open::OpenAudio::beside(&open);
-        let sink = sink_of(&config)?;
+        let sink = Sink::of(&config, &open, output)?;
         let inbox = sink.is_some().then(|| Arc::new(Inbox::new(config.mute)));
         let locator = locator()?;
         let link_config = LinkConfig { retries: config.retries, trust: config.trust.clone() };
-        let (pictures_in, pictures_out) = mailbox();
+        let (pictures_in, pictures_out) = intake::intake(config.smooth);
         let (shown_in, shown_out) = mailbox();
         let (spent_in, spent_out) = crossbeam_channel::bounded(4);
         let mut watched = Watched::new(&config);
@@ -172,17 +184,8 @@ impl Viewer {
             thread.map_err(|e| Error::io("cannot start a thread", e))
         };
         let thread = spawn("decode watch", Box::new(move || decode.run(decode::LOOK)))?;
-        #[cfg(feature = "audio")]
-        let sound = match sink.zip(shared.inbox.clone()) {
-            Some((sink, inbox)) => {
-                let (shared, waker) = (shared.clone(), link.waker());
-                let sound = audio::Sound { shared, inbox, open: open_audio, waker };
-                Some(spawn("sound", Box::new(move || sound.run(sink)))?)
-            }
-            None => None,
-        };
-        #[cfg(not(feature = "audio"))]
-        let sound = None;
+        let sound = sink.zip(shared.inbox.clone());
+        let sound = sound.map(|(sink, inbox)| sink.start(shared.clone(), inbox, link.waker())).transpose()?;
         Ok(Self { shared, shown: shown_out, spent: spent_in, link: Some(link), decode: Some(thread), sound })
     }
 
@@ -281,6 +284,11 @@ impl Viewer {
         self.shared.inbox.as_ref().filter(|_| has_sound).map(|inbox| inbox.is_muted())
     }
 
+    /// Whether sound is wanted that nothing here can play.
+    pub(crate) fn lacks_device(&self) -> bool {
+        self.shared.inbox.as_ref().is_some_and(|inbox| inbox.heard().no_device)
+    }
+
     /// Has sound played, or not, from now on. While it is not, none is asked for.
     pub(crate) fn mute(&self, muted: bool) {
         if let Some(inbox) = &self.shared.inbox {
@@ -309,10 +317,11 @@ impl Drop for Viewer {
         if let Some(inbox) = &self.shared.inbox {
             inbox.stop();
         }
+        let sound = self.sound.take().and_then(Playing::end);
         drop(self.link.take());
         // The link's end of the mailbox is closed now, so the decoder ends.
         let until = now() + UNHURRIED;
-        for thread in self.decode.take().into_iter().chain(self.sound.take()) {
+        for thread in self.decode.take().into_iter().chain(sound) {
             while !thread.is_finished() && now() < until {
                 std::thread::sleep(Duration::from_millis(2));
             }
@@ -322,22 +331,6 @@ impl Drop for Viewer {
             }
         }
     }
-}
-
-/// Where sound is to go.
-///
-/// # Errors
-/// It cannot go there.
-#[cfg(feature = "audio")]
-fn sink_of(config: &ViewerConfig) -> Result<Option<audio::Sink>> {
-    audio::Sink::of(config.audio.as_deref(), config.record_audio.clone())
-}
-
-/// The same of a program that has no sound.
-#[cfg(not(feature = "audio"))]
-fn sink_of(config: &ViewerConfig) -> Result<Option<()>> {
-    let wants = config.audio.as_deref().is_some_and(|name| name != "auto") || config.record_audio.is_some();
-    if wants { Err(Error::Usage("this program was built without sound (its feature audio)".into())) } else { Ok(None) }
 }
 
 /// How long the decoder may take to end.

@@ -10,7 +10,6 @@ use crate::frame::{AudioCodec, AudioPacket};
 use crate::frame::{Codec, Picture};
 use crate::names::StreamKey;
 use crate::time::{Micros, micros, now};
-#[cfg(feature = "audio")]
 use crate::wire::seal::{Apart, Opener, SealError, SealKey, StreamSecret};
 #[cfg(feature = "audio")]
 use crate::wire::seal::{AudioOpener, Times};

@@ -69,8 +69,10 @@ impl Watched {
             Some(name) => format!("{}/{name}", config.room),
             None => config.room.clone(),
         };
+        let mut meter = ViewMeter::default();
+        meter.screen.held_back(config.smooth.unwrap_or_default());
         Self {
-            meter: ViewMeter::default(),
+            meter,
             asked,
             link: LinkState::Connecting,
             stream: None,

@@ -17,6 +17,7 @@ mod sealed;
 mod secrets;
 mod service;
 mod several;
+mod smooth;
 mod sound;
 mod upright;
 mod whole_way;

@@ -6,8 +6,10 @@ use std::path::Path;
 
 use streamflow::internal::audio::wav::{Wav, head, of_sample};
 
+use rustix::process::Signal;
+
 use crate::running::*;
-use crate::support::limited;
+use crate::support::{limited, until};
 
 const PITCH: f64 = 700.0;
 
@@ -139,10 +141,74 @@ fn nothing_is_encoded_while_nobody_listens_and_the_json_tells_of_what_is_heard()
 }
 
 #[test]
+fn a_sender_is_muted_from_afar_and_nobody_opens_its_microphone_who_may_not() {
+    limited(|| {
+        let (_hub, host) = hub(&[]);
+        let there = ["--host", &host, "--name", "talk"];
+        let sends = |more: &[&str]| {
+            let arguments = ["--source", "pattern", "--size", "160x120", "--audio", "beep"];
+            let mut send = Running::start(command(SEND, arguments.iter().chain(&there).chain(more)));
+            send.says("publishes main/talk");
+            send
+        };
+        let sets = |control: &str| run(VIEW, &[&there[..], &["--control", control]].concat());
+        let is_muted = || {
+            let told = run(VIEW, &[&there[..], &["--list-controls", "--json"]].concat());
+            let list: serde_json::Value = serde_json::from_str(&told.out).unwrap();
+            assert_eq!(list[0]["name"], "mute", "{list}");
+            (list[0]["value"] == 1, list[0]["read_only"] == true)
+        };
+        let folder = folder("muted-from-afar");
+        fs::create_dir_all(&folder).unwrap();
+        let hears = || {
+            let viewed = record(&host, &folder.join("beep.wav"), &["--json"]);
+            assert_eq!(viewed.code, Some(0), "{viewed:?}");
+            let last: serde_json::Value = serde_json::from_str(viewed.out.lines().last().unwrap()).unwrap();
+            (last["sound"]["received"].as_u64().unwrap() > 10, last["sound"]["muted_there"] == true)
+        };
+        let mut send = sends(&[]);
+        assert_eq!(is_muted(), (false, false));
+        let muted = sets("mute=1");
+        assert_eq!(muted.code, Some(0), "{muted:?}");
+        send.says("sound was switched off from afar");
+        until("it is told", || is_muted() == (true, true));
+        assert_eq!(hears(), (false, true));
+        for (control, code) in [("mute=0", 4), ("mute=default", 4), ("mute=2", 2)] {
+            let refused = sets(control);
+            assert_eq!(refused.code, Some(code), "{control}: {refused:?}");
+        }
+        assert!(sets("mute=0").err.contains("--remote-unmute"));
+        // Those of the source are set as before, and what is refused sets nothing.
+        assert_eq!(sets("brightness=100").code, Some(0));
+        let both = run(VIEW, &[&there[..], &["--control", "brightness=9", "--control", "mute=0"]].concat());
+        assert_eq!(both.code, Some(4), "{both:?}");
+        assert!(is_muted().0);
+        // Its user is there.
+        send.signal(Signal::USR1);
+        send.says("sound is on now");
+        // A hub asks for the list once a second at most.
+        until("it is told", || is_muted() == (false, false));
+        assert_eq!(hears(), (true, false));
+        drop(send);
+
+        let mut send = sends(&["--mute", "--remote-unmute", "--replace"]);
+        until("it is the one that is asked", || is_muted() == (true, false));
+        let opened = sets("mute=0");
+        assert_eq!(opened.code, Some(0), "{opened:?}");
+        send.says("sound was switched on from afar");
+        assert_eq!(hears(), (true, false));
+        send.signal(Signal::USR1);
+        send.says("sound is off now");
+        fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+#[test]
 fn what_makes_no_sense_is_refused_in_words() {
     limited(|| {
         for (program, arguments, says, code) in [
             (SEND, &["--mute"][..], "--mute needs sound", 2),
+            (SEND, &["--remote-unmute"], "--remote-unmute needs sound", 2),
             (SEND, &["--audio", "nowhere.wav"], "nowhere.wav", 3),
             (SEND, &["--audio", "no such microphone"], "--list-audio shows what there is", 3),
             (VIEW, &["--record-audio", "a.wav"], "--headless", 2),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::sound::{Switch, switch};
 use super::{Options, camera};
 use crate::cli::Interrupt;
 use crate::cli::status::Status;
@@ -59,8 +60,12 @@ fn hosted(cameras: &[Camera]) -> Option<Result<HubLocator>> {
 fn turn(cameras: &mut Vec<Camera>, interrupt: &Interrupt, hub: Option<HubLocator>) -> Result<()> {
     let (mut last, mut told) = (Ok(()), false);
     let mut comings = None;
+    let sound = Switch::start();
     while !interrupt.came() && !cameras.is_empty() {
         let mut wait = LOOK;
+        if sound.was_pressed() {
+            switch(cameras.iter().filter_map(Camera::publisher));
+        }
         look_for_sources(cameras, &mut comings);
         for camera in cameras.iter_mut() {
             camera.look(wait);
@@ -156,6 +161,13 @@ impl Camera {
             }
             Err(error) => State::Ended(Err(error)),
         };
+    }
+
+    fn publisher(&self) -> Option<&Publisher> {
+        match &self.state {
+            State::Runs(publisher) => Some(publisher),
+            State::NotYet(_) | State::Ended(_) => None,
+        }
     }
 
     /// How it ended, once it did.

@@ -24,7 +24,7 @@ const LONGEST: u64 = 1 << 20;
 /// Cameras at most: each is some threads.
 const MOST: usize = 64;
 /// The headings of the options that belong to a camera, and those that belong to the hub.
-const OF_CAMERA: [&str; 3] = ["Source", "Picture", "Stream"];
+const OF_CAMERA: [&str; 4] = ["Source", "Picture", "Sound", "Stream"];
 const OF_HUB: [&str; 2] = ["Hub", "Hub in this program"];
 /// What is asked of the program itself.
 const OF_PROGRAM: [&str; 6] = ["list", "list_controls", "list_audio", "follow", "json", "name"];

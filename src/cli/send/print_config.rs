@@ -21,7 +21,7 @@ pub(super) fn text<'a>(cameras: impl IntoIterator<Item = Shown<'a>>) -> String {
             table(&mut text, "[hub]", &["Hub", "Hub in this program"], &camera);
         }
         let heading = format!("\n[camera.{}]", quoted_if_needed(&camera.stream.1));
-        table(&mut text, &heading, &["Source", "Picture", "Stream"], &camera);
+        table(&mut text, &heading, &["Source", "Picture", "Sound", "Stream"], &camera);
     }
     text
 }

@@ -1,9 +1,12 @@
 //! The sound of a sender: its options, and the microphones there are.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use clap::Args;
 
 use crate::error::{Error, Result};
-use crate::publisher::PublisherConfig;
+use crate::publisher::{Publisher, PublisherConfig};
 
 /// What is typed.
 #[derive(Args, Debug)]
@@ -22,6 +25,10 @@ pub(super) struct SoundOptions {
     /// Begin without sound: viewers see that it is off
     #[arg(long, env = "STREAMFLOW_MUTE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) mute: bool,
+    /// Let whoever may operate the stream switch its sound on again from afar (--control mute=0), and so open the microphone; without this
+    /// it can be switched off alone. The signal SIGUSR1 does both
+    #[arg(long, env = "STREAMFLOW_REMOTE_UNMUTE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(super) remote_unmute: bool,
     /// Suppress noise; sound is 10 ms later
     #[arg(long, env = "STREAMFLOW_DENOISE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) denoise: bool,
@@ -37,11 +44,53 @@ impl SoundOptions {
     /// Something is to be done with sound that there is not.
     pub(super) fn config(&self, config: PublisherConfig) -> Result<PublisherConfig> {
         let audio = Some(self.audio.clone()).filter(|audio| audio != "off");
-        for (option, given) in [("--mute", self.mute), ("--denoise", self.denoise)] {
+        for (option, given) in
+            [("--mute", self.mute), ("--remote-unmute", self.remote_unmute), ("--denoise", self.denoise)]
+        {
             if given && audio.is_none() {
                 return Err(Error::Usage(format!("{option} needs sound: give --audio auto, or leave it away")));
             }
         }
-        Ok(PublisherConfig { audio, mute: self.mute, denoise: self.denoise, ..config })
+        let (mute, remote_unmute, denoise) = (self.mute, self.remote_unmute, self.denoise);
+        Ok(PublisherConfig { audio, mute, remote_unmute, denoise, ..config })
+    }
+}
+
+/// The signal that switches sound off and on.
+pub(super) struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// Waits for it, where there is such a signal.
+    pub(super) fn start() -> Self {
+        let this = Self(Arc::default());
+        #[cfg(unix)]
+        {
+            let (pressed, main) = (this.0.clone(), std::thread::current());
+            let waits = move || {
+                while crate::system::mute_signal::take() {
+                    pressed.store(true, Ordering::Release);
+                    main.unpark();
+                }
+            };
+            // Without it the signal does nothing.
+            let _ = std::thread::Builder::new().name("signal".into()).spawn(waits);
+        }
+        this
+    }
+
+    pub(super) fn was_pressed(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// Switches the sound of these off, or on where all of them are off; says so.
+pub(super) fn switch<'a>(publishers: impl Iterator<Item = &'a Publisher>) {
+    let with_sound: Vec<&Publisher> = publishers.filter(|publisher| publisher.is_muted().is_some()).collect();
+    let off = with_sound.iter().any(|publisher| publisher.is_muted() == Some(false));
+    with_sound.iter().for_each(|publisher| publisher.mute(off));
+    match (with_sound.is_empty(), off) {
+        (true, _) => log::info!("there is no sound to be switched off or on"),
+        (_, true) => log::info!("sound is off now, and the microphone is let go; the signal USR1 switches it on again"),
+        (_, false) => log::info!("sound is on now; the signal USR1 switches it off again"),
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::sound;
+use super::sound::Switch;
 use super::watch::Watch;
 use super::window::{self, Look, NUMBERS, PATIENCE_ALONE, as_wanted};
 use crate::adapt::Resolution;
@@ -16,7 +16,7 @@ use crate::jpeg::Wanted;
 use crate::locate::HubLocator;
 use crate::stats::{State, ViewReport};
 use crate::time::now;
-use crate::viewer::{SharedLocator, Shown, Viewer, ViewerConfig};
+use crate::viewer::{Output, SharedLocator, Shown, Viewer, ViewerConfig};
 use crate::wire::control::ViewRequest;
 
 /// How often the hub is asked for the streams of the room.
@@ -39,6 +39,8 @@ struct Stream {
 pub(super) struct Streams {
     config: ViewerConfig,
     locator: SharedLocator,
+    /// What plays the sound of all.
+    output: Option<Arc<Output>>,
     streams: Vec<Stream>,
     /// Who hears which streams there are, until the first of them is watched.
     scout: Option<Viewer>,
@@ -57,7 +59,8 @@ impl Streams {
             return Err(Error::Usage(format!("--name {name} was given twice")));
         }
         let locator = Arc::new(Mutex::new(HubLocator::new(config.location.clone())?));
-        let mut this = Self { config, locator, streams: Vec::new(), scout: None, told_most: false };
+        let output = Output::of(&config)?;
+        let mut this = Self { config, locator, output, streams: Vec::new(), scout: None, told_most: false };
         if all {
             this.scout = Some(this.viewer(None)?);
         }
@@ -67,7 +70,7 @@ impl Streams {
 
     fn viewer(&self, name: Option<&str>) -> Result<Viewer> {
         let config = ViewerConfig { name: name.map(str::to_owned), ..self.config.clone() };
-        let viewer = Viewer::start_with(config, || Ok(self.locator.clone()))?;
+        let viewer = Viewer::start_with(config, || Ok(self.locator.clone()), self.output.clone())?;
         viewer.wakes(std::thread::current());
         Ok(viewer)
     }
@@ -156,6 +159,7 @@ pub(super) fn run(
     let (mut next_report, mut next_list, mut next_fit) = (now(), now(), now());
     let discovers = streams.scout.is_some();
     let nothing = ViewReport::default();
+    let mut sound = Switch::default();
     while !interrupt.came() {
         let at = now();
         if discovers && at >= next_list {
@@ -182,6 +186,9 @@ pub(super) fn run(
                 screen.tell_one(0, &report(scout), at);
             }
         }
+        if let Some(note) = sound.look(streams.viewers(), at) {
+            screen.note(note, at);
+        }
         let shown = screen.chosen().and_then(|n| streams.streams.get(n));
         let actions = screen.tick(shown.map_or(&nothing, |stream| &stream.report), at)?;
         for (n, shown) in &came {
@@ -199,8 +206,8 @@ pub(super) fn run(
                 // Of one that is seen alone, or of all.
                 let chosen = screen.chosen().and_then(|n| streams.streams.get(n));
                 let note = match chosen {
-                    Some(stream) => sound::switch(std::iter::once(&stream.viewer)),
-                    None => sound::switch(streams.viewers()),
+                    Some(stream) => sound.press(std::iter::once(&stream.viewer), at),
+                    None => sound.press(streams.viewers(), at),
                 };
                 screen.note(note, at);
             }

@@ -1,10 +1,12 @@
 //! The sound of a viewer: its options, and what comes of them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
 use crate::error::{Error, Result};
+use crate::time::Micros;
 use crate::viewer::{Viewer, ViewerConfig};
 
 /// What is typed.
@@ -47,13 +49,39 @@ impl SoundOptions {
     }
 }
 
-/// Switches the sound of these on, or off where any of them is on; says what was done.
-pub(super) fn switch<'a>(viewers: impl Iterator<Item = &'a Viewer> + Clone) -> String {
-    let muted: Vec<bool> = viewers.clone().filter_map(Viewer::is_muted).collect();
-    if muted.is_empty() {
-        return "there is no sound".into();
+/// What is said where sound is wanted that nothing plays.
+const NO_DEVICE: &str = "no device plays sound here";
+/// For so long after it was switched on it is looked at whether something plays it.
+const LOOKS: Duration = Duration::from_secs(3);
+
+/// The key that switches sound on and off.
+#[derive(Default)]
+pub(super) struct Switch {
+    looks_until: Micros,
+}
+
+impl Switch {
+    /// Switches the sound of these on, or off where any of them is on; says what was done.
+    pub(super) fn press<'a>(&mut self, viewers: impl Iterator<Item = &'a Viewer> + Clone, now: Micros) -> String {
+        let mut on = viewers.clone().filter(|viewer| viewer.is_muted() == Some(false)).peekable();
+        let mute = on.peek().is_some();
+        if !mute && viewers.clone().all(|viewer| viewer.is_muted().is_none()) {
+            return "there is no sound".into();
+        }
+        if mute && on.all(Viewer::lacks_device) {
+            return NO_DEVICE.into();
+        }
+        viewers.for_each(|viewer| viewer.mute(mute));
+        self.looks_until = if mute { Micros(0) } else { now + LOOKS };
+        if mute { "sound off".into() } else { "sound on".into() }
     }
-    let mute = muted.contains(&false);
-    viewers.for_each(|viewer| viewer.mute(mute));
-    if mute { "sound off".into() } else { "sound on".into() }
+
+    /// That nothing plays it, where that has turned out since.
+    pub(super) fn look<'a>(&mut self, mut viewers: impl Iterator<Item = &'a Viewer>, now: Micros) -> Option<String> {
+        let lacks = now < self.looks_until && viewers.any(Viewer::lacks_device);
+        if lacks {
+            self.looks_until = Micros(0);
+        }
+        lacks.then(|| NO_DEVICE.into())
+    }
 }

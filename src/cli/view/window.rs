@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sound;
+use super::sound::Switch;
 use super::watch::Watch;
 use crate::cli::{Interrupt, logging};
 use crate::display::{Action, Screen};
@@ -72,6 +72,7 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, look
     let mut report = viewer.report();
     let mut next_report = now();
     let mut newest: Option<Arc<Picture>> = None;
+    let mut sound = Switch::default();
     while !interrupt.came() {
         let comes = report.state == State::Live;
         if let Some(mut shown) = viewer.next(if comes { PATIENCE } else { PATIENCE_ALONE }) {
@@ -87,6 +88,9 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, look
             report = viewer.report();
             next_report = at + if comes { NUMBERS } else { NUMBERS_ALONE };
         }
+        if let Some(note) = sound.look(std::iter::once(viewer), at) {
+            screen.note(note, at);
+        }
         for action in screen.tick(&report, at)? {
             match action {
                 Action::Quit => return Ok(()),
@@ -97,7 +101,7 @@ pub(super) fn run(viewer: &Viewer, interrupt: &Interrupt, mut watch: Watch, look
                 Action::Snapshot => {
                     screen.note(save(newest.as_deref(), look.snapshots, &report.stream), at);
                 }
-                Action::Sound => screen.note(sound::switch(std::iter::once(viewer)), at),
+                Action::Sound => screen.note(sound.press(std::iter::once(viewer), at), at),
                 Action::Chosen => {}
             }
         }

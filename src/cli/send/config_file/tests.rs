@@ -25,6 +25,8 @@ source = "nokhwa:1"
 fps = 12.5
 adapt = false
 replace = false
+audio = "beep"
+mute = true
 "#;
 
 fn command() -> Command {
@@ -55,6 +57,8 @@ fn a_file_has_a_hub_and_cameras_in_its_order() {
     for options in &all {
         assert_eq!((options.hub.limits.max_viewers, options.hub.limits.allow_origin.len()), (10, 2));
     }
+    let config = camera::config(gate).unwrap();
+    assert_eq!((config.audio.as_deref(), config.mute), (Some("beep"), true));
     let config = camera::config(door).unwrap();
     assert_eq!((config.quality, config.reencode, config.min_quality), (60, true, 25));
 }
