@@ -17,7 +17,7 @@ use super::inbox::Inbox;
 use super::open::{Open, OpenAudio};
 use super::{Shared, ViewerConfig};
 use crate::audio::playback::Playback;
-use crate::audio::{FRAME_TIME, RATE, micros_of};
+use crate::audio::{FRAME, FRAME_TIME, RATE, micros_of};
 use crate::error::{Error, Result};
 use crate::stats::{SoundReport, round};
 use crate::time::{Micros, now};
@@ -128,7 +128,7 @@ impl Listener {
         let begun = now();
         log::info!("records sound");
         let mut written = 0;
-        let mut part = [0.0; PART / 4];
+        let mut part = [0.0; FRAME / 4];
         while !self.inbox.is_stopping() {
             let wanted = !self.inbox.is_muted();
             self.listen(wanted);
