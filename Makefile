@@ -18,7 +18,7 @@ ifneq ($(LIBCLANG_PATH),)
 export LIBCLANG_PATH
 endif
 
-.PHONY: help setup setup-test build run test check unit examples page python fuzz window rigs bench deny deb binaries try-packages
+.PHONY: help setup setup-test build run test check unit examples page python fuzz window rigs endurance bench deny deb binaries try-packages
 
 help: ## this
 	@sed -n 's/^\([a-z-]*\):[^#]*## /  make \1\t/p' Makefile | expand -t 22
@@ -93,6 +93,11 @@ try-packages: ## package, units, image and binaries, each in a system of its own
 	scripts/try-docker
 	scripts/build-binaries
 	scripts/try-binaries
+
+ENDURANCE ?= 60
+endurance: build ## five people in a room, in a real Chromium, for ENDURANCE minutes (60)
+	@[ -d web/node_modules ] || (cd web && npm ci --no-audit --no-fund --silent)
+	node web/browser/endurance.js $(ENDURANCE)
 
 bench: ## criterion benches
 	@cargo bench --locked

@@ -332,6 +332,9 @@ impl AudioCodec {
 /// What an [`AudioPacket`] holds of time.
 pub const AUDIO_FRAME: Duration = Duration::from_millis(20);
 
+/// For so long an [`AudioPacket`] waits anywhere. Whoever listens plays with no more delay than that, so an older one would be too late.
+pub const AUDIO_WAITS: Duration = Duration::from_millis(200);
+
 /// The level of nothing at all.
 pub const SILENCE: u8 = 127;
 

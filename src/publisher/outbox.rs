@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::audio::queue::Queue;
 use crate::frame::AudioPacket;
+use crate::time::now;
 
 /// Between the thread with the sound and the link. A publisher has one if it has sound.
 pub(super) struct Outbox {
@@ -33,12 +34,12 @@ impl Outbox {
     pub(super) fn put(&self, packet: AudioPacket) {
         let mut packets = self.lock();
         if !self.is_switched_off() {
-            packets.put(packet);
+            packets.put(packet, now());
         }
     }
 
     pub(super) fn take(&self) -> Option<AudioPacket> {
-        self.lock().take()
+        self.lock().take(now())
     }
 
     /// Switches it off or on; whether that is news. Nothing is taken any more that was put before.

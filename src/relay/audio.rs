@@ -3,15 +3,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::numbering::Numbering;
-use crate::frame::{AUDIO_FRAME, AudioPacket};
+use crate::frame::{AUDIO_FRAME, AUDIO_WAITS, AudioPacket};
 use crate::time::Micros;
 
-/// For so long a packet waits for a listener. Whoever listens plays with 200 ms of delay at most, so an older one would be too late.
-const KEPT: Duration = Duration::from_millis(200);
-const MOST: usize = (KEPT.as_millis() / AUDIO_FRAME.as_millis()) as usize;
+/// Packets that are kept at most: as many as there are while one may wait.
+const MOST: usize = (AUDIO_WAITS.as_millis() / AUDIO_FRAME.as_millis()) as usize;
 
 /// A packet, with its place among all that the stream had, and when it came.
 #[derive(Clone, Debug)]
@@ -80,7 +78,7 @@ impl Listener {
             None => recent.0.iter().find(|kept| kept.came >= self.since)?.place,
         };
         self.next = Some(from);
-        let due = |kept: &&Kept| kept.place >= from && now.since(kept.came) <= KEPT;
+        let due = |kept: &&Kept| kept.place >= from && now.since(kept.came) <= AUDIO_WAITS;
         let found = recent.0.iter().find(due)?;
         self.next = Some(found.place + 1);
         Some((&found.packet, found.place - from))

@@ -8,7 +8,7 @@ use std::thread::Thread;
 use crate::audio::queue::Queue;
 use crate::frame::AudioPacket;
 use crate::stats::SoundReport;
-use crate::time::Micros;
+use crate::time::{Micros, now};
 
 /// Between the link and the thread that plays sound. A viewer has one if it may play sound.
 pub(super) struct Inbox {
@@ -49,12 +49,12 @@ impl Inbox {
     }
 
     pub(super) fn put(&self, packet: AudioPacket, received: Micros) {
-        self.lock().put((packet, received));
+        self.lock().put((packet, received), received);
         self.wake();
     }
 
     pub(super) fn take(&self) -> Option<(AudioPacket, Micros)> {
-        self.lock().take()
+        self.lock().take(now())
     }
 
     /// Packets that nobody took in time.

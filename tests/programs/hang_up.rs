@@ -11,7 +11,9 @@ use crate::support::limited;
 #[test]
 fn a_program_outlives_its_terminal_where_it_was_started_so_and_ends_well_otherwise() {
     limited(|| {
-        let (other, _) = hub(&[]);
+        // Also where these tests are run by `nohup`.
+        let mut other = Running::start(command("env", ["--default-signal=HUP", HUB, "--listen", "127.0.0.1:0"]));
+        other.says("hosts the hub at ");
         other.signal(Signal::HUP);
         let ended = other.end();
         assert_eq!(ended.code, Some(0), "{ended:?}");

@@ -65,7 +65,7 @@ const PATHS: &[(&str, &str, &str, Needs)] = &[
     (r#"(["ws", "viewer", "detection"], _)"#, "WS", "/ws/viewer/detection?camera_id=main/door", Needs::View),
     (r#"(["ws", room, user], _)"#, "WS", "/ws/main/Ann", Needs::Both),
     (r#"(["websocket", quality], _)"#, "WS", "/websocket/50", Needs::View),
-    ("([file], _) if page::has(file)", "GET", "/main.js", Needs::Nothing),
+    ("([file], _) if page::has(exchange, file)", "GET", "/main.js", Needs::Nothing),
 ];
 
 #[test]
