@@ -45,16 +45,16 @@ export const fragmentOf = (room, name) => `#/${encodeURIComponent(room)}/${encod
 
 /**
  * What somebody typed or pasted: a secret, or a whole link, of browsers or of programs. `host` is that of a link, and empty
- * for a secret.
+ * for a secret; `room` is that of a room's page, else empty.
  * @param {string} text
- * @returns {Said & {host: string, isLink: boolean}}
+ * @returns {Said & {host: string, room: string, isLink: boolean}}
  */
 export function pasted(text) {
   // As it is copied out of a message or a command line.
   const bare = text.trim().replace(/^(.*--join[ =])?\s*/, "").replace(/^<(.*)>$/, "$1").replace(/^(["'])(.*)\1$/, "$2");
   const [, scheme, host, path, query, hash] =
     /^(https?|wss?|sf):\/\/([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?$/i.exec(bare) ?? [];
-  if (scheme === undefined) return { stream: null, token: text.trim(), key: "", pin: "", host: "", isLink: false };
+  if (scheme === undefined) return { stream: null, token: text.trim(), key: "", pin: "", host: "", room: "", isLink: false };
   const said = read(hash ?? "");
   // For programs the stream is in the path; others know a token in the path or the query.
   const [, inPath] = /^\/~([^/]+)/.exec(path) ?? [];
@@ -64,6 +64,7 @@ export function pasted(text) {
     stream: said.stream ?? (scheme.toLowerCase() === "sf" ? streamOf(path) : null),
     token: said.token || inQuery || decoded(inPath ?? ""),
     host: host.slice(host.lastIndexOf("@") + 1).toLowerCase(),
+    room: decoded(/\/rooms\/([^/]+)/.exec(path)?.[1] ?? ""),
     isLink: true,
   };
 }

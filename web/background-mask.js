@@ -5,9 +5,9 @@ import { Showing } from "./background-gl.js";
 import { inModel, MODEL } from "./background-rules.js";
 
 /**
- * `turn` comes back with what was found.
- * @typedef {{image: VideoFrame | ImageBitmap, width: number, height: number, turn: number}} Search
- * @typedef {{ready: true} | {failed: string} | {mask: ImageBitmap, took: number, turn: number}} Found
+ * `turn` and `shape` come back with what was found.
+ * @typedef {{image: VideoFrame | ImageBitmap, width: number, height: number, turn: number, shape: string}} Search
+ * @typedef {{ready: true} | {failed: string} | {mask: ImageBitmap, took: number, turn: number, shape: string}} Found
  */
 
 const LOADED = "third_party/mediapipe/modules/selfie_segmentation/selfie_segmentation_landscape.tflite";
@@ -104,7 +104,7 @@ class Segmentation {
   #take(small, x, y, shape) {
     const gl = this.#gl;
     gl.bindTexture(gl.TEXTURE_2D, this.#input);
-    // Beside it nothing of another shape is left.
+    // A picture of another shape leaves parts of the one before beside it: they are cleared.
     if (shape !== this.#shape) gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, MODEL.width, MODEL.height, 0, gl.RGBA, gl.UNSIGNED_BYTE, null);
     this.#shape = shape;
     gl.texSubImage2D(gl.TEXTURE_2D, 0, x, y, gl.RGBA, gl.UNSIGNED_BYTE, small);
@@ -122,7 +122,7 @@ addEventListener("message", (/** @type {MessageEvent<{port: MessagePort}>} */ { 
       const finder = await loading;
       const began = performance.now();
       const mask = await finder.find(data);
-      tell({ mask, took: performance.now() - began, turn: data.turn }, [mask]);
+      tell({ mask, took: performance.now() - began, turn: data.turn, shape: data.shape }, [mask]);
     } catch (error) {
       fails(error);
     } finally {

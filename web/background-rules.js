@@ -96,7 +96,10 @@ const MANY = 0.08;
  */
 export class SearchPace {
   #busy = false;
+  #began = -Infinity;
   #ended = -Infinity;
+  /** When the frame was there in which the person was found last. */
+  #known = -Infinity;
   #pause = 0;
   /** Of the last frame. */
   #taken = -Infinity;
@@ -121,14 +124,17 @@ export class SearchPace {
     return !this.#busy && now - this.#ended >= this.#pause;
   }
 
-  begins() {
+  /** @param {number} now */
+  begins(now) {
     this.#busy = true;
+    this.#began = now;
   }
 
   /** @param {number} now */
   found(now) {
     this.#busy = false;
     this.#ended = now;
+    this.#known = this.#began;
     if (this.#missed > MANY) this.#pause = Math.min(LONGEST_PAUSE, this.#pause + LONGER);
     else if (this.#missed < MANY / 2) this.#pause = Math.max(0, this.#pause - SHORTER);
   }
@@ -137,10 +143,16 @@ export class SearchPace {
   forget() {
     this.#busy = false;
     this.#ended = -Infinity;
+    this.lose();
+  }
+
+  /** What was found says nothing of the frames that come now. */
+  lose() {
+    this.#known = -Infinity;
   }
 
   /** Whether it is known where the person is. @param {number} now */
   knows(now) {
-    return now - this.#ended <= STALE;
+    return now - this.#known <= STALE;
   }
 }

@@ -33,7 +33,12 @@ let turn = 0;
 /** @type {boolean | null} */
 let told = null;
 let interval = 0;
+/** Of the last frame: a phone that is turned gives others from the same camera. */
+let shape = "";
 let [drawn, drawing, searched] = [new Recent(), new Recent(), new Recent()];
+
+/** Frames that are pulled are drawn in the order in which they came. */
+let pulling = Promise.resolve();
 
 try {
   composition = new Composition(canvas);
@@ -48,15 +53,20 @@ const sizeOf = (image) => "displayWidth" in image ? { width: image.displayWidth,
 /** Asks where the person is, if it is time. @param {VideoFrame | ImageBitmap} image */
 async function search(image) {
   if (!searcher || !ready || !pace.wants(now())) return;
-  pace.begins();
+  pace.begins(now());
   const copy = "clone" in image ? image.clone() : await createImageBitmap(image);
-  searcher.postMessage({ image: copy, ...sizeOf(image), turn }, [copy]);
+  searcher.postMessage({ image: copy, ...sizeOf(image), turn, shape }, [copy]);
 }
 
 /** Draws a frame into the canvas; false: it cannot. @param {VideoFrame | ImageBitmap} image */
 async function draw(image) {
   if (!composition || composition.isLost) return false;
   const began = now();
+  const { width, height } = sizeOf(image);
+  if (shape !== `${width}x${height}`) {
+    shape = `${width}x${height}`;
+    pace.lose();
+  }
   await search(image);
   const found = pace.knows(now());
   composition.draw(image, sizeOf(image), found);
@@ -77,6 +87,10 @@ function hear(heard) {
     // Where the person was in another camera's frames says nothing of these.
     if (heard.turn !== turn) return heard.mask.close();
     pace.found(now());
+    if (heard.shape !== shape) {
+      pace.lose();
+      return heard.mask.close();
+    }
     searched.add(now(), heard.took);
     composition?.found(heard.mask);
   }
@@ -93,7 +107,11 @@ async function processed(id, readable, writable) {
       if (done) break;
       const { timestamp } = image;
       pace.came(timestamp / 1000, performance.now() - asked < WAS_THERE);
-      const isDrawn = own === turn && (await draw(image).finally(() => image.close()));
+      if (own !== turn) {
+        image.close();
+        break;
+      }
+      const isDrawn = await draw(image).finally(() => image.close());
       if (isDrawn) await writer.write(new VideoFrame(canvas, { timestamp }));
       else if (own === turn && !composition) break;
     }
@@ -135,9 +153,11 @@ addEventListener("message", (/** @type {MessageEvent<Order>} */ { data }) => {
       anew(data.interval);
       page.postMessage({ pull: true });
       break;
-    case "frame":
-      void pulled(data.image);
+    case "frame": {
+      const { image } = data;
+      pulling = pulling.then(() => pulled(image)).catch((error) => page.postMessage({ failed: error instanceof Error ? error.message : "it cannot draw" }));
       break;
+    }
     case "none":
       anew(0);
       break;

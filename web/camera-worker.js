@@ -91,6 +91,8 @@ function open({ key, ...to }) {
 /** A link whose sound is sealed before it is given, in its order. @param {CameraLink} to @param {Sealer} sealer @returns {import("./sound-sender.js").Link} */
 function sealing(to, sealer) {
   const inOrder = new InOrder(MOST_SEALED);
+  /** Counts the times at which what waits was not wanted any more. */
+  let forgotten = 0;
   return {
     get listens() {
       return to.listens;
@@ -101,9 +103,17 @@ function sealing(to, sealer) {
     get dropped() {
       return to.dropped + inOrder.left;
     },
-    giveSound: (packet) => inOrder.add(async () => to.giveSound(await sealer.sound(packet))),
+    giveSound: (packet) => inOrder.add(async () => {
+      const before = forgotten;
+      const sealed = await sealer.sound(packet);
+      if (before === forgotten) to.giveSound(sealed);
+    }),
     tellSound: (audio) => to.tellSound(audio),
-    forgetSound: () => to.forgetSound(),
+    forgetSound: () => {
+      forgotten++;
+      inOrder.clear();
+      to.forgetSound();
+    },
   };
 }
 

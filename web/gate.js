@@ -14,7 +14,7 @@ export class Gate {
   #enter;
 
   /**
-   * @param {(said: import("./address.js").Said) => Promise<string>} enter  shows it to the hub, and gives why it is not
+   * @param {(said: ReturnType<typeof import("./address.js").pasted>) => Promise<string>} enter  shows it to the hub, and gives why it is not
    *   taken, or nothing
    * @param {() => void} leave  goes to what may be watched without
    */

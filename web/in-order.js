@@ -1,25 +1,37 @@
 // @ts-check
 
-/** Work that takes time, done one after the other, in the order in which it came. */
+/** Work that takes time, done one after the other, in the order in which it came. Where too much waits the oldest is left out. */
 export class InOrder {
   #most;
-  #last = Promise.resolve();
-  #waiting = 0;
-  /** What failed, or came while too much waited. */
+  /** @type {(() => Promise<void>)[]} */
+  #waiting = [];
+  #isBusy = false;
+  /** How much was left out, or failed. */
   left = 0;
 
-  /** @param {number} most  that may wait: what comes beyond is left out */
+  /** @param {number} most  that may wait */
   constructor(most) {
     this.#most = most;
   }
 
   /** @param {() => Promise<void>} work */
   add(work) {
-    if (this.#waiting >= this.#most) {
+    this.#waiting.push(work);
+    if (this.#waiting.length > this.#most) {
+      this.#waiting.shift();
       this.left++;
-      return;
     }
-    this.#waiting++;
-    this.#last = this.#last.then(work).catch(() => void this.left++).then(() => void this.#waiting--);
+    if (!this.#isBusy) void this.#run();
+  }
+
+  /** What waits is not wanted any more. */
+  clear() {
+    this.#waiting = [];
+  }
+
+  async #run() {
+    this.#isBusy = true;
+    for (let work; (work = this.#waiting.shift()); ) await work().catch(() => void this.left++);
+    this.#isBusy = false;
   }
 }

@@ -38,6 +38,7 @@ export class Background {
   /** @type {(image: ImageBitmap) => void} */
   #drawn = (image) => image.close();
   #pull = () => {};
+  #isOver = false;
   /** Of what is chosen only the last counts. */
   #chosen = 0;
   /** Counts tracks: what fails when one has ended says nothing of the next. */
@@ -193,7 +194,7 @@ export class Background {
 
   /** @param {string} why */
   #fails(why) {
-    if (!this.#worker) return;
+    if (this.#isOver) return;
     console.warn("no other background", why);
     this.close();
     this.#failed(why);
@@ -210,6 +211,7 @@ export class Background {
   }
 
   close() {
+    this.#isOver = true;
     this.#release();
     for (const worker of [this.#worker, this.#searcher]) worker?.terminate();
     this.#worker = this.#searcher = null;

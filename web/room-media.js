@@ -105,7 +105,7 @@ export class Media {
   #veil = new Veil({
     changed: () => this.#unsearched(),
     failed: () => this.#unveiled(),
-    lost: () => void this.veil(this.choice.background),
+    lost: () => this.#unblurred(),
   });
 
   /** @param {() => void} changed  is called when there is another camera, microphone or screen, or a reason why not */
@@ -274,6 +274,13 @@ export class Media {
     this.why.camera = "Your background cannot be changed in this browser, so the camera is off: nobody sees what is behind you. " +
       `To be seen as it is, choose “${BACKGROUNDS[AS_IT_IS]}” under Background.`;
     this.#changed();
+  }
+
+  /** The camera does not blur any more, and nobody is to be seen until it does, or something else. */
+  #unblurred() {
+    this.camera = null;
+    this.#changed();
+    void this.veil(this.choice.background);
   }
 
   #unsearched() {

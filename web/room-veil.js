@@ -49,7 +49,8 @@ export class Veil {
     const itself = (look === "light" || look === "strong") && (await tellToBlur(camera, true));
     if (this.#isClosed) return camera;
     if (itself) this.#listen(camera);
-    else await this.#unblur(camera);
+    // Until another background is drawn the camera goes on blurring: the person is found in a blurred picture as well.
+    else if (look === AS_IT_IS) await this.#unblur(camera);
     if (itself || look === AS_IT_IS) {
       this.#drop();
       return camera;

@@ -5,7 +5,7 @@ import { decoded, pasted, read, withoutToken } from "./address.js";
 import { by, icon, say } from "./elements.js";
 import { Gate } from "./gate.js";
 import { Help } from "./help.js";
-import { keep, keepOfRoom } from "./keys.js";
+import { keep, keepOfRoom, keyOfRoom } from "./keys.js";
 import { Lobby } from "./lobby.js";
 import { may, mayJoin, mayWatch } from "./rights.js";
 import { Invite } from "./room-invite.js";
@@ -64,10 +64,16 @@ function freshMedia() {
   });
 }
 
-/** @param {import("./address.js").Said} said  by whoever was asked */
-async function enter({ token }) {
+/** @param {ReturnType<typeof pasted>} said  by whoever was asked */
+async function enter({ token, key, room: of }) {
   if (!(await access.show(token))) return access.why;
   gate.close();
+  if (key && of === id && key !== keyOfRoom(id)) {
+    keepOfRoom(id, key);
+    history.replaceState(history.state, "", `${location.pathname}${location.search}#/&key=${encodeURIComponent(key)}`);
+    // Who is in the room already was there without it.
+    if (room) location.reload();
+  }
   then();
   return "";
 }
@@ -257,6 +263,11 @@ const touched = () => (room ? room.touched() : media.resume());
 addEventListener("pointerdown", touched, { passive: true });
 addEventListener("pointerup", touched, { passive: true });
 addEventListener("keydown", touched, { passive: true });
+// A whole link that is pasted into the address of this page changes what is behind # alone, and browsers load nothing anew for that.
+addEventListener("hashchange", () => {
+  const { token, key } = read(location.hash);
+  if (token || (key && key !== keyOfRoom(id))) location.reload();
+});
 // A page that goes away leaves the room at once, and lets go of the camera.
 addEventListener("pagehide", () => room?.leave());
 addEventListener("pageshow", ({ persisted }) => {

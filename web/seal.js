@@ -28,7 +28,7 @@ const INSTANCES = 64;
 /** @typedef {(track: Track, instance: bigint) => Promise<Uint8Array<ArrayBuffer>>} Secret  gives the base key of a publisher */
 /** @typedef {{wall: number, sequence: number}} When  by the publisher */
 
-/** Why a picture is not shown. `closed` and `bare`: no other key would be right for it, or it has no seal. */
+/** Why something is not shown, or not heard. `closed`: it needs another key; `bare`: it has no seal. */
 export class SealError extends Error {
   /** @param {"bare" | "closed" | "repeated" | "malformed" | "key" | "locked"} why @param {string} words */
   constructor(why, words) {

@@ -40,7 +40,7 @@ impl Encoder {
         make().map_err(|error: opus::Error| error.to_string())
     }
 
-    /// So much before the samples of a frame begins what its packet holds: Opus looks ahead by 6.5 ms.
+    /// The sound that is decoded from a packet begins so much earlier than the frame that was encoded into it: Opus looks ahead, by 6.5 ms.
     #[must_use]
     pub fn delay(&self) -> Duration {
         self.delay

@@ -29,7 +29,7 @@ const FALLS: f32 = 0.2;
 const RISES: f32 = 0.03;
 /// So many loud frames in a row are speech: a click is not.
 const IN_A_ROW: u8 = 3;
-/// The pause between two words is no end; and who has ended is to be shown as silent within 700 ms, on the way to the last viewer.
+/// Shorter pauses are between words. Viewers must see the end within 700 ms, the way to them included.
 const HOLD: Duration = Duration::from_millis(540);
 
 /// Whether somebody speaks, by the level of each frame: louder than the noise of the room, which is followed, for a few frames; and

@@ -124,14 +124,19 @@ impl<T> Smoother<T> {
         (came.captured + least + self.delay).min(latest)
     }
 
+    /// Whether one waits that should have been shown by now: whoever decodes them is behind.
+    #[must_use]
+    pub fn is_behind(&self, now: Micros) -> bool {
+        self.waiting.front().is_some_and(|(next, _)| self.due(next) <= now)
+    }
+
     /// How long one that was [taken](Self::take) is still to wait before it is shown; nothing: it is shown now. To be asked again when
     /// another one comes.
     #[must_use]
     pub fn wait(&self, came: &Came, now: Micros) -> Duration {
         let is_full = self.waiting.len() >= MOST || self.bytes >= MOST_BYTES;
         // Where a clock was set, a later one may be due earlier.
-        let is_next_due = self.waiting.front().is_some_and(|(next, _)| self.due(next) <= now);
-        if is_full || is_next_due { Duration::ZERO } else { self.due(came).since(now) }
+        if is_full || self.is_behind(now) { Duration::ZERO } else { self.due(came).since(now) }
     }
 
     /// The picture that is to be shown next: the newest one that is due, or the oldest where none is. It is decoded now and shown after

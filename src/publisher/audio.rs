@@ -141,7 +141,7 @@ impl Coder {
         let level = level(frame);
         let voice = self.speaking.look(level, begun);
         let Some(data) = self.encoder.encode(frame)? else { return Ok(None) };
-        // It is told when that was captured which is heard first.
+        // The time of a packet is that of the first sample that is decoded from it.
         captured = captured - self.encoder.delay();
         let spans = Spans { capture: begun.since(captured), encode: now().since(begun), ..Spans::default() };
         let sequence = self.sequence;

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
-use super::intake::Intake;
+use super::intake::{Intake, Left};
 use super::open::NEEDS_KEY;
 use super::watched::others;
 use super::{Received, Shared, SharedLocator, ViewerConfig};
@@ -142,9 +142,9 @@ impl LinkUser for Downlink {
         drop(state);
         self.newest = sequence;
         let received = Received { picture: Arc::new(picture), at: received, error };
-        let backlog = self.pictures.put(received);
-        if backlog > 0 {
-            self.shared.lock().meter.counts.skipped += u64::from(backlog);
+        let Left { backlog, skipped } = self.pictures.put(received);
+        if skipped > 0 {
+            self.shared.lock().meter.counts.skipped += u64::from(skipped);
         }
         Some(Control::Ack { sequence, backlog, waited: 0 })
     }

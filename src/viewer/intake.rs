@@ -29,6 +29,15 @@ pub(super) struct Waiting {
     changed: Condvar,
 }
 
+/// What was there when a picture came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Left {
+    /// Pictures that the decoder should have taken by then. The hub sends fewer where that goes on.
+    pub(super) backlog: u32,
+    /// Pictures that were left out since the last one came. With a delay those that are late together are, however quick the decoder is.
+    pub(super) skipped: u32,
+}
+
 /// The link's end. Dropping it ends it.
 pub(super) enum Intake {
     Newest(mailbox::Sender<Received>),
@@ -61,14 +70,15 @@ impl Waiting {
         self.changed.wait_timeout(state, span).unwrap_or_else(PoisonError::into_inner).0
     }
 
-    fn put(&self, received: Received) -> usize {
+    fn put(&self, received: Received) -> Left {
         let came = came(&received.picture, received.at);
         let mut state = self.lock();
+        let is_behind = state.smoother.is_behind(received.at);
         let more = state.smoother.put(received, came);
-        let left_out = std::mem::take(&mut state.left_out) + more;
+        let skipped = std::mem::take(&mut state.left_out) + more;
         drop(state);
         self.changed.notify_all();
-        left_out
+        Left { backlog: u32::from(is_behind), skipped: u32::try_from(skipped).unwrap_or(u32::MAX) }
     }
 
     fn take(&self, patience: Duration) -> Taken<Received> {
@@ -111,11 +121,14 @@ fn came(picture: &Picture, received: Micros) -> Came {
 }
 
 impl Intake {
-    /// A picture came. Says how many older ones were left out since the last.
-    pub(super) fn put(&self, received: Received) -> u32 {
+    /// A picture came.
+    pub(super) fn put(&self, received: Received) -> Left {
         match self {
-            Self::Newest(pictures) => u32::from(pictures.put(received).is_some()),
-            Self::Smooth(waiting) => u32::try_from(waiting.put(received)).unwrap_or(u32::MAX),
+            Self::Newest(pictures) => {
+                let left = u32::from(pictures.put(received).is_some());
+                Left { backlog: left, skipped: left }
+            }
+            Self::Smooth(waiting) => waiting.put(received),
         }
     }
 
@@ -182,7 +195,7 @@ mod tests {
         let (intake, pictures) = intake(Some(delay));
         let begun = now();
         for sequence in 0..3 {
-            assert_eq!(intake.put(picture(sequence, begun)), 0);
+            assert_eq!(intake.put(picture(sequence, begun)), Left { backlog: 0, skipped: 0 });
         }
         let Taken::Value(first) = pictures.take(Duration::from_secs(9)) else { panic!() };
         let taken = pictures.taken_at(first.at);
@@ -194,7 +207,7 @@ mod tests {
         // The others are due by now: the newest of them wins, and that is told with the next that comes.
         let Taken::Value(last) = pictures.take(Duration::ZERO) else { panic!() };
         assert_eq!(last.picture.sequence, 2);
-        assert_eq!(intake.put(picture(3, now())), 1);
+        assert_eq!(intake.put(picture(3, now())), Left { backlog: 0, skipped: 1 });
     }
 
     #[test]

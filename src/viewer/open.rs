@@ -136,34 +136,37 @@ pub(super) struct OpenAudio {
     unlock: Option<Unlock>,
     opener: Option<(StreamKey, AudioOpener)>,
     times: Times,
-    /// What was said last of what does not open.
-    told: Option<SealError>,
+    /// What was said of what does not open.
+    told: Vec<SealError>,
 }
 
 #[cfg(feature = "audio")]
 impl OpenAudio {
     /// For what is watched with the pictures of `open`.
     pub(super) fn beside(open: &Open) -> Self {
-        Self { unlock: open.unlock.clone(), opener: None, times: Times::default(), told: None }
+        Self { unlock: open.unlock.clone(), opener: None, times: Times::default(), told: Vec::new() }
     }
 
     /// A packet is to be heard. One that does not open stays as it is, and is counted as broken where it would be decoded.
     pub(super) fn packet(&mut self, packet: &mut AudioPacket, shared: &Shared) {
         let Some(unlock) = &self.unlock else { return };
-        let Some(opener) = unlock.opener(&mut self.opener, shared, AudioOpener::new) else { return };
-        match opener.open(packet) {
-            Ok(inside) => {
+        let opened = unlock.opener(&mut self.opener, shared, AudioOpener::new).map(|opener| opener.open(packet));
+        match opened {
+            Some(Ok(inside)) => {
                 let at = now();
                 let is_news = self.times.compare(inside.wall, outside(packet.captured, at), inside.behind, at);
                 if let Some(apart) = self.times.apart(at).filter(|_| is_news) {
                     log::warn!("the hub's times of the sound are wrong by {}", by(apart));
                 }
             }
-            Err(why) => {
-                if self.told.replace(why) != Some(why) {
+            failed => {
+                if let Some(Err(why)) = failed
+                    && !self.told.contains(&why)
+                {
+                    self.told.push(why);
                     log::warn!("sound is left out: it {why}");
                 }
-                // Without a seal it is nothing that may be heard.
+                // With a key nothing is heard that was not opened, also where nobody says of which stream it is.
                 (packet.codec, packet.data) = (AudioCodec::Sealed, Arc::default());
             }
         }

@@ -96,7 +96,7 @@ pub struct Inside {
     pub behind: u64,
 }
 
-/// Why something is not shown, or not heard: "a picture", and then this.
+/// Why something is not shown, or not heard. The message follows the noun: "a picture", "it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SealError {
     /// It is not sealed, and whoever has a key wants no other.

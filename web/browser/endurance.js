@@ -15,21 +15,22 @@ const ADDRESS = `http://127.0.0.1:${PORT}/`;
 /** The first seconds are for everybody to come in, and for the encoders to find what the machine can do. */
 const SETTLES = 20;
 /** Memory may be so much more at the end than at the beginning: a part of it, and bytes. */
-const GROWS = { hub: [1.05, 2e6], heap: [1.1, 2e6] };
+const GROWS = { hub: [1.05, 2e6], heap: [1.1, 2e6], all: [1.1, 40e6] };
 
 const memoryOf = (pid) => 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))[1]);
-/** Processor time of a process and of all that it started, in seconds. */
-function cpuOf(pid) {
+/** Of a process and of all that it started: processor time in seconds, and bytes of memory. */
+function spentBy(pid) {
   const all = new Map(readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap((name) => {
     try {
       const fields = readFileSync(`/proc/${name}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
-      return [[Number(name), { parent: Number(fields[1]), spent: (Number(fields[11]) + Number(fields[12])) / 100 }]];
+      return [[Number(name), { parent: Number(fields[1]), cpu: (Number(fields[11]) + Number(fields[12])) / 100, memory: 4096 * Number(fields[21]) }]];
     } catch {
       return [];
     }
   }));
-  const sum = (of) => (all.get(of)?.spent ?? 0) + [...all].filter(([, { parent }]) => parent === of).reduce((total, [child]) => total + sum(child), 0);
-  return sum(pid);
+  const sum = (/** @type {number} */ of, /** @type {"cpu" | "memory"} */ what) =>
+    (all.get(of)?.[what] ?? 0) + [...all].filter(([, { parent }]) => parent === of).reduce((total, [child]) => total + sum(child, what), 0);
+  return { cpu: sum(pid, "cpu"), memory: sum(pid, "memory") };
 }
 const middle = (values) => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN;
 const mega = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
@@ -50,28 +51,41 @@ for (const name of NAMES) {
   const devtools = await page.context().newCDPSession(page);
   people.push({ name, page, devtools, closes: 0, heap: [], silent: { pictures: 0, sound: 0 }, fps: [], ages: [], sounds: [] });
 }
-for (const one of people) one.page.on("crash", () => one.closes++);
+for (const one of people) {
+  one.page.on("crash", () => one.closes++);
+  // It is shown while there is no connection, however short that is.
+  await one.page.evaluate(() => {
+    const note = document.getElementById("room-note");
+    new MutationObserver(() => (globalThis.broken = (globalThis.broken ?? 0) + Number(!note.hidden))).observe(note, { attributeFilter: ["hidden"] });
+  });
+}
 await sleep(1000 * SETTLES);
 
 /** What a page shows of the four others. */
 const look = () => [...document.querySelectorAll(".person:not(.mine)")].map((person) => ({
   name: person.dataset.name, numbers: person.querySelector(".numbers").textContent, why: person.querySelector(".why").textContent,
 }));
-const memory = [];
-const [begun, spent] = [Date.now(), { hub: cpuOf(hub.pid), all: cpuOf(process.pid) }];
+const [memory, all] = [[], []];
+const [begun, spent] = [Date.now(), { hub: spentBy(hub.pid).cpu, all: spentBy(process.pid).cpu }];
 let looked = 0;
 for (let second = 1; second <= MINUTES * 60; second++) {
   await sleep(Math.max(0, begun + 1000 * second - Date.now()));
   looked++;
   memory.push(memoryOf(hub.pid));
+  // Workers have heaps of their own: the memory of all processes of the browser tells of them.
+  if (second % 10 === 0) all.push(spentBy(process.pid).memory);
   for (const one of people) {
     const seen = await one.page.evaluate(look);
-    const note = await one.page.locator("#room-note").isVisible();
-    if (note || seen.length !== NAMES.length - 1) one.closes++;
+    one.closes += await one.page.evaluate(() => {
+      const times = globalThis.broken ?? 0;
+      globalThis.broken = 0;
+      return times;
+    });
+    if (seen.length !== NAMES.length - 1) one.closes++;
     for (const { numbers } of seen) {
       const [, age, unit] = /([\d.]+) (ms|s) ·/.exec(numbers) ?? [];
       const fps = Number(/(\d+) fps/.exec(numbers)?.[1] ?? 0);
-      const sound = Number(/sound ≈ (\d+) ms/.exec(numbers)?.[1] ?? NaN);
+      const sound = Number(/sound (?:≈ )?(\d+) ms/.exec(numbers)?.[1] ?? NaN);
       if (!fps) one.silent.pictures++;
       if (!(Number(/(\d+) kbit\/s/.exec(numbers)?.[1]) > 0)) one.silent.sound++;
       one.fps.push(fps);
@@ -91,7 +105,7 @@ for (let second = 1; second <= MINUTES * 60; second++) {
   }
 }
 const seconds = (Date.now() - begun) / 1000;
-const cores = (pid, before) => ((cpuOf(pid) - before) / seconds).toFixed(2);
+const cores = (pid, before) => ((spentBy(pid).cpu - before) / seconds).toFixed(2);
 const faults = [];
 /** The first fifth and the last. */
 const flat = (what, values, [part, bytes]) => {
@@ -100,7 +114,7 @@ const flat = (what, values, [part, bytes]) => {
   if (last > first * part && last - first > bytes) faults.push(`${what} grew from ${mega(first)} to ${mega(last)}`);
   return `${mega(first)} to ${mega(last)}`;
 };
-console.log(`${NAMES.length} people, ${looked} seconds: the hub ${flat("the hub's memory", memory, GROWS.hub)}, ${cores(hub.pid, spent.hub)} of a core; hub and browser ${cores(process.pid, spent.all)} cores`);
+console.log(`${NAMES.length} people, ${looked} seconds: the hub ${flat("the hub's memory", memory, GROWS.hub)}, ${cores(hub.pid, spent.hub)} of a core; hub, browser and this program ${flat("the memory of all", all, GROWS.all)}, ${cores(process.pid, spent.all)} cores`);
 for (const { name, closes, heap, silent, fps, ages, sounds } of people) {
   console.log(`${name}: ${middle(fps)} fps, pictures ${middle(ages)} ms old, sound ${middle(sounds)} ms; heap ${flat(`the heap of ${name}`, heap, GROWS.heap)}`);
   if (closes) faults.push(`${name} was not in the room with all others ${closes} times`);

@@ -27,7 +27,7 @@ test("an address without its token is the same place with the same key", () => {
 });
 
 test("a secret that is typed is one, and a link that is pasted is read as a whole", () => {
-  const none = { stream: null, token: "", key: "", pin: "", host: "", isLink: false };
+  const none = { stream: null, token: "", key: "", pin: "", host: "", room: "", isLink: false };
   const link = { ...none, isLink: true };
   const door = ["main", "door"];
   for (const [text, said] of [
@@ -42,6 +42,7 @@ test("a secret that is typed is one, and a link that is pasted is read as a whol
     ["<https://desk/#token=a>", { ...link, token: "a", host: "desk" }],
     ["https://desk/~a.b/stream/main/door", { ...link, token: "a.b", host: "desk" }],
     ["http://desk/stream?size=1x1&token=a%2Eb", { ...link, token: "a.b", host: "desk" }],
+    ["https://desk/rooms/a%20b#token=a&key=k", { ...link, token: "a", key: "k", host: "desk", room: "a b" }],
     ["https://desk/#/main/door", { ...link, stream: door, host: "desk" }],
   ]) {
     assert.deepEqual(pasted(text), said, text);

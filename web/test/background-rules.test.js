@@ -63,7 +63,7 @@ function film(pace, from, seconds, { slow, took }) {
     }
     pace.came(now, slow);
     if (pace.wants(now)) {
-      pace.begins();
+      pace.begins(now);
       done = now + took;
       searches++;
     }
@@ -95,13 +95,20 @@ test("a camera that gives fewer frames in the dark is not taken for a slow machi
 test("where somebody was a while ago they may not be any more", () => {
   const pace = new SearchPace();
   assert.equal(pace.knows(0), false);
-  pace.begins();
+  pace.begins(10);
   pace.found(20);
   assert.equal(pace.knows(1000), true);
   assert.equal(pace.wants(1000), true);
-  pace.begins();
+  pace.begins(9000);
   assert.equal(pace.wants(9000), false, "one search at a time");
   assert.equal(pace.knows(9000), false);
+  pace.found(12_000);
+  assert.equal(pace.knows(12_000), false, "what was found is as old as the frame in which it was");
+  pace.begins(12_000);
+  pace.found(12_030);
+  assert.equal(pace.knows(12_040), true);
+  pace.lose();
+  assert.equal(pace.knows(12_040), false, "frames have another shape");
   pace.forget();
   assert.equal(pace.knows(0), false);
 });

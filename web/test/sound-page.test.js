@@ -147,6 +147,11 @@ test("a room that is encrypted is seen and heard by whoever has its whole link, 
   for (const { name } of streams.filter(({ sealed }) => sealed)) assert.equal((await fetch(`${address}snapshot/${room}/${name}`)).status, 403);
   await ann.page.keyboard.press("l");
   assert.equal(await ann.page.inputValue("#invite-url"), `${address}rooms/${room}#key=${key}`);
+  // Whoever pastes the whole link into the address bar comes in anew, with the key.
+  await cy.page.evaluate((hash) => (location.hash = hash), `#key=${key}`);
+  await cy.page.locator("#ready-go").click();
+  await cy.page.locator("#room-sealed").waitFor();
+  await person(ann.page, "Cy").and(ann.page.locator(".has-picture")).waitFor();
   assert.deepEqual([ann.errors, bo.errors, cy.errors], [[], [], []]);
   await Promise.all([ann.close(), bo.close(), cy.close()]);
 });

@@ -32,7 +32,7 @@ test("a picture is read as every program reads it", () => {
 
 test("sound is read as every program reads it", () => {
   const { data, captured, spans, ...sound } = packet("audio");
-  assert.deepEqual(sound, { kind: "audio", codec: "opus", sequence: 0x11223344, estimated: true, arrival: false, voice: true, level: 30 });
+  assert.deepEqual(sound, { kind: "audio", codec: "opus", sealed: false, sequence: 0x11223344, estimated: true, arrival: false, voice: true, level: 30 });
   assert.equal(captured, Number(0x0102030405060708n) / 1000);
   assert.deepEqual(spans, { capture: 0.016, encode: 0.032, uplink: 0.048, hub: 0.064 });
   assert.deepEqual([...data], [0x78, 0x0b, 0xe4]);

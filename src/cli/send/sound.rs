@@ -26,7 +26,7 @@ pub(super) struct SoundOptions {
     #[arg(long, env = "STREAMFLOW_MUTE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) mute: bool,
     /// Let whoever may operate the stream switch its sound on again from afar (--control mute=0), and so open the microphone; without this
-    /// it can be switched off alone. The signal SIGUSR1 does both
+    /// sound can only be switched off from afar. The signal SIGUSR1 switches it off and on
     #[arg(long, env = "STREAMFLOW_REMOTE_UNMUTE", help_heading = "Sound", value_parser = clap::builder::FalseyValueParser::new())]
     pub(super) remote_unmute: bool,
     /// Suppress noise; sound is 10 ms later
