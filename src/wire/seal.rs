@@ -1,7 +1,7 @@
 //! Pictures and sound that are sealed end to end: a publisher seals each, a viewer opens it, and the hub between them, which has no
 //! key, passes them on. No clock and no randomness: both are arguments.
 //!
-//! The payload of such a picture (that of sound is in [`audio`]) is SFrame (RFC 9605, suite 4) around this, in little-endian order:
+//! The payload of such a picture (that of sound: [`AudioSealer`]) is SFrame (RFC 9605, suite 4) around this, in little-endian order:
 //!
 //! ```text
 //!  0  wall clock at capture, u64, microseconds since 1970        8  sequence, u32     12  rung, u8     13  zero
